@@ -1,0 +1,17 @@
+DROP TABLE hub_key CASCADE;
+DROP TABLE data_key CASCADE;
+DROP TABLE sealed_payload CASCADE;
+DROP TABLE incident_counter CASCADE;
+DROP TABLE bank_counter CASCADE;
+DROP TABLE issue_gate CASCADE;
+DROP TABLE roster_leaf CASCADE;
+DROP TABLE roster_version CASCADE;
+DROP TABLE endpoint_secret CASCADE;
+DROP TABLE endpoint_end CASCADE;
+DROP TABLE endpoint CASCADE;
+DROP TABLE contact_end CASCADE;
+DROP TABLE contact CASCADE;
+DROP TABLE partnership CASCADE;
+DROP TABLE bank_profile CASCADE;
+DROP TABLE bank CASCADE;
+DROP FUNCTION refuse_change();

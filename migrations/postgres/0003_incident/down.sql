@@ -1,0 +1,7 @@
+DROP TABLE draft CASCADE;
+DROP TABLE notice CASCADE;
+DROP TABLE fanout CASCADE;
+DROP TABLE revision CASCADE;
+DROP TABLE incident CASCADE;
+DROP FUNCTION check_fanout();
+DROP FUNCTION check_notice_fanout();

@@ -1,0 +1,4 @@
+DROP TABLE delivery CASCADE;
+DROP TABLE attempt_outcome CASCADE;
+DROP TABLE attempt CASCADE;
+DROP TABLE message CASCADE;

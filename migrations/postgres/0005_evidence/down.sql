@@ -1,0 +1,6 @@
+DROP TABLE log_pending CASCADE;
+DROP TABLE notice_status CASCADE;
+DROP TABLE task_event CASCADE;
+DROP TABLE response CASCADE;
+DROP TABLE acknowledgement CASCADE;
+DROP TABLE notice_level CASCADE;

@@ -1,0 +1,16 @@
+DROP TABLE hub_key;
+DROP TABLE data_key;
+DROP TABLE sealed_payload;
+DROP TABLE incident_counter;
+DROP TABLE bank_counter;
+DROP TABLE issue_gate;
+DROP TABLE roster_leaf;
+DROP TABLE roster_version;
+DROP TABLE endpoint_secret;
+DROP TABLE endpoint_end;
+DROP TABLE endpoint;
+DROP TABLE contact_end;
+DROP TABLE contact;
+DROP TABLE partnership;
+DROP TABLE bank_profile;
+DROP TABLE bank;

@@ -1,0 +1,83 @@
+-- What the banks did, what people did about them, and the entries that will stand in the log.
+
+CREATE TABLE notice_level (
+    notice_id BLOB NOT NULL REFERENCES notice,
+    level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 5),
+    reached_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    evidence_id BLOB NOT NULL, -- the fan-out, attempt, acknowledgement or response that shows it
+    PRIMARY KEY (notice_id, level)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE acknowledgement (
+    id BLOB PRIMARY KEY,
+    notice_id BLOB NOT NULL UNIQUE REFERENCES notice,
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    class TEXT NOT NULL CHECK (class IN ('signed', 'portal', 'api_key', 'link', 'out_of_band')),
+    person_id BLOB, -- an account, where there is one
+    api_key_id BLOB,
+    delivery_id BLOB, -- the mail whose link was used
+    payload_id BLOB, -- the name and role as given
+    covered_by BLOB REFERENCES acknowledgement, -- the acknowledgement of a later revision that covers this one
+    recorded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE response (
+    id BLOB PRIMARY KEY,
+    notice_id BLOB NOT NULL REFERENCES notice,
+    incident_id BLOB NOT NULL,
+    bank_id BLOB NOT NULL,
+    codes TEXT NOT NULL,
+    share TEXT NOT NULL CHECK (share IN ('private', 'operator', 'peers_anonymous', 'peers_named')),
+    payload_id BLOB NOT NULL, -- note, counts, amounts, who gave it
+    effective_from INTEGER,
+    recorded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX response_of_incident ON response (incident_id, bank_id);
+CREATE INDEX response_of_notice ON response (notice_id);
+
+-- A human task opening or closing; the last event of a task tells its state.
+CREATE TABLE task_event (
+    task_id BLOB NOT NULL,
+    seq INTEGER NOT NULL CHECK (seq >= 1),
+    kind TEXT NOT NULL CHECK (kind IN ('no_channel', 'channel_broken')),
+    event TEXT NOT NULL CHECK (event IN ('opened', 'closed')),
+    bank_id BLOB NOT NULL REFERENCES bank,
+    notice_id BLOB,
+    target_id BLOB,
+    recorded_at INTEGER NOT NULL,
+    PRIMARY KEY (task_id, seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX task_of_target ON task_event (target_id);
+
+-- PROJECTION --------------------------------------------------------------------------------------
+
+CREATE TABLE notice_status (
+    notice_id BLOB PRIMARY KEY REFERENCES notice,
+    level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 5),
+    bounced INTEGER NOT NULL,
+    endpoint_down INTEGER NOT NULL,
+    disputed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- STATE -------------------------------------------------------------------------------------------
+
+-- Evidence entries staged by the business transaction, in final bytes; one group per transaction.
+CREATE TABLE log_pending (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    subject_id BLOB NOT NULL,
+    body BLOB NOT NULL CHECK (length(body) <= 4096),
+    leaf_hash BLOB NOT NULL CHECK (length(leaf_hash) = 32)
+) STRICT;
+
+-- Facts are appended (law 5).
+CREATE TRIGGER notice_level_no_update BEFORE UPDATE ON notice_level BEGIN SELECT RAISE(ABORT, 'notice_level is append-only'); END;
+CREATE TRIGGER notice_level_no_delete BEFORE DELETE ON notice_level BEGIN SELECT RAISE(ABORT, 'notice_level is append-only'); END;
+CREATE TRIGGER acknowledgement_no_update BEFORE UPDATE ON acknowledgement BEGIN SELECT RAISE(ABORT, 'acknowledgement is append-only'); END;
+CREATE TRIGGER acknowledgement_no_delete BEFORE DELETE ON acknowledgement BEGIN SELECT RAISE(ABORT, 'acknowledgement is append-only'); END;
+CREATE TRIGGER response_no_update BEFORE UPDATE ON response BEGIN SELECT RAISE(ABORT, 'response is append-only'); END;
+CREATE TRIGGER response_no_delete BEFORE DELETE ON response BEGIN SELECT RAISE(ABORT, 'response is append-only'); END;
+CREATE TRIGGER task_event_no_update BEFORE UPDATE ON task_event BEGIN SELECT RAISE(ABORT, 'task_event is append-only'); END;
+CREATE TRIGGER task_event_no_delete BEFORE DELETE ON task_event BEGIN SELECT RAISE(ABORT, 'task_event is append-only'); END;

@@ -1,0 +1,381 @@
+//! The mail channel: builds a message whose bytes are fixed by its delivery, and hands it to the
+//! operator's relay. Owns connections to the relay and what its answers mean. Knows nothing of texts,
+//! deliveries or retries.
+//!
+//! Connections are kept here and not in lettre's own pool: that pool takes back a connection whose
+//! send was cut off by a time limit, and the next mail on it would read the answers of the one before.
+
+mod parts;
+
+pub use parts::{DkimSettings, MailFault, MailParts, MailSettings, MailTls};
+
+use crate::domain::outcome::{ErrorClass, Outcome};
+use lettre::Address;
+use lettre::address::Envelope;
+use lettre::message::dkim::{
+    DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm,
+    DkimSigningKey,
+};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
+use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::response::Severity;
+use parts::{boundary, header_text, id_text, names_loopback, plain_address};
+use sha2::{Digest, Sha256};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, Semaphore};
+
+/// A connection that waited longer than this is not used again: relays close them unasked.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const ANSWER_KEPT: usize = 4096;
+
+/// A message ready to be handed to the relay.
+#[derive(Debug, Clone)]
+pub struct BuiltMail {
+    envelope: Envelope,
+    message: Message,
+    /// SHA-256 of the unsigned bytes: the same on every retry, whatever time a DKIM signature bears.
+    pub body_hash: [u8; 32],
+}
+
+impl BuiltMail {
+    /// The unsigned bytes, equal for equal parts.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.message.formatted()
+    }
+
+    /// The envelope: sender and the one recipient.
+    pub fn addresses(&self) -> (Option<&str>, Vec<&str>) {
+        (
+            self.envelope.from().map(AsRef::as_ref),
+            self.envelope.to().iter().map(AsRef::as_ref).collect(),
+        )
+    }
+}
+
+struct Idle {
+    connection: AsyncSmtpConnection,
+    since: std::time::Instant,
+}
+
+/// Hands messages to the relay, several at once up to the size of its pool.
+pub struct Mailer {
+    settings: MailSettings,
+    from: Mailbox,
+    tls: Option<TlsParameters>,
+    dkim: Option<Arc<DkimConfig>>,
+    helo: ClientId,
+    idle: Mutex<Vec<Idle>>,
+    places: Semaphore,
+}
+
+impl Mailer {
+    /// Checks the settings; nothing is sent and no connection is made.
+    pub fn new(settings: MailSettings) -> Result<Self, MailFault> {
+        if settings.tls == MailTls::LoopbackPlain && !names_loopback(&settings.host) {
+            return Err(MailFault::PlainBeyondLoopback(settings.host));
+        }
+        let from_name = header_text("mail.from_name", &settings.from_name)?;
+        let from = Mailbox::new(
+            Some(from_name.to_owned()),
+            address("mail.from", &settings.from)?,
+        );
+        let tls = match settings.tls {
+            MailTls::LoopbackPlain => None,
+            MailTls::Required => Some(tls_parameters(&settings)?),
+        };
+        let dkim = settings.dkim.as_ref().map(dkim_config).transpose()?;
+        Ok(Self {
+            from,
+            tls,
+            dkim: dkim.map(Arc::new),
+            helo: ClientId::Domain(header_text("mail.helo", &settings.helo)?.to_owned()),
+            idle: Mutex::new(Vec::new()),
+            places: Semaphore::new(settings.pool.max(1)),
+            settings,
+        })
+    }
+
+    /// Puts a message together. Every header comes from checked text, every part is base64: a body can
+    /// hold any line without the relay taking it for a command.
+    pub fn build(&self, parts: MailParts) -> Result<BuiltMail, MailFault> {
+        let to = address("the recipient", &parts.to)?;
+        let return_path = address("the return path", &parts.return_path)?;
+        let to_name = header_text("the recipient's name", &parts.to_name)?;
+        let subject = header_text("the subject", &parts.subject)?;
+        let message_id = id_text("the Message-ID", &parts.message_id)?;
+        for reference in &parts.references {
+            id_text("a reference", reference)?;
+        }
+        let boundary = boundary(&parts.boundary)?;
+        let name = (!to_name.trim().is_empty()).then(|| to_name.to_owned());
+        let envelope = Envelope::new(Some(return_path), vec![to.clone()])
+            .map_err(|fault| MailFault::Message(fault.to_string()))?;
+        let date = std::time::UNIX_EPOCH
+            + Duration::from_secs(u64::try_from(parts.date.seconds()).unwrap_or(0));
+        let mut message = Message::builder()
+            .message_id(Some(message_id.to_owned()))
+            .date(date)
+            .from(self.from.clone())
+            .to(Mailbox::new(name, to))
+            // A literal encoded word would be decoded by the reader's program into another subject.
+            .subject(subject.replace("=?", "= ?"))
+            .raw_header(plain_header("Auto-Submitted", "auto-generated"));
+        if let Some(last) = parts.references.last() {
+            message = message
+                .in_reply_to(last.clone())
+                .references(parts.references.join(" "));
+        }
+        let body = MultiPart::alternative()
+            .boundary(boundary)
+            .singlepart(part(ContentType::TEXT_PLAIN, parts.text)?)
+            .singlepart(part(ContentType::TEXT_HTML, parts.html)?);
+        let message = message
+            .envelope(envelope.clone())
+            .multipart(body)
+            .map_err(|fault| MailFault::Message(fault.to_string()))?;
+        let body_hash = Sha256::digest(message.formatted()).into();
+        Ok(BuiltMail {
+            envelope,
+            message,
+            body_hash,
+        })
+    }
+
+    /// The bytes that go out: signed where a key is set. The signature bears the time of signing.
+    pub fn signed(&self, built: &BuiltMail) -> Vec<u8> {
+        let mut message = built.message.clone();
+        if let Some(dkim) = &self.dkim {
+            message.sign(dkim);
+        }
+        message.formatted()
+    }
+
+    /// Hands the message to the relay: one SMTP transaction.
+    pub async fn send(&self, built: &BuiltMail) -> Outcome {
+        let Ok(_place) = self.places.acquire().await else {
+            return Outcome::failed(ErrorClass::Internal, Duration::ZERO);
+        };
+        let started = std::time::Instant::now();
+        let limit = Duration::from_millis(self.settings.timeout_ms);
+        let bytes = self.signed(built);
+        let result = tokio::time::timeout(limit, self.transaction(&built.envelope, &bytes)).await;
+        let duration = started.elapsed();
+        match result {
+            Err(_elapsed) => Outcome::failed(ErrorClass::Timeout, duration),
+            Ok(Err(failure)) => failure.outcome(duration),
+            Ok(Ok(answer)) => answer.outcome(duration),
+        }
+    }
+
+    /// A connection is given back only after a whole transaction; cut off anywhere, it is dropped.
+    async fn transaction(&self, envelope: &Envelope, bytes: &[u8]) -> Result<Answer, Failure> {
+        let mut connection = match self.take().await {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let response = connection
+            .send(envelope, bytes)
+            .await
+            .map_err(|error| Failure::from_smtp(&error, ErrorClass::Broken))?;
+        let answer = Answer {
+            code: response.code().into(),
+            accepted: response.code().severity == Severity::PositiveCompletion,
+            head: head(&response.message().collect::<Vec<_>>().join("\n")),
+        };
+        if answer.accepted {
+            self.idle.lock().await.push(Idle {
+                connection,
+                since: std::time::Instant::now(),
+            });
+        }
+        Ok(answer)
+    }
+
+    async fn take(&self) -> Option<AsyncSmtpConnection> {
+        loop {
+            let mut idle = self.idle.lock().await.pop()?;
+            if idle.since.elapsed() < IDLE_LIMIT && idle.connection.test_connected().await {
+                return Some(idle.connection);
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
+        let addresses = self.resolve().await?;
+        let mut connection = AsyncSmtpConnection::connect_tokio1(
+            addresses.as_slice(),
+            Some(CONNECT_LIMIT),
+            &self.helo,
+            None,
+            None,
+        )
+        .await
+        .map_err(|error| Failure::from_smtp(&error, ErrorClass::Connect))?;
+        if let Some(tls) = &self.tls {
+            connection
+                .starttls(tls.clone(), &self.helo)
+                .await
+                .map_err(|error| Failure::from_smtp(&error, ErrorClass::Tls))?;
+        }
+        if let Some((user, password)) = &self.settings.credentials {
+            let credentials = Credentials::new(user.clone(), password.clone());
+            connection
+                .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
+                .await
+                // The relay refuses this hub, not the recipient: no bank's channel is broken.
+                .map_err(|error| Failure {
+                    class: ErrorClass::Internal,
+                    ..Failure::from_smtp(&error, ErrorClass::Internal)
+                })?;
+        }
+        Ok(connection)
+    }
+
+    async fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let failed = |class, text: String| Failure {
+            class,
+            status: None,
+            head: head(&text),
+        };
+        let addresses: Vec<SocketAddr> =
+            tokio::net::lookup_host((self.settings.host.as_str(), self.settings.port))
+                .await
+                .map_err(|error| failed(ErrorClass::Dns, error.to_string()))?
+                .collect();
+        // A name that says "this machine" may still resolve to another.
+        if self.tls.is_none() && !addresses.iter().all(|address| address.ip().is_loopback()) {
+            return Err(failed(
+                ErrorClass::AddressRefused,
+                "plain mail stays on this machine".to_owned(),
+            ));
+        }
+        Ok(addresses)
+    }
+}
+
+struct Answer {
+    code: u16,
+    accepted: bool,
+    head: Vec<u8>,
+}
+
+impl Answer {
+    fn outcome(self, duration: Duration) -> Outcome {
+        Outcome {
+            error: (!self.accepted).then_some(ErrorClass::Broken),
+            status: Some(self.code),
+            answer_head: self.head,
+            ..Outcome::failed(ErrorClass::Broken, duration)
+        }
+    }
+}
+
+struct Failure {
+    class: ErrorClass,
+    status: Option<u16>,
+    head: Vec<u8>,
+}
+
+impl Failure {
+    /// An answer of the relay speaks for itself; without one, `otherwise` says where it broke.
+    fn from_smtp(error: &lettre::transport::smtp::Error, otherwise: ErrorClass) -> Self {
+        let class = if error.is_transient() {
+            ErrorClass::MailDeferred
+        } else if error.is_permanent() {
+            ErrorClass::MailRejected
+        } else if error.is_tls() {
+            ErrorClass::Tls
+        } else {
+            otherwise
+        };
+        Self {
+            class,
+            status: error.status().map(u16::from),
+            head: head(&error.to_string()),
+        }
+    }
+
+    fn outcome(self, duration: Duration) -> Outcome {
+        Outcome {
+            status: self.status,
+            answer_head: self.head,
+            ..Outcome::failed(self.class, duration)
+        }
+    }
+}
+
+fn head(text: &str) -> Vec<u8> {
+    text.bytes().take(ANSWER_KEPT).collect()
+}
+
+fn tls_parameters(settings: &MailSettings) -> Result<TlsParameters, MailFault> {
+    let fault = |error: lettre::transport::smtp::Error| MailFault::Certificate(error.to_string());
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if let Some(pem) = &settings.ca_pem {
+        builder = builder.add_root_certificate(Certificate::from_pem(pem).map_err(fault)?);
+    }
+    builder.build_rustls().map_err(fault)
+}
+
+/// Relaxed for headers too: with "simple", lettre hashes the signature's header unfolded and sends it
+/// folded, so that no verifier agrees.
+fn dkim_config(settings: &DkimSettings) -> Result<DkimConfig, MailFault> {
+    let algorithm = if settings.pem.contains("-----BEGIN") {
+        DkimSigningAlgorithm::Rsa
+    } else {
+        DkimSigningAlgorithm::Ed25519
+    };
+    let key = DkimSigningKey::new(settings.pem.trim(), algorithm)
+        .map_err(|fault| MailFault::Dkim(fault.to_string()))?;
+    // Not Content-Type: lettre keeps it with the body and would sign the lack of it, so that no
+    // verifier agrees.
+    let headers = [
+        "From",
+        "To",
+        "Subject",
+        "Date",
+        "Message-ID",
+        "In-Reply-To",
+        "References",
+        "MIME-Version",
+        "Auto-Submitted",
+    ];
+    Ok(DkimConfig::new(
+        header_text("mail.dkim.selector", &settings.selector)?.to_owned(),
+        header_text("mail.dkim.domain", &settings.domain)?.to_owned(),
+        key,
+        headers.map(HeaderName::new_from_ascii_str).to_vec(),
+        DkimCanonicalization {
+            header: DkimCanonicalizationType::Relaxed,
+            body: DkimCanonicalizationType::Relaxed,
+        },
+    ))
+}
+
+fn address(what: &'static str, text: &str) -> Result<Address, MailFault> {
+    if !plain_address(text) {
+        return Err(MailFault::Address { what });
+    }
+    text.parse().map_err(|_| MailFault::Address { what })
+}
+
+fn plain_header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// Always base64, also where less would do: lettre before 0.11.24 does not double a dot after a bare
+/// line feed or carriage return (RUSTSEC-2026-0561), and base64 leaves neither in the body.
+fn part(kind: ContentType, text: String) -> Result<SinglePart, MailFault> {
+    let body = Body::new_with_encoding(text, ContentTransferEncoding::Base64)
+        .map_err(|_| MailFault::Message("a part could not be encoded".to_owned()))?;
+    Ok(SinglePart::builder().content_type(kind).body(body))
+}
+
+#[cfg(test)]
+mod tests;

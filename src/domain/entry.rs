@@ -1,0 +1,214 @@
+//! Evidence entries: the exact bytes that will stand in the log. Canonical JSON (RFC 8785) by field order:
+//! ASCII keys, no floats, times as UTC strings with milliseconds. No person, address, free text, nor an
+//! unsalted hash of any (law 8). Entries name each other by leaf hash, never by index.
+
+use super::id::Uid;
+use super::instant::Instant;
+use crate::merkle::{self, Hash};
+use serde::{Serialize, Serializer};
+
+/// The format's own bound.
+pub const MAX_BYTES: usize = 4_096;
+
+fn as_base64<S: Serializer>(hash: &Hash, s: S) -> Result<S::Ok, S::Error> {
+    use base64::prelude::*;
+    s.serialize_str(&BASE64_STANDARD.encode(hash))
+}
+
+/// One entry. Each variant lists its fields in canonical order; `t` names the type and `v` the version.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Entry<'a> {
+    RosterVersion(RosterVersion),
+    IncidentRegistered(IncidentRegistered<'a>),
+    Fanout(Fanout<'a>),
+    Attempt(Attempt<'a>),
+    Acknowledged(Acknowledged<'a>),
+    Response(Response),
+    Approval(Approval<'a>),
+}
+
+/// A roster came into force.
+#[derive(Debug, Serialize)]
+pub struct RosterVersion {
+    pub effective_at: Instant,
+    pub n: i64,
+    /// Leaf hash of the entry of the version before; all zero for the first.
+    #[serde(serialize_with = "as_base64")]
+    pub previous: Hash,
+    #[serde(serialize_with = "as_base64")]
+    pub root: Hash,
+    pub t: &'static str,
+    pub v: u8,
+    pub version: i64,
+}
+
+/// A revision was accepted. Always followed by its fan-out.
+#[derive(Debug, Serialize)]
+pub struct IncidentRegistered<'a> {
+    pub accepted_at: Instant,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    pub incident: Uid,
+    pub kind: &'a str,
+    pub phase: &'a str,
+    pub revision: Uid,
+    pub revision_number: i64,
+    /// Leaf hash of the entry of the roster version in force.
+    #[serde(serialize_with = "as_base64")]
+    pub roster: Hash,
+    pub roster_version: i64,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// All notices of one revision, or one group of them.
+#[derive(Debug, Serialize)]
+pub struct Fanout<'a> {
+    pub fanout: Uid,
+    pub kind: &'a str,
+    pub n: i64,
+    #[serde(serialize_with = "as_base64")]
+    pub notices_root: Hash,
+    /// Leaf hash of `incident.registered`.
+    #[serde(serialize_with = "as_base64")]
+    pub registered: Hash,
+    pub roster_version: i64,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// An attempt to deliver, finished or lost.
+#[derive(Debug, Serialize)]
+pub struct Attempt<'a> {
+    pub at: Instant,
+    pub attempt: Uid,
+    pub bank: Option<Uid>,
+    pub channel: &'a str,
+    pub n: i64,
+    pub notice: Option<Uid>,
+    pub outcome: &'a str,
+    pub seq: i64,
+    pub status: Option<i64>,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A bank confirmed a notice's digest.
+#[derive(Debug, Serialize)]
+pub struct Acknowledged<'a> {
+    pub acknowledgement: Uid,
+    pub at: Instant,
+    pub bank: Uid,
+    pub class: &'a str,
+    pub covered_by: Option<Uid>,
+    pub notice: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A bank said what it did; what it said stays outside.
+#[derive(Debug, Serialize)]
+pub struct Response {
+    pub at: Instant,
+    pub bank: Uid,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    pub notice: Uid,
+    pub response: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// Two people decided together.
+#[derive(Debug, Serialize)]
+pub struct Approval<'a> {
+    pub act: &'a str,
+    pub at: Instant,
+    pub decision: &'a str,
+    pub request: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+impl Entry<'_> {
+    /// The name that stands in `t`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RosterVersion(entry) => entry.t,
+            Self::IncidentRegistered(entry) => entry.t,
+            Self::Fanout(entry) => entry.t,
+            Self::Attempt(entry) => entry.t,
+            Self::Acknowledged(entry) => entry.t,
+            Self::Response(entry) => entry.t,
+            Self::Approval(entry) => entry.t,
+        }
+    }
+
+    /// The final bytes and their leaf hash.
+    pub fn to_bytes(&self) -> (Vec<u8>, Hash) {
+        let mut bytes = Vec::with_capacity(384);
+        serde_json::to_writer(&mut bytes, self).expect("ids, numbers and codes always serialize");
+        debug_assert!(bytes.len() <= MAX_BYTES);
+        let hash = merkle::leaf_hash(&bytes);
+        (bytes, hash)
+    }
+}
+
+/// The leaf of one bank in a roster's own tree: id, what it links with, how it is reached, since when.
+pub fn roster_leaf(bank: Uid, channels: &Hash, linking: &str, member_since: i64) -> Hash {
+    let mut bytes = Vec::with_capacity(96);
+    bytes.extend_from_slice(b"kairan-roster-leaf/v1\0");
+    bytes.extend_from_slice(bank.as_bytes());
+    bytes.extend_from_slice(channels);
+    bytes.extend_from_slice(&member_since.to_be_bytes());
+    bytes.extend_from_slice(linking.as_bytes());
+    merkle::leaf_hash(&bytes)
+}
+
+/// The leaf of one notice in its fan-out's own tree: bank, notice, number, salted commitment to the
+/// notice object, and over which channels it goes.
+pub fn notice_leaf(bank: Uid, notice: Uid, number: i64, commitment: &Hash, channels: &str) -> Hash {
+    let mut bytes = Vec::with_capacity(128);
+    bytes.extend_from_slice(b"kairan-notice-leaf/v1\0");
+    bytes.extend_from_slice(bank.as_bytes());
+    bytes.extend_from_slice(notice.as_bytes());
+    bytes.extend_from_slice(&number.to_be_bytes());
+    bytes.extend_from_slice(commitment);
+    bytes.extend_from_slice(channels.as_bytes());
+    merkle::leaf_hash(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_entry_is_canonical_and_small() {
+        let id = Uid::from_bytes([9; 16]);
+        let at = Instant::from_micros(1_558_059_069_120_999);
+        let hash = [5; 32];
+        let entries = [
+            Entry::RosterVersion(RosterVersion { effective_at: at, n: 35, previous: hash, root: hash, t: "roster.version", v: 1, version: 12 }),
+            Entry::IncidentRegistered(IncidentRegistered {
+                accepted_at: at, commitment: hash, incident: id, kind: "actual", phase: "initial", revision: id,
+                revision_number: 1, roster: hash, roster_version: 12, t: "incident.registered", v: 1,
+            }),
+            Entry::Fanout(Fanout { fanout: id, kind: "roster", n: 35, notices_root: hash, registered: hash, roster_version: 12, t: "notice.fanout", v: 1 }),
+            Entry::Attempt(Attempt {
+                at, attempt: id, bank: Some(id), channel: "webhook", n: 3, notice: None, outcome: "accepted", seq: 1,
+                status: Some(204), t: "notice.attempt", v: 1,
+            }),
+            Entry::Acknowledged(Acknowledged { acknowledgement: id, at, bank: id, class: "link", covered_by: None, notice: id, t: "notice.acknowledged", v: 1 }),
+            Entry::Response(Response { at, bank: id, commitment: hash, notice: id, response: id, t: "bank.response", v: 1 }),
+            Entry::Approval(Approval { act: "withdrawal", at, decision: "approved", request: id, t: "approval", v: 1 }),
+        ];
+        for entry in entries {
+            let (bytes, _) = entry.to_bytes();
+            let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
+            assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).expect("canonical"), "{}", entry.kind());
+            assert_eq!(value["t"], entry.kind());
+            assert!(bytes.len() <= MAX_BYTES && bytes.is_ascii());
+        }
+    }
+}

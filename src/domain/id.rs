@@ -1,0 +1,72 @@
+//! `Uid`: the random, time-ordered id (UUID v7, RFC 9562 §5.7) of everything the hub stores.
+//! Knows nothing of databases; `storage/schema.rs` maps it to `uuid` and to a 16-byte blob.
+
+use super::instant::Instant;
+use std::fmt;
+use std::str::FromStr;
+
+/// A UUID v7. Ordered by the millisecond in which it was made.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uid(uuid::Uuid);
+
+impl Uid {
+    /// A new id whose time part is `at`; the rest is random.
+    pub fn at(at: Instant) -> Self {
+        let micros = at.micros().max(0).unsigned_abs();
+        let seconds = micros / 1_000_000;
+        let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
+        Self(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
+    }
+
+    /// The 16 bytes, big-endian.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// From 16 stored bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(uuid::Uuid::from_bytes(bytes))
+    }
+}
+
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0.as_hyphenated(), f)
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text was not a hyphenated lower-case UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an id: give the 36 characters of a UUID")]
+pub struct NotAnId;
+
+impl FromStr for Uid {
+    type Err = NotAnId;
+
+    /// Only the canonical spelling is taken, so that one id has one URL.
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let parsed = uuid::Uuid::try_parse(text).map_err(|_| NotAnId)?;
+        let canonical = parsed.as_hyphenated().to_string();
+        if canonical == text { Ok(Self(parsed)) } else { Err(NotAnId) }
+    }
+}
+
+impl serde::Serialize for Uid {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let mut buffer = uuid::Uuid::encode_buffer();
+        s.serialize_str(self.0.as_hyphenated().encode_lower(&mut buffer))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Uid {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,115 @@
+//! What a client posts for one revision of an incident. Shape only: the rules are in `check`.
+
+use super::money::Amount;
+use super::parts::{BankServices, BodyNotified, Known, Measure, OperatorContact, Tally, Words};
+use super::reference::IncidentRef;
+use crate::domain::fault::Faults;
+use crate::domain::instant::Entered;
+use crate::domain::json;
+use crate::domain::vocabulary::{
+    AttackStage, Authentication, Determination, DiscoveryMethod, IncidentStatus, Kind, Phase,
+    Severity, Tlp, Typology, Urgency, Weakness,
+};
+use serde::{Deserialize, Serialize};
+
+/// One revision as filed. Absent, `"unknown"` and a value are three different statements.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filing {
+    pub title: Words,
+    pub description: Words,
+    #[serde(default = "suspected")]
+    pub determination: Determination,
+    pub typology: Vec<Typology>,
+    /// Required with the typology `other`, and only then.
+    pub typology_other: Option<String>,
+    #[serde(default)]
+    pub attack_stage: Vec<AttackStage>,
+    #[serde(default)]
+    pub auth_exploited: Vec<Authentication>,
+    #[serde(default)]
+    pub auth_weakness: Vec<Weakness>,
+    pub discovery_method: Option<DiscoveryMethod>,
+    pub occurred_from: Option<Known<Entered>>,
+    pub occurred_to: Option<Known<Entered>>,
+    pub detected_at: Entered,
+    /// Starts the clocks; `detected_at` unless said otherwise.
+    pub aware_at: Option<Entered>,
+    /// Required when `aware_at` differs from `detected_at`.
+    pub aware_reason: Option<String>,
+    pub resolved_at: Option<Entered>,
+    pub closed_at: Option<Entered>,
+    pub next_update_at: Option<Entered>,
+    /// Codes of banks, or `"unknown"`. Says who was hit, never who is told.
+    pub affected_banks: Known<Vec<String>>,
+    #[serde(default)]
+    pub services: Vec<BankServices>,
+    pub victims: Option<Known<Tally>>,
+    pub transactions: Option<Known<Tally>>,
+    pub amount_lost: Option<Known<Amount>>,
+    pub amount_recovered: Option<Known<Amount>>,
+    pub amount_compensated: Option<Known<Amount>>,
+    #[serde(default = "medium")]
+    pub severity: Severity,
+    #[serde(default = "immediate")]
+    pub urgency: Urgency,
+    #[serde(default)]
+    pub countermeasures: Vec<Measure>,
+    pub advice: Option<Words>,
+    #[serde(default)]
+    pub cause_types: Vec<String>,
+    pub lessons: Option<String>,
+    /// An empty list says that nobody was notified; absent says nothing.
+    pub bodies_notified: Option<Vec<BodyNotified>>,
+    #[serde(default = "amber")]
+    pub tlp: Tlp,
+    #[serde(default = "actual")]
+    pub kind: Kind,
+    #[serde(default = "initial")]
+    pub phase: Phase,
+    #[serde(default = "open")]
+    pub incident_status: IncidentStatus,
+    /// Required from revision 2 on.
+    pub change_summary: Option<Words>,
+    #[serde(default)]
+    pub related_incidents: Vec<IncidentRef>,
+    /// At least two persons, each with e-mail and phone.
+    pub operator_contacts: Vec<OperatorContact>,
+    /// Required when a clock was missed.
+    pub late_reason: Option<String>,
+}
+
+impl Filing {
+    /// Reads a request body; every fault points at its field.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Faults> {
+        json::parse(bytes)
+    }
+}
+
+fn suspected() -> Determination {
+    Determination::Suspected
+}
+
+fn medium() -> Severity {
+    Severity::Medium
+}
+
+fn immediate() -> Urgency {
+    Urgency::Immediate
+}
+
+fn amber() -> Tlp {
+    Tlp::Amber
+}
+
+fn actual() -> Kind {
+    Kind::Actual
+}
+
+fn initial() -> Phase {
+    Phase::Initial
+}
+
+fn open() -> IncidentStatus {
+    IncidentStatus::Open
+}

@@ -1,0 +1,23 @@
+//! Floor 0: the values and rules of the house. No I/O, no clock, no async; imports nothing of ours but
+//! its neighbour `merkle`.
+
+pub mod access;
+pub mod address;
+pub mod backoff;
+pub mod deadline;
+pub mod digest;
+pub mod entry;
+pub mod exposure;
+pub mod fault;
+pub mod id;
+pub mod incident;
+pub mod instant;
+pub mod json;
+pub mod level;
+pub mod mail_id;
+pub mod notice;
+pub mod outcome;
+pub mod refusal;
+pub mod signature;
+pub mod text;
+pub mod vocabulary;

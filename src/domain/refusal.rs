@@ -1,0 +1,74 @@
+//! The closed list of what the rules refuse. Each has a stable code and a sentence that says what to do.
+
+/// A rule said no. Nothing was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("no bank is on the roster, so a notice would reach nobody; enter the partner banks first")]
+    RosterEmpty,
+    #[error("the incident is closed; register a new one and name this one as related")]
+    IncidentClosed,
+    #[error("this draft was issued or discarded already")]
+    DraftEnded,
+    #[error("the draft has changed since you read it; read it again and repeat your change")]
+    VersionConflict,
+    #[error("this idempotency key was used for another request; use a new key")]
+    IdempotencyConflict,
+    #[error("the digest, the notice and the code do not belong together; take them from the notice you received")]
+    AcknowledgementMismatch,
+    #[error("the code has been guessed too often; use the link of a newer mail, or the API")]
+    CodeLocked,
+    #[error("the link is older than 14 days; ask for a new mail, or use the API")]
+    LinkExpired,
+    #[error("a second person must decide: the one who asked cannot")]
+    SamePerson,
+    #[error("this was decided already, or its time ran out; ask anew")]
+    ApprovalEnded,
+    #[error("a withdrawal of this incident is waiting for a decision already")]
+    ApprovalPending,
+    #[error("the bank is a partner already")]
+    AlreadyPartner,
+    #[error("the bank is not a partner")]
+    NotPartner,
+    #[error("a bank with this code is entered already")]
+    BankExists,
+    #[error("a person with this e-mail address is entered already")]
+    PersonExists,
+    #[error("an administrator exists already; ask one of them for an invitation")]
+    Bootstrapped,
+    #[error("the invitation is unknown, used or expired; ask for a new one")]
+    InvitationEnded,
+    #[error("two live keys at most; revoke one first")]
+    TooManyKeys,
+    #[error("the contact or endpoint was replaced already")]
+    AlreadyReplaced,
+    #[error("this role belongs to the other side")]
+    RoleOfOtherSide,
+}
+
+impl Refusal {
+    /// The stable code of the problem document.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::RosterEmpty => "roster_empty",
+            Self::IncidentClosed => "incident_closed",
+            Self::DraftEnded => "draft_ended",
+            Self::VersionConflict => "version_conflict",
+            Self::IdempotencyConflict => "idempotency_conflict",
+            Self::AcknowledgementMismatch => "acknowledgement_mismatch",
+            Self::CodeLocked => "code_locked",
+            Self::LinkExpired => "link_expired",
+            Self::SamePerson => "same_person",
+            Self::ApprovalEnded => "approval_ended",
+            Self::ApprovalPending => "approval_pending",
+            Self::AlreadyPartner => "already_partner",
+            Self::NotPartner => "not_partner",
+            Self::BankExists => "bank_exists",
+            Self::PersonExists => "person_exists",
+            Self::Bootstrapped => "bootstrapped",
+            Self::InvitationEnded => "invitation_ended",
+            Self::TooManyKeys => "too_many_keys",
+            Self::AlreadyReplaced => "already_replaced",
+            Self::RoleOfOtherSide => "role_of_other_side",
+        }
+    }
+}

@@ -1,0 +1,5 @@
+pub mod storage;
+pub mod clock;
+pub mod vault;
+pub mod domain;
+pub mod merkle;

@@ -1,0 +1,255 @@
+//! The register: banks, their profiles, partnerships, contacts and endpoints.
+
+use super::error::Error;
+use super::schema::{bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end, endpoint_secret, partnership};
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::dsl::{exists, max, not};
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = bank, treat_none_as_default_value = false)]
+pub struct BankRow {
+    pub id: Uid,
+    pub code: String,
+    pub recorded_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = bank_profile, treat_none_as_default_value = false)]
+pub struct ProfileRow {
+    pub bank_id: Uid,
+    pub revision: i64,
+    pub name_ja: String,
+    pub name_en: String,
+    pub language: String,
+    /// Authentication codes, space-separated; empty = unknown.
+    pub linking: String,
+    pub new_links: String,
+    pub top_ups: String,
+    pub pay_outs: String,
+    pub recorded_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = partnership, treat_none_as_default_value = false)]
+pub struct PartnershipRow {
+    pub bank_id: Uid,
+    pub revision: i64,
+    pub valid_from: Instant,
+    pub valid_to: Option<Instant>,
+    pub recorded_at: Instant,
+    pub approval_id: Option<Uid>,
+}
+
+impl PartnershipRow {
+    /// Is the bank a partner at `at`, by this row?
+    pub fn holds_at(&self, at: Instant) -> bool {
+        self.valid_from <= at && self.valid_to.is_none_or(|end| at < end)
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = contact, treat_none_as_default_value = false)]
+pub struct ContactRow {
+    pub id: Uid,
+    pub bank_id: Uid,
+    pub level: i64,
+    pub language: String,
+    pub payload_id: Uid,
+    pub commitment: Vec<u8>,
+    pub recorded_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = endpoint, treat_none_as_default_value = false)]
+pub struct EndpointRow {
+    pub id: Uid,
+    pub bank_id: Uid,
+    pub payload_id: Uid,
+    pub commitment: Vec<u8>,
+    pub ed25519: bool,
+    pub recorded_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = endpoint_secret, treat_none_as_default_value = false)]
+pub struct EndpointSecretRow {
+    pub endpoint_id: Uid,
+    pub revision: i64,
+    pub payload_id: Uid,
+    pub previous_until: Option<Instant>,
+    pub recorded_at: Instant,
+}
+
+pub fn insert_bank(tx: &mut Tx<'_>, row: &BankRow) -> Result<(), Error> {
+    on_either!(tx, conn => {
+        diesel::insert_into(bank::table).values(row).execute(conn)?;
+        diesel::insert_into(bank_counter::table)
+            .values((bank_counter::bank_id.eq(row.id), bank_counter::last_number.eq(0)))
+            .execute(conn)?;
+    });
+    Ok(())
+}
+
+pub fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Option<BankRow>, Error> {
+    Ok(on_either!(tx, conn => bank::table.filter(bank::code.eq(code)).select(BankRow::as_select()).first(conn).optional()?))
+}
+
+pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<BankRow>, Error> {
+    Ok(on_either!(tx, conn => bank::table.find(id).select(BankRow::as_select()).first(conn).optional()?))
+}
+
+/// Every bank ever entered, by code.
+pub fn all(tx: &mut Tx<'_>) -> Result<Vec<BankRow>, Error> {
+    Ok(on_either!(tx, conn => bank::table.order(bank::code).select(BankRow::as_select()).load(conn)?))
+}
+
+pub fn insert_profile(tx: &mut Tx<'_>, row: &ProfileRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(bank_profile::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// The profile in force.
+pub fn profile(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Option<ProfileRow>, Error> {
+    Ok(on_either!(tx, conn => bank_profile::table
+        .filter(bank_profile::bank_id.eq(bank_id))
+        .order(bank_profile::revision.desc())
+        .select(ProfileRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// The profile in force of every bank.
+pub fn profiles(tx: &mut Tx<'_>) -> Result<Vec<ProfileRow>, Error> {
+    let mut rows: Vec<ProfileRow> = on_either!(tx, conn => bank_profile::table
+        .order((bank_profile::bank_id, bank_profile::revision.desc()))
+        .select(ProfileRow::as_select())
+        .load(conn)?);
+    rows.dedup_by_key(|row| row.bank_id);
+    Ok(rows)
+}
+
+pub fn insert_partnership(tx: &mut Tx<'_>, row: &PartnershipRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(partnership::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// The partnership row in force.
+pub fn partnership(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Option<PartnershipRow>, Error> {
+    Ok(on_either!(tx, conn => partnership::table
+        .filter(partnership::bank_id.eq(bank_id))
+        .order(partnership::revision.desc())
+        .select(PartnershipRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// The partnership row in force of every bank, by bank id.
+pub fn partnerships(tx: &mut Tx<'_>) -> Result<Vec<PartnershipRow>, Error> {
+    let mut rows: Vec<PartnershipRow> = on_either!(tx, conn => partnership::table
+        .order((partnership::bank_id, partnership::revision.desc()))
+        .select(PartnershipRow::as_select())
+        .load(conn)?);
+    rows.dedup_by_key(|row| row.bank_id);
+    Ok(rows)
+}
+
+pub fn insert_contact(tx: &mut Tx<'_>, row: &ContactRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(contact::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// Ends a contact; false = it had ended already.
+pub fn end_contact(tx: &mut Tx<'_>, id: Uid, replaced_by: Option<Uid>, at: Instant) -> Result<bool, Error> {
+    let ended = on_either!(tx, conn => diesel::insert_into(contact_end::table)
+        .values((contact_end::contact_id.eq(id), contact_end::replaced_by.eq(replaced_by), contact_end::recorded_at.eq(at)))
+        .on_conflict_do_nothing()
+        .execute(conn)?);
+    Ok(ended == 1)
+}
+
+pub fn contact(tx: &mut Tx<'_>, id: Uid) -> Result<Option<ContactRow>, Error> {
+    Ok(on_either!(tx, conn => contact::table.find(id).select(ContactRow::as_select()).first(conn).optional()?))
+}
+
+/// Live contacts of one bank, by ladder level.
+pub fn contacts_of(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<ContactRow>, Error> {
+    Ok(on_either!(tx, conn => contact::table
+        .filter(contact::bank_id.eq(bank_id))
+        .filter(not(exists(contact_end::table.filter(contact_end::contact_id.eq(contact::id)))))
+        .order((contact::level, contact::id))
+        .select(ContactRow::as_select())
+        .load(conn)?))
+}
+
+/// Live contacts of all banks.
+pub fn contacts(tx: &mut Tx<'_>) -> Result<Vec<ContactRow>, Error> {
+    Ok(on_either!(tx, conn => contact::table
+        .filter(not(exists(contact_end::table.filter(contact_end::contact_id.eq(contact::id)))))
+        .order((contact::bank_id, contact::id))
+        .select(ContactRow::as_select())
+        .load(conn)?))
+}
+
+pub fn insert_endpoint(tx: &mut Tx<'_>, row: &EndpointRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(endpoint::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// Ends an endpoint; false = it had ended already.
+pub fn end_endpoint(tx: &mut Tx<'_>, id: Uid, replaced_by: Option<Uid>, at: Instant) -> Result<bool, Error> {
+    let ended = on_either!(tx, conn => diesel::insert_into(endpoint_end::table)
+        .values((endpoint_end::endpoint_id.eq(id), endpoint_end::replaced_by.eq(replaced_by), endpoint_end::recorded_at.eq(at)))
+        .on_conflict_do_nothing()
+        .execute(conn)?);
+    Ok(ended == 1)
+}
+
+pub fn endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointRow>, Error> {
+    Ok(on_either!(tx, conn => endpoint::table.find(id).select(EndpointRow::as_select()).first(conn).optional()?))
+}
+
+/// Live endpoints of one bank.
+pub fn endpoints_of(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<EndpointRow>, Error> {
+    Ok(on_either!(tx, conn => endpoint::table
+        .filter(endpoint::bank_id.eq(bank_id))
+        .filter(not(exists(endpoint_end::table.filter(endpoint_end::endpoint_id.eq(endpoint::id)))))
+        .order(endpoint::id)
+        .select(EndpointRow::as_select())
+        .load(conn)?))
+}
+
+/// Live endpoints of all banks.
+pub fn endpoints(tx: &mut Tx<'_>) -> Result<Vec<EndpointRow>, Error> {
+    Ok(on_either!(tx, conn => endpoint::table
+        .filter(not(exists(endpoint_end::table.filter(endpoint_end::endpoint_id.eq(endpoint::id)))))
+        .order((endpoint::bank_id, endpoint::id))
+        .select(EndpointRow::as_select())
+        .load(conn)?))
+}
+
+pub fn insert_secret(tx: &mut Tx<'_>, row: &EndpointSecretRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(endpoint_secret::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// The newest two secrets of an endpoint, newest first.
+pub fn secrets(tx: &mut Tx<'_>, endpoint_id: Uid) -> Result<Vec<EndpointSecretRow>, Error> {
+    Ok(on_either!(tx, conn => endpoint_secret::table
+        .filter(endpoint_secret::endpoint_id.eq(endpoint_id))
+        .order(endpoint_secret::revision.desc())
+        .limit(2)
+        .select(EndpointSecretRow::as_select())
+        .load(conn)?))
+}
+
+/// The next revision number of a bank's profile.
+pub fn next_profile_revision(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
+    let last: Option<i64> = on_either!(tx, conn => bank_profile::table
+        .filter(bank_profile::bank_id.eq(bank_id))
+        .select(max(bank_profile::revision))
+        .first(conn)?);
+    Ok(last.unwrap_or(0) + 1)
+}

@@ -1,0 +1,418 @@
+//! Messages, deliveries and their attempts. The state machine is the schema's; when and whom is decided above.
+
+use super::error::Error;
+use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
+use super::schema::{attempt, attempt_outcome, delivery, message, notice};
+use super::tx::{Conn, Tx, on_either};
+use super::{ROWS_AT_ONCE, insert_all};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::dsl::{exists, select, sql};
+use diesel::prelude::*;
+use std::collections::HashSet;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = message, treat_none_as_default_value = false)]
+pub struct MessageRow {
+    pub id: Uid,
+    pub kind: String,
+    pub notice_id: Option<Uid>,
+    pub bank_id: Option<Uid>,
+    pub person_id: Option<Uid>,
+    pub payload_id: Option<Uid>,
+    pub created_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = delivery, treat_none_as_default_value = false)]
+pub struct DeliveryRow {
+    pub id: Uid,
+    pub message_id: Uid,
+    pub notice_id: Option<Uid>,
+    pub bank_id: Option<Uid>,
+    pub channel: String,
+    pub target_id: Uid,
+    pub state: String,
+    pub attempts: i64,
+    pub failures: i64,
+    pub due_at: Instant,
+    pub lease_owner: Option<Uid>,
+    pub lease_token: Option<Uid>,
+    pub unsealed: bool,
+    pub created_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = attempt, treat_none_as_default_value = false)]
+pub struct AttemptRow {
+    pub id: Uid,
+    pub delivery_id: Uid,
+    pub number: i64,
+    pub node_id: Uid,
+    pub started_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = attempt_outcome, treat_none_as_default_value = false)]
+pub struct OutcomeRow {
+    pub attempt_id: Uid,
+    pub seq: i64,
+    pub delivery_id: Uid,
+    pub notice_id: Option<Uid>,
+    pub incident_id: Option<Uid>,
+    pub bank_id: Option<Uid>,
+    pub target_id: Uid,
+    pub channel: String,
+    pub number: i64,
+    pub outcome: String,
+    pub status: Option<i64>,
+    pub duration_ms: i64,
+    pub body_hash: Option<Vec<u8>>,
+    pub tls_fingerprint: Option<Vec<u8>>,
+    pub answer_id: Option<Uid>,
+    pub started_at: Instant,
+    pub recorded_at: Instant,
+}
+
+/// A delivery that is due, with what sending it takes.
+#[derive(Debug, Clone, Queryable)]
+pub struct DueRow {
+    pub id: Uid,
+    pub bank_id: Option<Uid>,
+    pub channel: String,
+    pub target_id: Uid,
+    pub attempts: i64,
+    pub failures: i64,
+    pub created_at: Instant,
+    pub message_id: Uid,
+    pub kind: String,
+    pub payload_id: Option<Uid>,
+    pub message_created_at: Instant,
+    pub notice: Option<DueNotice>,
+}
+
+/// The stored parts of the notice that a due delivery carries.
+#[derive(Debug, Clone, Queryable)]
+pub struct DueNotice {
+    pub id: Uid,
+    pub revision_id: Uid,
+    pub incident_id: Uid,
+    pub fanout_id: Uid,
+    pub number: i64,
+    pub object: Vec<u8>,
+    pub digest: Vec<u8>,
+    pub issued_at: Instant,
+}
+
+pub fn insert_messages(tx: &mut Tx<'_>, rows: &[MessageRow]) -> Result<(), Error> {
+    insert_all!(tx, message::table, rows)
+}
+
+pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Error> {
+    insert_all!(tx, delivery::table, rows)
+}
+
+/// Due deliveries in order of preference: first attempts before retries, then by due time. Banks that have
+/// no free place (`full`) are passed over. The state is written as a literal so that the partial index serves.
+pub fn due(tx: &mut Tx<'_>, now: Instant, full: &[Uid], limit: i64) -> Result<Vec<DueRow>, Error> {
+    let mut rows = due_in(tx, "delivery.state = 'due'", now, full, limit)?;
+    let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
+    if room > 0 {
+        rows.extend(due_in(tx, "delivery.state = 'waiting'", now, full, room)?);
+    }
+    Ok(rows)
+}
+
+fn due_in(tx: &mut Tx<'_>, state: &str, now: Instant, full: &[Uid], limit: i64) -> Result<Vec<DueRow>, Error> {
+    Ok(on_either!(tx, conn => delivery::table
+        .inner_join(message::table.on(message::id.eq(delivery::message_id)))
+        .left_join(notice::table.on(delivery::notice_id.eq(notice::id.nullable())))
+        .filter(sql::<Bool>(state))
+        .filter(delivery::due_at.le(now))
+        .filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)))
+        .order((delivery::due_at, delivery::id))
+        .limit(limit)
+        .select((
+            delivery::id,
+            delivery::bank_id,
+            delivery::channel,
+            delivery::target_id,
+            delivery::attempts,
+            delivery::failures,
+            delivery::created_at,
+            message::id,
+            message::kind,
+            message::payload_id,
+            message::created_at,
+            (
+                notice::id,
+                notice::revision_id,
+                notice::incident_id,
+                notice::fanout_id,
+                notice::number,
+                notice::object,
+                notice::digest,
+                notice::issued_at,
+            )
+                .nullable(),
+        ))
+        .load(conn)?))
+}
+
+/// When the next open delivery is due, leases included.
+pub fn next_due_at(tx: &mut Tx<'_>) -> Result<Option<Instant>, Error> {
+    let mut earliest = None;
+    for state in ["state = 'due'", "state = 'waiting'", "state = 'leased'"] {
+        let found: Option<Instant> = on_either!(tx, conn => delivery::table
+            .filter(sql::<Bool>(state))
+            .order((delivery::due_at, delivery::id))
+            .select(delivery::due_at)
+            .first(conn)
+            .optional()?);
+        earliest = match (earliest, found) {
+            (Some(one), Some(other)) => Some(std::cmp::min::<Instant>(one, other)),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(earliest)
+}
+
+/// A lease to be taken: the attempt's id is its token.
+pub struct Lease {
+    pub delivery: Uid,
+    pub attempt: Uid,
+}
+
+/// Leases deliveries that are still free, until `until`; returns those that were. The attempt count rises
+/// with the lease, because the attempt row is written in the same transaction.
+pub fn lease(tx: &mut Tx<'_>, leases: &[Lease], owner: Uid, until: Instant) -> Result<HashSet<Uid>, Error> {
+    let mut taken = HashSet::with_capacity(leases.len());
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            for lease in leases {
+                let free = delivery::table
+                    .find(lease.delivery)
+                    .filter(sql::<Bool>("state IN ('due', 'waiting')"));
+                let changed = diesel::update(free)
+                    .set((
+                        delivery::state.eq(sql::<Text>("'leased'")),
+                        delivery::attempts.eq(delivery::attempts + 1),
+                        delivery::due_at.eq(until),
+                        delivery::lease_owner.eq(owner),
+                        delivery::lease_token.eq(lease.attempt),
+                    ))
+                    .execute(*conn)?;
+                if changed == 1 {
+                    taken.insert(lease.delivery);
+                }
+            }
+        }
+        Conn::Postgres(conn) => {
+            #[derive(QueryableByName)]
+            struct Taken {
+                #[diesel(sql_type = UidSql)]
+                id: Uid,
+            }
+            let ids: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
+            let tokens: Vec<Uid> = leases.iter().map(|lease| lease.attempt).collect();
+            let rows: Vec<Taken> = diesel::sql_query(
+                "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = $1, lease_owner = $2,
+                    lease_token = wanted.token
+                 FROM (SELECT unnest($3) AS id, unnest($4) AS token ORDER BY 1) AS wanted
+                 WHERE delivery.id = wanted.id AND delivery.state IN ('due', 'waiting') RETURNING delivery.id",
+            )
+            .bind::<InstantSql, _>(until)
+            .bind::<UidSql, _>(owner)
+            .bind::<diesel::sql_types::Array<UidSql>, _>(ids)
+            .bind::<diesel::sql_types::Array<UidSql>, _>(tokens)
+            .load(*conn)?;
+            taken.extend(rows.into_iter().map(|row| row.id));
+        }
+    }
+    Ok(taken)
+}
+
+pub fn insert_attempts(tx: &mut Tx<'_>, rows: &[AttemptRow]) -> Result<(), Error> {
+    insert_all!(tx, attempt::table, rows)
+}
+
+/// Where a leased delivery goes next.
+pub struct Advance {
+    pub delivery: Uid,
+    /// The lease's token: a stale one changes nothing.
+    pub token: Uid,
+    /// `waiting`, `due` or `accepted`.
+    pub state: &'static str,
+    pub due_at: Instant,
+    pub failures: i64,
+    /// False takes the attempt back from the count: nothing was sent.
+    pub counts: bool,
+}
+
+/// Ends leases, fenced by their tokens; returns the deliveries whose token still held.
+pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Error> {
+    let mut held = HashSet::with_capacity(advances.len());
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            for to in advances {
+                let leased = delivery::table.find(to.delivery).filter(delivery::lease_token.eq(to.token));
+                let changed = diesel::update(leased)
+                    .set((
+                        delivery::state.eq(to.state),
+                        delivery::due_at.eq(to.due_at),
+                        delivery::failures.eq(to.failures),
+                        delivery::attempts.eq(delivery::attempts - i64::from(!to.counts)),
+                        delivery::lease_owner.eq(None::<Uid>),
+                        delivery::lease_token.eq(None::<Uid>),
+                    ))
+                    .execute(*conn)?;
+                if changed == 1 {
+                    held.insert(to.delivery);
+                }
+            }
+        }
+        Conn::Postgres(conn) => {
+            #[derive(QueryableByName)]
+            struct Held {
+                #[diesel(sql_type = UidSql)]
+                id: Uid,
+            }
+            use diesel::sql_types::Array;
+            let rows: Vec<Held> = diesel::sql_query(
+                "UPDATE delivery SET state = next.state, due_at = next.due_at, failures = next.failures,
+                    attempts = delivery.attempts - next.back, lease_owner = NULL, lease_token = NULL
+                 FROM (SELECT unnest($1) AS id, unnest($2) AS token, unnest($3) AS state, unnest($4) AS due_at,
+                    unnest($5) AS failures, unnest($6) AS back ORDER BY 1) AS next
+                 WHERE delivery.id = next.id AND delivery.lease_token = next.token RETURNING delivery.id",
+            )
+            .bind::<Array<UidSql>, _>(advances.iter().map(|to| to.delivery).collect::<Vec<_>>())
+            .bind::<Array<UidSql>, _>(advances.iter().map(|to| to.token).collect::<Vec<_>>())
+            .bind::<Array<Text>, _>(advances.iter().map(|to| to.state).collect::<Vec<_>>())
+            .bind::<Array<InstantSql>, _>(advances.iter().map(|to| to.due_at).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(advances.iter().map(|to| to.failures).collect::<Vec<_>>())
+            .bind::<Array<BigInt>, _>(advances.iter().map(|to| i64::from(!to.counts)).collect::<Vec<_>>())
+            .load(*conn)?;
+            held.extend(rows.into_iter().map(|row| row.id));
+        }
+    }
+    Ok(held)
+}
+
+pub fn insert_outcomes(tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<(), Error> {
+    insert_all!(tx, attempt_outcome::table, rows)
+}
+
+/// How many outcomes an attempt has already; a late result becomes the next.
+pub fn outcomes_of(tx: &mut Tx<'_>, attempt_id: Uid) -> Result<Vec<OutcomeRow>, Error> {
+    Ok(on_either!(tx, conn => attempt_outcome::table
+        .filter(attempt_outcome::attempt_id.eq(attempt_id))
+        .order(attempt_outcome::seq)
+        .select(OutcomeRow::as_select())
+        .load(conn)?))
+}
+
+/// Leases that ran out.
+pub fn expired(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<DeliveryRow>, Error> {
+    Ok(on_either!(tx, conn => delivery::table
+        .filter(sql::<Bool>("state = 'leased'"))
+        .filter(delivery::due_at.le(now))
+        .order((delivery::due_at, delivery::id))
+        .limit(limit)
+        .select(DeliveryRow::as_select())
+        .load(conn)?))
+}
+
+pub fn attempt(tx: &mut Tx<'_>, id: Uid) -> Result<Option<AttemptRow>, Error> {
+    Ok(on_either!(tx, conn => attempt::table.find(id).select(AttemptRow::as_select()).first(conn).optional()?))
+}
+
+pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<DeliveryRow>, Error> {
+    Ok(on_either!(tx, conn => delivery::table.find(id).select(DeliveryRow::as_select()).first(conn).optional()?))
+}
+
+pub fn message(tx: &mut Tx<'_>, id: Uid) -> Result<Option<MessageRow>, Error> {
+    Ok(on_either!(tx, conn => message::table.find(id).select(MessageRow::as_select()).first(conn).optional()?))
+}
+
+pub fn of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<DeliveryRow>, Error> {
+    Ok(on_either!(tx, conn => delivery::table
+        .filter(delivery::notice_id.eq(notice_id))
+        .order(delivery::id)
+        .select(DeliveryRow::as_select())
+        .load(conn)?))
+}
+
+/// Ends the open deliveries of these notices, a lease under way included: its result is stored as late.
+pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
+    for part in notices.chunks(ROWS_AT_ONCE) {
+        on_either!(tx, conn => diesel::update(
+                delivery::table
+                    .filter(delivery::notice_id.assume_not_null().eq_any(part))
+                    .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')")),
+            )
+            .set((
+                delivery::state.eq("closed"),
+                delivery::lease_owner.eq(None::<Uid>),
+                delivery::lease_token.eq(None::<Uid>),
+            ))
+            .execute(conn)?);
+    }
+    Ok(())
+}
+
+/// Supersedes the open deliveries to an address; returns them as they were.
+pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryRow>, Error> {
+    let rows: Vec<DeliveryRow> = on_either!(tx, conn => delivery::table
+        .filter(delivery::target_id.eq(target))
+        .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')"))
+        .select(DeliveryRow::as_select())
+        .load(conn)?);
+    on_either!(tx, conn => diesel::update(
+            delivery::table
+                .filter(delivery::target_id.eq(target))
+                .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')")),
+        )
+        .set((
+            delivery::state.eq("superseded"),
+            delivery::lease_owner.eq(None::<Uid>),
+            delivery::lease_token.eq(None::<Uid>),
+        ))
+        .execute(conn)?);
+    Ok(rows)
+}
+
+/// Makes an open, unleased delivery due now; false = there is none such.
+pub fn hasten(tx: &mut Tx<'_>, id: Uid, now: Instant) -> Result<bool, Error> {
+    let changed = on_either!(tx, conn => diesel::update(
+            delivery::table.find(id).filter(sql::<Bool>("state IN ('due', 'waiting')")),
+        )
+        .set(delivery::due_at.eq(now))
+        .execute(conn)?);
+    Ok(changed == 1)
+}
+
+/// Is there a delivery of this message to this address already?
+pub fn exists_for(tx: &mut Tx<'_>, notice_id: Uid, target: Uid) -> Result<bool, Error> {
+    Ok(on_either!(tx, conn => select(exists(
+            delivery::table.filter(delivery::notice_id.eq(notice_id).and(delivery::target_id.eq(target))),
+        ))
+        .get_result(conn)?))
+}
+
+/// The message of a notice (its `notice.issued` or `notice.withdrawn`).
+pub fn message_of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Uid>, Error> {
+    let of_notice: Option<Uid> = on_either!(tx, conn => delivery::table
+        .filter(delivery::notice_id.eq(notice_id))
+        .order(delivery::id)
+        .select(delivery::message_id)
+        .first(conn)
+        .optional()?);
+    match of_notice {
+        Some(found) => Ok(Some(found)),
+        None => Ok(on_either!(tx, conn => message::table
+            .filter(message::notice_id.eq(notice_id))
+            .select(message::id)
+            .first(conn)
+            .optional()?)),
+    }
+}

@@ -1,0 +1,70 @@
+//! Filings in preparation: edited under a version, never deleted.
+
+use super::error::Error;
+use super::schema::draft;
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = draft, treat_none_as_default_value = false)]
+pub struct DraftRow {
+    pub id: Uid,
+    pub author: Uid,
+    pub body: String,
+    pub version: i64,
+    pub created_at: Instant,
+    pub updated_at: Instant,
+    pub discarded_at: Option<Instant>,
+    pub discard_reason: Option<String>,
+    pub revision_id: Option<Uid>,
+}
+
+impl DraftRow {
+    pub fn is_open(&self) -> bool {
+        self.discarded_at.is_none() && self.revision_id.is_none()
+    }
+}
+
+pub fn insert(tx: &mut Tx<'_>, row: &DraftRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(draft::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<DraftRow>, Error> {
+    Ok(on_either!(tx, conn => draft::table.find(id).select(DraftRow::as_select()).first(conn).optional()?))
+}
+
+/// Drafts, oldest first: age is what matters about them.
+pub fn all(tx: &mut Tx<'_>) -> Result<Vec<DraftRow>, Error> {
+    Ok(on_either!(tx, conn => draft::table.order(draft::id).select(DraftRow::as_select()).load(conn)?))
+}
+
+/// Replaces the body if the version still is `version` and the draft is open.
+pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &str, at: Instant) -> Result<bool, Error> {
+    let open = draft::table
+        .find(id)
+        .filter(draft::version.eq(version))
+        .filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()));
+    let changed = on_either!(tx, conn => diesel::update(open)
+        .set((draft::body.eq(body), draft::version.eq(version + 1), draft::updated_at.eq(at)))
+        .execute(conn)?);
+    Ok(changed == 1)
+}
+
+/// Ends an open draft with a reason.
+pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str, at: Instant) -> Result<bool, Error> {
+    let open = draft::table.find(id).filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()));
+    let changed = on_either!(tx, conn => diesel::update(open)
+        .set((draft::discarded_at.eq(at), draft::discard_reason.eq(reason)))
+        .execute(conn)?);
+    Ok(changed == 1)
+}
+
+/// Ends an open draft as issued.
+pub fn mark_issued(tx: &mut Tx<'_>, id: Uid, revision_id: Uid) -> Result<bool, Error> {
+    let open = draft::table.find(id).filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()));
+    let changed = on_either!(tx, conn => diesel::update(open).set(draft::revision_id.eq(revision_id)).execute(conn)?);
+    Ok(changed == 1)
+}

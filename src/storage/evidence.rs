@@ -1,0 +1,255 @@
+//! Evidence: levels reached, acknowledgements, responses, tasks, and entries staged for the log.
+
+use super::error::Error;
+use super::schema::{acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response, task_event};
+use super::tx::{Tx, on_either};
+use super::{ROWS_AT_ONCE, insert_all};
+use crate::domain::entry::Entry;
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::domain::level::Level;
+use crate::merkle::Hash;
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = notice_level, treat_none_as_default_value = false)]
+pub struct LevelRow {
+    pub notice_id: Uid,
+    pub level: i64,
+    pub reached_at: Instant,
+    pub recorded_at: Instant,
+    pub evidence_id: Uid,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = notice_status, treat_none_as_default_value = false)]
+pub struct StatusRow {
+    pub notice_id: Uid,
+    pub level: i64,
+    pub bounced: bool,
+    pub endpoint_down: bool,
+    pub disputed: bool,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = acknowledgement, treat_none_as_default_value = false)]
+pub struct AcknowledgementRow {
+    pub id: Uid,
+    pub notice_id: Uid,
+    pub digest: Vec<u8>,
+    pub class: String,
+    pub person_id: Option<Uid>,
+    pub api_key_id: Option<Uid>,
+    pub delivery_id: Option<Uid>,
+    pub payload_id: Option<Uid>,
+    pub covered_by: Option<Uid>,
+    pub recorded_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = response, treat_none_as_default_value = false)]
+pub struct ResponseRow {
+    pub id: Uid,
+    pub notice_id: Uid,
+    pub incident_id: Uid,
+    pub bank_id: Uid,
+    pub codes: String,
+    pub share: String,
+    pub payload_id: Uid,
+    pub effective_from: Option<Instant>,
+    pub recorded_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = task_event, treat_none_as_default_value = false)]
+pub struct TaskEventRow {
+    pub task_id: Uid,
+    pub seq: i64,
+    pub kind: String,
+    pub event: String,
+    pub bank_id: Uid,
+    pub notice_id: Option<Uid>,
+    pub target_id: Option<Uid>,
+    pub recorded_at: Instant,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = log_pending, treat_none_as_default_value = false)]
+struct PendingRow<'a> {
+    group_id: Uid,
+    kind: &'a str,
+    subject_id: Uid,
+    body: Vec<u8>,
+    leaf_hash: Vec<u8>,
+}
+
+/// Stages entries, in order, in this transaction's group; returns their leaf hashes.
+pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>, Error> {
+    let group_id = tx.evidence_group()?;
+    let mut hashes = Vec::with_capacity(entries.len());
+    let mut rows = Vec::with_capacity(entries.len());
+    for (subject_id, entry) in entries {
+        let (body, hash) = entry.to_bytes();
+        hashes.push(hash);
+        rows.push(PendingRow { group_id, kind: entry.kind(), subject_id: *subject_id, body, leaf_hash: hash.to_vec() });
+    }
+    insert_all!(tx, log_pending::table, rows)?;
+    Ok(hashes)
+}
+
+/// Lists new notices at L0, in facts and projection.
+pub fn list(tx: &mut Tx<'_>, notices: &[Uid], fanout: Uid, at: Instant) -> Result<(), Error> {
+    let levels: Vec<LevelRow> = notices
+        .iter()
+        .map(|id| LevelRow { notice_id: *id, level: 0, reached_at: at, recorded_at: at, evidence_id: fanout })
+        .collect();
+    let statuses: Vec<StatusRow> = notices
+        .iter()
+        .map(|id| StatusRow { notice_id: *id, level: 0, bounced: false, endpoint_down: false, disputed: false })
+        .collect();
+    insert_all!(tx, notice_level::table, levels)?;
+    insert_all!(tx, notice_status::table, statuses)
+}
+
+/// A level shown for a notice by a piece of evidence.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    pub notice: Uid,
+    pub level: Level,
+    pub at: Instant,
+    pub evidence: Uid,
+}
+
+/// Records levels reached; what a notice has reached already stays as it was first shown.
+pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
+    let now = tx.now()?;
+    for part in reached.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<LevelRow> = part
+            .iter()
+            .map(|one| LevelRow {
+                notice_id: one.notice,
+                level: one.level.number(),
+                reached_at: one.at,
+                recorded_at: now,
+                evidence_id: one.evidence,
+            })
+            .collect();
+        on_either!(tx, conn => diesel::insert_into(notice_level::table).values(&rows).on_conflict_do_nothing().execute(conn)?);
+    }
+    for level in Level::ALL {
+        let notices: Vec<Uid> = reached.iter().filter(|one| one.level == level).map(|one| one.notice).collect();
+        for part in notices.chunks(ROWS_AT_ONCE) {
+            on_either!(tx, conn => diesel::update(
+                    notice_status::table
+                        .filter(notice_status::notice_id.eq_any(part))
+                        .filter(notice_status::level.lt(level.number())),
+                )
+                .set(notice_status::level.eq(level.number()))
+                .execute(conn)?);
+        }
+    }
+    Ok(())
+}
+
+/// Marks a notice as bounced or its endpoint as down.
+pub fn flag(tx: &mut Tx<'_>, notice_id: Uid, bounced: bool, endpoint_down: bool) -> Result<(), Error> {
+    let row = notice_status::table.find(notice_id);
+    on_either!(tx, conn => {
+        if bounced {
+            diesel::update(row).set(notice_status::bounced.eq(true)).execute(conn)?;
+        }
+        if endpoint_down {
+            diesel::update(row).set(notice_status::endpoint_down.eq(true)).execute(conn)?;
+        }
+    });
+    Ok(())
+}
+
+/// Marks a notice as disputed by its bank.
+pub fn dispute(tx: &mut Tx<'_>, notice_id: Uid) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(notice_status::table.find(notice_id))
+        .set(notice_status::disputed.eq(true))
+        .execute(conn)?);
+    Ok(())
+}
+
+/// The acknowledgement of a notice, where there is one.
+pub fn acknowledgement_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<AcknowledgementRow>, Error> {
+    Ok(on_either!(tx, conn => acknowledgement::table
+        .filter(acknowledgement::notice_id.eq(notice_id))
+        .select(AcknowledgementRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+pub fn insert_acknowledgements(tx: &mut Tx<'_>, rows: &[AcknowledgementRow]) -> Result<(), Error> {
+    insert_all!(tx, acknowledgement::table, rows)
+}
+
+/// Notices of one incident to one bank, below `number`, that nobody acknowledged.
+pub fn unacknowledged_before(tx: &mut Tx<'_>, incident: Uid, bank: Uid, number: i64) -> Result<Vec<(Uid, Vec<u8>)>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
+        .filter(notice::incident_id.eq(incident).and(notice::bank_id.eq(bank)).and(notice::number.lt(number)))
+        .filter(acknowledgement::id.nullable().is_null())
+        .order(notice::number)
+        .select((notice::id, notice::digest))
+        .load(conn)?))
+}
+
+pub fn insert_response(tx: &mut Tx<'_>, row: &ResponseRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(response::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// Responses to any revision of an incident, oldest first.
+pub fn responses(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<ResponseRow>, Error> {
+    Ok(on_either!(tx, conn => response::table
+        .filter(response::incident_id.eq(incident_id))
+        .order(response::id)
+        .select(ResponseRow::as_select())
+        .load(conn)?))
+}
+
+pub fn insert_task_events(tx: &mut Tx<'_>, rows: &[TaskEventRow]) -> Result<(), Error> {
+    insert_all!(tx, task_event::table, rows)
+}
+
+/// The open *channel broken* task of an address, if any.
+pub fn open_task_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Option<TaskEventRow>, Error> {
+    let last: Option<TaskEventRow> = on_either!(tx, conn => task_event::table
+        .filter(task_event::target_id.eq(target))
+        .order((task_event::task_id.desc(), task_event::seq.desc()))
+        .select(TaskEventRow::as_select())
+        .first(conn)
+        .optional()?);
+    Ok(last.filter(|event| event.event == "opened"))
+}
+
+/// All task events, oldest first; the last event of a task tells its state.
+pub fn task_events(tx: &mut Tx<'_>) -> Result<Vec<TaskEventRow>, Error> {
+    Ok(on_either!(tx, conn => task_event::table
+        .order((task_event::task_id, task_event::seq))
+        .select(TaskEventRow::as_select())
+        .load(conn)?))
+}
+
+/// Wrong guesses of the code printed in one mail.
+pub fn guesses(tx: &mut Tx<'_>, delivery: Uid) -> Result<i64, Error> {
+    let found: Option<i64> = on_either!(tx, conn => guess_counter::table
+        .find(delivery)
+        .select(guess_counter::failures)
+        .first(conn)
+        .optional()?);
+    Ok(found.unwrap_or(0))
+}
+
+pub fn count_guess(tx: &mut Tx<'_>, delivery: Uid) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(guess_counter::table)
+        .values((guess_counter::delivery_id.eq(delivery), guess_counter::failures.eq(1)))
+        .on_conflict(guess_counter::delivery_id)
+        .do_update()
+        .set(guess_counter::failures.eq(guess_counter::failures + 1))
+        .execute(conn)?);
+    Ok(())
+}

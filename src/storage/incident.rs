@@ -1,0 +1,98 @@
+//! Incidents and their revisions.
+
+use super::error::Error;
+use super::roster::Gate;
+use super::schema::{incident, incident_counter, revision};
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = incident, treat_none_as_default_value = false)]
+pub struct IncidentRow {
+    pub id: Uid,
+    pub reference: String,
+    pub opened_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = revision, treat_none_as_default_value = false)]
+pub struct RevisionRow {
+    pub id: Uid,
+    pub incident_id: Uid,
+    pub number: i64,
+    pub phase: String,
+    pub determination: String,
+    pub severity: String,
+    pub urgency: String,
+    pub status: String,
+    pub tlp: String,
+    pub kind: String,
+    pub title_ja: String,
+    pub title_en: String,
+    pub search_text: String,
+    pub body: Vec<u8>,
+    pub digest: Vec<u8>,
+    pub contacts_id: Option<Uid>,
+    pub accepted_at: Instant,
+    pub accepted_by: Uid,
+    pub approval_id: Option<Uid>,
+    pub fanout_id: Uid,
+}
+
+pub fn insert(tx: &mut Tx<'_>, row: &IncidentRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(incident::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+pub fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<IncidentRow>, Error> {
+    Ok(on_either!(tx, conn => incident::table
+        .filter(incident::reference.eq(reference))
+        .select(IncidentRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<IncidentRow>, Error> {
+    Ok(on_either!(tx, conn => incident::table.find(id).select(IncidentRow::as_select()).first(conn).optional()?))
+}
+
+/// The next `INC-YYYY-NNNN` of a year; dense, because it is taken behind the gate.
+pub fn next_reference(tx: &mut Tx<'_>, _gate: &Gate, year: i64) -> Result<String, Error> {
+    let number: i64 = on_either!(tx, conn => diesel::insert_into(incident_counter::table)
+        .values((incident_counter::year.eq(year), incident_counter::last_number.eq(1)))
+        .on_conflict(incident_counter::year)
+        .do_update()
+        .set(incident_counter::last_number.eq(incident_counter::last_number + 1))
+        .returning(incident_counter::last_number)
+        .get_result(conn)?);
+    Ok(format!("INC-{year:04}-{number:04}"))
+}
+
+pub fn insert_revision(tx: &mut Tx<'_>, _gate: &Gate, row: &RevisionRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(revision::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+pub fn latest_revision(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<RevisionRow>, Error> {
+    Ok(on_either!(tx, conn => revision::table
+        .filter(revision::incident_id.eq(incident_id))
+        .order(revision::number.desc())
+        .select(RevisionRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// All revisions, oldest first.
+pub fn revisions(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<RevisionRow>, Error> {
+    Ok(on_either!(tx, conn => revision::table
+        .filter(revision::incident_id.eq(incident_id))
+        .order(revision::number)
+        .select(RevisionRow::as_select())
+        .load(conn)?))
+}
+
+pub fn revision(tx: &mut Tx<'_>, id: Uid) -> Result<Option<RevisionRow>, Error> {
+    Ok(on_either!(tx, conn => revision::table.find(id).select(RevisionRow::as_select()).first(conn).optional()?))
+}

@@ -1,0 +1,43 @@
+//! Floor 2: the only room that knows diesel and the two databases. Rows, conversions and queries; no policy.
+
+mod error;
+mod migrations;
+mod postgres;
+mod schema;
+mod sqlite;
+mod store;
+mod tx;
+
+pub mod approval;
+pub mod audit;
+pub mod bank;
+pub mod delivery;
+pub mod draft;
+pub mod evidence;
+pub mod idempotency;
+pub mod incident;
+pub mod notice;
+pub mod payload;
+pub mod people;
+pub mod reading;
+pub mod roster;
+
+pub use error::Error;
+pub use store::{Bounds, Lane, Location, Store};
+pub use tx::Tx;
+
+pub(in crate::storage) use tx::on_either;
+
+/// Rows of one statement: keeps below both databases' bound on parameters.
+pub(in crate::storage) const ROWS_AT_ONCE: usize = 500;
+
+/// Inserts all rows, a bounded number in one statement.
+macro_rules! insert_all {
+    ($tx:expr, $table:expr, $rows:expr) => {{
+        for part in $rows.chunks($crate::storage::ROWS_AT_ONCE) {
+            $crate::storage::on_either!($tx, conn => diesel::insert_into($table).values(part).execute(conn)?);
+        }
+        Ok::<(), $crate::storage::Error>(())
+    }};
+}
+pub(in crate::storage) use insert_all;

@@ -1,0 +1,134 @@
+//! Fan-outs and notices, and the numbers that have no gap.
+
+use super::error::Error;
+use super::roster::Gate;
+use super::schema::{bank_counter, fanout, notice, roster_leaf};
+use super::tx::{Tx, on_either};
+use super::{ROWS_AT_ONCE, insert_all};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = notice, treat_none_as_default_value = false)]
+pub struct NoticeRow {
+    pub id: Uid,
+    pub revision_id: Uid,
+    pub fanout_id: Uid,
+    pub incident_id: Uid,
+    pub bank_id: Uid,
+    pub number: i64,
+    pub reason: String,
+    pub exposed: bool,
+    pub concerns_you: bool,
+    pub acknowledge_by: Instant,
+    pub object: Vec<u8>,
+    pub digest: Vec<u8>,
+    pub issued_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = fanout, treat_none_as_default_value = false)]
+pub struct FanoutRow {
+    pub id: Uid,
+    pub revision_id: Uid,
+    pub kind: String,
+    pub n: i64,
+    pub roster_version: i64,
+    pub notice_count: i64,
+    pub notices_root: Vec<u8>,
+    pub salt_id: Uid,
+    pub issued_at: Instant,
+}
+
+/// Takes the next number of every bank on a roster.
+pub fn take_roster_numbers(tx: &mut Tx<'_>, _gate: &Gate, version: i64) -> Result<HashMap<Uid, i64>, Error> {
+    let on_roster = || roster_leaf::table.filter(roster_leaf::version.eq(version)).select(roster_leaf::bank_id);
+    on_either!(tx, conn => diesel::update(bank_counter::table.filter(bank_counter::bank_id.eq_any(on_roster())))
+        .set(bank_counter::last_number.eq(bank_counter::last_number + 1))
+        .execute(conn)?);
+    let rows: Vec<(Uid, i64)> = on_either!(tx, conn => bank_counter::table
+        .filter(bank_counter::bank_id.eq_any(on_roster()))
+        .select((bank_counter::bank_id, bank_counter::last_number))
+        .load(conn)?);
+    Ok(rows.into_iter().collect())
+}
+
+/// Takes the next number of each of these banks.
+pub fn take_numbers(tx: &mut Tx<'_>, _gate: &Gate, banks: &[Uid]) -> Result<HashMap<Uid, i64>, Error> {
+    let mut numbers = HashMap::with_capacity(banks.len());
+    for part in banks.chunks(ROWS_AT_ONCE) {
+        on_either!(tx, conn => diesel::update(bank_counter::table.filter(bank_counter::bank_id.eq_any(part)))
+            .set(bank_counter::last_number.eq(bank_counter::last_number + 1))
+            .execute(conn)?);
+        let rows: Vec<(Uid, i64)> = on_either!(tx, conn => bank_counter::table
+            .filter(bank_counter::bank_id.eq_any(part))
+            .select((bank_counter::bank_id, bank_counter::last_number))
+            .load(conn)?);
+        numbers.extend(rows);
+    }
+    Ok(numbers)
+}
+
+pub fn insert(tx: &mut Tx<'_>, _gate: &Gate, rows: &[NoticeRow]) -> Result<(), Error> {
+    insert_all!(tx, notice::table, rows)
+}
+
+/// Closes a fan-out: the database counts its notices and refuses a wrong number.
+pub fn close_fanout(tx: &mut Tx<'_>, _gate: &Gate, row: &FanoutRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(fanout::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<NoticeRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table.find(id).select(NoticeRow::as_select()).first(conn).optional()?))
+}
+
+/// Notices of one incident to one bank, oldest first.
+pub fn of_incident_and_bank(tx: &mut Tx<'_>, incident_id: Uid, bank_id: Uid) -> Result<Vec<NoticeRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::incident_id.eq(incident_id).and(notice::bank_id.eq(bank_id)))
+        .order(notice::number)
+        .select(NoticeRow::as_select())
+        .load(conn)?))
+}
+
+/// Banks that got any revision of an incident.
+pub fn banks_told(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::incident_id.eq(incident_id))
+        .select(notice::bank_id)
+        .distinct()
+        .order(notice::bank_id)
+        .load(conn)?))
+}
+
+/// A bank's notices after `after`, by number.
+pub fn inbox(tx: &mut Tx<'_>, bank_id: Uid, after: i64, limit: i64) -> Result<Vec<NoticeRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::bank_id.eq(bank_id).and(notice::number.gt(after)))
+        .order(notice::number)
+        .limit(limit)
+        .select(NoticeRow::as_select())
+        .load(conn)?))
+}
+
+/// The highest number given to a bank; 0 = none yet.
+pub fn last_number(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
+    let found: Option<i64> = on_either!(tx, conn => bank_counter::table
+        .find(bank_id)
+        .select(bank_counter::last_number)
+        .first(conn)
+        .optional()?);
+    Ok(found.unwrap_or(0))
+}
+
+/// The fan-outs of a revision.
+pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Error> {
+    Ok(on_either!(tx, conn => fanout::table
+        .filter(fanout::revision_id.eq(revision_id))
+        .order((fanout::kind, fanout::n))
+        .select(FanoutRow::as_select())
+        .load(conn)?))
+}

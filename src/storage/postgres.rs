@@ -1,0 +1,157 @@
+//! PostgreSQL: a pool of connections on blocking threads, no grouping of our own. A closure that lost a
+//! deadlock or a serialization race is run again.
+
+use super::error::Error;
+use super::migrations;
+use super::store::{Bounds, Lane};
+use super::tx::{Conn, Surroundings, Tx};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+type PgPool = Pool<ConnectionManager<PgConnection>>;
+
+/// How often a closure is run before the race is reported as busy.
+const RUNS: usize = 5;
+
+pub(in crate::storage) struct Postgres {
+    front: PgPool,
+    /// The engine has connections of its own, so that neither side can starve the other.
+    back: PgPool,
+    readers: PgPool,
+}
+
+#[derive(Debug)]
+struct Setup;
+
+impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Setup {
+    fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute(
+            "SET TIME ZONE 'UTC'; SET synchronous_commit = on; SET statement_timeout = '60s'; SET lock_timeout = '20s';
+             SET idle_in_transaction_session_timeout = '60s'",
+        )
+        .map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+/// Without TLS in the client, libpq would fall back to plain text silently; refuse instead.
+#[cfg(not(feature = "pg-tls"))]
+fn refuse_plain_text(url: &str) -> Result<(), Error> {
+    let parsed = url::Url::parse(url).map_err(|fault| Error::Unavailable(format!("bad database URL: {fault}")))?;
+    let query_host = parsed.query_pairs().find(|(key, _)| key == "host").map(|(_, value)| value.into_owned());
+    let host = query_host.or_else(|| parsed.host_str().map(str::to_owned)).unwrap_or_default();
+    let local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]" | "::1") || host.starts_with('/') || host.starts_with("%2F");
+    if local {
+        return Ok(());
+    }
+    Err(Error::Unavailable(format!(
+        "PostgreSQL at '{host}' is neither a socket nor loopback, and this build has no TLS to it; build with --features pg-tls"
+    )))
+}
+
+#[cfg(feature = "pg-tls")]
+fn refuse_plain_text(_url: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+fn pool(url: &str, size: u32) -> Result<PgPool, Error> {
+    Pool::builder()
+        .max_size(size.max(1))
+        .min_idle(Some(0))
+        .connection_timeout(Duration::from_secs(5))
+        .connection_customizer(Box::new(Setup))
+        .build(ConnectionManager::new(url))
+        .map_err(|fault| Error::Unavailable(fault.to_string()))
+}
+
+impl Postgres {
+    pub(in crate::storage) fn open(url: &str, bounds: Bounds) -> Result<Self, Error> {
+        refuse_plain_text(url)?;
+        let mut conn = PgConnection::establish(url)
+            .map_err(|fault| Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}")))?;
+        migrations::run_postgres(&mut conn)?;
+        Ok(Self { front: pool(url, bounds.writers)?, back: pool(url, 2)?, readers: pool(url, bounds.readers)? })
+    }
+
+    pub(in crate::storage) fn read<T, E: From<Error>>(
+        &self,
+        around: &Surroundings,
+        work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = connection(&self.readers)?;
+        run(&mut conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", around, work).map(|(value, _)| value)
+    }
+
+    pub(in crate::storage) fn write<T, E: From<Error>>(
+        &self,
+        lane: Lane,
+        around: &Surroundings,
+        wake: &Notify,
+        work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = connection(match lane {
+            Lane::Front => &self.front,
+            Lane::Back => &self.back,
+        })?;
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let mut lost_race = false;
+            let result = run(&mut conn, "BEGIN", around, &mut |tx: &mut Tx<'_>| {
+                let result = work(tx);
+                lost_race = result.is_err() && tx_lost_race(tx);
+                result
+            });
+            match result {
+                Ok((value, wakes)) => {
+                    if wakes {
+                        wake.notify_one();
+                    }
+                    return Ok(value);
+                }
+                Err(_) if lost_race && runs < RUNS => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+}
+
+/// After an error: is this transaction aborted by the database? Then a statement is refused, and running
+/// the closure again is the only way to know its true result.
+fn tx_lost_race(tx: &mut Tx<'_>) -> bool {
+    match &mut tx.conn {
+        Conn::Postgres(conn) => conn.batch_execute("SELECT 1").is_err(),
+        Conn::Sqlite(_) => false,
+    }
+}
+
+fn connection(pool: &PgPool) -> Result<PooledConnection<ConnectionManager<PgConnection>>, Error> {
+    pool.get().map_err(|fault| Error::Unavailable(fault.to_string()))
+}
+
+fn run<T, E: From<Error>>(
+    conn: &mut PgConnection,
+    begin: &str,
+    around: &Surroundings,
+    work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
+) -> Result<(T, bool), E> {
+    conn.batch_execute(begin).map_err(Error::from)?;
+    let mut tx = Tx::new(Conn::Postgres(conn), around);
+    let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx)))
+        .unwrap_or_else(|_| Err(Error::Query("a closure panicked; nothing was stored".into()).into()));
+    let wakes = tx.wakes();
+    match result {
+        Ok(value) => {
+            conn.batch_execute("COMMIT").map_err(Error::from)?;
+            Ok((value, wakes))
+        }
+        Err(fault) => {
+            // A broken connection cannot roll back; the server does it then.
+            let _ = conn.batch_execute("ROLLBACK");
+            Err(fault)
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What people look at: the search over incidents, the stamp board, the as-of question, the delivery log.
+//! Pages are keysets; nothing here reads without a bound.
+
+use super::error::Error;
+use super::schema::{acknowledgement, attempt_outcome, bank, incident, notice, notice_level, notice_status, revision};
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::domain::level::Level;
+use diesel::dsl::{exists, not};
+use diesel::prelude::*;
+use std::collections::HashMap;
+
+use super::delivery::OutcomeRow;
+use super::incident::{IncidentRow, RevisionRow};
+use super::notice::NoticeRow;
+
+/// What to look for among incidents.
+#[derive(Debug, Clone, Default)]
+pub struct IncidentFilter {
+    /// Lower-case text contained in reference, title or description.
+    pub text: Option<String>,
+    pub status: Option<String>,
+    pub phase: Option<String>,
+    pub kind: Option<String>,
+    /// Incidents older than this one.
+    pub before: Option<Uid>,
+}
+
+/// `%`, `_` and the escape itself lose their meaning.
+fn contains_pattern(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len() + 2);
+    pattern.push('%');
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Incidents with their newest revision, newest incident first.
+pub fn incidents(tx: &mut Tx<'_>, filter: &IncidentFilter, limit: i64) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
+    let later = diesel::alias!(revision as later);
+    let pattern = filter.text.as_deref().map(contains_pattern);
+    Ok(on_either!(tx, conn => {
+        let mut query = incident::table
+            .inner_join(revision::table.on(revision::incident_id.eq(incident::id)))
+            .filter(not(exists(later
+                .filter(later.field(revision::incident_id).eq(incident::id))
+                .filter(later.field(revision::number).gt(revision::number)))))
+            .select((IncidentRow::as_select(), RevisionRow::as_select()))
+            .order(incident::id.desc())
+            .limit(limit)
+            .into_boxed();
+        if let Some(pattern) = &pattern {
+            query = query.filter(revision::search_text.like(pattern).escape('\\'));
+        }
+        if let Some(status) = &filter.status {
+            query = query.filter(revision::status.eq(status));
+        }
+        if let Some(phase) = &filter.phase {
+            query = query.filter(revision::phase.eq(phase));
+        }
+        if let Some(kind) = &filter.kind {
+            query = query.filter(revision::kind.eq(kind));
+        }
+        if let Some(before) = filter.before {
+            query = query.filter(incident::id.lt(before));
+        }
+        query.load(conn)?
+    }))
+}
+
+/// How many notices of a revision have reached what. Never blended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub notices: i64,
+    pub delivered: i64,
+    pub acknowledged: i64,
+    pub bounced: i64,
+}
+
+/// Tallies of revisions.
+pub fn tallies(tx: &mut Tx<'_>, revisions: &[Uid]) -> Result<HashMap<Uid, Tally>, Error> {
+    let rows: Vec<(Uid, i64, bool, i64)> = on_either!(tx, conn => notice::table
+        .inner_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
+        .filter(notice::revision_id.eq_any(revisions))
+        .group_by((notice::revision_id, notice_status::level, notice_status::bounced))
+        .select((notice::revision_id, notice_status::level, notice_status::bounced, diesel::dsl::count_star()))
+        .load(conn)?);
+    let mut tallies: HashMap<Uid, Tally> = HashMap::new();
+    for (revision_id, level, bounced, count) in rows {
+        let tally = tallies.entry(revision_id).or_default();
+        tally.notices += count;
+        tally.delivered += if level >= Level::Delivered.number() { count } else { 0 };
+        tally.acknowledged += if level >= Level::Acknowledged.number() { count } else { 0 };
+        tally.bounced += if bounced { count } else { 0 };
+    }
+    Ok(tallies)
+}
+
+/// One cell of the stamp board.
+#[derive(Debug, Clone, Queryable)]
+pub struct Cell {
+    pub notice: Uid,
+    pub bank_id: Uid,
+    pub bank: String,
+    pub number: i64,
+    pub reason: String,
+    pub exposed: bool,
+    pub concerns_you: bool,
+    pub acknowledge_by: Instant,
+    pub issued_at: Instant,
+    pub level: i64,
+    pub bounced: bool,
+    pub endpoint_down: bool,
+    pub disputed: bool,
+    pub acknowledged_at: Option<Instant>,
+    pub class: Option<String>,
+}
+
+/// The board of one revision, by bank code.
+pub fn board(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Cell>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .inner_join(bank::table.on(bank::id.eq(notice::bank_id)))
+        .inner_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
+        .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
+        .filter(notice::revision_id.eq(revision_id))
+        .order(bank::code)
+        .select((
+            notice::id,
+            notice::bank_id,
+            bank::code,
+            notice::number,
+            notice::reason,
+            notice::exposed,
+            notice::concerns_you,
+            notice::acknowledge_by,
+            notice::issued_at,
+            notice_status::level,
+            notice_status::bounced,
+            notice_status::endpoint_down,
+            notice_status::disputed,
+            acknowledgement::recorded_at.nullable(),
+            acknowledgement::class.nullable(),
+        ))
+        .load(conn)?))
+}
+
+/// The level of each of these notices, as it stood at an instant.
+pub fn levels_at(tx: &mut Tx<'_>, notices: &[Uid], at: Instant) -> Result<HashMap<Uid, (Level, Instant)>, Error> {
+    let rows: Vec<(Uid, i64, Instant)> = on_either!(tx, conn => notice_level::table
+        .filter(notice_level::notice_id.eq_any(notices))
+        .filter(notice_level::reached_at.le(at))
+        .order((notice_level::notice_id, notice_level::level))
+        .select((notice_level::notice_id, notice_level::level, notice_level::reached_at))
+        .load(conn)?);
+    // The highest level of a notice comes last and stays.
+    Ok(rows.into_iter().filter_map(|(notice, level, reached)| Some((notice, (Level::from_number(level)?, reached)))).collect())
+}
+
+/// All levels of one notice, lowest first.
+pub fn levels_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<(i64, Instant, Uid)>, Error> {
+    Ok(on_either!(tx, conn => notice_level::table
+        .filter(notice_level::notice_id.eq(notice_id))
+        .order(notice_level::level)
+        .select((notice_level::level, notice_level::reached_at, notice_level::evidence_id))
+        .load(conn)?))
+}
+
+/// A bank's notices issued by an instant, after a number.
+pub fn told_by(tx: &mut Tx<'_>, bank_id: Uid, at: Instant, after: i64, limit: i64) -> Result<Vec<NoticeRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::bank_id.eq(bank_id).and(notice::number.gt(after)))
+        .filter(notice::issued_at.le(at))
+        .order(notice::number)
+        .limit(limit)
+        .select(NoticeRow::as_select())
+        .load(conn)?))
+}
+
+/// Revisions accepted by an instant that were not addressed to a bank, oldest first.
+pub fn not_told_by(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    at: Instant,
+    limit: i64,
+) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
+    Ok(on_either!(tx, conn => revision::table
+        .inner_join(incident::table.on(incident::id.eq(revision::incident_id)))
+        .filter(revision::accepted_at.le(at))
+        .filter(not(exists(notice::table
+            .filter(notice::revision_id.eq(revision::id))
+            .filter(notice::bank_id.eq(bank_id))
+            .filter(notice::issued_at.le(at)))))
+        .order(revision::id)
+        .limit(limit)
+        .select((IncidentRow::as_select(), RevisionRow::as_select()))
+        .load(conn)?))
+}
+
+/// What to look for in the delivery log.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter {
+    pub bank: Option<Uid>,
+    pub incident: Option<Uid>,
+    pub channel: Option<String>,
+    pub outcome: Option<String>,
+    pub from: Option<Instant>,
+    pub to: Option<Instant>,
+}
+
+/// A place in the delivery log: rows after it, in the order (attempt, seq).
+pub type LogPlace = (Uid, i64);
+
+/// The newest place in the delivery log: the fixed end of an export.
+pub fn log_end(tx: &mut Tx<'_>) -> Result<Option<LogPlace>, Error> {
+    Ok(on_either!(tx, conn => attempt_outcome::table
+        .order((attempt_outcome::attempt_id.desc(), attempt_outcome::seq.desc()))
+        .select((attempt_outcome::attempt_id, attempt_outcome::seq))
+        .first(conn)
+        .optional()?))
+}
+
+/// A page of the delivery log in the order of attempts, oldest first, after a place and not beyond `end`.
+pub fn delivery_log(
+    tx: &mut Tx<'_>,
+    filter: &LogFilter,
+    after: Option<LogPlace>,
+    end: Option<LogPlace>,
+    limit: i64,
+) -> Result<Vec<OutcomeRow>, Error> {
+    Ok(on_either!(tx, conn => {
+        let mut query = attempt_outcome::table
+            .order((attempt_outcome::attempt_id, attempt_outcome::seq))
+            .limit(limit)
+            .select(OutcomeRow::as_select())
+            .into_boxed();
+        if let Some(bank) = filter.bank {
+            query = query.filter(attempt_outcome::bank_id.eq(bank));
+        }
+        if let Some(incident) = filter.incident {
+            query = query.filter(attempt_outcome::incident_id.eq(incident));
+        }
+        if let Some(channel) = &filter.channel {
+            query = query.filter(attempt_outcome::channel.eq(channel));
+        }
+        if let Some(outcome) = &filter.outcome {
+            query = query.filter(attempt_outcome::outcome.eq(outcome));
+        }
+        if let Some(from) = filter.from {
+            query = query.filter(attempt_outcome::started_at.ge(from));
+        }
+        if let Some(to) = filter.to {
+            query = query.filter(attempt_outcome::started_at.lt(to));
+        }
+        if let Some((attempt, seq)) = after {
+            query = query
+                .filter(attempt_outcome::attempt_id.ge(attempt))
+                .filter(attempt_outcome::attempt_id.gt(attempt).or(attempt_outcome::seq.gt(seq)));
+        }
+        if let Some((attempt, seq)) = end {
+            query = query
+                .filter(attempt_outcome::attempt_id.le(attempt))
+                .filter(attempt_outcome::attempt_id.lt(attempt).or(attempt_outcome::seq.le(seq)));
+        }
+        query.load(conn)?
+    }))
+}

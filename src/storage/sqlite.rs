@@ -1,0 +1,335 @@
+//! The embedded database: one writer thread with group commit, a pool of readers.
+//!
+//! The writer never waits for company: it commits whatever is queued, at most `group` closures, the
+//! front lane first, a savepoint each, and answers after the commit. If the commit fails, or the engine
+//! rolled everything back under one closure's feet, each closure is run again alone.
+
+use super::error::Error;
+use super::migrations;
+use super::store::{Bounds, Lane};
+use super::tx::{Conn, Surroundings, Tx};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+
+/// 3.51.3: the first release without the WAL-reset race.
+const LEAST_VERSION: (u32, u32, u32) = (3, 51, 3);
+
+const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+    PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; PRAGMA cache_size = -65536;";
+
+pub(in crate::storage) struct Sqlite {
+    readers: Pool<ConnectionManager<SqliteConnection>>,
+    queue: Arc<Queue>,
+    bound: usize,
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+/// What waits for the writer thread.
+struct Queue {
+    lanes: Mutex<Lanes>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Lanes {
+    front: VecDeque<Box<dyn Job>>,
+    back: VecDeque<Box<dyn Job>>,
+    closing: bool,
+}
+
+/// A closure on its way to the writer, its type forgotten.
+trait Job: Send {
+    /// Runs once. True = keep what it wrote.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Tells the caller. `failure` replaces the result where the commit did not happen.
+    fn answer(self: Box<Self>, failure: Option<Error>);
+}
+
+struct Work<T, E, F> {
+    closure: F,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+    span: tracing::Span,
+}
+
+impl<T, E, F> Job for Work<T, E, F>
+where
+    F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send,
+    T: Send,
+    E: From<Error> + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let _entered = self.span.enter();
+        let closure = &mut self.closure;
+        let result = catch_unwind(AssertUnwindSafe(|| closure(tx)))
+            .unwrap_or_else(|_| Err(Error::Query("a closure panicked; nothing was stored".into()).into()));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failure: Option<Error>) {
+        let result = match (failure, self.result) {
+            (Some(error), _) => Err(error.into()),
+            (None, Some(result)) => result,
+            (None, None) => Err(Error::Unavailable("the writer stopped".into()).into()),
+        };
+        // The caller may have gone away; the commit stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Debug)]
+struct ReaderSetup;
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for ReaderSetup {
+    fn on_acquire(&self, conn: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        conn.batch_execute(PRAGMAS)
+            .and_then(|()| conn.batch_execute("PRAGMA query_only = ON;"))
+            .map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+impl Sqlite {
+    pub(in crate::storage) fn open(
+        path: &Path,
+        bounds: Bounds,
+        around: &Arc<Surroundings>,
+        wake: &Arc<Notify>,
+    ) -> Result<Self, Error> {
+        let url = path.to_str().ok_or_else(|| Error::Unavailable("the database path is not UTF-8".into()))?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|fault| Error::Unavailable(format!("cannot make the folder {}: {fault}", folder.display())))?;
+        }
+        let mut conn = SqliteConnection::establish(url)
+            .map_err(|fault| Error::Unavailable(format!("cannot open {}: {fault}", path.display())))?;
+        conn.batch_execute(PRAGMAS)?;
+        check_version(&mut conn)?;
+        // A file that may not be written is found here, before anything is promised.
+        conn.batch_execute("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")?;
+        migrations::run_sqlite(&mut conn)?;
+        conn.batch_execute("PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;")?;
+
+        let readers = Pool::builder()
+            .max_size(bounds.readers)
+            .min_idle(Some(1))
+            .connection_timeout(Duration::from_secs(5))
+            .connection_customizer(Box::new(ReaderSetup))
+            .build(ConnectionManager::new(url))
+            .map_err(|fault| Error::Unavailable(fault.to_string()))?;
+        let queue = Arc::new(Queue { lanes: Mutex::default(), filled: Condvar::new() });
+        let writer = Writer {
+            conn,
+            queue: Arc::clone(&queue),
+            around: Arc::clone(around),
+            wake: Arc::clone(wake),
+            group: bounds.group.max(1),
+        };
+        let thread = std::thread::Builder::new()
+            .name("kairan-writer".into())
+            .spawn(move || writer.run())
+            .map_err(|fault| Error::Unavailable(format!("cannot start the writer thread: {fault}")))?;
+        Ok(Self { readers, queue, bound: bounds.queue, writer: Mutex::new(Some(thread)) })
+    }
+
+    pub(in crate::storage) fn read<T, E: From<Error>>(
+        &self,
+        around: &Surroundings,
+        work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = self.readers.get().map_err(|fault| Error::Busy(fault.to_string()))?;
+        conn.batch_execute("BEGIN").map_err(Error::from)?;
+        let result = catch_unwind(AssertUnwindSafe(|| work(&mut Tx::new(Conn::Sqlite(&mut conn), around))))
+            .unwrap_or_else(|_| Err(Error::Query("a read panicked".into()).into()));
+        conn.batch_execute("ROLLBACK").map_err(Error::from)?;
+        result
+    }
+
+    pub(in crate::storage) async fn write<T, E, F>(&self, lane: Lane, closure: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Work { closure, result: None, reply, span: tracing::Span::current() });
+        self.enqueue(lane, job)?;
+        match answer.await {
+            Ok(result) => result,
+            Err(_) => Err(Error::Unavailable("the writer stopped".into()).into()),
+        }
+    }
+
+    fn enqueue(&self, lane: Lane, job: Box<dyn Job>) -> Result<(), Error> {
+        let mut lanes = hold(&self.queue.lanes);
+        if lanes.closing {
+            return Err(Error::Unavailable("the hub is stopping".into()));
+        }
+        let waiting = match lane {
+            Lane::Front => &mut lanes.front,
+            Lane::Back => &mut lanes.back,
+        };
+        if waiting.len() >= self.bound {
+            return Err(Error::Busy("too many writes are waiting".into()));
+        }
+        waiting.push_back(job);
+        drop(lanes);
+        self.queue.filled.notify_one();
+        Ok(())
+    }
+
+    pub(in crate::storage) fn close(&self) {
+        hold(&self.queue.lanes).closing = true;
+        self.queue.filled.notify_one();
+        if let Some(thread) = hold(&self.writer).take() {
+            // A writer that panicked has already said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn check_version(conn: &mut SqliteConnection) -> Result<(), Error> {
+    let text: String =
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("sqlite_version()")).get_result(conn)?;
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    let found = (next(), next(), next());
+    if found < LEAST_VERSION {
+        return Err(Error::Unavailable(format!("SQLite {text} is too old: 3.51.3 or newer is needed")));
+    }
+    Ok(())
+}
+
+struct Writer {
+    conn: SqliteConnection,
+    queue: Arc<Queue>,
+    around: Arc<Surroundings>,
+    wake: Arc<Notify>,
+    group: usize,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while let Some(mut group) = self.next_group() {
+            match self.commit_group(&mut group) {
+                Ok(wakes) => {
+                    for job in group {
+                        job.answer(None);
+                    }
+                    self.wake_if(wakes);
+                }
+                Err(fault) => {
+                    if group.len() > 1 {
+                        tracing::warn!(%fault, closures = group.len(), "group commit failed; running each alone");
+                    }
+                    self.run_alone(group);
+                }
+            }
+        }
+        if let Err(fault) = self.conn.batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);") {
+            tracing::warn!(%fault, "closing the database");
+        }
+    }
+
+    fn wake_if(&self, wakes: bool) {
+        if wakes {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Blocks until there is work; `None` once closed and empty.
+    fn next_group(&self) -> Option<Vec<Box<dyn Job>>> {
+        let mut lanes = hold(&self.queue.lanes);
+        loop {
+            if !(lanes.front.is_empty() && lanes.back.is_empty()) {
+                break;
+            }
+            if lanes.closing {
+                return None;
+            }
+            lanes = self.queue.filled.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+        }
+        // One place is kept for the engine, so that a flood of filings cannot stop the sending.
+        let for_back = usize::from(!lanes.back.is_empty());
+        let from_front = lanes.front.len().min(self.group - for_back.min(self.group - 1));
+        let mut group: Vec<_> = lanes.front.drain(..from_front).collect();
+        let from_back = lanes.back.len().min(self.group - group.len());
+        group.extend(lanes.back.drain(..from_back));
+        Some(group)
+    }
+
+    /// Runs all in one transaction, a savepoint each. `Err` = nothing of the group is stored.
+    fn commit_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+        let mut wakes = false;
+        self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        let alone = group.len() == 1;
+        for job in group.iter_mut() {
+            if !alone {
+                self.conn.batch_execute("SAVEPOINT job")?;
+            }
+            let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
+            let keep = job.run(&mut tx);
+            wakes |= keep && tx.wakes();
+            let end = match (alone, keep) {
+                (true, true) => continue,
+                (true, false) => {
+                    self.abandon();
+                    return Ok(false);
+                }
+                (false, true) => "RELEASE job",
+                (false, false) => "ROLLBACK TO job; RELEASE job",
+            };
+            if let Err(fault) = self.conn.batch_execute(end) {
+                // The engine ended the whole transaction (disk full, I/O error): the savepoint is gone.
+                self.abandon();
+                return Err(fault.into());
+            }
+        }
+        if let Err(fault) = self.conn.batch_execute("COMMIT") {
+            self.abandon();
+            return Err(fault.into());
+        }
+        Ok(wakes)
+    }
+
+    fn abandon(&mut self) {
+        // Fails when the engine has rolled back by itself, which is what is wanted.
+        let _ = self.conn.batch_execute("ROLLBACK");
+    }
+
+    fn run_alone(&mut self, group: Vec<Box<dyn Job>>) {
+        for job in group {
+            let mut single = [job];
+            let failure = match self.commit_group(&mut single) {
+                Ok(wakes) => {
+                    self.wake_if(wakes);
+                    None
+                }
+                Err(fault) => {
+                    tracing::error!(%fault, "commit failed");
+                    Some(fault)
+                }
+            };
+            let [job] = single;
+            job.answer(failure);
+        }
+    }
+}

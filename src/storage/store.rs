@@ -1,0 +1,157 @@
+//! `Store::read` and `Store::write`: the only doors to the database. Each takes a plain closure over
+//! `&mut Tx` and runs it off the async threads. A closure cannot await, so no transaction can be held
+//! across a network call. Closures may be run more than once and must have no effect outside `Tx`.
+
+use super::error::Error;
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::tx::{Surroundings, Tx};
+use crate::clock::Clock;
+use crate::vault::Vault;
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Where the data lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    Sqlite(std::path::PathBuf),
+    Postgres(String),
+}
+
+impl Location {
+    /// `sqlite:PATH` or `postgres://…`.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.trim_start_matches("//");
+            if path.is_empty() || path == ":memory:" {
+                return Err("a SQLite database needs a file: write sqlite:PATH".into());
+            }
+            return Ok(Self::Sqlite(path.into()));
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        Err("not a database URL: write sqlite:PATH or postgres://USER@HOST/NAME".into())
+    }
+}
+
+/// How much the store may hold at once.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub readers: u32,
+    /// Connections that write (PostgreSQL only; SQLite has one writer).
+    pub writers: u32,
+    /// Closures per commit (SQLite only).
+    pub group: usize,
+    /// Closures waiting for the writer before new ones are turned away.
+    pub queue: usize,
+}
+
+/// Who goes first when the writer is busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A person or a bank is waiting for the answer.
+    Front,
+    /// The engine's outcomes and claims.
+    Back,
+}
+
+enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+/// A handle; clones share everything.
+#[derive(Clone)]
+pub struct Store {
+    backend: Arc<Backend>,
+    around: Arc<Surroundings>,
+    wake: Arc<Notify>,
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to this program's; refuses a newer one.
+    pub fn open(location: &Location, bounds: Bounds, clock: Clock, vault: Arc<Vault>) -> Result<Self, Error> {
+        let around = Arc::new(Surroundings { clock, vault });
+        let wake = Arc::new(Notify::new());
+        let backend = match location {
+            Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &wake)?),
+            Location::Postgres(url) => Backend::Postgres(Postgres::open(url, bounds)?),
+        };
+        Ok(Self { backend: Arc::new(backend), around, wake })
+    }
+
+    /// Runs `work` on a consistent snapshot; it cannot write.
+    pub async fn read<T, E, F>(&self, mut work: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let backend = Arc::clone(&self.backend);
+        let around = Arc::clone(&self.around);
+        let span = tracing::Span::current();
+        off_thread(move || {
+            let _entered = span.enter();
+            match &*backend {
+                Backend::Sqlite(sqlite) => sqlite.read(&around, &mut work),
+                Backend::Postgres(postgres) => postgres.read(&around, &mut work),
+            }
+        })
+        .await
+    }
+
+    /// Runs `work` in a transaction and returns once it is committed to disk. `Err` rolls it back.
+    pub async fn write<T, E, F>(&self, lane: Lane, mut work: F) -> Result<T, E>
+    where
+        F: FnMut(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.write(lane, work).await,
+            Backend::Postgres(_) => {
+                let backend = Arc::clone(&self.backend);
+                let around = Arc::clone(&self.around);
+                let wake = Arc::clone(&self.wake);
+                let span = tracing::Span::current();
+                off_thread(move || {
+                    let _entered = span.enter();
+                    match &*backend {
+                        Backend::Postgres(postgres) => postgres.write(lane, &around, &wake, &mut work),
+                        Backend::Sqlite(_) => Err(Error::Unavailable("the backend changed".into()).into()),
+                    }
+                })
+                .await
+            }
+        }
+    }
+
+    /// Notified after a commit that made something due.
+    pub fn wake_signal(&self) -> Arc<Notify> {
+        Arc::clone(&self.wake)
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.around.clock
+    }
+
+    /// Waits until everything queued is committed, then closes the database cleanly.
+    pub fn close(&self) {
+        if let Backend::Sqlite(sqlite) = &*self.backend {
+            sqlite.close();
+        }
+    }
+}
+
+async fn off_thread<T, E, F>(work: F) -> Result<T, E>
+where
+    F: FnOnce() -> Result<T, E> + Send + 'static,
+    T: Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(fault) => Err(Error::Query(format!("a query ended unexpectedly: {fault}")).into()),
+    }
+}

@@ -1,0 +1,109 @@
+//! `Tx`: one transaction on one of the two databases, with what every query needs beside it: the
+//! stored clock, the vault, and the group under which evidence is staged.
+
+use super::error::Error;
+use crate::clock::Clock;
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::vault::Vault;
+use diesel::prelude::*;
+use std::sync::Arc;
+
+/// What outlives any transaction.
+pub struct Surroundings {
+    pub clock: Clock,
+    pub vault: Arc<Vault>,
+}
+
+pub(in crate::storage) enum Conn<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// A transaction. Made only by the store; ends when the store's closure returns.
+pub struct Tx<'c> {
+    pub(in crate::storage) conn: Conn<'c>,
+    around: &'c Surroundings,
+    now: Option<Instant>,
+    group: Option<Uid>,
+    /// Set when something became due, so that the engine is woken after the commit.
+    wakes: bool,
+}
+
+/// One body, compiled for both databases. A statement that only one of them has is a two-armed match
+/// on `tx.conn`, and stays in `storage/`.
+macro_rules! on_either {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match &mut $tx.conn {
+            $crate::storage::tx::Conn::Sqlite(sqlite) => {
+                let $conn: &mut diesel::SqliteConnection = sqlite;
+                $body
+            }
+            $crate::storage::tx::Conn::Postgres(postgres) => {
+                let $conn: &mut diesel::PgConnection = postgres;
+                $body
+            }
+        }
+    };
+}
+pub(in crate::storage) use on_either;
+
+impl<'c> Tx<'c> {
+    pub(in crate::storage) fn new(conn: Conn<'c>, around: &'c Surroundings) -> Self {
+        Self { conn, around, now: None, group: None, wakes: false }
+    }
+
+    /// The database's time plus the test offset, in whole microseconds; the same all through one
+    /// transaction, except that entering the issue gate reads it anew.
+    pub fn now(&mut self) -> Result<Instant, Error> {
+        if let Some(now) = self.now {
+            return Ok(now);
+        }
+        let clock = &self.around.clock;
+        let now = match &mut self.conn {
+            // SQLite has no clock but this machine's.
+            Conn::Sqlite(_) => clock.now(),
+            Conn::Postgres(conn) => {
+                let database: Instant =
+                    diesel::select(diesel::dsl::sql::<super::schema::types::InstantSql>("clock_timestamp()"))
+                        .get_result(*conn)?;
+                clock.shift(database)
+            }
+        };
+        self.now = Some(now);
+        Ok(now)
+    }
+
+    /// Forgets the time read so far: after waiting at the issue gate it may be old.
+    pub(in crate::storage) fn reread_clock(&mut self) {
+        self.now = None;
+    }
+
+    /// A new id at this transaction's time.
+    pub fn new_id(&mut self) -> Result<Uid, Error> {
+        Ok(Uid::at(self.now()?))
+    }
+
+    /// The group of this transaction's evidence entries.
+    pub(in crate::storage) fn evidence_group(&mut self) -> Result<Uid, Error> {
+        if let Some(group) = self.group {
+            return Ok(group);
+        }
+        let group = self.new_id()?;
+        self.group = Some(group);
+        Ok(group)
+    }
+
+    pub fn vault(&self) -> Arc<Vault> {
+        Arc::clone(&self.around.vault)
+    }
+
+    /// Wakes the engine once this transaction is committed. Speed only: the engine also scans.
+    pub fn wake_engine(&mut self) {
+        self.wakes = true;
+    }
+
+    pub(in crate::storage) fn wakes(&self) -> bool {
+        self.wakes
+    }
+}

@@ -1,0 +1,515 @@
+use super::mails::*;
+use super::*;
+use crate::domain::instant::Instant;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+fn templates() -> Templates {
+    Templates::load().expect("the built-in texts load")
+}
+
+fn when(micros: i64) -> When {
+    let zone = jiff::tz::TimeZone::get("Asia/Tokyo").expect("a bundled zone");
+    When::of(Instant::from_micros(micros), &zone)
+}
+
+fn noon() -> When {
+    when(1_558_059_069_120_000)
+}
+
+fn later() -> When {
+    when(1_558_066_269_120_000)
+}
+
+/// A word in the reader's language, or the marker that every free text is replaced with.
+struct Words {
+    lang: &'static str,
+    canary: Option<&'static str>,
+}
+
+impl Words {
+    fn say(&self, ja: &str, en: &str) -> String {
+        match (self.canary, self.lang) {
+            (Some(canary), _) => canary.to_owned(),
+            (None, "ja") => ja.to_owned(),
+            (None, _) => en.to_owned(),
+        }
+    }
+
+    fn bank(&self) -> BankName {
+        BankName {
+            code: self.say("0117", "0117"),
+            name: self.say("みなと銀行（架空）", "Example Harbour Bank"),
+        }
+    }
+
+    fn operator(&self) -> String {
+        self.say("サンプルペイ株式会社", "Sample Pay")
+    }
+
+    fn page(&self) -> String {
+        self.say(
+            "https://kairan.example/n/0190b3c0",
+            "https://kairan.example/n/0190b3c0",
+        )
+    }
+
+    fn notice(&self) -> NoticeMail {
+        NoticeMail {
+            operator: self.operator(),
+            bank: self.bank(),
+            number: 42,
+            incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
+            revision: 1,
+            phase: "initial".into(),
+            kind: "actual".into(),
+            tlp: "AMBER".into(),
+            urgency: "immediate".into(),
+            issued_at: noon(),
+            acknowledge_by: later(),
+            title: Some(self.say("なりすまし口座連携による不正チャージ", "Top-ups after links in victims’ names")),
+            description: Some(self.say(
+                "口座番号と暗証番号だけで連携できる銀行で、\n第三者による連携が確認されました。",
+                "At banks that link with account number and PIN alone,\nstrangers linked victims’ accounts.",
+            )),
+            change_summary: Some(self.say("件数を更新しました。", "The counts were updated.")),
+            typology: vec!["impersonated_wallet".into(), "pin_spraying".into()],
+            auth_exploited: vec!["account_no_cash_card_pin".into()],
+            countermeasures: vec![
+                Measure {
+                    code: "suspend_new_links".into(),
+                    scope: "affected_banks".into(),
+                    taken_at: Some(noon()),
+                    planned_for: None,
+                    note: Some(self.say("二行のみ", "two banks")),
+                },
+                Measure {
+                    code: "add_ekyc".into(),
+                    scope: "all_banks".into(),
+                    taken_at: None,
+                    planned_for: Some(later()),
+                    note: None,
+                },
+            ],
+            advice: Some(self.say("新規連携の停止をご検討ください。", "Consider suspending new links.")),
+            exposed: true,
+            concerns_you: true,
+            annex: true,
+            link: Some(MailLink {
+                url: self.say("https://kairan.example/a/AZCzwBwAegCAAA", "https://kairan.example/a/AZCzwBwAegCAAA"),
+                code: self.say("7KQM-2XWD", "7KQM-2XWD"),
+            }),
+            page: self.page(),
+            digest: self.say("sha-256:9f86d081884c7d65", "sha-256:9f86d081884c7d65"),
+            incident_digest: self.say("sha-256:60303ae22b998861", "sha-256:60303ae22b998861"),
+            recipients: Recipients {
+                count: 35,
+                roster_version: 12,
+            },
+            contacts: vec![OperatorContact {
+                name: self.say("山田 花子", "Hanako Yamada"),
+                role: self.say("不正対策室", "Fraud desk"),
+                phone: self.say("+81-3-0000-0000", "+81-3-0000-0000"),
+                email: self.say("fraud@samplepay.example", "fraud@samplepay.example"),
+            }],
+            withdrawn: None,
+        }
+    }
+
+    fn withdrawal(&self) -> NoticeMail {
+        NoticeMail {
+            phase: "withdrawal".into(),
+            withdrawn: Some(Withdrawal {
+                reason: first_reason(),
+                text: Some(self.say(
+                    "調査の結果、正規の取引でした。",
+                    "The transactions turned out to be genuine.",
+                )),
+            }),
+            ..self.notice()
+        }
+    }
+
+    /// Every message, rendered.
+    fn all(&self) -> Vec<(&'static str, MailTexts)> {
+        let templates = templates();
+        let lang = self.lang;
+        let (operator, bank, page) = (self.operator(), self.bank(), self.page());
+        let test = TestMail {
+            operator: operator.clone(),
+            bank: bank.clone(),
+            sent_at: noon(),
+            page: page.clone(),
+        };
+        let alert = AlertMail {
+            operator: operator.clone(),
+            alert: Alert::ChannelBroken,
+            bank: Some(bank.clone()),
+            incident_ref: Some(self.say("INC-2019-0003", "INC-2019-0003")),
+            detail: Some(self.say("mail_rejected 550", "mail_rejected 550")),
+            at: noon(),
+            page: page.clone(),
+        };
+        let link = LinkAcknowledgedMail {
+            operator: operator.clone(),
+            bank: bank.clone(),
+            number: 42,
+            incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
+            revision: 1,
+            digest: self.say("sha-256:9f86d081884c7d65", "sha-256:9f86d081884c7d65"),
+            name: self.say("佐藤 一郎", "Ichiro Sato"),
+            role: self.say("事務統括部", "Operations"),
+            at: noon(),
+            page: page.clone(),
+        };
+        let ending = PartnershipEndingMail {
+            operator: operator.clone(),
+            bank: bank.clone(),
+            recorded_at: noon(),
+            ends_at: later(),
+            page,
+        };
+        let invitation = InvitationMail {
+            operator,
+            bank: Some(bank),
+            name: self.say("佐藤 一郎", "Ichiro Sato"),
+            url: self.say(
+                "https://kairan.example/invitation/x",
+                "https://kairan.example/invitation/x",
+            ),
+            expires_at: later(),
+        };
+        let rendered = [
+            ("notice.issued", self.notice().mail(&templates, lang)),
+            ("notice.withdrawn", self.withdrawal().mail(&templates, lang)),
+            ("notice.test", test.mail(&templates, lang)),
+            ("operator.alert", alert.mail(&templates, lang)),
+            ("link.acknowledged", link.mail(&templates, lang)),
+            ("partnership.ending", ending.mail(&templates, lang)),
+            ("invitation", invitation.mail(&templates, lang)),
+        ];
+        rendered
+            .into_iter()
+            .map(|(message, texts)| (message, texts.unwrap_or_else(|fault| panic!("{fault}"))))
+            .collect()
+    }
+}
+
+fn first_reason() -> String {
+    let vocabulary: BTreeMap<String, BTreeMap<String, toml::Value>> =
+        toml::from_str(VOCABULARY).expect("the vocabulary parses");
+    vocabulary["withdrawal_reason"]
+        .keys()
+        .next()
+        .expect("a reason")
+        .clone()
+}
+
+fn shown(texts: &MailTexts) -> String {
+    format!("{}\n\n{}\n{}", texts.subject, texts.text, texts.html)
+}
+
+#[test]
+fn every_mail_reads_as_reviewed_in_both_languages() {
+    for lang in LANGUAGES {
+        let words = Words { lang, canary: None };
+        for (message, texts) in words.all() {
+            insta::assert_snapshot!(format!("{message}.{lang}"), shown(&texts));
+        }
+    }
+}
+
+#[test]
+fn every_mail_template_is_among_the_reviewed_ones() {
+    let words = Words {
+        lang: "en",
+        canary: None,
+    };
+    let reviewed: BTreeSet<String> = words
+        .all()
+        .iter()
+        .flat_map(|(message, _)| {
+            ["subject.txt", "body.txt", "body.html"].map(|part| format!("mail/{message}/{part}"))
+        })
+        .collect();
+    let there: BTreeSet<String> = templates()
+        .names()
+        .into_iter()
+        .filter(|name| name.starts_with("mail/"))
+        .collect();
+    assert_eq!(there, reviewed);
+}
+
+#[test]
+fn a_notice_under_red_or_amber_strict_tells_nothing_of_the_theft_by_mail() {
+    for tlp in ["RED", "AMBER+STRICT", "PURPLE"] {
+        for lang in LANGUAGES {
+            let words = Words { lang, canary: None };
+            for mut notice in [words.notice(), words.withdrawal()] {
+                notice.tlp = tlp.into();
+                let all = shown(&notice.mail(&templates(), lang).expect("it renders"));
+                let secrets = [
+                    &notice.title,
+                    &notice.description,
+                    &notice.advice,
+                    &notice.change_summary,
+                ];
+                for secret in secrets.into_iter().flatten() {
+                    assert!(!all.contains(secret.as_str()), "{tlp} {lang}: {secret}");
+                }
+                for theft in [
+                    "two banks",
+                    "二行のみ",
+                    "PIN",
+                    "暗証番号",
+                    "genuine",
+                    "正規の取引",
+                ] {
+                    assert!(!all.contains(theft), "{tlp} {lang}: {theft}");
+                }
+                assert!(all.contains("https://kairan.example/a/AZCzwBwAegCAAA"));
+                assert!(all.contains("7KQM-2XWD"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_restricted_notice_reads_as_reviewed() {
+    let words = Words {
+        lang: "en",
+        canary: None,
+    };
+    let mut notice = words.notice();
+    notice.tlp = "RED".into();
+    insta::assert_snapshot!(
+        "notice.issued.red.en",
+        shown(&notice.mail(&templates(), "en").expect("it renders"))
+    );
+}
+
+#[test]
+fn an_exercise_says_so_before_anything_else() {
+    for (lang, prefix, kind) in [("ja", "【訓練】", "exercise"), ("en", "[TEST]", "test")] {
+        let words = Words { lang, canary: None };
+        for mut notice in [words.notice(), words.withdrawal()] {
+            notice.kind = kind.into();
+            let texts = notice.mail(&templates(), lang).expect("it renders");
+            assert!(texts.subject.starts_with(prefix), "{}", texts.subject);
+        }
+    }
+}
+
+#[test]
+fn a_bank_that_asked_for_it_gets_no_link_and_no_code() {
+    for lang in LANGUAGES {
+        let words = Words { lang, canary: None };
+        let mut notice = words.notice();
+        notice.link = None;
+        let all = shown(&notice.mail(&templates(), lang).expect("it renders"));
+        assert!(!all.contains("/a/") && !all.contains("7KQM"));
+        assert!(all.contains("https://kairan.example/n/0190b3c0"));
+    }
+}
+
+#[test]
+fn a_notice_with_nothing_but_the_necessary_still_renders() {
+    for lang in LANGUAGES {
+        let words = Words { lang, canary: None };
+        let bare = NoticeMail {
+            title: None,
+            description: None,
+            change_summary: None,
+            typology: vec![],
+            auth_exploited: vec![],
+            countermeasures: vec![],
+            advice: None,
+            exposed: false,
+            concerns_you: false,
+            annex: false,
+            contacts: vec![],
+            ..words.notice()
+        };
+        let texts = bare.mail(&templates(), lang).expect("it renders");
+        assert!(!texts.text.contains("\n\n\n"), "{}", texts.text);
+    }
+}
+
+#[test]
+fn every_alert_has_its_words() {
+    for lang in LANGUAGES {
+        for alert in Alert::ALL {
+            assert_eq!(Alert::from_code(alert.code()), Some(alert));
+            let mail = AlertMail {
+                operator: "Sample Pay".into(),
+                alert,
+                bank: None,
+                incident_ref: None,
+                detail: None,
+                at: noon(),
+                page: "https://kairan.example/desk".into(),
+            };
+            mail.mail(&templates(), lang).expect("it renders");
+        }
+    }
+}
+
+const CANARY: &str = "<i>canary</i>\"'&\r\nBcc: x";
+
+fn without_markup(html: &str, name: &str) {
+    assert!(html.contains("canary"), "{name} shows no free text");
+    assert!(!html.contains("<i>"), "{name} lets markup through");
+    assert!(!html.contains("canary</"), "{name} lets markup through");
+    assert!(!html.contains("\"'&\r"), "{name} lets quotes through");
+}
+
+#[test]
+fn markup_in_free_text_is_shown_and_never_obeyed() {
+    for lang in LANGUAGES {
+        let words = Words {
+            lang,
+            canary: Some(CANARY),
+        };
+        for (message, texts) in words.all() {
+            without_markup(&texts.html, message);
+            assert!(
+                texts.subject.chars().all(|c| !c.is_control()),
+                "{}",
+                texts.subject
+            );
+        }
+        for (page, context) in pages(CANARY) {
+            let html = templates()
+                .render(page, lang, &context)
+                .expect("it renders");
+            without_markup(&html, page);
+        }
+    }
+}
+
+fn pages(text: &str) -> Vec<(&'static str, serde_json::Value)> {
+    let (noon, later) = (noon(), later());
+    let bank = json!({"code": "0117", "name": text});
+    let languages = json!([{"code": "ja", "name": "日本語", "url": "?lang=ja", "current": true}]);
+    let link = json!({
+        "languages": languages, "number": 42, "bank": bank, "incident_ref": "INC-2019-0003", "revision": 1,
+        "kind": "exercise", "tlp": "AMBER", "urgency": "immediate", "issued_at": noon,
+        "acknowledge_by": later, "digest": text, "action": text, "page": text, "restricted": false,
+        "title": text, "advice": text, "acknowledged": null, "problem": text, "name": text, "role": text,
+    });
+    let mut seen = link.clone();
+    seen["acknowledged"] = json!({"name": text, "at": noon});
+    vec![
+        ("pages/link.html", link),
+        ("pages/link.html", seen),
+        (
+            "pages/link_done.html",
+            json!({"number": 42, "bank": bank, "at": noon, "digest": text, "page": text}),
+        ),
+        (
+            "pages/problem.html",
+            json!({"status": 404, "title": text, "detail": text, "code": "not_found",
+                "reference": text, "next": text, "back": text}),
+        ),
+    ]
+}
+
+#[test]
+fn the_link_page_asks_for_the_code_until_it_is_confirmed() {
+    for lang in LANGUAGES {
+        let shown: Vec<String> = pages("x")
+            .iter()
+            .map(|(page, context)| templates().render(page, lang, context).expect("it renders"))
+            .collect();
+        assert!(shown[0].contains("<form") && shown[0].contains("name=\"code\""));
+        assert!(!shown[1].contains("<form"));
+        for html in &shown {
+            assert!(
+                !html.contains(" style=") && !html.contains("<script"),
+                "inline code: {html}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_mail_fetches_anything_from_anywhere() {
+    for lang in LANGUAGES {
+        for (message, texts) in (Words { lang, canary: None }).all() {
+            for bad in [
+                "<img", "<link", "<script", "src=", "url(", "@import", "http://", "<form",
+            ] {
+                assert!(!texts.html.contains(bad), "{message}: {bad}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_missing_label_code_or_variable_is_an_error_and_not_an_empty_place() {
+    let templates = templates();
+    assert!(matches!(
+        templates.render("pages/problem.html", "fr", &json!({})),
+        Err(TemplateFault::Language(_))
+    ));
+    let fault = templates
+        .render(
+            "mail/operator.alert/subject.txt",
+            "en",
+            &json!({"alert": "unheard-of"}),
+        )
+        .expect_err("no such label");
+    assert!(fault.to_string().contains("alert-unheard-of"), "{fault}");
+    let mut notice = (Words {
+        lang: "en",
+        canary: None,
+    })
+    .notice();
+    notice.typology = vec!["unheard_of".into()];
+    let fault = notice.mail(&templates, "en").expect_err("no such code");
+    assert!(fault.to_string().contains("unheard_of"), "{fault}");
+    templates
+        .render("pages/problem.html", "en", &json!({"status": 404}))
+        .expect_err("no title");
+}
+
+#[test]
+fn both_languages_have_the_same_labels() {
+    let labels = |lang: &str| -> BTreeSet<String> {
+        let folder = format!("locales/{lang}/");
+        Files::iter()
+            .filter(|file| file.starts_with(&folder))
+            .flat_map(|file| {
+                let short = file.trim_start_matches(&folder).to_owned();
+                let text = text_of(&file).expect("it is embedded");
+                text.lines()
+                    .filter_map(|line| line.split_once(" ="))
+                    .filter(|(id, _)| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+                    .map(|(id, _)| format!("{short}: {id}"))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    assert_eq!(labels("ja"), labels("en"));
+}
+
+#[test]
+fn every_label_that_a_template_names_exists() {
+    let labels = Labels::load().expect("the labels load");
+    for file in Files::iter().filter(|file| !file.starts_with("locales/")) {
+        let text = text_of(&file).expect("it is embedded");
+        for rest in text.split("t(key=\"").skip(1) {
+            let (key, after) = rest.split_once('"').expect("a closing quote");
+            // The rest of such a key is put together while rendering.
+            if after.trim_start().starts_with('~') {
+                continue;
+            }
+            for lang in LANGUAGES {
+                assert!(
+                    labels.bundles[lang].has_message(key),
+                    "{file}: no label {key} in {lang}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+mail-automatic = Sent automatically by Kairan for { $operator }. A reply to this mail is not an acknowledgement. This mail contains no tracking.
+mail-prefix-exercise = [EXERCISE]
+mail-prefix-test = [TEST]
+mail-bank = Bank
+mail-sent-at = Sent
+
+received-not-agreed = Confirming means “received”. It does not mean “agreed” and gives up no right of your bank.
+
+notice-subject = { $urgency } · No. { $number } · { $incident } · TLP:{ $tlp } · confirm by { $deadline }
+notice-heading = Notice No. { $number } · { $incident }
+notice-kind-exercise = This is an exercise. No theft took place. Please confirm as you would a real notice.
+notice-kind-test = This is a test of the channel. No theft took place.
+notice-to = To { $bank } ({ $code })
+notice-intro = { $operator } tells every partner bank of a suspected theft from customers’ accounts.
+notice-number = Your number
+notice-incident = Incident
+notice-revision = { $incident }, revision { $revision }
+notice-urgency = Urgency
+notice-tlp = Marking
+notice-issued-at = Issued
+notice-acknowledge-by = Confirm receipt by
+notice-restricted = This notice is marked TLP:{ $tlp }. What happened is not told by mail. Please read it in the portal:
+notice-concerns-you = Accounts at your bank are affected.
+notice-exposed = Your bank is marked as exposed: its authentication for linking accounts is, or may be, the one that was exploited. The shorter deadline applies.
+notice-changes = What changed
+notice-typology = Kind of attack
+notice-auth = Authentication that was exploited
+notice-countermeasures = What the operator did
+notice-taken = done { $at }
+notice-planned = planned for { $at }
+notice-advice = What we advise
+notice-annex = A confidential annex for your bank is in the portal. It is never sent by mail.
+notice-confirm = Confirm receipt
+notice-confirm-link = Open this page:
+notice-confirm-code = Type this code there, with your name: { $code }
+notice-confirm-portal = Your bank confirms in the portal or by its own signed call:
+notice-contacts = Whom to call
+notice-recipients = This notice goes to { $count } banks: every bank on the register (version { $version }). Nobody chose them.
+notice-digest = Digest of this notice
+notice-incident-digest = Digest of the shared text
+notice-digest-use = The digest is what you confirm. Keep this mail: it lets you prove what you were told.
+
+withdrawn-subject = WITHDRAWN · { $urgency } · No. { $number } · { $incident } · TLP:{ $tlp } · confirm by { $deadline }
+withdrawn-heading = Withdrawal · Notice No. { $number } · { $incident }
+withdrawn-intro = { $operator } withdraws what it told every partner bank about { $incident }.
+withdrawn-reason = Reason
+withdrawn-title = Withdrawn notice
+withdrawn-keep = The earlier notices stay on record with the confirmations of all banks. Please check which of your own measures you want to end.
+
+test-subject = [TEST] Test notice from { $operator } · { $at }
+test-heading = Test notice
+test-intro = { $operator } is testing that its notices reach you.
+test-nothing-to-do = There is no incident behind this mail and nothing to confirm.
+test-contacts = If you are not the right person for notices of theft, change your bank’s contacts here:
+
+alert-subject = [Kairan] { $what }
+alert-detail = Detail
+alert-at = Noticed
+alert-bank-late = A bank has not confirmed in time
+alert-bank-late-action = Call the bank and record the call; the notice goes on being sent until it is confirmed.
+alert-channel-broken = A channel to a bank is broken
+alert-channel-broken-action = Ask the bank to mend its address or endpoint. The other channel and the retries go on.
+alert-phone-task = A bank has to be told by telephone
+alert-phone-task-action = Open the task: it has the number and the words to say. The call does not replace the notice.
+alert-log-refusing = The evidence log takes no entries
+alert-log-refusing-action = Notices go on being sent, marked as unsealed. Look at the log’s storage and keys now.
+alert-self-check-red = The self-check found that register, notices and log do not agree
+alert-self-check-red-action = Do not repair anything by hand. Open the auditor’s desk and read which part differs.
+alert-clock-running-out = One of our own deadlines is about to run out
+alert-clock-running-out-action = Issue the notice, or give a reason that every bank may read. Silence issues it by itself.
+
+linkack-subject = Receipt of No. { $number } ({ $incident }) was confirmed by mail link
+linkack-heading = Receipt confirmed by mail link · No. { $number } · { $incident }
+linkack-intro = Someone confirmed this notice for your bank by the link in a mail. All contacts of your bank are told of it.
+linkack-name = Name as typed
+linkack-role = Role as typed
+linkack-at = Confirmed
+linkack-wrong = If this was nobody of your bank, say so in the portal; the confirmation stays on record and is marked as disputed.
+
+ending-subject = Your partnership with { $operator } is recorded to end on { $ends }
+ending-heading = The partnership is recorded to end
+ending-intro = { $operator } has recorded in its register that the partnership with your bank ends.
+ending-recorded-at = Recorded
+ending-ends-at = Ends
+ending-until = Until then your bank gets every notice.
+ending-after = Afterwards it still gets every revision of incidents that it was told of before.
+ending-wrong = If this is a mistake, tell the operator before that time. Your inbox stays here:
+
+invitation-subject = Your account at the incident notices of { $operator }
+invitation-heading = Your account
+invitation-to = To { $name }
+invitation-intro = { $operator } invites you to Kairan, where notices of suspected thefts are sent, read and confirmed.
+invitation-link = Set up your account here. The link works once:
+invitation-expires = Valid until
+invitation-unexpected = If you did not expect this mail, ignore it and tell your compliance department.

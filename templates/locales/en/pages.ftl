@@ -1,0 +1,30 @@
+page-skip = Skip to the content
+page-languages = Language
+page-footer = Kairan: every bank told, every stamp back.
+
+link-title = Notice No. { $number }
+link-heading = Notice No. { $number } for { $bank }
+link-no-login = This page shows one notice. It is not a sign-in.
+link-facts = About this notice
+link-content = Content
+link-content-portal = The content of this notice is marked TLP:{ $tlp }. Sign in to the portal to read it:
+link-advice = What we advise
+link-done-already = Receipt was confirmed
+link-done-by = Confirmed by { $name } on { $at }.
+link-form = Confirm receipt
+link-code = Code from the mail
+link-code-hint = Eight characters, like ABCD-EFGH. It is printed in the mail, not in the address of this page.
+link-name = Your name
+link-role = Your role
+link-submit = Confirm receipt
+link-problem = Receipt was not confirmed
+
+linkdone-title = Receipt confirmed
+linkdone-heading = Receipt of No. { $number } is confirmed
+linkdone-recorded = Recorded on { $at } for { $bank }. It cannot be undone.
+linkdone-told = All contacts of your bank are told of it.
+linkdone-next = Next
+linkdone-portal = Tell the other banks what you did, in the portal:
+
+problem-reference = Reference
+problem-next = What you can do

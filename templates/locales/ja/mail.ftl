@@ -1,0 +1,95 @@
+mail-automatic = このメールは{ $operator }の Kairan（回覧）から自動送信されています。返信しても受領確認にはなりません。開封の追跡は行っていません。
+mail-prefix-exercise = 【訓練】
+mail-prefix-test = 【テスト】
+mail-bank = 銀行
+mail-sent-at = 送信日時
+
+received-not-agreed = 受領確認は「受け取った」ことの確認です。内容への同意ではなく、貴行の権利に影響しません。
+
+notice-subject = 【{ $urgency }】第{ $number }号 { $incident } TLP:{ $tlp } 受領確認期限 { $deadline }
+notice-heading = 通知 第{ $number }号（{ $incident }）
+notice-kind-exercise = これは訓練です。実際の不正出金は発生していません。実際の通知と同じように受領確認をお願いします。
+notice-kind-test = これは通知経路のテストです。実際の不正出金は発生していません。
+notice-to = { $bank }（{ $code }）御中
+notice-intro = { $operator }は、お客さま口座からの不正出金の疑いについて、すべての提携銀行にお知らせします。
+notice-number = 貴行の通知番号
+notice-incident = 事案
+notice-revision = { $incident } 第{ $revision }報
+notice-urgency = 緊急度
+notice-tlp = 取扱区分
+notice-issued-at = 発行日時
+notice-acknowledge-by = 受領確認期限
+notice-restricted = この通知の取扱区分は TLP:{ $tlp } です。内容はメールではお伝えしません。ポータルでご確認ください。
+notice-concerns-you = 貴行の口座に被害が及んでいます。
+notice-exposed = 貴行は「要警戒」に該当します。口座連携の認証方式が悪用された方式と同じか、その可能性があります。短い期限が適用されます。
+notice-changes = 前報からの変更点
+notice-typology = 手口
+notice-auth = 悪用された認証方式
+notice-countermeasures = 当社の対応
+notice-taken = { $at } 実施
+notice-planned = { $at } 実施予定
+notice-advice = お願いしたい対応
+notice-annex = 貴行限りの別紙がポータルにあります。別紙をメールで送ることはありません。
+notice-confirm = 受領確認
+notice-confirm-link = 次のページを開いてください。
+notice-confirm-code = ページで次の確認コードとお名前を入力してください： { $code }
+notice-confirm-portal = 貴行はポータルまたは署名付き API で受領確認を行う設定です。
+notice-contacts = お問い合わせ先
+notice-recipients = この通知は台帳（第{ $version }版）に載っている提携銀行すべて、{ $count }行に送られます。宛先を選んだ人はいません。
+notice-digest = この通知のダイジェスト
+notice-incident-digest = 共通本文のダイジェスト
+notice-digest-use = 受領確認の対象はこのダイジェストです。通知を受けた内容の証明に使えますので、このメールを保管してください。
+
+withdrawn-subject = 【取下げ・{ $urgency }】第{ $number }号 { $incident } TLP:{ $tlp } 受領確認期限 { $deadline }
+withdrawn-heading = 取下げ 第{ $number }号（{ $incident }）
+withdrawn-intro = { $operator }は、{ $incident } についてすべての提携銀行にお知らせした内容を取り下げます。
+withdrawn-reason = 理由
+withdrawn-title = 取り下げる通知
+withdrawn-keep = これまでの通知と各行の受領確認は記録に残ります。貴行で講じた措置を続けるかどうかをご確認ください。
+
+test-subject = 【テスト】{ $operator }からの通知テスト { $at }
+test-heading = 通知テスト
+test-intro = { $operator }からの通知が届くことを確かめるためのテストです。
+test-nothing-to-do = 事案は発生していません。受領確認も不要です。
+test-contacts = 不正出金の通知を受け取るご担当でない場合は、次のページで貴行の連絡先を変更してください。
+
+alert-subject = 【Kairan】{ $what }
+alert-detail = 詳細
+alert-at = 検知日時
+alert-bank-late = 期限までに受領確認をしていない銀行があります
+alert-bank-late-action = 電話で連絡し、記録してください。受領確認があるまで通知の送信は続きます。
+alert-channel-broken = 銀行への通知経路が使えません
+alert-channel-broken-action = 宛先または受信口の修正を銀行に依頼してください。もう一方の経路と再送は続いています。
+alert-phone-task = 電話で知らせる必要のある銀行があります
+alert-phone-task-action = 作業を開くと電話番号と伝える内容が表示されます。電話は通知の代わりにはなりません。
+alert-log-refusing = 証跡ログに記録できません
+alert-log-refusing-action = 通知の送信は「未封緘」として続いています。ログの保存先と鍵をすぐに確認してください。
+alert-self-check-red = 自己点検で、台帳・通知・ログの不一致が見つかりました
+alert-self-check-red-action = 手作業で直さないでください。監査画面を開き、どこが食い違っているかを確認してください。
+alert-clock-running-out = 当社自身の期限が迫っています
+alert-clock-running-out-action = 通知を発行するか、全行が読める理由を記入してください。何もしなければ自動で発行されます。
+
+linkack-subject = 第{ $number }号（{ $incident }）がメールのリンクで受領確認されました
+linkack-heading = メールのリンクによる受領確認 第{ $number }号（{ $incident }）
+linkack-intro = メールのリンクから、この通知について貴行としての受領確認が行われました。貴行の連絡先すべてにお知らせしています。
+linkack-name = 入力された氏名
+linkack-role = 入力された役職
+linkack-at = 確認日時
+linkack-wrong = 貴行の方による確認でない場合は、ポータルからお知らせください。確認の記録は残り、「異議あり」と表示されます。
+
+ending-subject = { $operator }との提携が { $ends } に終了するものとして登録されました
+ending-heading = 提携終了の登録
+ending-intro = { $operator }の台帳に、貴行との提携の終了が登録されました。
+ending-recorded-at = 登録日時
+ending-ends-at = 終了日時
+ending-until = それまでは、すべての通知が貴行に届きます。
+ending-after = 終了後も、すでにお知らせした事案の続報は届きます。
+ending-wrong = 誤りの場合は、終了日時までに事業者にご連絡ください。受信箱はこちらです。
+
+invitation-subject = { $operator } 事案通知のアカウントのご案内
+invitation-heading = アカウントのご案内
+invitation-to = { $name } 様
+invitation-intro = { $operator }から、不正出金の疑いに関する通知の送付・閲覧・受領確認を行う Kairan（回覧）へのご案内です。
+invitation-link = 次のリンクからアカウントを設定してください。リンクは一度だけ使えます。
+invitation-expires = 有効期限
+invitation-unexpected = 心当たりがない場合は開かずに、コンプライアンス部門にお知らせください。

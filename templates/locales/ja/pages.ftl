@@ -1,0 +1,30 @@
+page-skip = 本文へ移動
+page-languages = 言語
+page-footer = Kairan（回覧）：すべての銀行に知らせ、すべての受領印を確かめる。
+
+link-title = 通知 第{ $number }号
+link-heading = { $bank }あて通知 第{ $number }号
+link-no-login = このページは通知一件を表示するもので、ログインではありません。
+link-facts = この通知について
+link-content = 内容
+link-content-portal = この通知の取扱区分は TLP:{ $tlp } です。内容はポータルにログインしてご確認ください。
+link-advice = お願いしたい対応
+link-done-already = 受領確認済みです
+link-done-by = { $name } 様が { $at } に確認しました。
+link-form = 受領確認
+link-code = メールに記載の確認コード
+link-code-hint = ABCD-EFGH のような8文字です。このページのアドレスではなく、メール本文に記載されています。
+link-name = お名前
+link-role = 役職
+link-submit = 受領を確認する
+link-problem = 受領確認できませんでした
+
+linkdone-title = 受領確認の完了
+linkdone-heading = 第{ $number }号の受領を確認しました
+linkdone-recorded = { $bank }の受領確認として { $at } に記録しました。取り消すことはできません。
+linkdone-told = 貴行の連絡先すべてにお知らせします。
+linkdone-next = 次に
+linkdone-portal = 貴行で講じた措置を、ポータルで他行に共有できます。
+
+problem-reference = 照会番号
+problem-next = できること
