@@ -6,6 +6,7 @@ pub mod address;
 pub mod backoff;
 pub mod deadline;
 pub mod digest;
+pub mod email;
 pub mod entry;
 pub mod exposure;
 pub mod fault;

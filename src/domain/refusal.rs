@@ -15,6 +15,8 @@ pub enum Refusal {
     IdempotencyConflict,
     #[error("the digest, the notice and the code do not belong together; take them from the notice you received")]
     AcknowledgementMismatch,
+    #[error("acknowledge the notice first; then say what the bank did")]
+    AcknowledgeFirst,
     #[error("the code has been guessed too often; use the link of a newer mail, or the API")]
     CodeLocked,
     #[error("the link is older than 14 days; ask for a new mail, or use the API")]
@@ -55,6 +57,7 @@ impl Refusal {
             Self::VersionConflict => "version_conflict",
             Self::IdempotencyConflict => "idempotency_conflict",
             Self::AcknowledgementMismatch => "acknowledgement_mismatch",
+            Self::AcknowledgeFirst => "acknowledge_first",
             Self::CodeLocked => "code_locked",
             Self::LinkExpired => "link_expired",
             Self::SamePerson => "same_person",

@@ -117,8 +117,9 @@ const STATUS_FROM_FACTS: &str = "SELECT n.id AS notice_id,
         (SELECT max(l.level) FROM notice_level l WHERE l.notice_id = n.id) AS level,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'email'
             AND o.outcome = 'mail_rejected') AS bounced,
-        EXISTS (SELECT 1 FROM task_event t WHERE t.kind = 'channel_broken' AND t.event = 'opened'
-            AND t.notice_id = n.id) AS endpoint_down,
+        EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'webhook'
+            AND (o.outcome IN ('tls', 'address_refused') OR (o.outcome = 'status' AND o.status IN (404, 410))
+                OR (o.number >= 10 AND o.outcome NOT IN ('accepted', 'released', 'unknown', 'internal')))) AS endpoint_down,
         EXISTS (SELECT 1 FROM response r WHERE r.notice_id = n.id
             AND ' ' || r.codes || ' ' LIKE '% disputes_notice %') AS disputed
      FROM notice n";

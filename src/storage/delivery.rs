@@ -114,20 +114,28 @@ pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Er
 
 /// Due deliveries in order of preference: first attempts before retries, then by due time. Banks that have
 /// no free place (`full`) are passed over. The state is written as a literal so that the partial index serves.
-pub fn due(tx: &mut Tx<'_>, now: Instant, full: &[Uid], limit: i64) -> Result<Vec<DueRow>, Error> {
-    let mut rows = due_in(tx, "delivery.state = 'due'", now, full, limit)?;
+pub fn due(tx: &mut Tx<'_>, channel: &str, now: Instant, full: &[Uid], limit: i64) -> Result<Vec<DueRow>, Error> {
+    let mut rows = due_in(tx, channel, "delivery.state = 'due'", now, full, limit)?;
     let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
     if room > 0 {
-        rows.extend(due_in(tx, "delivery.state = 'waiting'", now, full, room)?);
+        rows.extend(due_in(tx, channel, "delivery.state = 'waiting'", now, full, room)?);
     }
     Ok(rows)
 }
 
-fn due_in(tx: &mut Tx<'_>, state: &str, now: Instant, full: &[Uid], limit: i64) -> Result<Vec<DueRow>, Error> {
+fn due_in(
+    tx: &mut Tx<'_>,
+    channel: &str,
+    state: &str,
+    now: Instant,
+    full: &[Uid],
+    limit: i64,
+) -> Result<Vec<DueRow>, Error> {
     Ok(on_either!(tx, conn => delivery::table
         .inner_join(message::table.on(message::id.eq(delivery::message_id)))
         .left_join(notice::table.on(delivery::notice_id.eq(notice::id.nullable())))
         .filter(sql::<Bool>(state))
+        .filter(delivery::channel.eq(channel))
         .filter(delivery::due_at.le(now))
         .filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)))
         .order((delivery::due_at, delivery::id))
@@ -157,24 +165,6 @@ fn due_in(tx: &mut Tx<'_>, state: &str, now: Instant, full: &[Uid], limit: i64) 
                 .nullable(),
         ))
         .load(conn)?))
-}
-
-/// When the next open delivery is due, leases included.
-pub fn next_due_at(tx: &mut Tx<'_>) -> Result<Option<Instant>, Error> {
-    let mut earliest = None;
-    for state in ["state = 'due'", "state = 'waiting'", "state = 'leased'"] {
-        let found: Option<Instant> = on_either!(tx, conn => delivery::table
-            .filter(sql::<Bool>(state))
-            .order((delivery::due_at, delivery::id))
-            .select(delivery::due_at)
-            .first(conn)
-            .optional()?);
-        earliest = match (earliest, found) {
-            (Some(one), Some(other)) => Some(std::cmp::min::<Instant>(one, other)),
-            (one, other) => one.or(other),
-        };
-    }
-    Ok(earliest)
 }
 
 /// A lease to be taken: the attempt's id is its token.
@@ -311,15 +301,34 @@ pub fn outcomes_of(tx: &mut Tx<'_>, attempt_id: Uid) -> Result<Vec<OutcomeRow>, 
         .load(conn)?))
 }
 
-/// Leases that ran out.
-pub fn expired(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<DeliveryRow>, Error> {
-    Ok(on_either!(tx, conn => delivery::table
-        .filter(sql::<Bool>("state = 'leased'"))
-        .filter(delivery::due_at.le(now))
-        .order((delivery::due_at, delivery::id))
-        .limit(limit)
-        .select(DeliveryRow::as_select())
-        .load(conn)?))
+/// Whose leases are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leases {
+    /// Those that ran out by now.
+    RanOut(Instant),
+    /// All of one node: it has just started, so it holds none.
+    OfNode(Uid),
+    /// All: the one process that owns the database has just started.
+    Everyones,
+}
+
+/// Leases that hold no longer.
+pub fn expired(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Result<Vec<DeliveryRow>, Error> {
+    Ok(on_either!(tx, conn => {
+        let mut query = delivery::table
+            .filter(sql::<Bool>("state = 'leased'"))
+            .filter(delivery::channel.eq(channel))
+            .order((delivery::due_at, delivery::id))
+            .limit(limit)
+            .select(DeliveryRow::as_select())
+            .into_boxed();
+        query = match which {
+            Leases::RanOut(now) => query.filter(delivery::due_at.le(now)),
+            Leases::OfNode(node) => query.filter(delivery::lease_owner.eq(node)),
+            Leases::Everyones => query,
+        };
+        query.load(conn)?
+    }))
 }
 
 pub fn attempt(tx: &mut Tx<'_>, id: Uid) -> Result<Option<AttemptRow>, Error> {
@@ -415,4 +424,14 @@ pub fn message_of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Uid>,
             .first(conn)
             .optional()?)),
     }
+}
+
+/// Stops the retries of a delivery whose late result was a success; a lease under way decides for itself.
+pub fn accept_late(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(
+            delivery::table.find(id).filter(sql::<Bool>("state IN ('due', 'waiting')")),
+        )
+        .set((delivery::state.eq("accepted"), delivery::failures.eq(0)))
+        .execute(conn)?);
+    Ok(())
 }

@@ -253,3 +253,12 @@ pub fn count_guess(tx: &mut Tx<'_>, delivery: Uid) -> Result<(), Error> {
         .execute(conn)?);
     Ok(())
 }
+
+/// How many earlier notices an acknowledgement covers.
+pub fn covered_by(tx: &mut Tx<'_>, acknowledgement_id: Uid) -> Result<usize, Error> {
+    let count: i64 = on_either!(tx, conn => acknowledgement::table
+        .filter(acknowledgement::covered_by.eq(acknowledgement_id))
+        .count()
+        .get_result(conn)?);
+    Ok(usize::try_from(count).unwrap_or(0))
+}

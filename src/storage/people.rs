@@ -166,3 +166,20 @@ pub fn revoke_key(tx: &mut Tx<'_>, id: Uid, at: Instant) -> Result<bool, Error> 
         .execute(conn)?);
     Ok(changed == 1)
 }
+
+/// The next revision number of a grant of `role` to a person.
+pub fn next_grant_revision(tx: &mut Tx<'_>, person_id: Uid, role: &str) -> Result<i64, Error> {
+    let last: Option<i64> = on_either!(tx, conn => role_grant::table
+        .filter(role_grant::person_id.eq(person_id).and(role_grant::role.eq(role)))
+        .select(diesel::dsl::max(role_grant::revision))
+        .first(conn)?);
+    Ok(last.unwrap_or(0) + 1)
+}
+
+/// Everybody, the operator's side first, then by bank.
+pub fn everybody(tx: &mut Tx<'_>) -> Result<Vec<PersonRow>, Error> {
+    let mut rows: Vec<PersonRow> =
+        on_either!(tx, conn => person::table.order(person::id).select(PersonRow::as_select()).load(conn)?);
+    rows.sort_by_key(|row| (row.bank_id, row.id));
+    Ok(rows)
+}

@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 
@@ -89,7 +89,7 @@ impl Postgres {
         &self,
         lane: Lane,
         around: &Surroundings,
-        wake: &Notify,
+        wake: &watch::Sender<()>,
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut conn = connection(match lane {
@@ -108,7 +108,7 @@ impl Postgres {
             match result {
                 Ok((value, wakes)) => {
                     if wakes {
-                        wake.notify_one();
+                        wake.send_replace(());
                     }
                     return Ok(value);
                 }

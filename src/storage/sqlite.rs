@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{oneshot, watch};
 
 /// 3.51.3: the first release without the WAL-reset race.
 const LEAST_VERSION: (u32, u32, u32) = (3, 51, 3);
@@ -106,7 +106,7 @@ impl Sqlite {
         path: &Path,
         bounds: Bounds,
         around: &Arc<Surroundings>,
-        wake: &Arc<Notify>,
+        wake: &watch::Sender<()>,
     ) -> Result<Self, Error> {
         let url = path.to_str().ok_or_else(|| Error::Unavailable("the database path is not UTF-8".into()))?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -134,7 +134,7 @@ impl Sqlite {
             conn,
             queue: Arc::clone(&queue),
             around: Arc::clone(around),
-            wake: Arc::clone(wake),
+            wake: wake.clone(),
             group: bounds.group.max(1),
         };
         let thread = std::thread::Builder::new()
@@ -222,7 +222,7 @@ struct Writer {
     conn: SqliteConnection,
     queue: Arc<Queue>,
     around: Arc<Surroundings>,
-    wake: Arc<Notify>,
+    wake: watch::Sender<()>,
     group: usize,
 }
 
@@ -251,7 +251,7 @@ impl Writer {
 
     fn wake_if(&self, wakes: bool) {
         if wakes {
-            self.wake.notify_one();
+            self.wake.send_replace(());
         }
     }
 

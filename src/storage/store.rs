@@ -9,7 +9,7 @@ use super::tx::{Surroundings, Tx};
 use crate::clock::Clock;
 use crate::vault::Vault;
 use std::sync::Arc;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 /// Where the data lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,14 +66,14 @@ enum Backend {
 pub struct Store {
     backend: Arc<Backend>,
     around: Arc<Surroundings>,
-    wake: Arc<Notify>,
+    wake: watch::Sender<()>,
 }
 
 impl Store {
     /// Opens the database and brings its schema up to this program's; refuses a newer one.
     pub fn open(location: &Location, bounds: Bounds, clock: Clock, vault: Arc<Vault>) -> Result<Self, Error> {
         let around = Arc::new(Surroundings { clock, vault });
-        let wake = Arc::new(Notify::new());
+        let wake = watch::Sender::new(());
         let backend = match location {
             Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &wake)?),
             Location::Postgres(url) => Backend::Postgres(Postgres::open(url, bounds)?),
@@ -113,7 +113,7 @@ impl Store {
             Backend::Postgres(_) => {
                 let backend = Arc::clone(&self.backend);
                 let around = Arc::clone(&self.around);
-                let wake = Arc::clone(&self.wake);
+                let wake = self.wake.clone();
                 let span = tracing::Span::current();
                 off_thread(move || {
                     let _entered = span.enter();
@@ -127,9 +127,14 @@ impl Store {
         }
     }
 
-    /// Notified after a commit that made something due.
-    pub fn wake_signal(&self) -> Arc<Notify> {
-        Arc::clone(&self.wake)
+    /// Changes after a commit that made something due.
+    pub fn wake_signal(&self) -> watch::Receiver<()> {
+        self.wake.subscribe()
+    }
+
+    /// True where one process owns the database.
+    pub fn is_embedded(&self) -> bool {
+        matches!(&*self.backend, Backend::Sqlite(_))
     }
 
     pub fn clock(&self) -> &Clock {

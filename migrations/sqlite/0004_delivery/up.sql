@@ -67,7 +67,7 @@ CREATE TABLE delivery (
     CHECK (state <> 'due' OR attempts = 0),
     CHECK (state <> 'waiting' OR attempts > 0)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX delivery_open ON delivery (state, due_at, id) WHERE state IN ('due', 'waiting', 'leased');
+CREATE INDEX delivery_open ON delivery (channel, state, due_at, id) WHERE state IN ('due', 'waiting', 'leased');
 CREATE INDEX delivery_of_notice ON delivery (notice_id);
 CREATE INDEX delivery_open_of_target ON delivery (target_id) WHERE state IN ('due', 'waiting', 'leased');
 

@@ -1,0 +1,99 @@
+//! A broken channel opens a human task, goes to the next level of the bank's ladder at once, and is told to
+//! the operator's people. The retries go on (law 3). An acceptance closes the task.
+
+use super::Error;
+use super::fan_out::delivery_row;
+use crate::domain::id::Uid;
+use crate::storage::delivery::{self, MessageRow};
+use crate::storage::evidence::{self, TaskEventRow};
+use crate::storage::{Tx, bank, payload, people};
+use serde::{Deserialize, Serialize};
+
+/// The frozen inputs of the alert to the operator's people.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChannelAlert {
+    pub bank_code: String,
+    pub channel: String,
+}
+
+/// An address failed in a way that needs a person.
+pub(super) fn broken(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    notice_id: Option<Uid>,
+    message_id: Uid,
+    target_id: Uid,
+) -> Result<(), Error> {
+    if let Some(notice) = notice_id {
+        climb(tx, bank_id, notice, message_id)?;
+    }
+    if evidence::open_task_of_target(tx, target_id)?.is_some() {
+        return Ok(());
+    }
+    let row = TaskEventRow {
+        task_id: tx.new_id()?,
+        seq: 1,
+        kind: "channel_broken".into(),
+        event: "opened".into(),
+        bank_id,
+        notice_id,
+        target_id: Some(target_id),
+        recorded_at: tx.now()?,
+    };
+    evidence::insert_task_events(tx, &[row])?;
+    alert(tx, bank_id, target_id)
+}
+
+/// Adds mails to the contacts of the lowest ladder level that this notice has not gone to yet.
+fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<(), Error> {
+    let mut unreached = Vec::new();
+    for contact in bank::contacts_of(tx, bank_id)? {
+        if !delivery::exists_for(tx, notice, contact.id)? {
+            unreached.push(contact);
+        }
+    }
+    let Some(level) = unreached.iter().map(|contact| contact.level).min() else { return Ok(()) };
+    let now = tx.now()?;
+    let rows: Vec<_> = unreached
+        .iter()
+        .filter(|contact| contact.level == level)
+        .map(|contact| delivery_row(message_id, Some(notice), Some(bank_id), "email", contact.id, now))
+        .collect();
+    delivery::insert_deliveries(tx, &rows)?;
+    tx.wake_engine();
+    Ok(())
+}
+
+fn alert(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
+    let now = tx.now()?;
+    let code = bank::by_id(tx, bank_id)?.map(|row| row.code).unwrap_or_default();
+    let channel = if bank::endpoint(tx, target_id)?.is_some() { "webhook" } else { "email" };
+    let inputs = serde_json::to_vec(&ChannelAlert { bank_code: code, channel: channel.into() })
+        .map_err(|_| super::issue::damaged("alert"))?;
+    for person in people::holders(tx, "officer")? {
+        let message = Uid::at(now);
+        let payload_id = payload::seal(tx, person, &inputs)?;
+        delivery::insert_messages(
+            tx,
+            &[MessageRow {
+                id: message,
+                kind: "operator.alert".into(),
+                notice_id: None,
+                bank_id: None,
+                person_id: Some(person),
+                payload_id: Some(payload_id),
+                created_at: now,
+            }],
+        )?;
+        delivery::insert_deliveries(tx, &[delivery_row(message, None, None, "email", person, now)])?;
+    }
+    tx.wake_engine();
+    Ok(())
+}
+
+/// An address works again: its open task, if any, closes.
+pub(super) fn mended(tx: &mut Tx<'_>, target_id: Uid) -> Result<(), Error> {
+    let Some(open) = evidence::open_task_of_target(tx, target_id)? else { return Ok(()) };
+    let closed = TaskEventRow { seq: open.seq + 1, event: "closed".into(), recorded_at: tx.now()?, ..open };
+    Ok(evidence::insert_task_events(tx, &[closed])?)
+}

@@ -1,0 +1,84 @@
+//! Claiming: due deliveries get a lease, and their attempt is on record before a byte leaves (law 6).
+
+use super::Error;
+use crate::domain::backoff;
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::storage::delivery::{self, AttemptRow, DueRow, Lease};
+use crate::storage::{Tx, payload};
+use std::collections::HashMap;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// What the claiming node can take.
+#[derive(Debug, Clone)]
+pub struct Room {
+    pub node: Uid,
+    /// `webhook` or `email`: each has an engine of its own, so that one cannot slow the other.
+    pub channel: &'static str,
+    /// How long a lease holds; longer than any send may take.
+    pub lease: Duration,
+    /// In flight now, by bank; what belongs to no bank counts as one.
+    pub in_flight: HashMap<Option<Uid>, usize>,
+    pub per_bank: usize,
+    pub total: usize,
+}
+
+/// A delivery leased to this node, with all that sending it takes.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The attempt: also the fencing token of the lease.
+    pub attempt: Uid,
+    pub number: i64,
+    pub started_at: Instant,
+    pub due: DueRow,
+    /// The message's frozen inputs, where it has any.
+    pub inputs: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Leases what is due and fits, first attempts before retries, fairly between banks.
+pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
+    if room.total == 0 {
+        return Ok(Vec::new());
+    }
+    let now = tx.now()?;
+    let full: Vec<Uid> = room
+        .in_flight
+        .iter()
+        .filter(|(_, count)| **count >= room.per_bank)
+        .filter_map(|(bank, _)| *bank)
+        .collect();
+    // More than fits is looked at, so that a bank with many due rows does not hide the others.
+    let look_at = i64::try_from(room.total.saturating_mul(2)).unwrap_or(i64::MAX);
+    let candidates = delivery::due(tx, room.channel, now, &full, look_at)?;
+    let chosen = backoff::choose(candidates, |row| row.bank_id, &room.in_flight, room.per_bank, room.total);
+    if chosen.is_empty() {
+        return Ok(Vec::new());
+    }
+    let leases: Vec<Lease> =
+        chosen.iter().map(|row| Lease { delivery: row.id, attempt: Uid::at(now) }).collect();
+    let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
+
+    let mut attempts = Vec::with_capacity(taken.len());
+    let mut claimed = Vec::with_capacity(taken.len());
+    for (due, lease) in chosen.into_iter().zip(leases) {
+        if !taken.contains(&due.id) {
+            continue;
+        }
+        let number = due.attempts + 1;
+        attempts.push(AttemptRow {
+            id: lease.attempt,
+            delivery_id: due.id,
+            number,
+            node_id: room.node,
+            started_at: now,
+        });
+        let inputs = match due.payload_id {
+            Some(id) => payload::open(tx, id)?,
+            None => None,
+        };
+        claimed.push(Claimed { attempt: lease.attempt, number, started_at: now, due, inputs });
+    }
+    delivery::insert_attempts(tx, &attempts)?;
+    Ok(claimed)
+}

@@ -1,0 +1,79 @@
+//! The second person: approves or refuses what the first one asked for. The database holds that they are two.
+
+use super::issue::Issued;
+use super::{Error, Rules, end_partnership, set_endpoint, withdraw};
+use crate::domain::access::Role;
+use crate::domain::entry::{self, Entry};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::domain::refusal::Refusal;
+use crate::storage::approval::{self, ApprovalRow, RequestRow};
+use crate::storage::{Tx, evidence, people, roster};
+
+/// A request that waits for its second person.
+#[derive(Debug, Clone)]
+pub struct Requested {
+    pub id: Uid,
+    pub expires_at: Instant,
+}
+
+/// What was decided, and what it set going.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub request: Uid,
+    pub decision: &'static str,
+    pub act: String,
+    /// The withdrawal that was issued, if the act was one.
+    pub issued: Option<Issued>,
+}
+
+/// Who may decide an act.
+fn decider(act: &str) -> Role {
+    match act {
+        withdraw::ACT => Role::Officer,
+        _ => Role::Administrator,
+    }
+}
+
+/// Decides a waiting request. An approval does the act in the same transaction.
+pub fn decide(tx: &mut Tx<'_>, rules: &Rules, by: Uid, request: Uid, approve: bool) -> Result<Decided, Error> {
+    // First of all rows, because most acts issue something or change the register.
+    roster::enter_gate(tx)?;
+    let (row, decision) = approval::find(tx, request)?.ok_or(Error::NotFound)?;
+    if !people::roles_of(tx, by)?.iter().any(|role| role == decider(&row.act).code()) {
+        return Err(Error::Forbidden("an officer decides withdrawals, an administrator everything else"));
+    }
+    let now = tx.now()?;
+    if decision.is_some() || row.expires_at <= now {
+        return Err(Refusal::ApprovalEnded.into());
+    }
+    if row.requester == by {
+        return Err(Refusal::SamePerson.into());
+    }
+    let decision = if approve { "approved" } else { "refused" };
+    approval::insert(
+        tx,
+        &ApprovalRow {
+            request_id: row.id,
+            requester: row.requester,
+            approver: by,
+            decision: decision.into(),
+            recorded_at: now,
+        },
+    )?;
+    let entry = entry::Approval { act: &row.act, at: now, decision, request: row.id, t: "approval", v: 1 };
+    evidence::stage(tx, &[(row.id, Entry::Approval(entry))])?;
+    let issued = if approve { act(tx, rules, &row)? } else { None };
+    Ok(Decided { request: row.id, decision, act: row.act, issued })
+}
+
+fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Option<Issued>, Error> {
+    match row.act.as_str() {
+        withdraw::ACT => return withdraw::approved(tx, rules, row).map(Some),
+        end_partnership::ACT => end_partnership::approved(tx, rules, row)?,
+        // change_roles
+        set_endpoint::ACT => set_endpoint::approved(tx, rules, row)?,
+        _ => return Err(super::issue::damaged("act")),
+    }
+    Ok(None)
+}

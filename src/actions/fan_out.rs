@@ -1,0 +1,362 @@
+//! The fan-out: one notice for every bank on the roster, and for every former bank that got an earlier
+//! revision, written in the transaction that accepts the revision (law 1). There is no parameter by which
+//! anyone could choose a recipient.
+
+use super::{Error, Rules};
+use crate::domain::digest::Digest;
+use crate::domain::entry::{self, Entry, Fanout, IncidentRegistered};
+use crate::domain::exposure::exposed;
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::domain::notice::NoticeObject;
+use crate::domain::vocabulary::{Authentication, Urgency};
+use crate::merkle::{self, Hash};
+use crate::storage::bank::{self, ContactRow, EndpointRow};
+use crate::storage::delivery::{self, DeliveryRow, MessageRow};
+use crate::storage::evidence::{self, TaskEventRow};
+use crate::storage::incident::{self, RevisionRow};
+use crate::storage::notice::{self, FanoutRow, NoticeRow};
+use crate::storage::roster::{self, Gate, Member, RosterVersionRow};
+use crate::storage::{Tx, payload};
+use crate::vault;
+use std::collections::{HashMap, HashSet};
+
+/// How a revision concerns each bank.
+pub(super) enum Concern {
+    /// Judged from the register: what was exploited, and which banks are affected.
+    Judged { exploited: Vec<Authentication>, affected: HashSet<Uid> },
+    /// As it was for the revision before: (exposed, concerns you).
+    Inherited(HashMap<Uid, (bool, bool)>),
+}
+
+impl Concern {
+    fn of(&self, member: &Member) -> (bool, bool) {
+        match self {
+            Self::Judged { exploited, affected } => {
+                let linking: Vec<Authentication> =
+                    member.linking.split_whitespace().filter_map(Authentication::parse).collect();
+                (exposed(Some(&linking), exploited), affected.contains(&member.bank_id))
+            }
+            Self::Inherited(earlier) => earlier.get(&member.bank_id).copied().unwrap_or((true, false)),
+        }
+    }
+}
+
+/// A revision ready to be issued.
+pub(super) struct Issue<'a> {
+    pub reference: &'a str,
+    pub revision: RevisionRow,
+    pub urgency: Urgency,
+    pub concern: Concern,
+}
+
+/// What was written.
+pub(super) struct Written {
+    pub notices: i64,
+    pub roster_version: i64,
+}
+
+/// How the banks are reached, read once for all of them.
+struct Channels {
+    endpoints: HashMap<Uid, Vec<EndpointRow>>,
+    contacts: HashMap<Uid, Vec<ContactRow>>,
+}
+
+impl Channels {
+    fn read(tx: &mut Tx<'_>) -> Result<Self, Error> {
+        let mut endpoints: HashMap<Uid, Vec<EndpointRow>> = HashMap::new();
+        for row in bank::endpoints(tx)? {
+            endpoints.entry(row.bank_id).or_default().push(row);
+        }
+        let mut contacts: HashMap<Uid, Vec<ContactRow>> = HashMap::new();
+        for row in bank::contacts(tx)?.into_iter().filter(|row| row.level == 1) {
+            contacts.entry(row.bank_id).or_default().push(row);
+        }
+        Ok(Self { endpoints, contacts })
+    }
+
+    fn of(&self, bank: Uid) -> Vec<(&'static str, Uid)> {
+        let endpoints = self.endpoints.get(&bank).into_iter().flatten().map(|row| ("webhook", row.id));
+        let contacts = self.contacts.get(&bank).into_iter().flatten().map(|row| ("email", row.id));
+        endpoints.chain(contacts).collect()
+    }
+}
+
+/// Writes revision, notices, messages, deliveries and entries; last the fan-out rows, which the database
+/// checks. Runs behind the gate, under the roster version in force.
+pub(super) fn issue(
+    tx: &mut Tx<'_>,
+    gate: &Gate,
+    rules: &Rules,
+    version: &RosterVersionRow,
+    issue: &Issue<'_>,
+) -> Result<Written, Error> {
+    let now = issue.revision.accepted_at;
+    incident::insert_revision(tx, gate, &issue.revision)?;
+    let channels = Channels::read(tx)?;
+    let seed: Hash = vault::random().map_err(crate::storage::Error::from)?;
+    let salt_id = payload::seal(tx, issue.revision.incident_id, &seed)?;
+
+    let members = roster::members(tx, version.version)?;
+    let former = former_members(tx, issue, &members)?;
+    let registered = stage_registered(tx, issue, version, &seed)?;
+
+    let scene = Scene { rules, channels: &channels, seed: &seed, salt_id, version: version.version, registered, now };
+    let numbers = notice::take_roster_numbers(tx, gate, version.version)?;
+    let listed = Group { kind: "roster", fanout_id: issue.revision.fanout_id, members: &members, numbers: &numbers };
+    write_group(tx, gate, &scene, issue, &listed)?;
+    if !former.is_empty() {
+        let ids: Vec<Uid> = former.iter().map(|member| member.bank_id).collect();
+        let numbers = notice::take_numbers(tx, gate, &ids)?;
+        let fanout_id = tx.new_id()?;
+        let left = Group { kind: "former", fanout_id, members: &former, numbers: &numbers };
+        write_group(tx, gate, &scene, issue, &left)?;
+    }
+    tx.wake_engine();
+    let notices = i64::try_from(members.len() + former.len()).unwrap_or(i64::MAX);
+    Ok(Written { notices, roster_version: version.version })
+}
+
+/// Banks that got an earlier revision and have left since.
+fn former_members(tx: &mut Tx<'_>, issue: &Issue<'_>, members: &[Member]) -> Result<Vec<Member>, Error> {
+    if issue.revision.number == 1 {
+        return Ok(Vec::new());
+    }
+    let present: HashSet<Uid> = members.iter().map(|member| member.bank_id).collect();
+    let mut former = Vec::new();
+    for bank_id in notice::banks_told(tx, issue.revision.incident_id)? {
+        if present.contains(&bank_id) {
+            continue;
+        }
+        let row = bank::by_id(tx, bank_id)?.ok_or(Error::NotFound)?;
+        let linking = bank::profile(tx, bank_id)?.map(|profile| profile.linking).unwrap_or_default();
+        former.push(Member { bank_id, code: row.code, linking });
+    }
+    Ok(former)
+}
+
+fn stage_registered(
+    tx: &mut Tx<'_>,
+    issue: &Issue<'_>,
+    version: &RosterVersionRow,
+    seed: &Hash,
+) -> Result<Hash, Error> {
+    let revision = &issue.revision;
+    let salt = vault::mac(seed, revision.id.as_bytes());
+    let registered = Entry::IncidentRegistered(IncidentRegistered {
+        accepted_at: revision.accepted_at,
+        commitment: merkle::commit("kairan-incident/v1", &salt, &revision.body),
+        incident: revision.incident_id,
+        kind: &revision.kind,
+        phase: &revision.phase,
+        revision: revision.id,
+        revision_number: revision.number,
+        roster: hash_of(&version.entry_hash),
+        roster_version: version.version,
+        t: "incident.registered",
+        v: 1,
+    });
+    Ok(evidence::stage(tx, &[(revision.id, registered)])?.remove(0))
+}
+
+/// Stored hashes are 32 bytes by the schema's CHECK.
+pub(super) fn hash_of(bytes: &[u8]) -> Hash {
+    bytes.try_into().unwrap_or([0; 32])
+}
+
+/// What all groups of one issue share.
+struct Scene<'a> {
+    rules: &'a Rules,
+    channels: &'a Channels,
+    seed: &'a Hash,
+    salt_id: Uid,
+    version: i64,
+    registered: Hash,
+    now: Instant,
+}
+
+/// Banks that are told for the same reason.
+struct Group<'a> {
+    kind: &'static str,
+    fanout_id: Uid,
+    members: &'a [Member],
+    numbers: &'a HashMap<Uid, i64>,
+}
+
+/// The rows of one group, gathered and then inserted together.
+#[derive(Default)]
+struct Rows {
+    notices: Vec<NoticeRow>,
+    messages: Vec<MessageRow>,
+    deliveries: Vec<DeliveryRow>,
+    tasks: Vec<TaskEventRow>,
+    leaves: Vec<Hash>,
+}
+
+fn write_group(
+    tx: &mut Tx<'_>,
+    gate: &Gate,
+    scene: &Scene<'_>,
+    issue: &Issue<'_>,
+    group: &Group<'_>,
+) -> Result<(), Error> {
+    let zone = &scene.rules.zone;
+    let by = |near| scene.rules.profiles.acknowledge_by(scene.now, issue.urgency, near, zone);
+    let deadlines = [by(false), by(true)];
+    let mut rows = Rows::default();
+    for member in group.members {
+        let number = group.numbers.get(&member.bank_id).copied().ok_or(Error::NotFound)?;
+        write_member(scene, issue, group, member, number, &deadlines, &mut rows);
+    }
+    notice::insert(tx, gate, &rows.notices)?;
+    delivery::insert_messages(tx, &rows.messages)?;
+    delivery::insert_deliveries(tx, &rows.deliveries)?;
+    evidence::insert_task_events(tx, &rows.tasks)?;
+    let ids: Vec<Uid> = rows.notices.iter().map(|row| row.id).collect();
+    evidence::list(tx, &ids, group.fanout_id, scene.now)?;
+
+    let notice_count = i64::try_from(rows.notices.len()).unwrap_or(i64::MAX);
+    let root = merkle::root(rows.leaves);
+    let entry = Entry::Fanout(Fanout {
+        fanout: group.fanout_id,
+        kind: group.kind,
+        n: notice_count,
+        notices_root: root,
+        registered: scene.registered,
+        roster_version: scene.version,
+        t: "notice.fanout",
+        v: 1,
+    });
+    evidence::stage(tx, &[(group.fanout_id, entry)])?;
+    notice::close_fanout(
+        tx,
+        gate,
+        &FanoutRow {
+            id: group.fanout_id,
+            revision_id: issue.revision.id,
+            kind: group.kind.into(),
+            n: 1,
+            roster_version: scene.version,
+            notice_count,
+            notices_root: root.to_vec(),
+            salt_id: scene.salt_id,
+            issued_at: scene.now,
+        },
+    )?;
+    Ok(())
+}
+
+fn write_member(
+    scene: &Scene<'_>,
+    issue: &Issue<'_>,
+    group: &Group<'_>,
+    member: &Member,
+    number: i64,
+    deadlines: &[Instant; 2],
+    rows: &mut Rows,
+) {
+    let revision = &issue.revision;
+    let (exposed, concerns_you) = issue.concern.of(member);
+    let acknowledge_by = deadlines[usize::from(exposed || concerns_you)];
+    let id = Uid::at(scene.now);
+    let object = NoticeObject {
+        acknowledge_by,
+        annex: None,
+        bank: &member.code,
+        concerns_you,
+        exposed,
+        id,
+        incident: issue.reference,
+        incident_digest: Digest(hash_of(&revision.digest)),
+        kind: &revision.kind,
+        number: number.to_string(),
+        phase: &revision.phase,
+        revision: revision.number.to_string(),
+        tlp: &revision.tlp,
+        v: 1,
+    }
+    .to_bytes();
+    let channels = scene.channels.of(member.bank_id);
+    let commitment = merkle::commit("kairan-notice/v1", &vault::mac(scene.seed, id.as_bytes()), &object);
+    let names: Vec<&str> = channels.iter().map(|(channel, _)| *channel).collect();
+    rows.leaves.push(entry::notice_leaf(member.bank_id, id, number, &commitment, &names.join(" ")));
+
+    let message = Uid::at(scene.now);
+    let kind = if revision.phase == "withdrawal" { "notice.withdrawn" } else { "notice.issued" };
+    rows.messages.push(message_row(message, kind, Some(id), member.bank_id, None, scene.now));
+    if channels.is_empty() {
+        rows.tasks.push(TaskEventRow {
+            task_id: Uid::at(scene.now),
+            seq: 1,
+            kind: "no_channel".into(),
+            event: "opened".into(),
+            bank_id: member.bank_id,
+            notice_id: Some(id),
+            target_id: None,
+            recorded_at: scene.now,
+        });
+    }
+    for (channel, target) in channels {
+        rows.deliveries.push(delivery_row(message, Some(id), Some(member.bank_id), channel, target, scene.now));
+    }
+    let affected = concerns_you && group.kind == "roster";
+    rows.notices.push(NoticeRow {
+        id,
+        revision_id: revision.id,
+        fanout_id: group.fanout_id,
+        incident_id: revision.incident_id,
+        bank_id: member.bank_id,
+        number,
+        reason: match (group.kind, affected) {
+            ("former", _) => "former",
+            (_, true) => "affected",
+            (_, false) => "partner",
+        }
+        .into(),
+        exposed,
+        concerns_you,
+        acknowledge_by,
+        digest: Digest::of(&object).0.to_vec(),
+        object,
+        issued_at: scene.now,
+    });
+}
+
+/// A message to a bank.
+pub(super) fn message_row(
+    id: Uid,
+    kind: &str,
+    notice_id: Option<Uid>,
+    bank_id: Uid,
+    payload_id: Option<Uid>,
+    created_at: Instant,
+) -> MessageRow {
+    MessageRow { id, kind: kind.into(), notice_id, bank_id: Some(bank_id), person_id: None, payload_id, created_at }
+}
+
+/// A delivery that is due at once, before the log has sealed anything.
+pub(super) fn delivery_row(
+    message_id: Uid,
+    notice_id: Option<Uid>,
+    bank_id: Option<Uid>,
+    channel: &str,
+    target_id: Uid,
+    now: Instant,
+) -> DeliveryRow {
+    DeliveryRow {
+        id: Uid::at(now),
+        message_id,
+        notice_id,
+        bank_id,
+        channel: channel.into(),
+        target_id,
+        state: "due".into(),
+        attempts: 0,
+        failures: 0,
+        due_at: now,
+        lease_owner: None,
+        lease_token: None,
+        unsealed: true,
+        created_at: now,
+    }
+}

@@ -1,0 +1,230 @@
+//! Filing: a new incident, or a further revision of one. Answers only what is already written; the 201 is
+//! the commit's.
+
+use super::fan_out::{self, Concern, Issue, Written};
+use super::{Error, Rules, cut_roster};
+use crate::domain::digest::Digest;
+use crate::domain::fault::{Fault, Faults};
+use crate::domain::id::Uid;
+use crate::domain::incident::{
+    Affected, BankServices, CheckedIncident, Earlier, Filing, FilingContext, IncidentRef, Source, Stamp, Supersedes,
+    incident_digest,
+};
+use crate::domain::instant::Instant;
+use crate::domain::refusal::Refusal;
+use crate::domain::vocabulary::{Kind, Phase};
+use crate::storage::incident::{self, IncidentRow, RevisionRow};
+use crate::storage::roster::{self, Gate, RosterVersionRow};
+use crate::storage::{Tx, bank, draft, payload};
+use std::collections::HashSet;
+
+/// What a filing became.
+#[derive(Debug, Clone)]
+pub struct Issued {
+    pub incident: Uid,
+    pub reference: String,
+    pub revision: i64,
+    pub revision_id: Uid,
+    /// Notices written, former banks included.
+    pub notices: i64,
+    pub roster_version: i64,
+    pub accepted_at: Instant,
+    pub digest: Digest,
+    /// What looks like it should not be in a notice; nothing was refused for it.
+    pub warnings: Vec<Fault>,
+}
+
+/// Registers a new incident and tells every partner bank. `draft` is ended as issued.
+pub fn issue_incident(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    filing: &Filing,
+    draft: Option<Uid>,
+) -> Result<Issued, Error> {
+    let now = tx.now()?;
+    filing.check(FilingContext::first(now))?;
+    let (gate, version) = enter(tx)?;
+    let now = tx.now()?;
+    let checked = filing.check(FilingContext::first(now))?;
+
+    let year = i64::from(year_of(now, &rules.zone));
+    let reference = incident::next_reference(tx, &gate, year)?;
+    let incident = IncidentRow { id: tx.new_id()?, reference, opened_at: now };
+    incident::insert(tx, &incident)?;
+    let issued = write(tx, &gate, rules, &version, Accepted { incident: &incident, number: 1, before: None, checked, by, now, filing })?;
+    if let Some(draft) = draft
+        && !draft::mark_issued(tx, draft, issued.revision_id)?
+    {
+        return Err(Refusal::DraftEnded.into());
+    }
+    Ok(issued)
+}
+
+/// Issues the next revision of an incident to every partner bank, and to every former one that was told.
+pub fn issue_revision(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    reference: &str,
+    filing: &Filing,
+) -> Result<Issued, Error> {
+    let (gate, version) = enter(tx)?;
+    let now = tx.now()?;
+    let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
+    let before = open_revision(tx, &incident)?;
+    let number = before.number + 1;
+    let earlier = Earlier {
+        phase: Phase::parse(&before.phase).ok_or_else(|| damaged("phase"))?,
+        kind: Kind::parse(&before.kind).ok_or_else(|| damaged("kind"))?,
+    };
+    let checked = filing.check(FilingContext::next(u32::try_from(number).unwrap_or(u32::MAX), now, earlier))?;
+    write(tx, &gate, rules, &version, Accepted { incident: &incident, number, before: Some(&before), checked, by, now, filing })
+}
+
+pub(super) fn damaged(what: &str) -> Error {
+    Error::Storage(crate::storage::Error::Corrupt(format!("an unknown {what} is stored")))
+}
+
+/// Takes the gate and the roster in force; an empty one refuses to issue.
+pub(super) fn enter(tx: &mut Tx<'_>) -> Result<(Gate, RosterVersionRow), Error> {
+    let mut gate = roster::enter_gate(tx)?;
+    let version = cut_roster::roster_in_force(tx, &mut gate)?;
+    match version.filter(|version| version.bank_count > 0) {
+        Some(version) => Ok((gate, version)),
+        None => Err(Refusal::RosterEmpty.into()),
+    }
+}
+
+/// The newest revision of an incident that can still be revised.
+pub(super) fn open_revision(tx: &mut Tx<'_>, incident: &IncidentRow) -> Result<RevisionRow, Error> {
+    let latest = incident::latest_revision(tx, incident.id)?.ok_or(Error::NotFound)?;
+    if latest.status == "closed" || latest.phase == "withdrawal" {
+        return Err(Refusal::IncidentClosed.into());
+    }
+    Ok(latest)
+}
+
+fn year_of(now: Instant, zone: &jiff::tz::TimeZone) -> i16 {
+    jiff::Timestamp::from_microsecond(now.micros()).map_or(1970, |at| at.to_zoned(zone.clone()).year())
+}
+
+/// A filing that was accepted, with its place in the incident.
+struct Accepted<'a> {
+    incident: &'a IncidentRow,
+    number: i64,
+    before: Option<&'a RevisionRow>,
+    checked: CheckedIncident,
+    by: Uid,
+    now: Instant,
+    filing: &'a Filing,
+}
+
+fn write(
+    tx: &mut Tx<'_>,
+    gate: &Gate,
+    rules: &Rules,
+    version: &RosterVersionRow,
+    accepted: Accepted<'_>,
+) -> Result<Issued, Error> {
+    let affected = known_banks(tx, &accepted.checked.affected, &accepted.checked.services)?;
+    let Accepted { incident, number, before, checked, by, now, filing } = accepted;
+    let body = checked.body.canonical_bytes(&stamp(incident, number, before, now)?);
+    let digest = incident_digest(&body);
+    let contacts = serde_json::to_vec(&checked.contacts).map_err(|_| damaged("contact"))?;
+    let contacts_id = payload::seal(tx, incident.id, &contacts)?;
+    let title = &checked.body.title;
+    let revision = RevisionRow {
+        id: tx.new_id()?,
+        incident_id: incident.id,
+        number,
+        phase: checked.body.phase.code().into(),
+        determination: checked.body.determination.code().into(),
+        severity: checked.body.severity.code().into(),
+        urgency: checked.body.urgency.code().into(),
+        status: checked.body.incident_status.code().into(),
+        tlp: checked.body.tlp.code().into(),
+        kind: checked.body.kind.code().into(),
+        title_ja: title.ja.clone().unwrap_or_default(),
+        title_en: title.en.clone().unwrap_or_default(),
+        search_text: search_text(&incident.reference, &checked),
+        body,
+        digest: digest.0.to_vec(),
+        contacts_id: Some(contacts_id),
+        accepted_at: now,
+        accepted_by: by,
+        approval_id: None,
+        fanout_id: tx.new_id()?,
+    };
+    let revision_id = revision.id;
+    let concern = Concern::Judged { exploited: checked.body.auth_exploited.clone(), affected };
+    let issue = Issue { reference: &incident.reference, revision, urgency: checked.body.urgency, concern };
+    let Written { notices, roster_version } = fan_out::issue(tx, gate, rules, version, &issue)?;
+    Ok(Issued {
+        incident: incident.id,
+        reference: incident.reference.clone(),
+        revision: number,
+        revision_id,
+        notices,
+        roster_version,
+        accepted_at: now,
+        digest,
+        warnings: filing.warnings(),
+    })
+}
+
+/// What the hub itself writes into the body.
+pub(super) fn stamp(
+    incident: &IncidentRow,
+    number: i64,
+    before: Option<&RevisionRow>,
+    accepted_at: Instant,
+) -> Result<Stamp, Error> {
+    let reference: IncidentRef = incident.reference.parse().map_err(|_| damaged("reference"))?;
+    Ok(Stamp {
+        incident: reference,
+        revision: u32::try_from(number).unwrap_or(u32::MAX),
+        supersedes: before.map(|row| Supersedes {
+            revision: u32::try_from(row.number).unwrap_or(u32::MAX),
+            incident_digest: Digest(fan_out::hash_of(&row.digest)),
+        }),
+        accepted_at,
+        source: Source::Operator,
+    })
+}
+
+fn search_text(reference: &str, checked: &CheckedIncident) -> String {
+    let body = &checked.body;
+    let words = [&body.title, &body.description].into_iter().flat_map(|words| [words.ja.as_deref(), words.en.as_deref()]);
+    let mut text = reference.to_lowercase();
+    for part in words.flatten() {
+        text.push('\n');
+        text.push_str(&part.to_lowercase());
+    }
+    text
+}
+
+/// The affected banks by id; a code that is not in the register is a fault of the filing.
+fn known_banks(tx: &mut Tx<'_>, affected: &Affected, services: &[BankServices]) -> Result<HashSet<Uid>, Error> {
+    let mut faults = Faults::default();
+    let mut known = HashSet::new();
+    let unknown = |faults: &mut Faults, pointer: String, code: &str| {
+        faults.add(pointer, "bank_unknown", format!("no bank with the code {code} is in the register"));
+    };
+    if let Affected::Banks(codes) = affected {
+        for (place, code) in codes.iter().enumerate() {
+            match bank::by_code(tx, code)? {
+                Some(row) => {
+                    known.insert(row.id);
+                }
+                None => unknown(&mut faults, format!("/affected_banks/{place}"), code),
+            }
+        }
+    }
+    for (place, service) in services.iter().enumerate() {
+        if bank::by_code(tx, &service.bank)?.is_none() {
+            unknown(&mut faults, format!("/services/{place}/bank"), &service.bank);
+        }
+    }
+    Ok(faults.into_result(known)?)
+}

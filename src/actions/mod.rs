@@ -1,0 +1,99 @@
+//! Floor 3: what the hub can do, one verb a file. Plain synchronous functions over a transaction; they
+//! know nothing of HTTP, mail or threads. Whatever they refuse is refused before anything is stored.
+
+pub mod acknowledge;
+mod ask;
+pub mod break_channel;
+pub mod claim;
+pub mod decide;
+mod fan_out;
+pub mod issue;
+pub mod mail_link;
+pub mod once;
+pub mod record;
+pub mod resend;
+pub mod respond;
+pub mod send_test;
+pub mod add_contact;
+pub mod amend_bank;
+pub mod cut_roster;
+pub mod end_partnership;
+pub mod join_bank;
+pub mod register_bank;
+pub mod rotate_secret;
+pub mod set_endpoint;
+mod fields;
+mod on_behalf;
+mod redirect;
+pub mod withdraw;
+
+use crate::domain::address::AddressPolicy;
+use crate::domain::deadline::Profiles;
+use crate::domain::fault::Faults;
+use crate::domain::refusal::Refusal;
+use crate::storage;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Why an action was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input does not hold; each fault names its field.
+    #[error("the input has faults")]
+    Invalid(Faults),
+    /// The caller may see the thing, but not do this to it. The text says who may.
+    #[error("{0}")]
+    Forbidden(&'static str),
+    /// There is no such thing, or none that this caller may know of.
+    #[error("not found")]
+    NotFound,
+    /// A rule said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database could not do it.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
+impl From<Faults> for Error {
+    fn from(faults: Faults) -> Self {
+        Self::Invalid(faults)
+    }
+}
+
+impl Error {
+    /// One fault of one field.
+    pub fn invalid(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+        let mut faults = Faults::default();
+        faults.add(pointer, code, message);
+        Self::Invalid(faults)
+    }
+}
+
+/// The settings that decide, made once at start.
+pub struct Rules {
+    /// `https://…` without a trailing slash; every link starts with it.
+    pub public_url: String,
+    /// The host part of `public_url`; Message-IDs and key names carry it.
+    pub public_host: String,
+    pub operator_name: String,
+    /// The operator's zone: incident years and business hours.
+    pub zone: jiff::tz::TimeZone,
+    pub profiles: Profiles,
+    /// How long after its announcement a partnership ends.
+    pub ending_delay: Duration,
+    /// How long an endpoint's former secret signs beside the new one.
+    pub secret_overlap: Duration,
+    /// How long a request waits for its second person.
+    pub approval_window: Duration,
+    /// How long a mail link works.
+    pub link_window: Duration,
+    /// How long an invitation works.
+    pub invitation_window: Duration,
+    /// How long an API key lives at most.
+    pub key_lifetime: Duration,
+    /// Wrong codes before a mail link is locked.
+    pub code_guesses: i64,
+    /// Where webhooks may go.
+    pub addresses: Arc<AddressPolicy>,
+}

@@ -1,0 +1,207 @@
+//! Recording what came of attempts: outcomes, the fenced advance of each delivery, evidence levels and
+//! entries, in one transaction. A result whose lease was lost is stored as a further outcome of its attempt.
+
+use super::claim::Claimed;
+use super::{Error, break_channel};
+use crate::domain::backoff;
+use crate::domain::entry::{self, Entry};
+use crate::domain::id::Uid;
+use crate::domain::level::Level;
+use crate::domain::outcome::{ErrorClass, Outcome};
+use crate::storage::delivery::{self, Advance, Leases, OutcomeRow};
+use crate::storage::evidence::{self, Reached};
+use crate::storage::{Tx, notice, payload};
+use std::collections::HashSet;
+
+/// An attempt that ended.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub claimed: Claimed,
+    pub outcome: Outcome,
+    /// SHA-256 of what was sent: the same on every retry.
+    pub body_hash: Option<[u8; 32]>,
+}
+
+/// Records ended attempts.
+pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
+    if finished.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now()?;
+    let advances: Vec<Advance> = finished.iter().map(|one| advance_of(one, now)).collect();
+    let held = delivery::advance(tx, &advances)?;
+    let mut outcomes = Vec::with_capacity(finished.len());
+    for one in finished {
+        outcomes.push(outcome_row(tx, one, held.contains(&one.claimed.due.id))?);
+    }
+    delivery::insert_outcomes(tx, &outcomes)?;
+    raise_levels(tx, finished)?;
+    stage(tx, &outcomes)?;
+    for (one, row) in finished.iter().zip(&outcomes) {
+        let late = !held.contains(&one.claimed.due.id);
+        if late && one.outcome.accepted() {
+            delivery::accept_late(tx, one.claimed.due.id)?;
+        }
+        judge_channel(tx, one, row)?;
+    }
+    Ok(())
+}
+
+fn advance_of(one: &Finished, now: crate::domain::instant::Instant) -> Advance {
+    let due = &one.claimed.due;
+    let released = one.outcome.error == Some(ErrorClass::Released);
+    let (state, due_at, failures) = match one.outcome.error {
+        None => ("accepted", now, 0),
+        // Back to where it was, as if it had not been claimed.
+        Some(ErrorClass::Released) => (if due.attempts == 0 { "due" } else { "waiting" }, now, due.failures),
+        Some(_) => {
+            let wait = backoff::delay_after(due.id, one.claimed.number, one.outcome.retry_after);
+            ("waiting", now + wait, due.failures + 1)
+        }
+    };
+    Advance { delivery: due.id, token: one.claimed.attempt, state, due_at, failures, counts: !released }
+}
+
+fn outcome_row(tx: &mut Tx<'_>, one: &Finished, held: bool) -> Result<OutcomeRow, Error> {
+    let Finished { claimed, outcome, body_hash } = one;
+    let due = &claimed.due;
+    let now = tx.now()?;
+    let seq = if held { 1 } else { i64::try_from(delivery::outcomes_of(tx, claimed.attempt)?.len()).unwrap_or(0) + 1 };
+    let answer_id = match outcome.answer_head.as_slice() {
+        [] => None,
+        head => Some(payload::seal(tx, due.bank_id.unwrap_or(due.id), head)?),
+    };
+    Ok(OutcomeRow {
+        attempt_id: claimed.attempt,
+        seq,
+        delivery_id: due.id,
+        notice_id: due.notice.as_ref().map(|notice| notice.id),
+        incident_id: due.notice.as_ref().map(|notice| notice.incident_id),
+        bank_id: due.bank_id,
+        target_id: due.target_id,
+        channel: due.channel.clone(),
+        number: claimed.number,
+        outcome: outcome.error.map_or("accepted", ErrorClass::code).into(),
+        status: outcome.status.map(i64::from),
+        duration_ms: i64::try_from(outcome.duration.as_millis()).unwrap_or(i64::MAX),
+        body_hash: body_hash.map(|hash| hash.to_vec()),
+        tls_fingerprint: outcome.tls_fingerprint.map(|print| print.to_vec()),
+        answer_id,
+        started_at: claimed.started_at,
+        recorded_at: now,
+    })
+}
+
+/// A webhook's 2xx shows delivery; a relay's acceptance shows only dispatch.
+fn raise_levels(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
+    let now = tx.now()?;
+    let mut seen = HashSet::new();
+    let reached: Vec<Reached> = finished
+        .iter()
+        .filter(|one| one.outcome.accepted())
+        .filter_map(|one| {
+            let notice = one.claimed.due.notice.as_ref()?.id;
+            let level = if one.claimed.due.channel == "webhook" { Level::Delivered } else { Level::Dispatched };
+            // A bank with two endpoints may answer on both within one batch.
+            seen.insert((notice, level)).then_some(Reached { notice, level, at: now, evidence: one.claimed.attempt })
+        })
+        .collect();
+    Ok(evidence::raise(tx, &reached)?)
+}
+
+fn stage(tx: &mut Tx<'_>, outcomes: &[OutcomeRow]) -> Result<(), Error> {
+    let entries: Vec<(Uid, Entry<'_>)> = outcomes
+        .iter()
+        .map(|row| {
+            let entry = entry::Attempt {
+                at: row.started_at,
+                attempt: row.attempt_id,
+                bank: row.bank_id,
+                channel: &row.channel,
+                n: row.number,
+                notice: row.notice_id,
+                outcome: &row.outcome,
+                seq: row.seq,
+                status: row.status,
+                t: "notice.attempt",
+                v: 1,
+            };
+            (row.attempt_id, Entry::Attempt(entry))
+        })
+        .collect();
+    evidence::stage(tx, &entries)?;
+    Ok(())
+}
+
+/// Notes on the board what a failure means for the channel, and opens or closes its task.
+fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<(), Error> {
+    let due = &one.claimed.due;
+    if one.outcome.accepted() {
+        return if due.failures > 0 { break_channel::mended(tx, due.target_id) } else { Ok(()) };
+    }
+    if matches!(one.outcome.error, Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::Internal)) {
+        return Ok(());
+    }
+    let bounced = row.outcome == ErrorClass::MailRejected.code();
+    let broken = one.outcome.breaks_channel() || one.claimed.number >= backoff::FAILURES_THAT_BREAK;
+    if !broken {
+        return Ok(());
+    }
+    if let Some(notice) = row.notice_id {
+        evidence::flag(tx, notice, bounced, row.channel == "webhook")?;
+    }
+    match due.bank_id {
+        Some(bank) => break_channel::broken(tx, bank, row.notice_id, due.message_id, due.target_id),
+        None => Ok(()),
+    }
+}
+
+/// Leases that hold no longer: their attempts are *unknown*, their deliveries due again. Returns how many.
+pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Result<usize, Error> {
+    let now = tx.now()?;
+    let rows = delivery::expired(tx, channel, which, limit)?;
+    let mut advances = Vec::with_capacity(rows.len());
+    let mut outcomes = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Some(attempt_id) = row.lease_token else { continue };
+        let Some(attempt) = delivery::attempt(tx, attempt_id)? else { continue };
+        let incident_id = match row.notice_id {
+            Some(id) => notice::by_id(tx, id)?.map(|notice| notice.incident_id),
+            None => None,
+        };
+        advances.push(Advance {
+            delivery: row.id,
+            token: attempt_id,
+            state: "waiting",
+            due_at: now,
+            failures: row.failures,
+            counts: true,
+        });
+        outcomes.push(OutcomeRow {
+            attempt_id,
+            seq: 1,
+            delivery_id: row.id,
+            notice_id: row.notice_id,
+            incident_id,
+            bank_id: row.bank_id,
+            target_id: row.target_id,
+            channel: row.channel.clone(),
+            number: attempt.number,
+            outcome: ErrorClass::Unknown.code().into(),
+            status: None,
+            duration_ms: i64::try_from(now.since(attempt.started_at).as_millis()).unwrap_or(i64::MAX),
+            body_hash: None,
+            tls_fingerprint: None,
+            answer_id: None,
+            started_at: attempt.started_at,
+            recorded_at: now,
+        });
+    }
+    // Several nodes may see the same lease run out; the fence lets one of them record it.
+    let held = delivery::advance(tx, &advances)?;
+    outcomes.retain(|row| held.contains(&row.delivery_id));
+    delivery::insert_outcomes(tx, &outcomes)?;
+    stage(tx, &outcomes)?;
+    Ok(outcomes.len())
+}
+

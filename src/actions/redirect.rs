@@ -1,0 +1,136 @@
+//! What happens to what is still to be sent when a way of reaching a bank begins or ends: open deliveries
+//! move, and nothing goes quiet (law 3). The gate is entered by the caller.
+
+use super::Error;
+use crate::domain::id::Uid;
+use crate::storage::delivery::{self, DeliveryRow};
+use crate::storage::evidence::{self, TaskEventRow};
+use crate::storage::{Tx, bank};
+use std::collections::BTreeMap;
+
+/// One way of reaching a bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    pub channel: &'static str,
+    /// The endpoint or contact.
+    pub target: Uid,
+}
+
+impl Way {
+    pub fn webhook(target: Uid) -> Self {
+        Self { channel: "webhook", target }
+    }
+
+    pub fn email(target: Uid) -> Self {
+        Self { channel: "email", target }
+    }
+}
+
+/// The ways that a notice takes at once: every live endpoint and every level-1 contact.
+fn ways(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<Way>, Error> {
+    let endpoints = bank::endpoints_of(tx, bank_id)?.into_iter().map(|endpoint| Way::webhook(endpoint.id));
+    let contacts = bank::contacts_of(tx, bank_id)?;
+    let first = contacts.into_iter().filter(|contact| contact.level == 1).map(|contact| Way::email(contact.id));
+    Ok(endpoints.chain(first).collect())
+}
+
+/// After `ended` was marked as ended: its open deliveries go to `replacement`, or where there is none, the
+/// open notices go over the ways that are left. A partner's last way cannot be ended.
+pub fn end_way(tx: &mut Tx<'_>, bank_id: Uid, ended: Uid, replacement: Option<Way>) -> Result<(), Error> {
+    let now = tx.now()?;
+    let left = ways(tx, bank_id)?;
+    let is_partner = bank::partnership(tx, bank_id)?.is_some_and(|row| row.holds_at(now));
+    if left.is_empty() && is_partner {
+        let sentence = "this is the last way to reach the bank: enter an endpoint or a level-1 contact first";
+        return Err(Error::invalid("", "last_channel", sentence));
+    }
+    let superseded = delivery::supersede_of_target(tx, ended)?;
+    for row in &superseded {
+        match replacement {
+            Some(way) => resend_over(tx, row, &[way])?,
+            None if row.notice_id.is_some() => resend_over(tx, row, &left)?,
+            None => {}
+        }
+    }
+    if let Some(task) = evidence::open_task_of_target(tx, ended)? {
+        close_task(tx, task)?;
+    }
+    if !superseded.is_empty() {
+        tx.wake_engine();
+    }
+    Ok(())
+}
+
+fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), Error> {
+    for way in ways {
+        let sent_already = match row.notice_id {
+            Some(notice) => delivery::exists_for(tx, notice, way.target)?,
+            None => false,
+        };
+        if !sent_already {
+            let fresh = fresh(tx, row.message_id, row.notice_id, row.bank_id, *way, row.unsealed)?;
+            delivery::insert_deliveries(tx, &[fresh])?;
+        }
+    }
+    Ok(())
+}
+
+fn fresh(
+    tx: &mut Tx<'_>,
+    message_id: Uid,
+    notice_id: Option<Uid>,
+    bank_id: Option<Uid>,
+    way: Way,
+    unsealed: bool,
+) -> Result<DeliveryRow, Error> {
+    let now = tx.now()?;
+    Ok(DeliveryRow {
+        id: tx.new_id()?,
+        message_id,
+        notice_id,
+        bank_id,
+        channel: way.channel.into(),
+        target_id: way.target,
+        state: "due".into(),
+        attempts: 0,
+        failures: 0,
+        due_at: now,
+        lease_owner: None,
+        lease_token: None,
+        unsealed,
+        created_at: now,
+    })
+}
+
+fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
+    let recorded_at = tx.now()?;
+    let closed = TaskEventRow { seq: task.seq + 1, event: "closed".into(), recorded_at, ..task };
+    Ok(evidence::insert_task_events(tx, &[closed])?)
+}
+
+/// After `way` was entered: notices that waited because there was no way to the bank are sent over it,
+/// and their tasks end.
+pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
+    for task in open_tasks_without_channel(tx, bank_id)? {
+        let Some(notice) = task.notice_id else { continue };
+        if let Some(message) = delivery::message_of_notice(tx, notice)? {
+            if !delivery::exists_for(tx, notice, way.target)? {
+                let fresh = fresh(tx, message, Some(notice), Some(bank_id), way, true)?;
+                delivery::insert_deliveries(tx, &[fresh])?;
+                tx.wake_engine();
+            }
+            close_task(tx, task)?;
+        }
+    }
+    Ok(())
+}
+
+fn open_tasks_without_channel(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<TaskEventRow>, Error> {
+    let mut last: BTreeMap<Uid, TaskEventRow> = BTreeMap::new();
+    for event in evidence::task_events(tx)? {
+        if event.bank_id == bank_id && event.kind == "no_channel" {
+            last.insert(event.task_id, event);
+        }
+    }
+    Ok(last.into_values().filter(|event| event.event == "opened").collect())
+}

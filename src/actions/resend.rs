@@ -1,0 +1,21 @@
+//! Resending by hand: an open delivery becomes due now; one that was accepted goes out once more.
+
+use super::Error;
+use super::fan_out::delivery_row;
+use crate::domain::id::Uid;
+use crate::storage::{Tx, delivery};
+
+/// Makes a delivery due now. What was accepted, superseded or closed is sent again as a new delivery of the
+/// same message to the same address, which the receiver recognises by its unchanged id.
+pub fn resend(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
+    let row = delivery::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let now = tx.now()?;
+    if matches!(row.state.as_str(), "due" | "waiting" | "leased") {
+        delivery::hasten(tx, id, now)?;
+    } else {
+        let again = delivery_row(row.message_id, row.notice_id, row.bank_id, &row.channel, row.target_id, now);
+        delivery::insert_deliveries(tx, &[again])?;
+    }
+    tx.wake_engine();
+    Ok(())
+}

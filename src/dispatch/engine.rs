@@ -1,0 +1,273 @@
+//! The engine of one channel: wake, claim, send outside any transaction, record. One write is under way at
+//! a time; what ends meanwhile is recorded by the next, which claims again in the same commit. Wake-ups are
+//! only speed: a scan finds what no wake-up told of.
+
+use super::sources::Sources;
+use super::transport::Transport;
+use crate::actions::claim::{self, Claimed, Room};
+use crate::actions::record::{self, Finished};
+use crate::actions::{Error, cut_roster};
+use crate::domain::id::Uid;
+use crate::domain::outcome::{ErrorClass, Outcome};
+use crate::storage::delivery::Leases;
+use crate::storage::{Lane, Store, Tx};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// The engine's bounds.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineBounds {
+    /// Sends at once.
+    pub in_flight: usize,
+    pub per_bank: usize,
+    /// Outcomes in one commit.
+    pub batch: usize,
+    /// How long a commit waits for more outcomes.
+    pub batch_wait: Duration,
+    /// Longer than any send may take.
+    pub lease: Duration,
+    pub scan: Duration,
+    /// How long a stop waits for sends under way.
+    pub stop: Duration,
+}
+
+/// The engine of one channel.
+pub struct Engine {
+    store: Store,
+    transport: Arc<Transport>,
+    bounds: EngineBounds,
+    node: Uid,
+    sources: Sources,
+    in_flight: HashMap<Option<Uid>, usize>,
+    total: usize,
+    /// Ended, not recorded yet.
+    finished: Vec<Finished>,
+    ended: mpsc::UnboundedReceiver<Finished>,
+    end: mpsc::UnboundedSender<Finished>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// What one write brought.
+type Claims = Result<Vec<Claimed>, Error>;
+
+impl Engine {
+    /// `node` names this process among those that share the database.
+    pub fn new(
+        store: Store,
+        transport: Transport,
+        bounds: EngineBounds,
+        node: Uid,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let (end, ended) = mpsc::unbounded_channel();
+        Self {
+            store,
+            transport: Arc::new(transport),
+            bounds,
+            node,
+            sources: Sources::default(),
+            in_flight: HashMap::new(),
+            total: 0,
+            finished: Vec::new(),
+            ended,
+            end,
+            stopping,
+        }
+    }
+
+    /// Runs until told to stop, then finishes or releases what is under way.
+    pub async fn run(mut self) {
+        self.take_back_leases().await;
+        let mut wake = self.store.wake_signal();
+        let mut scan = tokio::time::interval(self.bounds.scan);
+        scan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stopping = self.stopping.clone();
+        while !*stopping.borrow() {
+            tokio::select! {
+                biased;
+                _ = stopping.changed() => break,
+                Some(one) = self.ended.recv() => self.note(one),
+                _ = wake.changed() => {}
+                _ = scan.tick() => self.tick().await,
+            }
+            self.gather().await;
+            self.write_and_send().await;
+        }
+        self.finish().await;
+    }
+
+    /// Claims and sends whatever is due, until nothing is and nothing is under way. For tests, which step
+    /// the engine instead of waiting for it. Returns how many attempts ended.
+    pub async fn deliver_due(&mut self) -> usize {
+        let mut attempts = 0;
+        loop {
+            attempts += self.finished.len();
+            self.write_and_send().await;
+            if self.total == 0 && self.finished.is_empty() {
+                return attempts;
+            }
+            if let Some(one) = self.ended.recv().await {
+                self.note(one);
+            }
+            while let Ok(one) = self.ended.try_recv() {
+                self.note(one);
+            }
+        }
+    }
+
+    fn note(&mut self, one: Finished) {
+        let bank = one.claimed.due.bank_id;
+        if let Some(count) = self.in_flight.get_mut(&bank) {
+            *count -= 1;
+            if *count == 0 {
+                self.in_flight.remove(&bank);
+            }
+        }
+        self.total -= 1;
+        self.finished.push(one);
+    }
+
+    /// Takes what has ended meanwhile, and waits a moment for more while much is under way.
+    async fn gather(&mut self) {
+        let until = Instant::now() + self.bounds.batch_wait;
+        while self.finished.len() < self.bounds.batch {
+            match self.ended.try_recv() {
+                Ok(one) => self.note(one),
+                // Few under way: nothing worth waiting for.
+                Err(_) if self.finished.is_empty() || self.total < self.bounds.batch => return,
+                Err(_) => match tokio::time::timeout_at(until, self.ended.recv()).await {
+                    Ok(Some(one)) => self.note(one),
+                    _ => return,
+                },
+            }
+        }
+    }
+
+    /// Leases of this node from before it started: whoever held them is gone.
+    async fn take_back_leases(&self) {
+        let which = if self.store.is_embedded() { Leases::Everyones } else { Leases::OfNode(self.node) };
+        while let Ok(taken @ 1..) = self.expire(which).await {
+            tracing::warn!(channel = self.transport.channel(), taken, "attempts of an earlier run have an unknown outcome");
+        }
+    }
+
+    /// What is done at every scan: leases that ran out, and rosters whose change takes effect.
+    async fn tick(&self) {
+        let ran_out = self.store.read(|tx| Ok::<_, Error>(Leases::RanOut(tx.now()?))).await;
+        let expired = match ran_out {
+            Ok(which) => self.expire(which).await,
+            Err(fault) => Err(fault),
+        };
+        match expired {
+            Ok(0) => {}
+            Ok(taken) => tracing::warn!(channel = self.transport.channel(), taken, "leases ran out; outcomes unknown"),
+            Err(fault) => tracing::error!(%fault, "looking for lost attempts"),
+        }
+        if let Err(fault) = cut_due_rosters(&self.store).await {
+            tracing::error!(%fault, "cutting a roster version");
+        }
+    }
+
+    async fn expire(&self, which: Leases) -> Result<usize, Error> {
+        let channel = self.transport.channel();
+        let any = self
+            .store
+            .read(move |tx| Ok::<_, Error>(crate::storage::delivery::expired(tx, channel, which, 1)?.len()))
+            .await?;
+        if any == 0 {
+            return Ok(0);
+        }
+        self.store.write(Lane::Back, move |tx| record::expire(tx, channel, which, 200)).await
+    }
+
+    /// One commit: records what ended, claims what fits; then sends what was claimed.
+    async fn write_and_send(&mut self) {
+        let finished: Arc<[Finished]> = std::mem::take(&mut self.finished).into();
+        let room = Room {
+            node: self.node,
+            channel: self.transport.channel(),
+            lease: self.bounds.lease,
+            in_flight: self.in_flight.clone(),
+            per_bank: self.bounds.per_bank,
+            total: self.bounds.in_flight.saturating_sub(self.total),
+        };
+        let batch = Arc::clone(&finished);
+        let claims: Claims = self
+            .store
+            .write(Lane::Back, move |tx: &mut Tx<'_>| {
+                record::record(tx, &batch)?;
+                claim::claim(tx, &room)
+            })
+            .await;
+        match claims {
+            Ok(claimed) => self.start(claimed).await,
+            Err(fault) => {
+                tracing::error!(channel = self.transport.channel(), %fault, "recording and claiming; will try again");
+                self.finished.extend(finished.iter().cloned());
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    async fn start(&mut self, claimed: Vec<Claimed>) {
+        let revisions: HashSet<Uid> =
+            claimed.iter().filter_map(|one| one.due.notice.as_ref()).map(|notice| notice.revision_id).collect();
+        let endpoints = self.transport.endpoints(&claimed);
+        if let Err(fault) = self.sources.prepare(&self.store, revisions, endpoints).await {
+            tracing::error!(%fault, "reading what is to be sent");
+        }
+        for one in claimed {
+            *self.in_flight.entry(one.due.bank_id).or_insert(0) += 1;
+            self.total += 1;
+            let parts = self.transport.parts(&self.sources, &one);
+            let transport = Arc::clone(&self.transport);
+            let end = self.end.clone();
+            let stopping = self.stopping.clone();
+            tokio::spawn(async move {
+                let (outcome, body_hash) = if *stopping.borrow() {
+                    (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
+                } else {
+                    transport.send(&one, parts).await
+                };
+                // The engine outlives its sends, except at a stop that ran out of patience.
+                let _ = end.send(Finished { claimed: one, outcome, body_hash });
+            });
+        }
+    }
+
+    /// Waits for what is under way, records it, and leaves the rest to its leases.
+    async fn finish(mut self) {
+        let until = Instant::now() + self.bounds.stop;
+        while self.total > 0 {
+            match tokio::time::timeout_at(until, self.ended.recv()).await {
+                Ok(Some(one)) => self.note(one),
+                _ => {
+                    tracing::warn!(left = self.total, "stopping with sends under way; their outcome will be unknown");
+                    break;
+                }
+            }
+        }
+        let finished = std::mem::take(&mut self.finished);
+        if !finished.is_empty()
+            && let Err(fault) = self.store.write(Lane::Back, move |tx| record::record(tx, &finished)).await
+        {
+            tracing::error!(%fault, "recording the last outcomes");
+        }
+    }
+}
+
+async fn cut_due_rosters(store: &Store) -> Result<(), Error> {
+    let due = store
+        .read(|tx| {
+            let now = tx.now()?;
+            Ok::<_, Error>(crate::storage::roster::next_change(tx)?.is_some_and(|at| at <= now))
+        })
+        .await?;
+    if due {
+        store.write(Lane::Back, cut_roster::cut_due).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The stored parts from which messages are put together, read once for a whole batch and kept for a while:
+//! revisions never change; endpoints are read again after half a minute, which the overlap of a secret's
+//! rotation covers many times over.
+
+use crate::actions::Error;
+use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
+use crate::domain::incident::OperatorContact;
+use crate::domain::signature::SymmetricSecret;
+use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
+use bytes::Bytes;
+use serde::Deserialize;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const ENDPOINT_KEPT: Duration = Duration::from_secs(30);
+/// Revisions in memory before the oldest are forgotten all at once; a body is a few kilobytes.
+const REVISIONS_KEPT: usize = 512;
+
+/// What all notices of one revision share.
+pub struct RevisionParts {
+    pub reference: String,
+    pub number: i64,
+    pub phase: String,
+    pub kind: String,
+    pub tlp: String,
+    pub urgency: String,
+    /// Canonical, as stored.
+    pub body: Bytes,
+    pub digest: Digest,
+    pub recipients: i64,
+    pub roster_version: i64,
+    /// Empty once erased.
+    pub contacts: Vec<OperatorContact>,
+}
+
+/// Where a webhook goes and how it is signed.
+pub struct EndpointParts {
+    pub url: String,
+    /// The newest first; a second one while a rotation overlaps.
+    pub secrets: Vec<SymmetricSecret>,
+    pub ed25519: bool,
+    read_at: Instant,
+}
+
+/// To whom a mail goes.
+#[derive(Debug, Clone)]
+pub struct Addressee {
+    pub name: String,
+    pub email: String,
+    pub language: String,
+    /// Code and name in the addressee's language; `None` for the operator's own people.
+    pub bank: Option<(String, String)>,
+}
+
+#[derive(Deserialize)]
+struct EndpointPayload {
+    url: String,
+}
+
+#[derive(Deserialize)]
+struct PersonPayload {
+    name: String,
+    email: String,
+}
+
+/// The parts in memory.
+#[derive(Default)]
+pub struct Sources {
+    revisions: HashMap<Uid, Arc<RevisionParts>>,
+    endpoints: HashMap<Uid, Arc<EndpointParts>>,
+}
+
+impl Sources {
+    /// Reads what is not in memory, in one transaction. What cannot be read is left out.
+    pub async fn prepare(
+        &mut self,
+        store: &Store,
+        revisions: HashSet<Uid>,
+        endpoints: HashSet<Uid>,
+    ) -> Result<(), Error> {
+        self.endpoints.retain(|_, parts| parts.read_at.elapsed() < ENDPOINT_KEPT);
+        let revisions: Vec<Uid> = revisions.into_iter().filter(|id| !self.revisions.contains_key(id)).collect();
+        let endpoints: Vec<Uid> = endpoints.into_iter().filter(|id| !self.endpoints.contains_key(id)).collect();
+        if revisions.is_empty() && endpoints.is_empty() {
+            return Ok(());
+        }
+        let read = move |tx: &mut Tx<'_>| {
+            let revisions = revisions.iter().map(|id| Ok((*id, read_revision(tx, *id)?)));
+            let revisions = revisions.collect::<Result<Vec<_>, Error>>()?;
+            let endpoints = endpoints.iter().map(|id| Ok((*id, read_endpoint(tx, *id)?)));
+            Ok::<_, Error>((revisions, endpoints.collect::<Result<Vec<_>, Error>>()?))
+        };
+        let (revisions, endpoints) = store.read(read).await?;
+        if self.revisions.len() + revisions.len() > REVISIONS_KEPT {
+            self.revisions.clear();
+        }
+        self.revisions.extend(revisions.into_iter().map(|(id, parts)| (id, Arc::new(parts))));
+        self.endpoints.extend(endpoints.into_iter().filter_map(|(id, parts)| Some((id, Arc::new(parts?)))));
+        Ok(())
+    }
+
+    pub fn revision(&self, id: Uid) -> Option<Arc<RevisionParts>> {
+        self.revisions.get(&id).cloned()
+    }
+
+    pub fn endpoint(&self, id: Uid) -> Option<Arc<EndpointParts>> {
+        self.endpoints.get(&id).cloned()
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    Error::Storage(crate::storage::Error::Corrupt(format!("{what} cannot be read")))
+}
+
+fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<RevisionParts, Error> {
+    let row = incident::revision(tx, id)?.ok_or(Error::NotFound)?;
+    let incident = incident::by_id(tx, row.incident_id)?.ok_or(Error::NotFound)?;
+    let fanouts = notice::fanouts(tx, id)?;
+    let roster = fanouts.iter().find(|fanout| fanout.kind == "roster").ok_or_else(|| damaged("a fan-out"))?;
+    let contacts = match row.contacts_id {
+        Some(payload_id) => payload::open(tx, payload_id)?
+            .map(|bytes| serde_json::from_slice(&bytes).map_err(|_| damaged("a contact")))
+            .transpose()?
+            .unwrap_or_default(),
+        None => Vec::new(),
+    };
+    Ok(RevisionParts {
+        reference: incident.reference,
+        number: row.number,
+        phase: row.phase,
+        kind: row.kind,
+        tlp: row.tlp,
+        urgency: row.urgency,
+        digest: Digest::from_slice(&row.digest).ok_or_else(|| damaged("a digest"))?,
+        body: Bytes::from(row.body),
+        recipients: roster.notice_count,
+        roster_version: roster.roster_version,
+        contacts,
+    })
+}
+
+/// `None` where the address was erased.
+fn read_endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointParts>, Error> {
+    let row = bank::endpoint(tx, id)?.ok_or(Error::NotFound)?;
+    let Some(sealed) = payload::open(tx, row.payload_id)? else { return Ok(None) };
+    let EndpointPayload { url } = serde_json::from_slice(&sealed).map_err(|_| damaged("an endpoint"))?;
+    let now = tx.now()?;
+    let mut secrets = Vec::new();
+    let rows = bank::secrets(tx, id)?;
+    let overlap_ends = rows.first().and_then(|newest| newest.previous_until);
+    for (place, secret) in rows.iter().enumerate() {
+        if place > 0 && overlap_ends.is_none_or(|end| end <= now) {
+            continue;
+        }
+        if let Some(bytes) = payload::open(tx, secret.payload_id)? {
+            secrets.push(SymmetricSecret::from_bytes(bytes.to_vec()).map_err(|_| damaged("a secret"))?);
+        }
+    }
+    Ok(Some(EndpointParts { url, secrets, ed25519: row.ed25519, read_at: Instant::now() }))
+}
+
+/// Reads to whom a mail goes: a contact of a bank, or a person. `None` where the address was erased.
+pub fn read_addressee(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Addressee>, Error> {
+    let (payload_id, language, bank_id) = match bank::contact(tx, target)? {
+        Some(row) => (row.payload_id, row.language, Some(row.bank_id)),
+        None => {
+            let row = people::person(tx, target)?.ok_or(Error::NotFound)?;
+            (row.payload_id, row.language, row.bank_id)
+        }
+    };
+    let Some(sealed) = payload::open(tx, payload_id)? else { return Ok(None) };
+    let PersonPayload { name, email } = serde_json::from_slice(&sealed).map_err(|_| damaged("a contact"))?;
+    let bank = match bank_id {
+        Some(id) => Some(bank_name(tx, id, &language)?),
+        None => None,
+    };
+    Ok(Some(Addressee { name, email, language, bank }))
+}
+
+fn bank_name(tx: &mut Tx<'_>, id: Uid, language: &str) -> Result<(String, String), Error> {
+    let row = bank::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let profile = bank::profile(tx, id)?.ok_or(Error::NotFound)?;
+    Ok((row.code, if language == "ja" { profile.name_ja } else { profile.name_en }))
+}
+
+/// A bank's code and its name in one language.
+pub fn read_bank_name(tx: &mut Tx<'_>, code: &str, language: &str) -> Result<Option<(String, String)>, Error> {
+    match bank::by_code(tx, code)? {
+        Some(row) => Ok(Some(bank_name(tx, row.id, language)?)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,210 @@
+//! The two ways out. Each turns a claimed delivery into bytes, sends them, and says what came of it.
+
+use super::assemble::{self, NotAssembled};
+use super::mail::{MailFault, MailParts, Mailer};
+use super::sources::{self, EndpointParts, RevisionParts, Sources};
+use super::webhook::{WebhookClient, WebhookRequest};
+use crate::actions::Rules;
+use crate::actions::break_channel::ChannelAlert;
+use crate::actions::claim::Claimed;
+use crate::clock::Clock;
+use crate::domain::id::Uid;
+use crate::domain::mail_id;
+use crate::domain::outcome::{ErrorClass, Outcome};
+use crate::domain::signature;
+use crate::storage::Store;
+use crate::templates::Templates;
+use crate::vault::Vault;
+use ed25519_dalek::SigningKey;
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What came of a send, and the hash of what was sent.
+pub type Sent = (Outcome, Option<[u8; 32]>);
+
+/// One channel's way out.
+pub enum Transport {
+    Webhook(WebhookTransport),
+    Mail(MailTransport),
+}
+
+impl Transport {
+    /// The channel's name in the database.
+    pub fn channel(&self) -> &'static str {
+        match self {
+            Self::Webhook(_) => "webhook",
+            Self::Mail(_) => "email",
+        }
+    }
+
+    /// Which endpoints must be in memory before these are sent.
+    pub fn endpoints(&self, claimed: &[Claimed]) -> HashSet<Uid> {
+        match self {
+            Self::Webhook(_) => claimed.iter().map(|one| one.due.target_id).collect(),
+            Self::Mail(_) => HashSet::new(),
+        }
+    }
+
+    /// The stored parts of one delivery, taken from memory.
+    pub fn parts(&self, sources: &Sources, claimed: &Claimed) -> Parts {
+        Parts {
+            revision: claimed.due.notice.as_ref().and_then(|notice| sources.revision(notice.revision_id)),
+            endpoint: sources.endpoint(claimed.due.target_id),
+        }
+    }
+
+    /// Sends one delivery. Never fails: what goes wrong is the outcome.
+    pub async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
+        match self {
+            Self::Webhook(webhook) => webhook.send(claimed, parts).await,
+            Self::Mail(mail) => mail.send(claimed, parts).await,
+        }
+    }
+}
+
+/// What a delivery is put together from.
+pub struct Parts {
+    revision: Option<Arc<RevisionParts>>,
+    endpoint: Option<Arc<EndpointParts>>,
+}
+
+fn own_fault(claimed: &Claimed, fault: &dyn std::error::Error) -> Sent {
+    tracing::error!(delivery = %claimed.due.id, kind = %claimed.due.kind, %fault, "a message could not be put together");
+    (Outcome::failed(ErrorClass::Internal, Duration::ZERO), None)
+}
+
+/// Signed webhooks.
+pub struct WebhookTransport {
+    client: WebhookClient,
+    rules: Arc<Rules>,
+    key: SigningKey,
+    clock: Clock,
+}
+
+impl WebhookTransport {
+    pub fn new(client: WebhookClient, rules: Arc<Rules>, vault: &Vault, clock: Clock) -> Self {
+        let key = SigningKey::from_bytes(&vault.keys().webhook);
+        Self { client, rules, key, clock }
+    }
+
+    async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
+        let Some(endpoint) = parts.endpoint else {
+            return own_fault(claimed, &NotAssembled::Missing("the endpoint"));
+        };
+        let body = match assemble::webhook_body(&self.rules, claimed, parts.revision.as_deref()) {
+            Ok(body) => body,
+            Err(fault) => return own_fault(claimed, &fault),
+        };
+        let body_hash = Sha256::digest(&body).into();
+        let id = assemble::webhook_id(claimed.due.message_id, claimed.due.target_id);
+        let now = self.clock.now();
+        let timestamp_seconds = now.seconds();
+        let mut signatures: Vec<String> = endpoint
+            .secrets
+            .iter()
+            .map(|secret| signature::sign_v1(secret, &id, timestamp_seconds, &body))
+            .collect();
+        if endpoint.ed25519 {
+            signatures.push(signature::sign_v1a(&self.key, &id, timestamp_seconds, &body));
+        }
+        let signature_header = signature::signature_header(&signatures);
+        let request = WebhookRequest { url: &endpoint.url, id: &id, timestamp_seconds, signature_header, body };
+        (self.client.send(request, now).await, Some(body_hash))
+    }
+}
+
+/// Mail through the operator's relay.
+pub struct MailTransport {
+    mailer: Mailer,
+    store: Store,
+    rules: Arc<Rules>,
+    templates: Arc<Templates>,
+    vault: Arc<Vault>,
+    /// The domain of Message-IDs and return paths.
+    domain: String,
+}
+
+/// A mail could not be made.
+#[derive(Debug, thiserror::Error)]
+enum NoMail {
+    #[error(transparent)]
+    Stored(#[from] crate::actions::Error),
+    #[error(transparent)]
+    Text(#[from] NotAssembled),
+    #[error(transparent)]
+    Mail(#[from] MailFault),
+    #[error("the address was erased")]
+    Erased,
+}
+
+impl MailTransport {
+    pub fn new(
+        mailer: Mailer,
+        store: Store,
+        rules: Arc<Rules>,
+        templates: Arc<Templates>,
+        vault: Arc<Vault>,
+        domain: String,
+    ) -> Self {
+        Self { mailer, store, rules, templates, vault, domain }
+    }
+
+    async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
+        match self.build(claimed, parts.revision.as_deref()).await {
+            Ok(built) => {
+                let hash = built.body_hash;
+                (self.mailer.send(&built).await, Some(hash))
+            }
+            Err(fault) => own_fault(claimed, &fault),
+        }
+    }
+
+    async fn build(
+        &self,
+        claimed: &Claimed,
+        revision: Option<&RevisionParts>,
+    ) -> Result<super::mail::BuiltMail, NoMail> {
+        let due = &claimed.due;
+        let target = due.target_id;
+        // An alert to the operator's people names a bank that is not the addressee's own.
+        let alert = match (due.kind.as_str(), &claimed.inputs) {
+            ("operator.alert", Some(inputs)) => serde_json::from_slice::<ChannelAlert>(inputs).ok(),
+            _ => None,
+        };
+        let named = alert.map(|alert| alert.bank_code);
+        let read = move |tx: &mut crate::storage::Tx<'_>| {
+            let to = sources::read_addressee(tx, target)?;
+            let language = to.as_ref().map_or("en", |to| to.language.as_str()).to_owned();
+            let named = match &named {
+                Some(code) => sources::read_bank_name(tx, code, &language)?,
+                None => None,
+            };
+            Ok::<_, crate::actions::Error>((to, named))
+        };
+        let (to, named_bank) = self.store.read(read).await?;
+        let to = to.ok_or(NoMail::Erased)?;
+        let key = self.vault.keys().mail.as_slice();
+        let texts =
+            assemble::mail_texts(&self.rules, &self.templates, key, claimed, &to, revision, named_bank)?;
+        let references = match (&to.bank, revision) {
+            (Some((code, _)), Some(revision)) => {
+                vec![mail_id::thread_root(&revision.reference, code, &self.domain)]
+            }
+            _ => Vec::new(),
+        };
+        Ok(self.mailer.build(MailParts {
+            message_id: mail_id::message_id(due.id, &self.domain),
+            date: due.created_at,
+            boundary: format!("kairan-{}", due.id),
+            to: to.email,
+            to_name: to.name,
+            subject: texts.subject,
+            text: texts.text,
+            html: texts.html,
+            references,
+            return_path: mail_id::return_path(key, &due.id, &self.domain),
+        })?)
+    }
+}

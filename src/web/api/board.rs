@@ -1,0 +1,149 @@
+//! The stamp board: one revision's notices, bank by bank, now or as they stood at an instant.
+
+use crate::domain::instant::{Entered, Instant};
+use crate::domain::level::Level;
+use crate::storage::incident::{self, RevisionRow};
+use crate::storage::reading::{self, Cell};
+use crate::storage::Tx;
+use crate::web::App;
+use crate::web::page;
+use crate::web::problem::{Answered, Problem};
+use crate::web::query::{Asked, Number};
+use actix_web::web::{Data, Path};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::incidents::found;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    revision: Option<Number>,
+    at: Option<Entered>,
+}
+
+/// One bank's notice. The three flags are of now, and absent where the board is of another time.
+#[derive(Serialize, ToSchema)]
+pub struct BoardCell {
+    notice: String,
+    bank: String,
+    number: i64,
+    reason: String,
+    exposed: bool,
+    concerns_you: bool,
+    issued_at: String,
+    acknowledge_by: String,
+    level: String,
+    /// Not acknowledged when its time had come.
+    late: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounced: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint_down: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disputed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acknowledged_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct Board {
+    reference: String,
+    revision: i64,
+    /// The time that is shown.
+    at: String,
+    notices: usize,
+    delivered: usize,
+    acknowledged: usize,
+    cells: Vec<BoardCell>,
+}
+
+/// The board of a revision (the newest of that time, unless one is named).
+#[utoipa::path(get, path = "/api/v1/incidents/{reference}/notices", tag = "incidents", params(
+    ("reference" = String, Path, description = "like INC-2019-0003"),
+    ("revision" = Option<i64>, Query, description = "from 1"),
+    ("at" = Option<String>, Query, description = "RFC 3339 with zone: as it stood then"),
+), responses((status = 200, body = Board)))]
+pub async fn board(app: Data<App>, reference: Path<String>, Asked(which): Asked<Which>) -> Answered {
+    let board = app
+        .store
+        .read(move |tx| -> Result<Board, Problem> {
+            let now = tx.now()?;
+            let then = which.at.map(|entered| entered.at).filter(|at| *at < now);
+            let row = revision(tx, &reference, which.revision, then.unwrap_or(now))?;
+            let mut cells = reading::board(tx, row.id)?;
+            if let Some(then) = then {
+                wind_back(tx, &mut cells, then)?;
+            }
+            Ok(drawn(&reference, row.number, cells, then, now))
+        })
+        .await?;
+    Ok(page::ok(&board))
+}
+
+fn revision(tx: &mut Tx<'_>, reference: &str, number: Option<Number>, at: Instant) -> Result<RevisionRow, Problem> {
+    let incident = found(tx, reference)?;
+    let rows = incident::revisions(tx, incident.id)?;
+    let mut known = rows.into_iter().filter(|row| row.accepted_at <= at);
+    let row = match number {
+        Some(Number(number)) => known.find(|row| row.number == number),
+        None => known.last(),
+    };
+    row.ok_or_else(Problem::missing)
+}
+
+/// Shows the levels that were reached by then, and nothing that came later.
+fn wind_back(tx: &mut Tx<'_>, cells: &mut Vec<Cell>, then: Instant) -> Result<(), Problem> {
+    cells.retain(|cell| cell.issued_at <= then);
+    let notices: Vec<_> = cells.iter().map(|cell| cell.notice).collect();
+    let levels = reading::levels_at(tx, &notices, then)?;
+    for cell in cells {
+        cell.level = levels.get(&cell.notice).map_or(0, |(level, _)| level.number());
+        if cell.acknowledged_at.is_some_and(|at| at > then) {
+            cell.acknowledged_at = None;
+            cell.class = None;
+        }
+    }
+    Ok(())
+}
+
+fn drawn(reference: &str, revision: i64, cells: Vec<Cell>, then: Option<Instant>, now: Instant) -> Board {
+    let at = then.unwrap_or(now);
+    let reached = |level: Level| cells.iter().filter(|cell| cell.level >= level.number()).count();
+    Board {
+        reference: reference.to_owned(),
+        revision,
+        at: at.to_string(),
+        notices: cells.len(),
+        delivered: reached(Level::Delivered),
+        acknowledged: reached(Level::Acknowledged),
+        cells: cells.into_iter().map(|cell| stamp(cell, at, then.is_none())).collect(),
+    }
+}
+
+fn stamp(cell: Cell, at: Instant, current: bool) -> BoardCell {
+    BoardCell {
+        notice: cell.notice.to_string(),
+        bank: cell.bank,
+        number: cell.number,
+        reason: cell.reason,
+        exposed: cell.exposed,
+        concerns_you: cell.concerns_you,
+        issued_at: cell.issued_at.to_string(),
+        acknowledge_by: cell.acknowledge_by.to_string(),
+        level: level_code(cell.level),
+        late: cell.acknowledged_at.unwrap_or(at) > cell.acknowledge_by,
+        bounced: current.then_some(cell.bounced),
+        endpoint_down: current.then_some(cell.endpoint_down),
+        disputed: current.then_some(cell.disputed),
+        acknowledged_at: cell.acknowledged_at.map(|at| at.to_string()),
+        class: cell.class,
+    }
+}
+
+/// The code of a stored level.
+pub(super) fn level_code(number: i64) -> String {
+    Level::from_number(number).unwrap_or(Level::Listed).code().to_owned()
+}

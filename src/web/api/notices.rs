@@ -1,0 +1,181 @@
+//! One notice for its own bank: what it says, the exact bytes that are hashed, and the acknowledgement.
+//! Another bank's notice does not exist.
+
+use crate::actions::acknowledge::{self, Acknowledged, Confirmation};
+use crate::domain::access::{BankScope, Caller};
+use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
+use crate::domain::level::{AckClass, Level};
+use crate::storage::notice::{self, NoticeRow};
+use crate::storage::{Lane, Tx, incident, reading};
+use crate::web::App;
+use crate::web::body::Strict;
+use crate::web::identity::BankWho;
+use crate::web::page;
+use crate::web::problem::{Answered, Problem};
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::inbox::InboxLine;
+
+/// A notice with the shared body. For checking digests take `/object` and `/body`: they are the exact bytes.
+#[derive(Serialize, ToSchema)]
+pub struct NoticeView {
+    #[serde(flatten)]
+    line: InboxLine,
+    incident_digest: String,
+    #[schema(value_type = Object)]
+    body: Value,
+}
+
+/// What confirms receipt. It means "received", never "agreed".
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgementFiling {
+    /// The digest of the notice, `sha-256:` and 64 hexadecimal digits.
+    #[schema(value_type = String)]
+    digest: Digest,
+    /// The person who confirms.
+    name: String,
+    role: String,
+}
+
+/// The acknowledgement on record; a repeated request gets the same.
+#[derive(Serialize, ToSchema)]
+pub struct AcknowledgementAnswer {
+    id: String,
+    notice: String,
+    number: i64,
+    class: String,
+    at: String,
+    /// Earlier revisions' notices that it covers.
+    covered: usize,
+}
+
+impl From<Acknowledged> for AcknowledgementAnswer {
+    fn from(done: Acknowledged) -> Self {
+        Self {
+            id: done.id.to_string(),
+            notice: done.notice.to_string(),
+            number: done.number,
+            class: done.class,
+            at: done.at.to_string(),
+            covered: done.covered,
+        }
+    }
+}
+
+fn own(tx: &mut Tx<'_>, scope: BankScope, id: Uid) -> Result<NoticeRow, Problem> {
+    let found = notice::by_id(tx, id)?.filter(|row| row.bank_id == scope.bank());
+    found.ok_or_else(Problem::missing)
+}
+
+fn body_of(tx: &mut Tx<'_>, row: &NoticeRow) -> Result<(Vec<u8>, Vec<u8>), Problem> {
+    let revision = incident::revision(tx, row.revision_id)?;
+    let revision = revision.ok_or_else(|| Problem::internal(&"a notice without its revision"))?;
+    Ok((revision.body, revision.digest))
+}
+
+/// A notice of the caller's bank.
+#[utoipa::path(get, path = "/api/v1/notices/{id}", tag = "bank",
+    params(("id" = String, Path, description = "the notice")),
+    responses((status = 200, body = NoticeView)))]
+pub async fn notice(app: Data<App>, who: BankWho, id: Path<String>) -> Answered {
+    let id = page::id(&id)?;
+    let view = app
+        .store
+        .read(move |tx| -> Result<NoticeView, Problem> {
+            let row = own(tx, who.scope, id)?;
+            let (body, digest) = body_of(tx, &row)?;
+            let now = tx.now()?;
+            let levels = reading::levels_at(tx, &[row.id], now)?;
+            let level = levels.get(&row.id).map_or(Level::Listed, |(level, _)| *level);
+            Ok(NoticeView {
+                line: InboxLine::of(row, level)?,
+                incident_digest: page::digest(&digest),
+                body: serde_json::from_slice(&body).map_err(|fault| Problem::internal(&fault))?,
+            })
+        })
+        .await?;
+    Ok(page::ok(&view))
+}
+
+/// The notice object's exact bytes, whose SHA-256 is acknowledged.
+#[utoipa::path(get, path = "/api/v1/notices/{id}/object", tag = "bank",
+    params(("id" = String, Path, description = "the notice")),
+    responses((status = 200, body = Object, description = "RFC 8785 bytes; the ETag is their digest")))]
+pub async fn object(app: Data<App>, who: BankWho, id: Path<String>, req: HttpRequest) -> Answered {
+    let id = page::id(&id)?;
+    let (bytes, digest) = app
+        .store
+        .read(move |tx| own(tx, who.scope, id).map(|row| (row.object, row.digest)))
+        .await?;
+    Ok(exact(&req, bytes, &digest))
+}
+
+/// The shared body's exact bytes, whose SHA-256 is the notice object's `incident_digest`.
+#[utoipa::path(get, path = "/api/v1/notices/{id}/body", tag = "bank",
+    params(("id" = String, Path, description = "the notice")),
+    responses((status = 200, body = Object, description = "RFC 8785 bytes; the ETag is their digest")))]
+pub async fn body(app: Data<App>, who: BankWho, id: Path<String>, req: HttpRequest) -> Answered {
+    let id = page::id(&id)?;
+    let (bytes, digest) = app
+        .store
+        .read(move |tx| {
+            let row = own(tx, who.scope, id)?;
+            body_of(tx, &row)
+        })
+        .await?;
+    Ok(exact(&req, bytes, &digest))
+}
+
+fn exact(req: &HttpRequest, bytes: Vec<u8>, digest: &[u8]) -> HttpResponse {
+    let tag = format!("\"{}\"", page::digest(digest));
+    let known = req.headers().get(header::IF_NONE_MATCH);
+    if known.is_some_and(|value| value.as_bytes() == tag.as_bytes()) {
+        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
+    }
+    HttpResponse::Ok()
+        .insert_header((header::ETAG, tag))
+        .content_type("application/json")
+        .body(bytes)
+}
+
+fn confirmation(caller: &Caller, filing: &AcknowledgementFiling) -> Confirmation {
+    Confirmation {
+        class: match caller {
+            Caller::Person { .. } => AckClass::Portal,
+            Caller::Machine { .. } => AckClass::ApiKey,
+        },
+        person: caller.person(),
+        api_key: Some(caller.key()),
+        delivery: None,
+        name: filing.name.clone(),
+        role: filing.role.clone(),
+    }
+}
+
+/// Confirm receipt. Irreversible; a repetition gets the same answer.
+#[utoipa::path(post, path = "/api/v1/notices/{id}/acknowledgement", tag = "bank",
+    params(("id" = String, Path, description = "the notice")),
+    request_body = AcknowledgementFiling,
+    responses((status = 200, body = AcknowledgementAnswer)))]
+pub async fn acknowledge(
+    app: Data<App>,
+    who: BankWho,
+    id: Path<String>,
+    filing: Strict<AcknowledgementFiling>,
+) -> Answered {
+    let id = page::id(&id)?;
+    let Strict(filing) = filing;
+    let by = confirmation(&who.caller, &filing);
+    let done = app
+        .store
+        .write(Lane::Front, move |tx| acknowledge::acknowledge(tx, who.scope, id, filing.digest, &by))
+        .await?;
+    Ok(page::ok(&AcknowledgementAnswer::from(done)))
+}
