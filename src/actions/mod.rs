@@ -1,30 +1,40 @@
 //! Floor 3: what the hub can do, one verb a file. Plain synchronous functions over a transaction; they
 //! know nothing of HTTP, mail or threads. Whatever they refuse is refused before anything is stored.
 
+pub mod accept_invitation;
 pub mod acknowledge;
-mod ask;
-pub mod break_channel;
-pub mod claim;
-pub mod decide;
-mod fan_out;
-pub mod issue;
-pub mod mail_link;
-pub mod once;
-pub mod record;
-pub mod resend;
-pub mod respond;
-pub mod send_test;
 pub mod add_contact;
 pub mod amend_bank;
+mod ask;
+pub mod authenticate;
+pub mod bootstrap;
+pub mod break_channel;
+pub mod change_roles;
+pub mod claim;
 pub mod cut_roster;
+pub mod decide;
+pub mod draft;
 pub mod end_partnership;
-pub mod join_bank;
-pub mod register_bank;
-pub mod rotate_secret;
-pub mod set_endpoint;
+mod fan_out;
 mod fields;
-mod on_behalf;
+pub mod import_banks;
+pub mod invite;
+pub mod issue;
+pub mod issue_key;
+pub mod join_bank;
+pub mod mail_link;
+pub mod on_behalf;
+pub mod once;
+pub mod read_register;
+pub mod record;
 mod redirect;
+pub mod register_bank;
+pub mod resend;
+pub mod respond;
+pub mod revoke_key;
+pub mod rotate_secret;
+pub mod send_test;
+pub mod set_endpoint;
 pub mod withdraw;
 
 use crate::domain::address::AddressPolicy;

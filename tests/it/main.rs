@@ -1,1 +1,12 @@
+//! Everything that is tested from outside: storage on both databases, actions in a transaction, journeys
+//! over the real server. Run by `scripts/test`, which starts what it needs.
 
+mod support {
+    pub mod ground;
+    pub mod maildir;
+    pub mod postgres;
+    pub mod receiver;
+}
+
+mod floors;
+mod spine;

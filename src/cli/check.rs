@@ -1,0 +1,59 @@
+//! `kairan check`: tries every rule of the standing self-check once. Ends with 3 if one was broken.
+
+use super::{CliError, Done, open, say};
+use crate::config::Settings;
+use crate::storage::audit::{self, Finding};
+use crate::storage::{self, Lane, Store};
+use indicatif::ProgressBar;
+use serde_json::json;
+use std::time::Duration;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Rebuild first what facts alone determine: the status of notices, the tries of deliveries
+    #[arg(long)]
+    rebuild: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
+    let (store, _vault) = open::open_store(&settings).await?;
+    // Drawn on a terminal only.
+    let bar = ProgressBar::new_spinner().with_message("checking");
+    bar.enable_steady_tick(Duration::from_millis(100));
+    let result = find(&store, args.rebuild).await;
+    bar.finish_and_clear();
+    store.close();
+    let (rebuilt, findings) = result?;
+    report(&args, rebuilt, &findings);
+    Ok(if findings.is_empty() { Done::Well } else { Done::Found })
+}
+
+/// How many rows the rebuilding changed, and what is broken.
+async fn find(store: &Store, rebuild: bool) -> Result<(i64, Vec<Finding>), storage::Error> {
+    let rebuilt = if rebuild { store.write(Lane::Front, audit::rebuild).await? } else { 0 };
+    Ok((rebuilt, store.read(audit::findings).await?))
+}
+
+fn report(args: &Args, rebuilt: i64, findings: &[Finding]) {
+    if args.json {
+        let found: Vec<_> =
+            findings.iter().map(|finding| json!({ "rule": finding.rule, "count": finding.count })).collect();
+        let rebuilt = args.rebuild.then_some(rebuilt);
+        say::json(&json!({ "rules": audit::RULE_COUNT, "rebuilt": rebuilt, "findings": found }));
+        return;
+    }
+    if args.rebuild {
+        say::line(format_args!("rebuilt: {rebuilt} rows differed"));
+    }
+    for finding in findings {
+        say::line(format_args!("BROKEN {} ({})", finding.rule, finding.count));
+    }
+    let kept = audit::RULE_COUNT - findings.len();
+    say::line(format_args!("{kept} of {} rules hold", audit::RULE_COUNT));
+    if !findings.is_empty() {
+        say::note("keep a copy of the database as it is, and report what is broken; the hub goes on sending");
+    }
+}
