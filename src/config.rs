@@ -189,7 +189,9 @@ impl Database {
         if self.url.starts_with("sqlite:") {
             return self.url.clone();
         }
-        let Ok(mut url) = url::Url::parse(&self.url) else { return "the database".to_owned() };
+        let Ok(mut url) = url::Url::parse(&self.url) else {
+            return "the database".to_owned();
+        };
         url.set_query(None);
         // Without a host there can be no password either.
         let _ = url.set_password(None);
@@ -200,11 +202,18 @@ impl Database {
 impl Settings {
     /// The defaults, with what `path` says instead. Every fault of the file is in the answer.
     pub fn load(path: Option<&Path>) -> Result<Self, Vec<SettingFault>> {
-        let Some(path) = path else { return Ok(Self::defaults()) };
+        let Some(path) = path else {
+            return Ok(Self::defaults());
+        };
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|fault| {
-            let message = format!("cannot be read ({fault}); name a settings file, or none for the defaults");
-            vec![SettingFault { file: file.clone(), key: String::new(), message }]
+            let message =
+                format!("cannot be read ({fault}); name a settings file, or none for the defaults");
+            vec![SettingFault {
+                file: file.clone(),
+                key: String::new(),
+                message,
+            }]
         })?;
         Self::parse(&file, &text)
     }
@@ -227,7 +236,9 @@ impl Settings {
             hub: Hub::read(r),
             listen: Listen::read(r),
             database: Database::read(r),
-            keys: Keys { file: r.path("keys.file") },
+            keys: Keys {
+                file: r.path("keys.file"),
+            },
             limits: Limits::read(r),
             engine: Engine::read(r),
             webhook: Webhook::read(r),

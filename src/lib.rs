@@ -2,8 +2,13 @@
 //!
 //! The floors, top to bottom. Imports only ever run downhill; `tests/it/floors.rs` refuses the rest.
 
+// 5: composition and the command line
+pub mod cli;
+pub mod server;
+
 // 4: neighbours that never import each other
 pub mod dispatch;
+pub mod web;
 
 // 3: what the hub can do, one verb a file
 pub mod actions;
@@ -13,6 +18,7 @@ pub mod storage;
 
 // 1: settings, time, texts, keys
 pub mod clock;
+pub mod config;
 pub mod templates;
 pub mod vault;
 

@@ -1,1 +1,64 @@
-fn main() {}
+//! The command line as a table of contents. Decides exit codes.
+
+use clap::{Parser, Subcommand};
+use kairan::cli::{self, CliError, Done, admin, check, file, import, migrate, say, serve};
+use kairan::config::Settings;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  failed; the message says what to do
+  2  a mistake in the settings or on the command line; nothing was started
+  3  a check found something";
+
+/// Kairan: one incident filed once, every partner bank told, every stamp back, provable years later.
+#[derive(Parser)]
+#[command(name = "kairan", version, after_help = EXIT_CODES)]
+struct CommandLine {
+    /// The settings file; the defaults if not given
+    #[arg(long, global = true, value_name = "FILE", env = "KAIRAN_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the hub
+    Serve(serve::Args),
+    /// Bring the database's schema up to this program's
+    Migrate(migrate::Args),
+    /// Try every rule of the self-check once
+    Check(check::Args),
+    /// Keys and first people, on the host
+    Admin(admin::Args),
+    /// The register from a file
+    Import(import::Args),
+    /// Post an incident, a revision or a withdrawal to a hub
+    File(file::Args),
+}
+
+fn main() -> ExitCode {
+    match run(CommandLine::parse()) {
+        Ok(done) => ExitCode::from(done.exit_code()),
+        Err(error) => {
+            say::error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(line: CommandLine) -> Result<Done, CliError> {
+    let settings = Settings::load(line.config.as_deref()).map_err(CliError::Settings)?;
+    cli::runtime()?.block_on(async {
+        match line.command {
+            Command::Serve(args) => serve::run(settings, args).await,
+            Command::Migrate(args) => migrate::run(settings, args).await,
+            Command::Check(args) => check::run(settings, args).await,
+            Command::Admin(args) => admin::run(settings, args).await,
+            Command::Import(args) => import::run(settings, args).await,
+            Command::File(args) => file::run(settings, args).await,
+        }
+    })
+}

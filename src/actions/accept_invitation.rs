@@ -36,7 +36,12 @@ pub fn accept_invitation(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<
         return Err(Refusal::InvitationEnded.into());
     }
     let roles = give_roles(tx, &invitation, person)?;
-    let key = issue_key::make(tx, Owner::Person(person), "first key", now + rules.key_lifetime)?;
+    let key = issue_key::make(
+        tx,
+        Owner::Person(person),
+        "first key",
+        now + rules.key_lifetime,
+    )?;
     Ok(Accepted { person, roles, key })
 }
 
@@ -62,10 +67,18 @@ fn enter_person(tx: &mut Tx<'_>, invitation: &InvitationRow) -> Result<Uid, Erro
     Ok(id)
 }
 
-fn give_roles(tx: &mut Tx<'_>, invitation: &InvitationRow, person_id: Uid) -> Result<Vec<String>, Error> {
+fn give_roles(
+    tx: &mut Tx<'_>,
+    invitation: &InvitationRow,
+    person_id: Uid,
+) -> Result<Vec<String>, Error> {
     let recorded_at = tx.now()?;
     let mut given = Vec::new();
-    for role in invitation.roles.split(' ').filter_map(Role::parse_grantable) {
+    for role in invitation
+        .roles
+        .split(' ')
+        .filter_map(Role::parse_grantable)
+    {
         people::insert_grant(
             tx,
             &RoleGrantRow {

@@ -68,7 +68,10 @@ impl Contact {
         Self {
             name: fields.line("name", &input.name, 100),
             role: fields.optional_line("role", &input.role, 100),
-            email: fields.email("email", &input.email).map(|email| email.to_string()).unwrap_or_default(),
+            email: fields
+                .email("email", &input.email)
+                .map(|email| email.to_string())
+                .unwrap_or_default(),
             phone: fields.optional_line("phone", &input.phone, 40),
             hours: fields.optional_line("hours", &input.hours, 200),
             level: input.level,
@@ -94,7 +97,11 @@ fn commitment(contact: &Contact, salt: &[u8; 32]) -> merkle::Hash {
 }
 
 /// The rows of a new contact. The gate is entered, and a version is cut, by the caller.
-pub(super) fn enter_contact(tx: &mut Tx<'_>, bank_id: Uid, contact: &Contact) -> Result<Uid, Error> {
+pub(super) fn enter_contact(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    contact: &Contact,
+) -> Result<Uid, Error> {
     let salt = vault::random::<32>().map_err(storage::Error::from)?;
     let sealed = ContactPayload {
         name: contact.name.clone(),
@@ -133,7 +140,11 @@ pub fn add_contact(tx: &mut Tx<'_>, bank_id: Uid, input: &ContactInput) -> Resul
     let contact = checked(input)?;
     let mut gate = cut_roster::enter(tx)?;
     if bank::contacts_of(tx, bank_id)?.len() >= CONTACTS_LIMIT {
-        return Err(Error::invalid("", "too_many_contacts", "a bank has 20 contacts at most: end one first"));
+        return Err(Error::invalid(
+            "",
+            "too_many_contacts",
+            "a bank has 20 contacts at most: end one first",
+        ));
     }
     let id = enter_contact(tx, bank_id, &contact)?;
     cut_roster::cut_if_changed(tx, &mut gate)?;
@@ -141,7 +152,12 @@ pub fn add_contact(tx: &mut Tx<'_>, bank_id: Uid, input: &ContactInput) -> Resul
 }
 
 /// Puts another contact in the place of a live one of this bank; what is still to be sent goes to the new.
-pub fn replace_contact(tx: &mut Tx<'_>, bank_id: Uid, old: Uid, input: &ContactInput) -> Result<Uid, Error> {
+pub fn replace_contact(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    old: Uid,
+    input: &ContactInput,
+) -> Result<Uid, Error> {
     let contact = checked(input)?;
     let mut gate = cut_roster::enter(tx)?;
     own(tx, bank_id, old)?;
@@ -166,7 +182,12 @@ fn own(tx: &mut Tx<'_>, bank_id: Uid, contact: Uid) -> Result<(), Error> {
 }
 
 /// The rows of an ending. The gate is entered, and a version is cut, by the caller.
-pub(super) fn end(tx: &mut Tx<'_>, bank_id: Uid, contact: Uid, replaced_by: Option<Uid>) -> Result<(), Error> {
+pub(super) fn end(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    contact: Uid,
+    replaced_by: Option<Uid>,
+) -> Result<(), Error> {
     let now = tx.now()?;
     if !bank::end_contact(tx, contact, replaced_by, now)? {
         return Err(Refusal::AlreadyReplaced.into());

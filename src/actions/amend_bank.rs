@@ -8,7 +8,12 @@ use crate::storage::{Tx, bank};
 
 /// Stores the next revision of a bank's profile if the newest still is `expected`; returns its number.
 /// Saying the same again makes no revision.
-pub fn amend_bank(tx: &mut Tx<'_>, code: &str, expected: i64, input: &ProfileInput) -> Result<i64, Error> {
+pub fn amend_bank(
+    tx: &mut Tx<'_>,
+    code: &str,
+    expected: i64,
+    input: &ProfileInput,
+) -> Result<i64, Error> {
     let mut fields = Fields::default();
     let profile = Profile::check(&mut fields, input);
     fields.done()?;

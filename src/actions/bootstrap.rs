@@ -22,7 +22,15 @@ pub fn bootstrap(
     refuse_if_there_is_one(tx)?;
     let invitee = Invitee::check(Fields::default(), name, email, language)?;
     let window = rules.invitation_window.min(LONGEST);
-    invite::write(tx, rules, invitee, None, Roles::of(&[Role::Administrator]), None, window)
+    invite::write(
+        tx,
+        rules,
+        invitee,
+        None,
+        Roles::of(&[Role::Administrator]),
+        None,
+        window,
+    )
 }
 
 /// Two links may have been made on the host; only one of them makes an administrator.

@@ -31,7 +31,9 @@ pub fn request(
     reason: &str,
 ) -> Result<Requested, Error> {
     judge(tx, person, roles)?;
-    let details = Details { roles: roles.to_vec() };
+    let details = Details {
+        roles: roles.to_vec(),
+    };
     let bytes = serde_json::to_vec(&details).expect("texts always serialize");
     ask(tx, rules, by, (ACT, person), bytes, reason)
 }
@@ -42,7 +44,11 @@ fn judge(tx: &mut Tx<'_>, person: Uid, codes: &[String]) -> Result<Roles, Error>
     let roles = check_roles(&mut fields, codes, row.bank_id.is_some())?;
     let administrators = people::holders(tx, Role::Administrator.code())?;
     if administrators == [person] && !roles.contains(Role::Administrator) {
-        fields.refuse("roles", "last_administrator", "nobody else is administrator: make another one first");
+        fields.refuse(
+            "roles",
+            "last_administrator",
+            "nobody else is administrator: make another one first",
+        );
     }
     fields.done()?;
     Ok(roles)

@@ -23,7 +23,10 @@ pub fn enter(tx: &mut Tx<'_>) -> Result<Gate, Error> {
 }
 
 /// The roster to issue by: the newest version, cut now if a planned change has come due.
-pub fn roster_in_force(tx: &mut Tx<'_>, gate: &mut Gate) -> Result<Option<RosterVersionRow>, Error> {
+pub fn roster_in_force(
+    tx: &mut Tx<'_>,
+    gate: &mut Gate,
+) -> Result<Option<RosterVersionRow>, Error> {
     let now = tx.now()?;
     if gate.next_change_at.is_some_and(|at| at <= now) {
         return cut_if_changed(tx, gate).map(Some);
@@ -61,7 +64,10 @@ pub fn cut_if_changed(tx: &mut Tx<'_>, gate: &mut Gate) -> Result<RosterVersionR
 
 fn same(before: &[RosterLeafRow], after: &[RosterLeafRow]) -> bool {
     before.len() == after.len()
-        && before.iter().zip(after).all(|(one, other)| one.bank_id == other.bank_id && one.leaf_hash == other.leaf_hash)
+        && before
+            .iter()
+            .zip(after)
+            .all(|(one, other)| one.bank_id == other.bank_id && one.leaf_hash == other.leaf_hash)
 }
 
 fn plan(tx: &mut Tx<'_>, gate: &mut Gate, now: Instant) -> Result<(), Error> {
@@ -82,14 +88,25 @@ fn leaves_now(
     before: &[RosterLeafRow],
 ) -> Result<Vec<RosterLeafRow>, Error> {
     let channels = channels_of_all(tx)?;
-    let linking: HashMap<Uid, String> =
-        bank::profiles(tx)?.into_iter().map(|profile| (profile.bank_id, profile.linking)).collect();
-    let since: HashMap<Uid, i64> = before.iter().map(|leaf| (leaf.bank_id, leaf.member_since)).collect();
-    let mut active: Vec<Uid> =
-        bank::partnerships(tx)?.iter().filter(|row| row.holds_at(now)).map(|row| row.bank_id).collect();
+    let linking: HashMap<Uid, String> = bank::profiles(tx)?
+        .into_iter()
+        .map(|profile| (profile.bank_id, profile.linking))
+        .collect();
+    let since: HashMap<Uid, i64> = before
+        .iter()
+        .map(|leaf| (leaf.bank_id, leaf.member_since))
+        .collect();
+    let mut active: Vec<Uid> = bank::partnerships(tx)?
+        .iter()
+        .filter(|row| row.holds_at(now))
+        .map(|row| row.bank_id)
+        .collect();
     active.sort_unstable();
     let leaf = |(position, bank_id): (usize, Uid)| {
-        let channels = channels.get(&bank_id).copied().unwrap_or_else(|| channels_hash(&mut Vec::new()));
+        let channels = channels
+            .get(&bank_id)
+            .copied()
+            .unwrap_or_else(|| channels_hash(&mut []));
         let linking = linking.get(&bank_id).cloned().unwrap_or_default();
         let member_since = since.get(&bank_id).copied().unwrap_or(version);
         let leaf_hash = entry::roster_leaf(bank_id, &channels, &linking, member_since).to_vec();
@@ -109,16 +126,25 @@ fn leaves_now(
 fn channels_of_all(tx: &mut Tx<'_>) -> Result<HashMap<Uid, Hash>, Error> {
     let mut commitments: BTreeMap<Uid, Vec<Vec<u8>>> = BTreeMap::new();
     for contact in bank::contacts(tx)? {
-        commitments.entry(contact.bank_id).or_default().push(contact.commitment);
+        commitments
+            .entry(contact.bank_id)
+            .or_default()
+            .push(contact.commitment);
     }
     for endpoint in bank::endpoints(tx)? {
-        commitments.entry(endpoint.bank_id).or_default().push(endpoint.commitment);
+        commitments
+            .entry(endpoint.bank_id)
+            .or_default()
+            .push(endpoint.commitment);
     }
-    Ok(commitments.into_iter().map(|(bank, mut all)| (bank, channels_hash(&mut all))).collect())
+    Ok(commitments
+        .into_iter()
+        .map(|(bank, mut all)| (bank, channels_hash(&mut all)))
+        .collect())
 }
 
 /// One commitment to all ways of reaching a bank, whatever their order.
-fn channels_hash(commitments: &mut Vec<Vec<u8>>) -> Hash {
+fn channels_hash(commitments: &mut [Vec<u8>]) -> Hash {
     commitments.sort_unstable();
     let mut bytes = b"kairan-channels/v1\0".to_vec();
     bytes.extend(commitments.iter().flatten());
@@ -135,7 +161,9 @@ fn cut(
     let version = before.map_or(0, |row| row.version) + 1;
     let bank_count = i64::try_from(leaves.len()).unwrap_or(i64::MAX);
     let root = merkle::root(leaves.iter().filter_map(|leaf| hash(&leaf.leaf_hash)));
-    let previous = before.and_then(|row| hash(&row.entry_hash)).unwrap_or([0; 32]);
+    let previous = before
+        .and_then(|row| hash(&row.entry_hash))
+        .unwrap_or([0; 32]);
     let subject = tx.new_id()?;
     let staged = Entry::RosterVersion(entry::RosterVersion {
         effective_at: now,
@@ -168,9 +196,9 @@ mod tests {
 
     #[test]
     fn the_order_in_which_channels_were_entered_does_not_change_the_roster() {
-        let one = channels_hash(&mut vec![vec![1; 32], vec![2; 32]]);
-        assert_eq!(one, channels_hash(&mut vec![vec![2; 32], vec![1; 32]]));
-        assert_ne!(one, channels_hash(&mut vec![vec![1; 32]]));
-        assert_ne!(one, channels_hash(&mut Vec::new()));
+        let one = channels_hash(&mut [vec![1; 32], vec![2; 32]]);
+        assert_eq!(one, channels_hash(&mut [vec![2; 32], vec![1; 32]]));
+        assert_ne!(one, channels_hash(&mut [vec![1; 32]]));
+        assert_ne!(one, channels_hash(&mut []));
     }
 }

@@ -1,7 +1,7 @@
 //! The second person: approves or refuses what the first one asked for. The database holds that they are two.
 
 use super::issue::Issued;
-use super::{Error, Rules, end_partnership, set_endpoint, withdraw};
+use super::{Error, Rules, change_roles, end_partnership, set_endpoint, withdraw};
 use crate::domain::access::Role;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
@@ -71,7 +71,7 @@ fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Option<Issued
     match row.act.as_str() {
         withdraw::ACT => return withdraw::approved(tx, rules, row).map(Some),
         end_partnership::ACT => end_partnership::approved(tx, rules, row)?,
-        // change_roles
+        change_roles::ACT => change_roles::approved(tx, rules, row)?,
         set_endpoint::ACT => set_endpoint::approved(tx, rules, row)?,
         _ => return Err(super::issue::damaged("act")),
     }

@@ -20,7 +20,11 @@ fn check_body(bytes: &[u8]) -> Result<String, Error> {
     let mut faults = Faults::default();
     for key in object.keys().filter(|key| !is_field(key)) {
         let token = key.replace('~', "~0").replace('/', "~1");
-        faults.add(format!("/{token}"), "field_unknown", "a filing has no such field");
+        faults.add(
+            format!("/{token}"),
+            "field_unknown",
+            "a filing has no such field",
+        );
     }
     faults.into_result(())?;
     // `parse` has seen that it is UTF-8.
@@ -62,7 +66,11 @@ pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &[u8]) -> Result<Dr
     if draft::replace(tx, id, version, &body, now)? {
         return get(tx, id);
     }
-    let refusal = if get(tx, id)?.is_open() { Refusal::VersionConflict } else { Refusal::DraftEnded };
+    let refusal = if get(tx, id)?.is_open() {
+        Refusal::VersionConflict
+    } else {
+        Refusal::DraftEnded
+    };
     Err(refusal.into())
 }
 
@@ -103,7 +111,10 @@ mod tests {
     #[test]
     fn an_officer_may_stop_in_the_middle_of_a_filing() {
         assert!(codes("{}").is_empty());
-        assert!(codes(r#"{"title": {"ja": "不正な口座連携"}, "victims": "unknown", "tlp": 7}"#).is_empty());
+        assert!(
+            codes(r#"{"title": {"ja": "不正な口座連携"}, "victims": "unknown", "tlp": 7}"#)
+                .is_empty()
+        );
     }
 
     #[test]

@@ -21,10 +21,18 @@ pub const ACT: &str = "partnership.end";
 const LEAST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Asks for the end of a partnership.
-pub fn request(tx: &mut Tx<'_>, rules: &Rules, by: Uid, code: &str, reason: &str) -> Result<Requested, Error> {
+pub fn request(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    code: &str,
+    reason: &str,
+) -> Result<Requested, Error> {
     let bank = bank_by_code(tx, code)?;
     ending_of(tx, bank.id)?;
-    let details = serde_json::json!({ "bank": bank.id }).to_string().into_bytes();
+    let details = serde_json::json!({ "bank": bank.id })
+        .to_string()
+        .into_bytes();
     ask(tx, rules, by, (ACT, bank.id), details, reason)
 }
 
@@ -70,7 +78,10 @@ fn announce(tx: &mut Tx<'_>, bank_id: Uid, now: Instant, ends_at: Instant) -> Re
     };
     delivery::insert_messages(tx, &[message])?;
     let mut deliveries = Vec::new();
-    for contact in bank::contacts_of(tx, bank_id)?.into_iter().filter(|contact| contact.level == 1) {
+    for contact in bank::contacts_of(tx, bank_id)?
+        .into_iter()
+        .filter(|contact| contact.level == 1)
+    {
         deliveries.push(DeliveryRow {
             id: tx.new_id()?,
             message_id,

@@ -17,12 +17,16 @@ pub struct Fields {
 impl Fields {
     /// Pointers start with `base`: "" or like `/profile`.
     pub fn at(base: impl Into<String>) -> Self {
-        Self { base: base.into(), faults: Faults::default() }
+        Self {
+            base: base.into(),
+            faults: Faults::default(),
+        }
     }
 
     /// Notes a fault of one field.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
-        self.faults.add(format!("{}/{field}", self.base), code, message);
+        self.faults
+            .add(format!("{}/{field}", self.base), code, message);
     }
 
     /// One line of text, not empty.
@@ -55,7 +59,11 @@ impl Fields {
     /// One of `known`; the text comes back as it is.
     pub fn code(&mut self, field: &str, value: &str, known: &[&str]) -> String {
         if !known.contains(&value) {
-            self.refuse(field, "code_unknown", format!("not one of {}", known.join(", ")));
+            self.refuse(
+                field,
+                "code_unknown",
+                format!("not one of {}", known.join(", ")),
+            );
         }
         value.to_owned()
     }
@@ -66,7 +74,9 @@ impl Fields {
     }
 
     pub fn email(&mut self, field: &str, value: &str) -> Option<EmailAddress> {
-        EmailAddress::parse(value).map_err(|fault| self.refuse(field, fault.code(), fault.to_string())).ok()
+        EmailAddress::parse(value)
+            .map_err(|fault| self.refuse(field, fault.code(), fault.to_string()))
+            .ok()
     }
 
     /// An optional time; absent and empty are the same.

@@ -72,15 +72,27 @@ struct Before {
 }
 
 /// Imports `csv`, or with `dry_run` only tells what it would do. Every fault names its line and column.
-pub fn import_banks(tx: &mut Tx<'_>, rules: &Rules, csv: &[u8], dry_run: bool) -> Result<Imported, Error> {
+pub fn import_banks(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    csv: &[u8],
+    dry_run: bool,
+) -> Result<Imported, Error> {
     let check_url = |url: &str| {
-        rules.addresses.check_url(url).map(String::from).map_err(|refusal| (refusal.code(), refusal.to_string()))
+        rules
+            .addresses
+            .check_url(url)
+            .map(String::from)
+            .map_err(|refusal| (refusal.code(), refusal.to_string()))
     };
     let rows = rows::read(csv, check_url)?;
     if dry_run {
         let planned = plan(tx, rows)?;
         let banks = planned.iter().map(|one| told(one, None)).collect();
-        return Ok(Imported { banks, roster_version: None });
+        return Ok(Imported {
+            banks,
+            roster_version: None,
+        });
     }
     let mut gate = cut_roster::enter(tx)?;
     let planned = plan(tx, rows)?;
@@ -90,11 +102,19 @@ pub fn import_banks(tx: &mut Tx<'_>, rules: &Rules, csv: &[u8], dry_run: bool) -
         banks.push(told(&one, secret));
     }
     let version = cut_roster::cut_if_changed(tx, &mut gate)?;
-    Ok(Imported { banks, roster_version: Some(version.version) })
+    Ok(Imported {
+        banks,
+        roster_version: Some(version.version),
+    })
 }
 
 fn told(one: &Planned, secret: Option<String>) -> ImportedBank {
-    ImportedBank { line: one.row.line, code: one.row.code.clone(), effect: one.effect, secret }
+    ImportedBank {
+        line: one.row.line,
+        code: one.row.code.clone(),
+        effect: one.effect,
+        secret,
+    }
 }
 
 fn plan(tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Planned>, Error> {
@@ -109,7 +129,11 @@ fn plan(tx: &mut Tx<'_>, rows: Vec<Row>) -> Result<Vec<Planned>, Error> {
             Some(before) => compare(before, &row, &mut faults),
             None => Effect::Added,
         };
-        planned.push(Planned { row, before, effect });
+        planned.push(Planned {
+            row,
+            before,
+            effect,
+        });
     }
     Ok(faults.into_result(planned)?)
 }
@@ -120,11 +144,24 @@ fn compare(before: &Before, row: &Row, faults: &mut Faults) -> Effect {
         && !before.urls.contains(url)
     {
         let sentence = "the bank has another endpoint: a change takes a second person, so ask for it by itself";
-        rows::refuse(faults, row.line, "endpoint_url", "endpoint_differs", sentence);
+        rows::refuse(
+            faults,
+            row.line,
+            "endpoint_url",
+            "endpoint_differs",
+            sentence,
+        );
     }
     let endpoint_is_new = row.endpoint.is_some() && before.urls.is_empty();
-    let same = before.profile_is_same && before.is_partner && same_contacts(before, row) && !endpoint_is_new;
-    if same { Effect::Unchanged } else { Effect::Amended }
+    let same = before.profile_is_same
+        && before.is_partner
+        && same_contacts(before, row)
+        && !endpoint_is_new;
+    if same {
+        Effect::Unchanged
+    } else {
+        Effect::Amended
+    }
 }
 
 /// A row without contacts leaves those of the bank as they are.
@@ -135,7 +172,10 @@ fn same_contacts(before: &Before, row: &Row) -> bool {
 }
 
 fn is_among(contact: &Contact, before: &Before) -> bool {
-    before.contacts.iter().any(|(stored, known)| contact.equals(stored, known))
+    before
+        .contacts
+        .iter()
+        .any(|(stored, known)| contact.equals(stored, known))
 }
 
 fn read_before(tx: &mut Tx<'_>, bank: BankRow, profile: &Profile) -> Result<Before, Error> {
@@ -153,13 +193,23 @@ fn read_before(tx: &mut Tx<'_>, bank: BankRow, profile: &Profile) -> Result<Befo
     for row in bank::endpoints_of(tx, bank.id)? {
         urls.extend(open::<EndpointPayload>(tx, row.payload_id)?.map(|known| known.url));
     }
-    Ok(Before { bank, profile_is_same, is_partner, contacts, urls })
+    Ok(Before {
+        bank,
+        profile_is_same,
+        is_partner,
+        contacts,
+        urls,
+    })
 }
 
 fn open<T: serde::de::DeserializeOwned>(tx: &mut Tx<'_>, id: Uid) -> Result<Option<T>, Error> {
-    let Some(opened) = payload::open(tx, id)? else { return Ok(None) };
+    let Some(opened) = payload::open(tx, id)? else {
+        return Ok(None);
+    };
     let read = serde_json::from_slice(&opened);
-    Ok(Some(read.map_err(|_| storage::Error::Corrupt("a sealed contact or endpoint".into()))?))
+    Ok(Some(read.map_err(|_| {
+        storage::Error::Corrupt("a sealed contact or endpoint".into())
+    })?))
 }
 
 /// Stores one row; returns the secret of a new endpoint.
@@ -172,7 +222,10 @@ fn apply(tx: &mut Tx<'_>, planned: &Planned) -> Result<Option<String>, Error> {
             before.bank.id
         }
     };
-    let has_endpoint = planned.before.as_ref().is_some_and(|before| !before.urls.is_empty());
+    let has_endpoint = planned
+        .before
+        .as_ref()
+        .is_some_and(|before| !before.urls.is_empty());
     let secret = match &row.endpoint {
         Some((url, ed25519)) if !has_endpoint => {
             Some(set_endpoint::enter_endpoint(tx, bank_id, url, *ed25519, Signing::Fresh)?.secret)
@@ -202,11 +255,19 @@ fn apply_contacts(tx: &mut Tx<'_>, bank_id: Uid, planned: &Planned) -> Result<()
         }
         return Ok(());
     };
-    for contact in row.contacts.iter().filter(|contact| !is_among(contact, before)) {
+    for contact in row
+        .contacts
+        .iter()
+        .filter(|contact| !is_among(contact, before))
+    {
         add_contact::enter_contact(tx, bank_id, contact)?;
     }
     for (stored, known) in &before.contacts {
-        let stays = row.contacts.is_empty() || row.contacts.iter().any(|contact| contact.equals(stored, known));
+        let stays = row.contacts.is_empty()
+            || row
+                .contacts
+                .iter()
+                .any(|contact| contact.equals(stored, known));
         if !stays {
             add_contact::end(tx, bank_id, stored.id, None)?;
         }

@@ -53,18 +53,32 @@ pub fn email_tag(tx: &Tx<'_>, email: &EmailAddress) -> Vec<u8> {
 }
 
 /// Reads roles of one side; what does not hold is noted under `roles`.
-pub(super) fn check_roles(fields: &mut Fields, codes: &[String], of_bank: bool) -> Result<Roles, Refusal> {
+pub(super) fn check_roles(
+    fields: &mut Fields,
+    codes: &[String],
+    of_bank: bool,
+) -> Result<Roles, Refusal> {
     let mut roles = Roles::NONE;
     for (index, code) in codes.iter().enumerate() {
         match Role::parse_grantable(code) {
             Some(role) if role.is_of_bank() != of_bank => return Err(Refusal::RoleOfOtherSide),
             Some(role) => roles = roles.with(role),
-            None => fields.refuse(&format!("roles/{index}"), "code_unknown", "there is no such role"),
+            None => fields.refuse(
+                &format!("roles/{index}"),
+                "code_unknown",
+                "there is no such role",
+            ),
         }
     }
     // Whoever keeps the register and the keys must not see what is filed, nor file it.
-    if roles.contains(Role::Administrator) && roles.shares(Roles::of(&[Role::Officer, Role::Auditor])) {
-        fields.refuse("roles", "roles_incompatible", "an administrator is neither officer nor auditor");
+    if roles.contains(Role::Administrator)
+        && roles.shares(Roles::of(&[Role::Officer, Role::Auditor]))
+    {
+        fields.refuse(
+            "roles",
+            "roles_incompatible",
+            "an administrator is neither officer nor auditor",
+        );
     }
     Ok(roles)
 }
@@ -75,11 +89,20 @@ pub(super) fn spell_roles(roles: Roles) -> String {
 }
 
 /// Invites a person on behalf of `by`.
-pub fn invite(tx: &mut Tx<'_>, rules: &Rules, by: Uid, input: &InvitationInput) -> Result<Invited, Error> {
+pub fn invite(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    input: &InvitationInput,
+) -> Result<Invited, Error> {
     let bank_id = match &input.bank {
         Some(code) => match bank_by_code(tx, code) {
             Err(Error::NotFound) => {
-                return Err(Error::invalid("/bank", "bank_unknown", "there is no bank with this code"));
+                return Err(Error::invalid(
+                    "/bank",
+                    "bank_unknown",
+                    "there is no bank with this code",
+                ));
             }
             found => Some(found?.id),
         },
@@ -91,7 +114,15 @@ pub fn invite(tx: &mut Tx<'_>, rules: &Rules, by: Uid, input: &InvitationInput) 
         fields.refuse("roles", "roles_empty", "name at least one role");
     }
     let invitee = Invitee::check(fields, &input.name, &input.email, &input.language)?;
-    write(tx, rules, invitee, bank_id, roles, Some(by), rules.invitation_window)
+    write(
+        tx,
+        rules,
+        invitee,
+        bank_id,
+        roles,
+        Some(by),
+        rules.invitation_window,
+    )
 }
 
 /// The checked particulars of whom is invited.
@@ -102,13 +133,22 @@ pub(super) struct Invitee {
 }
 
 impl Invitee {
-    pub(super) fn check(mut fields: Fields, name: &str, email: &str, language: &str) -> Result<Self, Error> {
+    pub(super) fn check(
+        mut fields: Fields,
+        name: &str,
+        email: &str,
+        language: &str,
+    ) -> Result<Self, Error> {
         let name = fields.line("name", name, 100);
         let address = fields.email("email", email);
         let language = fields.language("language", language);
         fields.done()?;
         match address {
-            Some(email) => Ok(Self { name, email, language }),
+            Some(email) => Ok(Self {
+                name,
+                email,
+                language,
+            }),
             None => Err(Error::NotFound),
         }
     }
@@ -130,7 +170,10 @@ pub(super) fn write(
     }
     let token = BASE64_URL_SAFE_NO_PAD.encode(vault::random::<32>().map_err(storage::Error::from)?);
     let id = tx.new_id()?;
-    let sealed = PersonPayload { name: invitee.name, email: invitee.email.to_string() };
+    let sealed = PersonPayload {
+        name: invitee.name,
+        email: invitee.email.to_string(),
+    };
     let payload_id = payload::seal(tx, id, &json::canonical(&sealed))?;
     let created_at = tx.now()?;
     let expires_at = created_at + window;
@@ -151,7 +194,11 @@ pub(super) fn write(
             person_id: None,
         },
     )?;
-    Ok(Invited { id, link: format!("{}/invitations/{token}", rules.public_url), expires_at })
+    Ok(Invited {
+        id,
+        link: format!("{}/invitations/{token}", rules.public_url),
+        expires_at,
+    })
 }
 
 #[cfg(test)]
@@ -168,10 +215,19 @@ mod tests {
     #[test]
     fn nobody_is_given_a_role_of_the_other_side_or_that_of_a_machine() {
         assert_eq!(judge(&["officer"], true).0, Err(Refusal::RoleOfOtherSide));
-        assert_eq!(judge(&["bank_member"], false).0, Err(Refusal::RoleOfOtherSide));
+        assert_eq!(
+            judge(&["bank_member"], false).0,
+            Err(Refusal::RoleOfOtherSide)
+        );
         assert_eq!(judge(&["bank_machine"], true).1, 1);
         let both = judge(&["bank_member", "bank_administrator"], true);
-        assert_eq!(both, (Ok(Roles::of(&[Role::BankMember, Role::BankAdministrator])), 0));
+        assert_eq!(
+            both,
+            (
+                Ok(Roles::of(&[Role::BankMember, Role::BankAdministrator])),
+                0
+            )
+        );
     }
 
     #[test]

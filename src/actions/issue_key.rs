@@ -63,7 +63,11 @@ impl Owner {
 
 /// The one spelling of a key.
 fn spell(id: Uid, secret: &[u8; 32]) -> String {
-    format!("{PREFIX}{}_{}", hex::encode(id.as_bytes()), BASE64_URL_SAFE_NO_PAD.encode(secret))
+    format!(
+        "{PREFIX}{}_{}",
+        hex::encode(id.as_bytes()),
+        BASE64_URL_SAFE_NO_PAD.encode(secret)
+    )
 }
 
 /// The id and the secret of a key in its one spelling.
@@ -75,7 +79,10 @@ pub(super) fn parse(text: &str) -> Option<(Uid, Zeroizing<[u8; 32]>)> {
     let mut bytes = [0; 16];
     hex::decode_to_slice(id, &mut bytes).ok()?;
     let opened = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.decode(secret).ok()?);
-    Some((Uid::from_bytes(bytes), Zeroizing::new(opened.as_slice().try_into().ok()?)))
+    Some((
+        Uid::from_bytes(bytes),
+        Zeroizing::new(opened.as_slice().try_into().ok()?),
+    ))
 }
 
 /// Keys of an owner that neither expired nor were revoked.
@@ -87,13 +94,24 @@ pub fn live_keys(tx: &mut Tx<'_>, owner: Owner) -> Result<Vec<ApiKeyRow>, Error>
 }
 
 /// Makes a key for a person or for a bank's machines: two live ones at most.
-pub fn issue_key(tx: &mut Tx<'_>, rules: &Rules, owner: Owner, input: &KeyInput) -> Result<KeyMade, Error> {
+pub fn issue_key(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    owner: Owner,
+    input: &KeyInput,
+) -> Result<KeyMade, Error> {
     let mut fields = Fields::default();
     let label = fields.line("label", &input.label, 100);
-    let asked = input.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
+    let asked = input
+        .days
+        .map(|days| Duration::from_secs(u64::from(days) * 24 * 60 * 60));
     if asked.is_some_and(|lifetime| lifetime.is_zero() || lifetime > rules.key_lifetime) {
         let longest = rules.key_lifetime.as_secs() / (24 * 60 * 60);
-        fields.refuse("days", "days_range", format!("a key lives 1 to {longest} days"));
+        fields.refuse(
+            "days",
+            "days_range",
+            format!("a key lives 1 to {longest} days"),
+        );
     }
     fields.done()?;
     if live_keys(tx, owner)?.len() >= LIVE_LIMIT {
@@ -104,17 +122,29 @@ pub fn issue_key(tx: &mut Tx<'_>, rules: &Rules, owner: Owner, input: &KeyInput)
 }
 
 /// The operator's administrator makes a bank's first machine key; later ones the bank makes itself.
-pub fn issue_first_key(tx: &mut Tx<'_>, rules: &Rules, bank_id: Uid, input: &KeyInput) -> Result<KeyMade, Error> {
+pub fn issue_first_key(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    bank_id: Uid,
+    input: &KeyInput,
+) -> Result<KeyMade, Error> {
     // Of two first keys made at once on PostgreSQL, the second waits here and then sees the first.
     super::cut_roster::enter(tx)?;
     if !live_keys(tx, Owner::Bank(bank_id))?.is_empty() {
-        return Err(Error::Forbidden("the bank has a live key; its own people make further ones"));
+        return Err(Error::Forbidden(
+            "the bank has a live key; its own people make further ones",
+        ));
     }
     issue_key(tx, rules, Owner::Bank(bank_id), input)
 }
 
 /// Stores a key that was decided on.
-pub(super) fn make(tx: &mut Tx<'_>, owner: Owner, label: &str, expires_at: Instant) -> Result<KeyMade, Error> {
+pub(super) fn make(
+    tx: &mut Tx<'_>,
+    owner: Owner,
+    label: &str,
+    expires_at: Instant,
+) -> Result<KeyMade, Error> {
     let secret = Zeroizing::new(vault::random::<32>().map_err(storage::Error::from)?);
     let id = tx.new_id()?;
     let created_at = tx.now()?;
@@ -131,7 +161,11 @@ pub(super) fn make(tx: &mut Tx<'_>, owner: Owner, label: &str, expires_at: Insta
             revoked_at: None,
         },
     )?;
-    Ok(KeyMade { id, key: spell(id, &secret), expires_at })
+    Ok(KeyMade {
+        id,
+        key: spell(id, &secret),
+        expires_at,
+    })
 }
 
 #[cfg(test)]

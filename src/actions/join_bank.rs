@@ -22,7 +22,9 @@ pub(super) fn join(tx: &mut Tx<'_>, bank_id: Uid) -> Result<(), Error> {
     let now = tx.now()?;
     let before = bank::partnership(tx, bank_id)?;
     let valid_from = match &before {
-        Some(row) if row.holds_at(now) && row.valid_to.is_none() => return Err(Refusal::AlreadyPartner.into()),
+        Some(row) if row.holds_at(now) && row.valid_to.is_none() => {
+            return Err(Refusal::AlreadyPartner.into());
+        }
         Some(row) if row.holds_at(now) => row.valid_from,
         _ => now,
     };

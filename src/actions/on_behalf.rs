@@ -40,7 +40,10 @@ impl Act {
 }
 
 fn seal(tx: &mut Tx<'_>, rules: &Rules, bank_id: Uid, input: &EndpointInput) -> Result<Uid, Error> {
-    let checked = EndpointInput { url: set_endpoint::check_url(rules, "/url", &input.url)?, ..input.clone() };
+    let checked = EndpointInput {
+        url: set_endpoint::check_url(rules, "/url", &input.url)?,
+        ..input.clone()
+    };
     let bytes = serde_json::to_vec(&checked).expect("texts always serialize");
     Ok(payload::seal(tx, bank_id, &bytes)?)
 }
@@ -70,33 +73,74 @@ pub fn replace_endpoint(
     tx: &mut Tx<'_>,
     rules: &Rules,
     by: Uid,
-    old: Uid,
+    (code, old): (&str, Uid),
     input: &EndpointInput,
     reason: &str,
 ) -> Result<Requested, Error> {
-    let bank_id = bank::endpoint(tx, old)?.ok_or(Error::NotFound)?.bank_id;
+    let bank_id = bank_by_code(tx, code)?.id;
+    set_endpoint::own(tx, bank_id, old)?;
     live(tx, bank_id, old)?;
     let payload = seal(tx, rules, bank_id, input)?;
-    ask(tx, rules, by, (ACT, bank_id), Act::Replace { old, payload }.to_bytes(), reason)
+    ask(
+        tx,
+        rules,
+        by,
+        (ACT, bank_id),
+        Act::Replace { old, payload }.to_bytes(),
+        reason,
+    )
 }
 
 /// Asks to end a bank's endpoint.
-pub fn end_endpoint(tx: &mut Tx<'_>, rules: &Rules, by: Uid, old: Uid, reason: &str) -> Result<Requested, Error> {
-    let bank_id = bank::endpoint(tx, old)?.ok_or(Error::NotFound)?.bank_id;
+pub fn end_endpoint(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    (code, old): (&str, Uid),
+    reason: &str,
+) -> Result<Requested, Error> {
+    let bank_id = bank_by_code(tx, code)?.id;
+    set_endpoint::own(tx, bank_id, old)?;
     live(tx, bank_id, old)?;
-    ask(tx, rules, by, (ACT, bank_id), Act::End { old }.to_bytes(), reason)
+    ask(
+        tx,
+        rules,
+        by,
+        (ACT, bank_id),
+        Act::End { old }.to_bytes(),
+        reason,
+    )
 }
 
 /// Asks to revoke a machine's key of a bank.
-pub fn revoke_key(tx: &mut Tx<'_>, rules: &Rules, by: Uid, key: Uid, reason: &str) -> Result<Requested, Error> {
-    let row = people::key(tx, key)?.filter(|row| row.revoked_at.is_none()).ok_or(Error::NotFound)?;
-    let bank_id = row.bank_id.ok_or(Error::NotFound)?;
-    ask(tx, rules, by, (ACT, bank_id), Act::RevokeKey { key }.to_bytes(), reason)
+pub fn revoke_key(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    (code, key): (&str, Uid),
+    reason: &str,
+) -> Result<Requested, Error> {
+    let bank_id = bank_by_code(tx, code)?.id;
+    let live = people::key(tx, key)?
+        .filter(|row| row.revoked_at.is_none() && row.bank_id == Some(bank_id));
+    live.ok_or(Error::NotFound)?;
+    ask(
+        tx,
+        rules,
+        by,
+        (ACT, bank_id),
+        Act::RevokeKey { key }.to_bytes(),
+        reason,
+    )
 }
 
 fn live(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), Error> {
-    let found = bank::endpoints_of(tx, bank_id)?.iter().any(|row| row.id == endpoint);
-    found.then_some(()).ok_or_else(|| Refusal::AlreadyReplaced.into())
+    let found = bank::endpoints_of(tx, bank_id)?
+        .iter()
+        .any(|row| row.id == endpoint);
+    found
+        .then_some(())
+        .ok_or_else(|| Refusal::AlreadyReplaced.into())
 }
 
 /// Does what was asked for, once another person approved it.
@@ -148,8 +192,13 @@ mod tests {
 
     #[test]
     fn a_request_to_change_an_endpoint_holds_no_address() {
-        let act = Act::Add { payload: Uid::from_bytes([7; 16]) };
+        let act = Act::Add {
+            payload: Uid::from_bytes([7; 16]),
+        };
         let text = String::from_utf8(act.to_bytes()).expect("JSON is UTF-8");
-        assert_eq!(text, r#"{"do":"add","payload":"07070707-0707-0707-0707-070707070707"}"#);
+        assert_eq!(
+            text,
+            r#"{"do":"add","payload":"07070707-0707-0707-0707-070707070707"}"#
+        );
     }
 }

@@ -33,17 +33,27 @@ pub struct KnownPerson {
 /// Every bank ever entered, by code.
 pub fn banks(tx: &mut Tx<'_>) -> Result<Vec<KnownBank>, Error> {
     let now = tx.now()?;
-    let mut profiles: HashMap<Uid, ProfileRow> =
-        bank::profiles(tx)?.into_iter().map(|row| (row.bank_id, row)).collect();
-    let mut partnerships: HashMap<Uid, PartnershipRow> =
-        bank::partnerships(tx)?.into_iter().map(|row| (row.bank_id, row)).collect();
+    let mut profiles: HashMap<Uid, ProfileRow> = bank::profiles(tx)?
+        .into_iter()
+        .map(|row| (row.bank_id, row))
+        .collect();
+    let mut partnerships: HashMap<Uid, PartnershipRow> = bank::partnerships(tx)?
+        .into_iter()
+        .map(|row| (row.bank_id, row))
+        .collect();
     let mut known = Vec::new();
     for bank in bank::all(tx)? {
         let partnership = partnerships.remove(&bank.id);
         let is_partner = partnership.as_ref().is_some_and(|row| row.holds_at(now));
         let profile = profiles.remove(&bank.id);
-        let profile = profile.ok_or_else(|| storage::Error::Corrupt("a bank without a profile".into()))?;
-        known.push(KnownBank { bank, profile, partnership, is_partner });
+        let profile =
+            profile.ok_or_else(|| storage::Error::Corrupt("a bank without a profile".into()))?;
+        known.push(KnownBank {
+            bank,
+            profile,
+            partnership,
+            is_partner,
+        });
     }
     Ok(known)
 }
@@ -55,7 +65,12 @@ pub fn bank(tx: &mut Tx<'_>, code: &str) -> Result<KnownBank, Error> {
     let profile = bank::profile(tx, bank.id)?.ok_or(Error::NotFound)?;
     let partnership = bank::partnership(tx, bank.id)?;
     let is_partner = partnership.as_ref().is_some_and(|row| row.holds_at(now));
-    Ok(KnownBank { bank, profile, partnership, is_partner })
+    Ok(KnownBank {
+        bank,
+        profile,
+        partnership,
+        is_partner,
+    })
 }
 
 /// The newest roster version.
@@ -64,26 +79,44 @@ pub fn roster(tx: &mut Tx<'_>) -> Result<Option<RosterVersionRow>, Error> {
 }
 
 /// Live contacts of a bank.
-pub fn contacts(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<(ContactRow, Option<ContactPayload>)>, Error> {
+pub fn contacts(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+) -> Result<Vec<(ContactRow, Option<ContactPayload>)>, Error> {
     let rows = bank::contacts_of(tx, bank_id)?;
-    rows.into_iter().map(|row| Ok((row.clone(), open(tx, row.payload_id)?))).collect()
+    rows.into_iter()
+        .map(|row| Ok((row.clone(), open(tx, row.payload_id)?)))
+        .collect()
 }
 
 /// Live endpoints of a bank.
-pub fn endpoints(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<(EndpointRow, Option<EndpointPayload>)>, Error> {
+pub fn endpoints(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+) -> Result<Vec<(EndpointRow, Option<EndpointPayload>)>, Error> {
     let rows = bank::endpoints_of(tx, bank_id)?;
-    rows.into_iter().map(|row| Ok((row.clone(), open(tx, row.payload_id)?))).collect()
+    rows.into_iter()
+        .map(|row| Ok((row.clone(), open(tx, row.payload_id)?)))
+        .collect()
 }
 
 /// Everybody, the operator's side first.
 pub fn everybody(tx: &mut Tx<'_>) -> Result<Vec<KnownPerson>, Error> {
-    let codes: HashMap<Uid, String> = bank::all(tx)?.into_iter().map(|row| (row.id, row.code)).collect();
+    let codes: HashMap<Uid, String> = bank::all(tx)?
+        .into_iter()
+        .map(|row| (row.id, row.code))
+        .collect();
     let mut found = Vec::new();
     for person in people::everybody(tx)? {
         let known = open(tx, person.payload_id)?;
         let roles = people::roles_of(tx, person.id)?;
         let bank_code = person.bank_id.and_then(|id| codes.get(&id).cloned());
-        found.push(KnownPerson { person, known, bank_code, roles });
+        found.push(KnownPerson {
+            person,
+            known,
+            bank_code,
+            roles,
+        });
     }
     Ok(found)
 }
@@ -97,7 +130,11 @@ pub fn keys(tx: &mut Tx<'_>, owner: Owner) -> Result<Vec<ApiKeyRow>, Error> {
 }
 
 fn open<T: DeserializeOwned>(tx: &mut Tx<'_>, id: Uid) -> Result<Option<T>, Error> {
-    let Some(opened) = payload::open(tx, id)? else { return Ok(None) };
+    let Some(opened) = payload::open(tx, id)? else {
+        return Ok(None);
+    };
     let read = serde_json::from_slice(&opened);
-    Ok(Some(read.map_err(|_| storage::Error::Corrupt("a sealed payload of the register".into()))?))
+    Ok(Some(read.map_err(|_| {
+        storage::Error::Corrupt("a sealed payload of the register".into())
+    })?))
 }

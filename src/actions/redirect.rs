@@ -18,30 +18,47 @@ pub struct Way {
 
 impl Way {
     pub fn webhook(target: Uid) -> Self {
-        Self { channel: "webhook", target }
+        Self {
+            channel: "webhook",
+            target,
+        }
     }
 
     pub fn email(target: Uid) -> Self {
-        Self { channel: "email", target }
+        Self {
+            channel: "email",
+            target,
+        }
     }
 }
 
 /// The ways that a notice takes at once: every live endpoint and every level-1 contact.
 fn ways(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<Way>, Error> {
-    let endpoints = bank::endpoints_of(tx, bank_id)?.into_iter().map(|endpoint| Way::webhook(endpoint.id));
+    let endpoints = bank::endpoints_of(tx, bank_id)?
+        .into_iter()
+        .map(|endpoint| Way::webhook(endpoint.id));
     let contacts = bank::contacts_of(tx, bank_id)?;
-    let first = contacts.into_iter().filter(|contact| contact.level == 1).map(|contact| Way::email(contact.id));
+    let first = contacts
+        .into_iter()
+        .filter(|contact| contact.level == 1)
+        .map(|contact| Way::email(contact.id));
     Ok(endpoints.chain(first).collect())
 }
 
 /// After `ended` was marked as ended: its open deliveries go to `replacement`, or where there is none, the
 /// open notices go over the ways that are left. A partner's last way cannot be ended.
-pub fn end_way(tx: &mut Tx<'_>, bank_id: Uid, ended: Uid, replacement: Option<Way>) -> Result<(), Error> {
+pub fn end_way(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    ended: Uid,
+    replacement: Option<Way>,
+) -> Result<(), Error> {
     let now = tx.now()?;
     let left = ways(tx, bank_id)?;
     let is_partner = bank::partnership(tx, bank_id)?.is_some_and(|row| row.holds_at(now));
     if left.is_empty() && is_partner {
-        let sentence = "this is the last way to reach the bank: enter an endpoint or a level-1 contact first";
+        let sentence =
+            "this is the last way to reach the bank: enter an endpoint or a level-1 contact first";
         return Err(Error::invalid("", "last_channel", sentence));
     }
     let superseded = delivery::supersede_of_target(tx, ended)?;
@@ -68,7 +85,14 @@ fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), E
             None => false,
         };
         if !sent_already {
-            let fresh = fresh(tx, row.message_id, row.notice_id, row.bank_id, *way, row.unsealed)?;
+            let fresh = fresh(
+                tx,
+                row.message_id,
+                row.notice_id,
+                row.bank_id,
+                *way,
+                row.unsealed,
+            )?;
             delivery::insert_deliveries(tx, &[fresh])?;
         }
     }
@@ -104,7 +128,12 @@ fn fresh(
 
 fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
     let recorded_at = tx.now()?;
-    let closed = TaskEventRow { seq: task.seq + 1, event: "closed".into(), recorded_at, ..task };
+    let closed = TaskEventRow {
+        seq: task.seq + 1,
+        event: "closed".into(),
+        recorded_at,
+        ..task
+    };
     Ok(evidence::insert_task_events(tx, &[closed])?)
 }
 
@@ -112,7 +141,9 @@ fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
 /// and their tasks end.
 pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
     for task in open_tasks_without_channel(tx, bank_id)? {
-        let Some(notice) = task.notice_id else { continue };
+        let Some(notice) = task.notice_id else {
+            continue;
+        };
         if let Some(message) = delivery::message_of_notice(tx, notice)? {
             if !delivery::exists_for(tx, notice, way.target)? {
                 let fresh = fresh(tx, message, Some(notice), Some(bank_id), way, true)?;
@@ -132,5 +163,8 @@ fn open_tasks_without_channel(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<TaskE
             last.insert(event.task_id, event);
         }
     }
-    Ok(last.into_values().filter(|event| event.event == "opened").collect())
+    Ok(last
+        .into_values()
+        .filter(|event| event.event == "opened")
+        .collect())
 }

@@ -121,7 +121,11 @@ fn linking(fields: &mut Fields, codes: &[String]) -> String {
             Some(one) => found.push(one),
             None => {
                 let known = Authentication::CODES.join(", ");
-                fields.refuse(&format!("linking/{index}"), "code_unknown", format!("not one of {known}"));
+                fields.refuse(
+                    &format!("linking/{index}"),
+                    "code_unknown",
+                    format!("not one of {known}"),
+                );
             }
         }
     }
@@ -130,13 +134,21 @@ fn linking(fields: &mut Fields, codes: &[String]) -> String {
     if found == [Authentication::Unknown] {
         found.clear();
     }
-    found.into_iter().map(Authentication::code).collect::<Vec<_>>().join(" ")
+    found
+        .into_iter()
+        .map(Authentication::code)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Notes a fault unless `code` has the form of a bank's code.
 pub(super) fn check_code(fields: &mut Fields, code: &str) {
     if !is_bank_code(code) {
-        fields.refuse("code", "bank_code", "a bank's code is 1 to 16 of A-Z, 0-9 and hyphen");
+        fields.refuse(
+            "code",
+            "bank_code",
+            "a bank's code is 1 to 16 of A-Z, 0-9 and hyphen",
+        );
     }
 }
 
@@ -167,11 +179,24 @@ pub(super) fn enter_bank(
     }
     let recorded_at = tx.now()?;
     let id = tx.new_id()?;
-    bank::insert_bank(tx, &BankRow { id, code: code.to_owned(), recorded_at })?;
+    bank::insert_bank(
+        tx,
+        &BankRow {
+            id,
+            code: code.to_owned(),
+            recorded_at,
+        },
+    )?;
     profile.store(tx, id)?;
     let valid_from = valid_from.unwrap_or(recorded_at);
-    let first =
-        PartnershipRow { bank_id: id, revision: 1, valid_from, valid_to: None, recorded_at, approval_id: None };
+    let first = PartnershipRow {
+        bank_id: id,
+        revision: 1,
+        valid_from,
+        valid_to: None,
+        recorded_at,
+        approval_id: None,
+    };
     bank::insert_partnership(tx, &first)?;
     Ok(id)
 }
@@ -190,7 +215,11 @@ mod tests {
             name_ja: " 東銀行 ".into(),
             name_en: "East Bank".into(),
             language: "ja".into(),
-            linking: vec!["sms_otp".into(), "account_no_cash_card_pin".into(), "sms_otp".into()],
+            linking: vec![
+                "sms_otp".into(),
+                "account_no_cash_card_pin".into(),
+                "sms_otp".into(),
+            ],
             new_links: open(),
             top_ups: open(),
             pay_outs: open(),
@@ -222,7 +251,20 @@ mod tests {
         };
         let mut fields = Fields::at("/profile");
         Profile::check(&mut fields, &bad);
-        let pointers: Vec<_> = fields.faults.0.iter().map(|fault| fault.pointer.as_str()).collect();
-        assert_eq!(pointers, ["/profile/name_en", "/profile/language", "/profile/linking/0", "/profile/pay_outs"]);
+        let pointers: Vec<_> = fields
+            .faults
+            .0
+            .iter()
+            .map(|fault| fault.pointer.as_str())
+            .collect();
+        assert_eq!(
+            pointers,
+            [
+                "/profile/name_en",
+                "/profile/language",
+                "/profile/linking/0",
+                "/profile/pay_outs"
+            ]
+        );
     }
 }

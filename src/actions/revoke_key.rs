@@ -4,8 +4,8 @@
 use super::Error;
 use crate::domain::access::{Caller, Role};
 use crate::domain::id::Uid;
-use crate::storage::people::{self, ApiKeyRow};
 use crate::storage::Tx;
+use crate::storage::people::{self, ApiKeyRow};
 
 /// Revokes a live key; one that this caller may not revoke does not exist for them.
 pub fn revoke_key(tx: &mut Tx<'_>, by: &Caller, id: Uid) -> Result<(), Error> {

@@ -16,14 +16,35 @@ pub struct Rotated {
 }
 
 /// Gives a live endpoint of this bank a new secret.
-pub fn rotate_secret(tx: &mut Tx<'_>, rules: &Rules, bank_id: Uid, endpoint: Uid) -> Result<Rotated, Error> {
+pub fn rotate_secret(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    bank_id: Uid,
+    endpoint: Uid,
+) -> Result<Rotated, Error> {
     own(tx, bank_id, endpoint)?;
-    if !bank::endpoints_of(tx, bank_id)?.iter().any(|live| live.id == endpoint) {
+    if !bank::endpoints_of(tx, bank_id)?
+        .iter()
+        .any(|live| live.id == endpoint)
+    {
         return Err(Refusal::AlreadyReplaced.into());
     }
-    let newest = bank::secrets(tx, endpoint)?.into_iter().next().map_or(0, |row| row.revision);
+    let newest = bank::secrets(tx, endpoint)?
+        .into_iter()
+        .next()
+        .map_or(0, |row| row.revision);
     let secret = fresh_secret()?;
     let previous_until = tx.now()? + rules.secret_overlap;
-    store_secret(tx, bank_id, endpoint, newest + 1, Some(previous_until), &secret)?;
-    Ok(Rotated { secret: spell_secret(&secret), previous_until })
+    store_secret(
+        tx,
+        bank_id,
+        endpoint,
+        newest + 1,
+        Some(previous_until),
+        &secret,
+    )?;
+    Ok(Rotated {
+        secret: spell_secret(&secret),
+        previous_until,
+    })
 }

@@ -56,7 +56,9 @@ pub(super) enum Signing {
 /// The normal form of a URL that webhooks may go to.
 pub(super) fn check_url(rules: &Rules, pointer: &str, url: &str) -> Result<String, Error> {
     let judged = rules.addresses.check_url(url);
-    judged.map(String::from).map_err(|refusal| Error::invalid(pointer, refusal.code(), refusal.to_string()))
+    judged
+        .map(String::from)
+        .map_err(|refusal| Error::invalid(pointer, refusal.code(), refusal.to_string()))
 }
 
 /// Enters an endpoint of a bank.
@@ -103,14 +105,20 @@ pub fn end_endpoint(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), 
 /// Refuses one endpoint more than a bank may have.
 pub(super) fn check_room(tx: &mut Tx<'_>, bank_id: Uid) -> Result<(), Error> {
     if bank::endpoints_of(tx, bank_id)?.len() >= ENDPOINTS_LIMIT {
-        return Err(Error::invalid("", "too_many_endpoints", "a bank has 5 endpoints at most: end one first"));
+        return Err(Error::invalid(
+            "",
+            "too_many_endpoints",
+            "a bank has 5 endpoints at most: end one first",
+        ));
     }
     Ok(())
 }
 
 /// The endpoint, if it is this bank's.
 pub(super) fn own(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<EndpointRow, Error> {
-    bank::endpoint(tx, endpoint)?.filter(|row| row.bank_id == bank_id).ok_or(Error::NotFound)
+    bank::endpoint(tx, endpoint)?
+        .filter(|row| row.bank_id == bank_id)
+        .ok_or(Error::NotFound)
 }
 
 /// The rows of a new endpoint. The gate is entered, and a version is cut, by the caller.
@@ -123,13 +131,23 @@ pub(super) fn enter_endpoint(
 ) -> Result<EndpointMade, Error> {
     let salt = vault::random::<32>().map_err(storage::Error::from)?;
     let commitment = merkle::commit("endpoint", &salt, url.as_bytes());
-    let sealed = EndpointPayload { url: url.to_owned(), salt: hex::encode(salt) };
+    let sealed = EndpointPayload {
+        url: url.to_owned(),
+        salt: hex::encode(salt),
+    };
     let payload_id = payload::seal(tx, bank_id, &json::canonical(&sealed))?;
     let id = tx.new_id()?;
     let recorded_at = tx.now()?;
     bank::insert_endpoint(
         tx,
-        &EndpointRow { id, bank_id, payload_id, commitment: commitment.to_vec(), ed25519, recorded_at },
+        &EndpointRow {
+            id,
+            bank_id,
+            payload_id,
+            commitment: commitment.to_vec(),
+            ed25519,
+            recorded_at,
+        },
     )?;
     let secret = match signing {
         Signing::Fresh => fresh_secret()?,
@@ -137,11 +155,19 @@ pub(super) fn enter_endpoint(
     };
     store_secret(tx, bank_id, id, 1, None, &secret)?;
     redirect::begin_way(tx, bank_id, Way::webhook(id))?;
-    Ok(EndpointMade { id, secret: spell_secret(&secret) })
+    Ok(EndpointMade {
+        id,
+        secret: spell_secret(&secret),
+    })
 }
 
 /// The rows of an ending. The gate is entered, and a version is cut, by the caller.
-pub(super) fn end(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid, replaced_by: Option<Uid>) -> Result<(), Error> {
+pub(super) fn end(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    endpoint: Uid,
+    replaced_by: Option<Uid>,
+) -> Result<(), Error> {
     let now = tx.now()?;
     if !bank::end_endpoint(tx, endpoint, replaced_by, now)? {
         return Err(Refusal::AlreadyReplaced.into());
@@ -150,13 +176,21 @@ pub(super) fn end(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid, replaced_by: Opt
 }
 
 pub(super) fn fresh_secret() -> Result<SecretKey, Error> {
-    Ok(Zeroizing::new(vault::random::<32>().map_err(storage::Error::from)?))
+    Ok(Zeroizing::new(
+        vault::random::<32>().map_err(storage::Error::from)?,
+    ))
 }
 
 fn secret_of(tx: &mut Tx<'_>, endpoint: Uid) -> Result<SecretKey, Error> {
-    let newest = bank::secrets(tx, endpoint)?.into_iter().next().ok_or(Error::NotFound)?;
+    let newest = bank::secrets(tx, endpoint)?
+        .into_iter()
+        .next()
+        .ok_or(Error::NotFound)?;
     let opened = payload::open(tx, newest.payload_id)?.ok_or(Error::NotFound)?;
-    let bytes = opened.as_slice().try_into().map_err(|_| storage::Error::Corrupt("an endpoint's secret".into()))?;
+    let bytes = opened
+        .as_slice()
+        .try_into()
+        .map_err(|_| storage::Error::Corrupt("an endpoint's secret".into()))?;
     Ok(Zeroizing::new(bytes))
 }
 
@@ -171,7 +205,13 @@ pub(super) fn store_secret(
 ) -> Result<(), Error> {
     let payload_id = payload::seal(tx, bank_id, secret.as_slice())?;
     let recorded_at = tx.now()?;
-    let row = EndpointSecretRow { endpoint_id, revision, payload_id, previous_until, recorded_at };
+    let row = EndpointSecretRow {
+        endpoint_id,
+        revision,
+        payload_id,
+        previous_until,
+        recorded_at,
+    };
     Ok(bank::insert_secret(tx, &row)?)
 }
 

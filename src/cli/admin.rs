@@ -82,17 +82,25 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
 
 fn new_key(settings: &Settings) -> Result<Done, CliError> {
     let path = &settings.keys.file;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
         make_folder(folder).map_err(|fault| CliError::file("make the folder", folder, &fault))?;
     }
     Vault::create_key_file(path)?;
     say::line(format_args!("made {}", path.display()));
-    say::note("keep a copy of it in a safe place, apart from the backups: without it the data cannot be read");
+    say::note(
+        "keep a copy of it in a safe place, apart from the backups: without it the data cannot be read",
+    );
     Ok(Done::Well)
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
 }
 
 /// Runs one action in a transaction of its own.
@@ -109,21 +117,34 @@ where
 }
 
 async fn invite_first(settings: &Settings, args: BootstrapArgs) -> Result<Done, CliError> {
-    let BootstrapArgs { name, email, language, json } = args;
-    let invited = act(settings, move |tx, rules| bootstrap(tx, rules, &name, &email, &language)).await?;
+    let BootstrapArgs {
+        name,
+        email,
+        language,
+        json,
+    } = args;
+    let invited = act(settings, move |tx, rules| {
+        bootstrap(tx, rules, &name, &email, &language)
+    })
+    .await?;
     let expires_at = invited.expires_at.to_millis_string();
     if json {
         say::json(&json!({ "link": invited.link, "expires_at": expires_at }));
     } else {
         say::line(&invited.link);
-        say::note(format_args!("works once, until {expires_at}; redeem it with `kairan admin accept LINK`"));
+        say::note(format_args!(
+            "works once, until {expires_at}; redeem it with `kairan admin accept LINK`"
+        ));
     }
     Ok(Done::Well)
 }
 
 async fn accept(settings: &Settings, args: AcceptArgs) -> Result<Done, CliError> {
     let token = token_of(&args.token).to_owned();
-    let accepted = act(settings, move |tx, rules| accept_invitation(tx, rules, &token)).await?;
+    let accepted = act(settings, move |tx, rules| {
+        accept_invitation(tx, rules, &token)
+    })
+    .await?;
     if args.json {
         say::json(&json!({
             "person": accepted.person,
@@ -140,18 +161,30 @@ async fn accept(settings: &Settings, args: AcceptArgs) -> Result<Done, CliError>
 
 /// The token of a link, or the text itself.
 fn token_of(text: &str) -> &str {
-    text.trim().trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    text.trim()
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
 }
 
 async fn bank_key(settings: &Settings, args: KeyArgs) -> Result<Done, CliError> {
-    let input = KeyInput { label: args.label, days: args.days };
+    let input = KeyInput {
+        label: args.label,
+        days: args.days,
+    };
     let code = args.bank.clone();
     let found = act(settings, move |tx, rules| {
-        let Some(row) = bank::by_code(tx, &code)? else { return Ok(None) };
+        let Some(row) = bank::by_code(tx, &code)? else {
+            return Ok(None);
+        };
         issue_key::issue_first_key(tx, rules, row.id, &input).map(Some)
     });
     let Some(made) = found.await? else {
-        let message = format!("no bank has the code {:?}; enter it with `kairan import banks`", args.bank);
+        let message = format!(
+            "no bank has the code {:?}; enter it with `kairan import banks`",
+            args.bank
+        );
         return Err(CliError::Failed(message));
     };
     if args.json {
@@ -166,7 +199,9 @@ async fn bank_key(settings: &Settings, args: KeyArgs) -> Result<Done, CliError> 
 fn show_key(made: &KeyMade) {
     say::line(&made.key);
     let until = made.expires_at.to_millis_string();
-    say::note(format_args!("shown this once and stored nowhere; works until {until}"));
+    say::note(format_args!(
+        "shown this once and stored nowhere; works until {until}"
+    ));
 }
 
 #[cfg(test)]
@@ -175,7 +210,11 @@ mod tests {
 
     #[test]
     fn an_invitation_is_redeemed_by_its_link_or_its_token() {
-        for text in ["abc_-9", " https://kairan.operator.example/invitations/abc_-9\n", "http://h/invitations/abc_-9/"] {
+        for text in [
+            "abc_-9",
+            " https://kairan.operator.example/invitations/abc_-9\n",
+            "http://h/invitations/abc_-9/",
+        ] {
             assert_eq!(token_of(text), "abc_-9");
         }
     }

@@ -28,19 +28,29 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     store.close();
     let (rebuilt, findings) = result?;
     report(&args, rebuilt, &findings);
-    Ok(if findings.is_empty() { Done::Well } else { Done::Found })
+    Ok(if findings.is_empty() {
+        Done::Well
+    } else {
+        Done::Found
+    })
 }
 
 /// How many rows the rebuilding changed, and what is broken.
 async fn find(store: &Store, rebuild: bool) -> Result<(i64, Vec<Finding>), storage::Error> {
-    let rebuilt = if rebuild { store.write(Lane::Front, audit::rebuild).await? } else { 0 };
+    let rebuilt = if rebuild {
+        store.write(Lane::Front, audit::rebuild).await?
+    } else {
+        0
+    };
     Ok((rebuilt, store.read(audit::findings).await?))
 }
 
 fn report(args: &Args, rebuilt: i64, findings: &[Finding]) {
     if args.json {
-        let found: Vec<_> =
-            findings.iter().map(|finding| json!({ "rule": finding.rule, "count": finding.count })).collect();
+        let found: Vec<_> = findings
+            .iter()
+            .map(|finding| json!({ "rule": finding.rule, "count": finding.count }))
+            .collect();
         let rebuilt = args.rebuild.then_some(rebuilt);
         say::json(&json!({ "rules": audit::RULE_COUNT, "rebuilt": rebuilt, "findings": found }));
         return;
@@ -54,6 +64,8 @@ fn report(args: &Args, rebuilt: i64, findings: &[Finding]) {
     let kept = audit::RULE_COUNT - findings.len();
     say::line(format_args!("{kept} of {} rules hold", audit::RULE_COUNT));
     if !findings.is_empty() {
-        say::note("keep a copy of the database as it is, and report what is broken; the hub goes on sending");
+        say::note(
+            "keep a copy of the database as it is, and report what is broken; the hub goes on sending",
+        );
     }
 }

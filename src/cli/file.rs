@@ -1,22 +1,29 @@
 //! `kairan file`: posts one incident, revision or withdrawal to a hub, as any other client of its API
-//! would. Decides nothing about it: the hub judges, and this shows the answer.
+//! would. Every try carries the same idempotency key, so that an answer lost on the way files nothing
+//! twice. Decides nothing about what is filed: the hub judges.
 
-mod post;
+mod given;
+mod shown;
 
 use super::{CliError, Done, say};
-use crate::clock::Clock;
 use crate::config::Settings;
-use crate::domain::fault::{Fault, Faults};
-use crate::domain::incident::{Filing, FilingContext, IncidentRef, Withdrawal};
 use crate::vault;
-use serde_json::{Value, json};
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use given::Act;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Client, Response};
+use std::path::PathBuf;
+use std::time::Duration;
+use url::{Host, Url};
 use zeroize::Zeroizing;
 
-/// More than any hub takes.
-const BODY_LIMIT: u64 = 16 << 20;
+const TRIES: u32 = 6;
+const ANSWER_LIMIT: usize = 4 << 20;
+/// The longest wish of a hub that is waited for.
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
+const WAIT_DEFAULT: Duration = Duration::from_secs(2);
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -45,165 +52,187 @@ pub struct Args {
     json: bool,
 }
 
-/// What is filed, and with it the resource that takes it.
-enum Act {
-    Incident,
-    Revision(IncidentRef),
-    Withdrawal(IncidentRef),
-}
-
-impl Act {
-    fn of(args: &Args) -> Result<Self, CliError> {
-        let reference = |text: &str| {
-            text.parse().map_err(|_| CliError::Usage(format!("{text:?} is no incident; write it like INC-2026-0001")))
-        };
-        match (&args.revision_of, &args.withdraw) {
-            (Some(text), _) => Ok(Self::Revision(reference(text)?)),
-            (None, Some(text)) => Ok(Self::Withdrawal(reference(text)?)),
-            (None, None) => Ok(Self::Incident),
-        }
-    }
-
-    fn path(&self) -> String {
-        match self {
-            Self::Incident => "/api/v1/incidents".to_owned(),
-            Self::Revision(reference) => format!("/api/v1/incidents/{reference}/revisions"),
-            Self::Withdrawal(reference) => format!("/api/v1/incidents/{reference}/withdrawal"),
-        }
-    }
-}
-
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     let act = Act::of(&args)?;
-    let body = read_body(&args.filing)?;
+    let body = given::read_body(&args.filing)?;
     if args.dry_run {
-        return dry_run(&act, &body, args.json);
+        return shown::dry_run(&act, &body, args.json);
     }
     let hub = args.hub.as_deref().unwrap_or(&settings.hub.public_url);
-    let url = post::target(hub, &act.path())?;
-    let key = api_key(args.key_file.as_deref())?;
+    let url = target(hub, &act.path())?;
+    let key = given::api_key(args.key_file.as_deref())?;
     let idempotency_key = match args.idempotency_key {
         Some(given) => given,
         None => hex::encode(vault::random::<16>()?),
     };
-    let answer = post::post(&post::Posting { url, key, idempotency_key, body }).await?;
-    report(&answer, args.json)
+    let answer = post(&Posting {
+        url,
+        key,
+        idempotency_key,
+        body,
+    })
+    .await?;
+    shown::report(&answer, args.json)
 }
 
-fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
-    let failed = |fault| CliError::file("read the filing", path, &fault);
-    let mut body = Vec::new();
-    let mut source: Box<dyn Read> = match path.to_str() {
-        Some("-") => Box::new(std::io::stdin().lock()),
-        _ => Box::new(std::fs::File::open(path).map_err(failed)?),
-    };
-    source.by_ref().take(BODY_LIMIT + 1).read_to_end(&mut body).map_err(failed)?;
-    if body.len() as u64 > BODY_LIMIT {
-        return Err(CliError::Failed(format!("{} is larger than any hub takes; file less", path.display())));
+struct Posting {
+    url: Url,
+    key: Zeroizing<String>,
+    idempotency_key: String,
+    body: Vec<u8>,
+}
+
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
     }
-    Ok(body)
 }
 
-fn api_key(file: Option<&Path>) -> Result<Zeroizing<String>, CliError> {
-    let text = match file {
-        Some(path) => {
-            let failed = |fault| CliError::file("read the key file", path, &fault);
-            let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
-            if mode & 0o077 != 0 {
-                let path = path.display();
-                return Err(CliError::Failed(format!("{path} can be read by others: run `chmod 600 {path}`")));
+/// The resource at a hub. A key never travels in the clear, except within this machine.
+fn target(hub: &str, path: &str) -> Result<Url, CliError> {
+    let refuse = |why: &str| {
+        CliError::Usage(format!(
+            "the hub's address {hub:?} {why}; give --hub like https://kairan.operator.example"
+        ))
+    };
+    let mut url = Url::parse(hub).map_err(|_| refuse("is none"))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&url) => {}
+        "http" => return Err(refuse("is not https: your key would travel in the clear")),
+        _ => return Err(refuse("is neither http nor https")),
+    }
+    if url.path() != "/"
+        || url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+    {
+        return Err(refuse("has more than a host and a port"));
+    }
+    url.set_path(path);
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(v4)) => v4.is_loopback(),
+        Some(Host::Ipv6(v6)) => v6.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// The hub's answer. Fails only where none came.
+async fn post(posting: &Posting) -> Result<Answer, CliError> {
+    let client = client(&posting.url)?;
+    let mut last = String::new();
+    for attempt in 1..=TRIES {
+        let wait = match send(&client, posting).await? {
+            Ok(response) => {
+                let wait = wanted_wait(&response);
+                match read(response).await {
+                    Ok(answer) if !matches!(answer.status, 429 | 503) || attempt == TRIES => {
+                        return Ok(answer);
+                    }
+                    Ok(answer) => last = format!("the hub answered {}", answer.status),
+                    Err(fault) => last = causes(&fault),
+                }
+                wait
             }
-            std::fs::read_to_string(path).map_err(failed)?
-        }
-        None => std::env::var("KAIRAN_KEY").unwrap_or_default(),
-    };
-    let text = Zeroizing::new(text);
-    let key = text.trim();
-    let fits = key.starts_with("kairan_") && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
-    if !fits {
-        let message = "no API key; name its file with --key-file, or set the environment variable KAIRAN_KEY";
-        return Err(CliError::Usage(message.to_owned()));
-    }
-    Ok(Zeroizing::new(key.to_owned()))
-}
-
-/// What can be judged without the hub: a new incident wholly, the others by their shape.
-fn judge(act: &Act, body: &[u8]) -> Result<Vec<Fault>, Faults> {
-    match act {
-        Act::Incident => {
-            let filing = Filing::from_json(body)?;
-            filing.check(FilingContext::first(Clock::new().now()))?;
-            Ok(filing.warnings())
-        }
-        Act::Revision(_) => Ok(Filing::from_json(body)?.warnings()),
-        Act::Withdrawal(reference) => {
-            let withdrawal = Withdrawal::from_json(body)?;
-            withdrawal.check(*reference)?;
-            Ok(withdrawal.warnings())
-        }
-    }
-}
-
-fn dry_run(act: &Act, body: &[u8], as_json: bool) -> Result<Done, CliError> {
-    let (faults, warnings) = match judge(act, body) {
-        Ok(warnings) => (Vec::new(), warnings),
-        Err(faults) => (faults.0, Vec::new()),
-    };
-    if as_json {
-        say::json(&json!({ "sent": false, "faults": faults, "warnings": warnings }));
-    } else {
-        for warning in &warnings {
-            say::line(format_args!("look again at {}: {}", place(&warning.pointer), warning.message));
-        }
-        for fault in &faults {
-            say::line(format_args!("{}: {} ({})", place(&fault.pointer), fault.message, fault.code));
-        }
-    }
-    if !faults.is_empty() {
-        return Err(CliError::Failed("the filing has faults; mend them and try again; nothing was sent".into()));
-    }
-    if !as_json {
-        let last = match act {
-            Act::Revision(_) => "well formed; whether it may follow the last revision, the hub judges; nothing was sent",
-            _ => "no fault found; whether its banks exist, the hub judges; nothing was sent",
+            Err(fault) => {
+                last = causes(&fault);
+                WAIT_DEFAULT
+            }
         };
-        say::line(last);
+        if attempt < TRIES {
+            say::note(format_args!(
+                "{last}; trying again in {} s ({attempt} of {TRIES})",
+                wait.as_secs()
+            ));
+            tokio::time::sleep(wait).await;
+        }
     }
-    Ok(Done::Well)
+    Err(CliError::Failed(format!(
+        "no answer from {}: {last}; it may have been filed all the same, so repeat it with --idempotency-key {}",
+        posting.url, posting.idempotency_key
+    )))
 }
 
-fn place(pointer: &str) -> &str {
-    match pointer.trim_start_matches('/') {
-        "" => "the filing",
-        place => place,
+fn client(url: &Url) -> Result<Client, CliError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("kairan/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_LIMIT)
+        .timeout(ANSWER_TIME);
+    if is_loopback(url) {
+        builder = builder.no_proxy();
     }
+    builder.build().map_err(|fault| {
+        CliError::Failed(format!(
+            "cannot speak HTTP: {}; check the system's root certificates",
+            causes(&fault)
+        ))
+    })
 }
 
-fn report(answer: &post::Answer, as_json: bool) -> Result<Done, CliError> {
-    let document: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
-    if answer.is_success() {
-        say::json(&document);
-        return Ok(Done::Well);
-    }
-    if as_json {
-        say::json(&document);
-    }
-    Err(CliError::Failed(refusal(answer.status, &document)))
+/// The outer error is a mistake that no repetition mends.
+async fn send(
+    client: &Client,
+    posting: &Posting,
+) -> Result<Result<Response, reqwest::Error>, CliError> {
+    let bearer = Zeroizing::new(format!("Bearer {}", *posting.key));
+    let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| {
+        CliError::Usage("the API key has characters that no key has; check its file".into())
+    })?;
+    bearer.set_sensitive(true);
+    let idempotency_key = HeaderValue::from_str(&posting.idempotency_key)
+        .ok()
+        .filter(|value| !value.is_empty() && value.len() <= 255)
+        .ok_or_else(|| {
+            CliError::Usage("--idempotency-key takes 1 to 255 visible ASCII characters".into())
+        })?;
+    let request = client
+        .post(posting.url.clone())
+        .header(AUTHORIZATION, bearer)
+        .header(IDEMPOTENCY_KEY, idempotency_key)
+        .header(CONTENT_TYPE, "application/json")
+        .body(posting.body.clone());
+    Ok(request.send().await)
 }
 
-/// A problem document (RFC 9457) in words.
-fn refusal(status: u16, problem: &Value) -> String {
-    let text = |key: &str| problem[key].as_str().filter(|text| !text.is_empty());
-    let said = text("detail").or(text("title")).unwrap_or("it did not say why; check --hub");
-    let mut words = format!("the hub answered {status}: {said}");
-    if let Some(code) = text("code") {
-        words.push_str(&format!(" ({code})"));
+fn wanted_wait(response: &Response) -> Duration {
+    let wish = response
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    wish.map_or(WAIT_DEFAULT, Duration::from_secs)
+        .clamp(Duration::from_secs(1), WAIT_LIMIT)
+}
+
+async fn read(mut response: Response) -> Result<Answer, reqwest::Error> {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        if body.len() + piece.len() > ANSWER_LIMIT {
+            break;
+        }
+        body.extend_from_slice(&piece);
     }
-    for fault in problem["faults"].as_array().into_iter().flatten() {
-        let pointer = place(fault["pointer"].as_str().unwrap_or_default());
-        let message = fault["message"].as_str().unwrap_or_default();
-        let code = fault["code"].as_str().unwrap_or_default();
-        words.push_str(&format!("\n  {pointer}: {message} ({code})"));
+    Ok(Answer { status, body })
+}
+
+/// The error with what caused it: the outermost alone says only that sending failed.
+fn causes(fault: &reqwest::Error) -> String {
+    let mut words = fault.to_string();
+    let mut cause = std::error::Error::source(fault);
+    while let Some(inner) = cause {
+        words.push_str(&format!(": {inner}"));
+        cause = inner.source();
     }
     words
 }
@@ -213,26 +242,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_filing_is_told_field_by_field() {
-        let problem = json!({
-            "title": "Unprocessable", "detail": "the input has faults", "code": "invalid",
-            "faults": [{ "pointer": "/title/ja", "code": "text_empty", "message": "must not be empty" },
-                       { "pointer": "", "code": "json_syntax", "message": "no JSON" }],
-        });
-        let words = refusal(422, &problem);
+    fn a_key_leaves_this_machine_only_encrypted() {
+        let path = "/api/v1/incidents";
         assert_eq!(
-            words,
-            "the hub answered 422: the input has faults (invalid)\n  title/ja: must not be empty (text_empty)\n  \
-             the filing: no JSON (json_syntax)"
+            target("https://hub.example/", path)
+                .expect("https")
+                .as_str(),
+            "https://hub.example/api/v1/incidents"
         );
-        assert!(refusal(502, &Value::Null).ends_with("it did not say why; check --hub"));
-    }
-
-    #[test]
-    fn a_dry_run_finds_what_the_hub_would_refuse() {
-        let faults = judge(&Act::Incident, b"{\"recipients\": [\"0117\"]}").expect_err("no such field");
-        assert!(!faults.0.is_empty());
-        let reference: IncidentRef = "INC-2026-0001".parse().expect("a reference");
-        assert_eq!(Act::Withdrawal(reference).path(), "/api/v1/incidents/INC-2026-0001/withdrawal");
+        for local in [
+            "http://127.0.0.1:8480",
+            "http://localhost:8480",
+            "http://[::1]:8480",
+        ] {
+            assert!(target(local, path).is_ok(), "{local}");
+        }
+        for bad in [
+            "http://hub.example",
+            "http://127.0.0.1.example",
+            "ftp://hub.example",
+            "hub.example",
+            "https://hub.example/api",
+        ] {
+            assert!(
+                matches!(target(bad, path), Err(CliError::Usage(_))),
+                "{bad}"
+            );
+        }
     }
 }

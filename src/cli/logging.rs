@@ -13,7 +13,9 @@ pub fn start(log: &Log) {
         _ => "warn",
     };
     let filter = EnvFilter::new(format!("{others},kairan={}", log.level));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     // The first one stays: a demo that starts a hub has set it already.
     let _ = match log.format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).try_init(),

@@ -11,6 +11,9 @@ pub async fn run(settings: Settings, _args: Args) -> Result<Done, CliError> {
     let (store, _vault) = open::open_store(&settings).await?;
     store.close();
     let version = env!("CARGO_PKG_VERSION");
-    say::line(format_args!("{} has the schema of kairan {version}", settings.database.shown()));
+    say::line(format_args!(
+        "{} has the schema of kairan {version}",
+        settings.database.shown()
+    ));
     Ok(Done::Well)
 }

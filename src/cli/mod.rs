@@ -60,7 +60,10 @@ pub enum CliError {
 impl CliError {
     /// A file that could not be used for `purpose`.
     pub fn file(purpose: &str, path: &Path, fault: &std::io::Error) -> Self {
-        Self::Failed(format!("cannot {purpose} {}: {fault}; check the path and its permissions", path.display()))
+        Self::Failed(format!(
+            "cannot {purpose} {}: {fault}; check the path and its permissions",
+            path.display()
+        ))
     }
 
     pub fn exit_code(&self) -> u8 {
@@ -85,18 +88,26 @@ fn listed(faults: &[SettingFault]) -> String {
 fn storage_sentence(error: &storage::Error) -> String {
     use storage::Error;
     let next = match error {
-        Error::Busy(_) => "another program holds it; wait for that to end, or stop it, and try again",
+        Error::Busy(_) => {
+            "another program holds it; wait for that to end, or stop it, and try again"
+        }
         Error::Unavailable(_) => "check database.url, and that this user may read and write there",
         Error::Full => "free some space, then try again",
         Error::Duplicate(_) => "nothing was stored",
         Error::Corrupt(_) => {
             "check that database.url names a Kairan database; if it does, keep the file and restore the last backup"
         }
-        Error::Query(_) => "nothing was stored; run `kairan check`, and report this with the line above",
+        Error::Query(_) => {
+            "nothing was stored; run `kairan check`, and report this with the line above"
+        }
     };
     // Some sentences already end with what to do.
     let text = error.to_string();
-    if text.contains("; ") { text } else { format!("{text}; {next}") }
+    if text.contains("; ") {
+        text
+    } else {
+        format!("{text}; {next}")
+    }
 }
 
 fn action_sentence(error: &actions::Error) -> String {
@@ -115,6 +126,13 @@ fn action_sentence(error: &actions::Error) -> String {
         Error::Refused(refusal) => refusal.to_string(),
         Error::Storage(error) => storage_sentence(error),
     }
+}
+
+/// What commands run on.
+pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|fault| {
+        CliError::Failed(format!("cannot start threads: {fault}; raise this user's limits on processes and open files"))
+    })
 }
 
 #[cfg(test)]

@@ -19,8 +19,15 @@ use std::sync::Arc;
 pub async fn open_store(settings: &Settings) -> Result<(Store, Arc<Vault>), CliError> {
     let vault = Arc::new(Vault::open(&settings.keys.file)?);
     let location = Location::parse(&settings.database.url).map_err(CliError::Usage)?;
-    let store = Store::open(&location, bounds(settings), Clock::new(), Arc::clone(&vault))?;
-    let keys = store.write(Lane::Front, |tx| storage::payload::hub_keys(tx)).await;
+    let store = Store::open(
+        &location,
+        bounds(settings),
+        Clock::new(),
+        Arc::clone(&vault),
+    )?;
+    let keys = store
+        .write(Lane::Front, |tx| storage::payload::hub_keys(tx))
+        .await;
     match keys {
         Ok(keys) => vault.install(keys),
         Err(error) => {
@@ -33,12 +40,22 @@ pub async fn open_store(settings: &Settings) -> Result<(Store, Arc<Vault>), CliE
 
 pub fn bounds(settings: &Settings) -> Bounds {
     let database = &settings.database;
-    Bounds { readers: database.readers, writers: database.writers, group: database.group, queue: database.queue }
+    Bounds {
+        readers: database.readers,
+        writers: database.writers,
+        group: database.group,
+        queue: database.queue,
+    }
 }
 
 /// What actions decide by.
 pub fn rules(settings: &Settings) -> Rules {
-    let Settings { hub, register, access, .. } = settings;
+    let Settings {
+        hub,
+        register,
+        access,
+        ..
+    } = settings;
     Rules {
         public_url: hub.public_url.clone(),
         public_host: hub.public_host.clone(),
@@ -68,7 +85,12 @@ pub fn addresses(settings: &Settings) -> AddressPolicy {
     let listened = Some(settings.listen.address.ip()).filter(|ip| !ip.is_unspecified());
     AddressPolicy {
         allowed: settings.webhook.allow_networks.clone(),
-        own: hosts.into_iter().flatten().filter_map(literal).chain(listened).collect(),
+        own: hosts
+            .into_iter()
+            .flatten()
+            .filter_map(literal)
+            .chain(listened)
+            .collect(),
         own_names: vec![settings.hub.public_host.clone()],
         nat64: settings.webhook.nat64.clone(),
         ..AddressPolicy::default()
@@ -93,7 +115,10 @@ pub fn mail_settings(settings: &Settings) -> Result<Option<MailSettings>, CliErr
         return Ok(None);
     }
     let credentials = match &mail.sign_in {
-        Some((user, file)) => Some((user.clone(), first_line(&read("read mail.password_file", file)?))),
+        Some((user, file)) => Some((
+            user.clone(),
+            first_line(&read("read mail.password_file", file)?),
+        )),
         None => None,
     };
     let dkim = match &mail.dkim {
@@ -152,23 +177,52 @@ mod tests {
              [webhook]\nallow_networks = [\"198.51.100.0/24\"]",
         ));
         for own in ["198.51.100.7", "198.51.100.8", "198.51.100.9"] {
-            assert!(policy.check_ip(own.parse().expect("an address")).is_err(), "{own}");
+            assert!(
+                policy.check_ip(own.parse().expect("an address")).is_err(),
+                "{own}"
+            );
         }
-        assert!(policy.check_ip("198.51.100.10".parse().expect("an address")).is_ok());
-        assert!(policy.check_url("https://kairan.operator.example/hook").is_err());
+        assert!(
+            policy
+                .check_ip("198.51.100.10".parse().expect("an address"))
+                .is_ok()
+        );
+        let closed = addresses(&settings(
+            "[hub]\npublic_url = \"https://kairan.operator.example\"",
+        ));
+        assert!(
+            closed
+                .check_url("https://kairan.operator.example/hook")
+                .is_err()
+        );
     }
 
     #[test]
     fn without_a_relay_there_is_no_mailer() {
-        assert!(mail_settings(&settings("[mail]\nrelay_host = \"\"")).expect("nothing to read").is_none());
-        let defaults = mail_settings(&Settings::defaults()).expect("nothing to read").expect("a relay");
-        assert_eq!((defaults.host.as_str(), defaults.timeout_ms), ("127.0.0.1", 30_000));
+        assert!(
+            mail_settings(&settings("[mail]\nrelay_host = \"\""))
+                .expect("nothing to read")
+                .is_none()
+        );
+        let defaults = mail_settings(&Settings::defaults())
+            .expect("nothing to read")
+            .expect("a relay");
+        assert_eq!(
+            (defaults.host.as_str(), defaults.timeout_ms),
+            ("127.0.0.1", 30_000)
+        );
     }
 
     #[test]
     fn a_file_that_the_settings_name_and_nobody_has_is_told_by_its_setting() {
         let named = settings("[mail]\nca_file = \"/nowhere/relay.pem\"");
-        let fault = mail_settings(&named).err().expect("no such file").to_string();
-        assert!(fault.contains("mail.ca_file") && fault.contains("/nowhere/relay.pem"), "{fault}");
+        let fault = mail_settings(&named)
+            .err()
+            .expect("no such file")
+            .to_string();
+        assert!(
+            fault.contains("mail.ca_file") && fault.contains("/nowhere/relay.pem"),
+            "{fault}"
+        );
     }
 }

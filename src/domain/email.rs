@@ -78,7 +78,8 @@ impl fmt::Display for EmailAddress {
 
 /// RFC 5322 §3.2.3 `atext`, at least one.
 fn is_atom(part: &str) -> bool {
-    let is_atext = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
+    let is_atext =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte);
     !part.is_empty() && part.bytes().all(is_atext)
 }
 
@@ -86,7 +87,9 @@ fn is_domain(domain: &str) -> bool {
     let mut labels = 0;
     for label in domain.split('.') {
         labels += 1;
-        let inner = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let inner = label
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if label.is_empty() || label.len() > LABEL_LIMIT || !inner {
             return false;
         }
@@ -95,7 +98,10 @@ fn is_domain(domain: &str) -> bool {
         }
     }
     // A last label of digits would be an address literal in disguise.
-    let top_is_number = domain.rsplit('.').next().is_some_and(|top| top.bytes().all(|byte| byte.is_ascii_digit()));
+    let top_is_number = domain
+        .rsplit('.')
+        .next()
+        .is_some_and(|top| top.bytes().all(|byte| byte.is_ascii_digit()));
     labels >= 2 && !top_is_number
 }
 

@@ -21,7 +21,7 @@ use crate::actions::Rules;
 use crate::storage::Store;
 use crate::templates::Templates;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, PathConfig, ServiceConfig};
 use problem::Problem;
 use std::sync::Arc;
 use throttle::Throttle;
@@ -112,8 +112,12 @@ pub fn configure(cfg: &mut ServiceConfig) {
     }
     cfg.service(
         scope
+            .app_data(PathConfig::default().error_handler(|_, _| Problem::missing().into()))
             .default_service(web::to(problem::missing))
             .wrap(from_fn(headers::harden))
             .wrap(from_fn(headers::trace)),
     );
 }
+
+#[cfg(test)]
+mod tests;

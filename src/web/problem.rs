@@ -210,6 +210,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::DraftEnded
         | Refusal::VersionConflict
         | Refusal::IdempotencyConflict
+        | Refusal::AcknowledgeFirst
         | Refusal::SamePerson
         | Refusal::ApprovalEnded
         | Refusal::ApprovalPending

@@ -7,7 +7,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web;
 use std::rc::Rc;
 
-pub(super) fn resources() -> Vec<impl HttpServiceFactory + 'static> {
+pub(super) fn resources() -> Vec<impl HttpServiceFactory> {
     let mut addresses: Vec<(&'static str, Vec<Route>)> = Vec::new();
     for route in routes() {
         match addresses.iter_mut().find(|(path, _)| *path == route.path) {
@@ -18,7 +18,7 @@ pub(super) fn resources() -> Vec<impl HttpServiceFactory + 'static> {
     addresses.into_iter().map(|(path, routes)| resource(path, &routes)).collect()
 }
 
-fn resource(path: &'static str, routes: &[Route]) -> impl HttpServiceFactory + 'static {
+fn resource(path: &'static str, routes: &[Route]) -> impl HttpServiceFactory + use<> {
     let methods = routes.iter().map(|route| (route.method.clone(), route.who)).collect();
     let door = Rc::new(Door { path, methods });
     let mut resource = web::resource(path);

@@ -3,10 +3,12 @@
 
 mod support {
     pub mod ground;
+    pub mod hub;
     pub mod maildir;
     pub mod postgres;
     pub mod receiver;
 }
 
 mod floors;
+mod journeys;
 mod spine;

@@ -9,8 +9,15 @@ use crate::domain::instant::Instant;
 use std::collections::{BTreeMap, HashMap};
 
 const REQUIRED: [&str; 4] = ["code", "name_ja", "name_en", "language"];
-const OPTIONAL: [&str; 7] =
-    ["linking", "new_links", "top_ups", "pay_outs", "valid_from", "endpoint_url", "endpoint_ed25519"];
+const OPTIONAL: [&str; 7] = [
+    "linking",
+    "new_links",
+    "top_ups",
+    "pay_outs",
+    "valid_from",
+    "endpoint_url",
+    "endpoint_ed25519",
+];
 const CONTACT: [&str; 6] = ["name", "role", "email", "phone", "level", "language"];
 const CONTACTS: usize = 3;
 /// After so many the person has seen enough.
@@ -31,7 +38,11 @@ pub struct Row {
 
 /// Notes a fault of one cell; the pointer is `/{line}/{column}`, the first line being the header.
 pub fn refuse(faults: &mut Faults, line: u64, column: &str, code: &'static str, sentence: &str) {
-    faults.add(format!("/{line}/{column}"), code, format!("line {line}, column {column}: {sentence}"));
+    faults.add(
+        format!("/{line}/{column}"),
+        code,
+        format!("line {line}, column {column}: {sentence}"),
+    );
 }
 
 /// Judges a URL: its normal form, or a code and a sentence.
@@ -40,7 +51,9 @@ pub type UrlJudgement = Result<String, (&'static str, String)>;
 /// Reads a whole file. UTF-8, with or without a byte order mark; a header names the columns.
 pub fn read(csv: &[u8], check_url: impl Fn(&str) -> UrlJudgement) -> Result<Vec<Row>, Faults> {
     let bytes = csv.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(csv);
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(bytes);
     let mut faults = Faults::default();
     let header = match reader.headers() {
         Ok(header) => header.iter().map(str::to_owned).collect::<Vec<_>>(),
@@ -65,34 +78,73 @@ pub fn read(csv: &[u8], check_url: impl Fn(&str) -> UrlJudgement) -> Result<Vec<
             }
         };
         let line = record.position().map_or(0, csv::Position::line);
-        let cells: HashMap<&str, &str> = header.iter().map(String::as_str).zip(record.iter()).collect();
+        let cells: HashMap<&str, &str> = header
+            .iter()
+            .map(String::as_str)
+            .zip(record.iter())
+            .collect();
         let row = read_row(line, &Cells(cells), &check_url, &mut faults);
         if let Some(first) = lines.insert(row.code.clone(), line) {
-            refuse(&mut faults, line, "code", "bank_doubled", &format!("this bank stands on line {first} already"));
+            refuse(
+                &mut faults,
+                line,
+                "code",
+                "bank_doubled",
+                &format!("this bank stands on line {first} already"),
+            );
         }
         rows.push(row);
     }
     if rows.len() >= ROWS_LIMIT {
-        refuse(&mut faults, 0, "", "too_many_rows", "2000 banks at most in one file");
+        refuse(
+            &mut faults,
+            0,
+            "",
+            "too_many_rows",
+            "2000 banks at most in one file",
+        );
     }
     if rows.is_empty() && faults.0.is_empty() {
-        refuse(&mut faults, 1, "", "csv_empty", "there is no bank in this file");
+        refuse(
+            &mut faults,
+            1,
+            "",
+            "csv_empty",
+            "there is no bank in this file",
+        );
     }
     faults.into_result(rows)
 }
 
 fn check_header(header: &[String], faults: &mut Faults) {
-    let contact_columns: Vec<String> =
-        (1..=CONTACTS).flat_map(|n| CONTACT.iter().map(move |field| format!("contact{n}_{field}"))).collect();
+    let contact_columns: Vec<String> = (1..=CONTACTS)
+        .flat_map(|n| {
+            CONTACT
+                .iter()
+                .map(move |field| format!("contact{n}_{field}"))
+        })
+        .collect();
     for (index, column) in header.iter().enumerate() {
         let known = REQUIRED.contains(&column.as_str())
             || OPTIONAL.contains(&column.as_str())
             || contact_columns.contains(column);
         if !known {
-            refuse(faults, 1, column, "column_unknown", "there is no such column");
+            refuse(
+                faults,
+                1,
+                column,
+                "column_unknown",
+                "there is no such column",
+            );
         }
         if header[..index].contains(column) {
-            refuse(faults, 1, column, "column_doubled", "this column stands here twice");
+            refuse(
+                faults,
+                1,
+                column,
+                "column_doubled",
+                "this column stands here twice",
+            );
         }
     }
     for column in REQUIRED {
@@ -118,7 +170,12 @@ impl Cells<'_> {
     }
 }
 
-fn read_row(line: u64, cells: &Cells<'_>, check_url: impl Fn(&str) -> UrlJudgement, faults: &mut Faults) -> Row {
+fn read_row(
+    line: u64,
+    cells: &Cells<'_>,
+    check_url: impl Fn(&str) -> UrlJudgement,
+    faults: &mut Faults,
+) -> Row {
     let mut fields = Fields::default();
     let code = cells.get("code").to_owned();
     check_code(&mut fields, &code);
@@ -134,19 +191,31 @@ fn read_row(line: u64, cells: &Cells<'_>, check_url: impl Fn(&str) -> UrlJudgeme
     let profile = Profile::check(&mut fields, &input);
     let valid_from = fields.time("valid_from", Some(cells.get("valid_from")));
     let endpoint = read_endpoint(&mut fields, cells, check_url);
-    let contacts = (1..=CONTACTS).filter_map(|n| read_contact(&mut fields, cells, n)).collect();
+    let contacts = (1..=CONTACTS)
+        .filter_map(|n| read_contact(&mut fields, cells, n))
+        .collect();
     for fault in fields.faults.0 {
         // `/linking/0` is a place in the cell `linking`.
         let column = fault.pointer.split('/').nth(1).unwrap_or_default();
         refuse(faults, line, column, fault.code, &fault.message);
     }
-    Row { line, code, profile, valid_from, contacts, endpoint }
+    Row {
+        line,
+        code,
+        profile,
+        valid_from,
+        contacts,
+        endpoint,
+    }
 }
 
 /// Codes in one cell stand apart by blanks, `;` or `|`.
 fn split_codes(cell: &str) -> Vec<String> {
     let parts = cell.split([' ', ';', '|']);
-    parts.filter(|code| !code.is_empty()).map(str::to_owned).collect()
+    parts
+        .filter(|code| !code.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn read_endpoint(

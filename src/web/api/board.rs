@@ -89,7 +89,7 @@ fn revision(tx: &mut Tx<'_>, reference: &str, number: Option<Number>, at: Instan
     let mut known = rows.into_iter().filter(|row| row.accepted_at <= at);
     let row = match number {
         Some(Number(number)) => known.find(|row| row.number == number),
-        None => known.last(),
+        None => known.next_back(),
     };
     row.ok_or_else(Problem::missing)
 }

@@ -33,13 +33,10 @@ pub struct TaskList {
 fn open(events: Vec<TaskEventRow>) -> Vec<TaskEventRow> {
     let mut open: Vec<TaskEventRow> = Vec::new();
     for event in events {
-        match open.last() {
-            Some(last) if last.task_id == event.task_id => {
-                if event.event == "closed" {
-                    open.pop();
-                }
-            }
-            _ if event.event == "opened" => open.push(event),
+        let known = open.last().is_some_and(|last| last.task_id == event.task_id);
+        match event.event.as_str() {
+            "closed" if known => drop(open.pop()),
+            "opened" if !known => open.push(event),
             _ => {}
         }
     }

@@ -13,7 +13,11 @@ fn any_url(url: &str) -> UrlJudgement {
 fn pointers(csv: &str) -> Vec<(String, &'static str)> {
     match read(csv.as_bytes(), any_url) {
         Ok(_) => Vec::new(),
-        Err(faults) => faults.0.into_iter().map(|fault| (fault.pointer, fault.code)).collect(),
+        Err(faults) => faults
+            .0
+            .into_iter()
+            .map(|fault| (fault.pointer, fault.code))
+            .collect(),
     }
 }
 
@@ -26,9 +30,18 @@ fn a_file_from_a_spreadsheet_with_a_byte_order_mark_is_read() {
     let rows = read(csv.as_bytes(), any_url).expect("a good file");
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0].line, rows[1].line), (2, 3));
-    assert_eq!(rows[0].endpoint, Some(("https://hooks.east.example/k".into(), true)));
+    assert_eq!(
+        rows[0].endpoint,
+        Some(("https://hooks.east.example/k".into(), true))
+    );
     assert_eq!(rows[0].contacts.len(), 1);
-    assert_eq!((rows[0].contacts[0].level, rows[0].contacts[0].language.as_str()), (1, "ja"));
+    assert_eq!(
+        (
+            rows[0].contacts[0].level,
+            rows[0].contacts[0].language.as_str()
+        ),
+        (1, "ja")
+    );
     assert!(rows[1].contacts.is_empty() && rows[1].endpoint.is_none());
 }
 
@@ -49,7 +62,10 @@ fn every_fault_of_a_file_is_told_at_once_with_line_and_column() {
         ("/2/contact1_language", "code_unknown"),
         ("/4/code", "bank_doubled"),
     ];
-    assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
+    assert_eq!(
+        found,
+        expected.map(|(pointer, code)| (pointer.to_owned(), code))
+    );
 }
 
 #[test]
@@ -57,13 +73,28 @@ fn a_column_misspelled_or_missing_stops_the_import() {
     let found = pointers("code,name_ja,name_en,lang\n0117,東銀行,East Bank,ja\n");
     assert!(found.contains(&("/1/lang".into(), "column_unknown")));
     assert!(found.contains(&("/1/language".into(), "column_missing")));
-    assert_eq!(pointers(&format!("{HEADER}\n")), [("/1/".to_owned(), "csv_empty")]);
-    assert_eq!(pointers(&format!("{HEADER}\n0117,東銀行\n"))[0].1, "csv_form");
+    assert_eq!(
+        pointers(&format!("{HEADER}\n")),
+        [("/1/".to_owned(), "csv_empty")]
+    );
+    assert_eq!(
+        pointers(&format!("{HEADER}\n0117,東銀行\n"))[0].1,
+        "csv_form"
+    );
 }
 
 #[test]
 fn a_message_names_the_cell_as_a_person_would() {
     let mut faults = Faults::default();
-    refuse(&mut faults, 3, "contact1_email", "email_form", "not an e-mail address");
-    assert_eq!(faults.0[0].message, "line 3, column contact1_email: not an e-mail address");
+    refuse(
+        &mut faults,
+        3,
+        "contact1_email",
+        "email_form",
+        "not an e-mail address",
+    );
+    assert_eq!(
+        faults.0[0].message,
+        "line 3, column contact1_email: not an e-mail address"
+    );
 }

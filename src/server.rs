@@ -1,0 +1,229 @@
+//! The composition root: settings → store → engines and web. Starts them in order and stops them in the
+//! other, so that nothing accepted is lost. Knows every floor and no rule.
+
+use crate::actions::Rules;
+use crate::cli::CliError;
+use crate::cli::open;
+use crate::config::Settings;
+use crate::dispatch::engine::{Engine, EngineBounds};
+use crate::dispatch::mail::Mailer;
+use crate::dispatch::webhook::WebhookClient;
+use crate::dispatch::{MailTransport, Transport, WebhookTransport};
+use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
+use crate::storage::{Location, Store};
+use crate::templates::Templates;
+use crate::vault::{self, Vault};
+use crate::web::{self, App, FreeSpace, Limits};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::{App as Application, HttpServer};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The parts of a hub, put together but not yet started.
+pub struct Parts {
+    pub store: Store,
+    pub vault: Arc<Vault>,
+    pub rules: Arc<Rules>,
+    pub templates: Arc<Templates>,
+    settings: Settings,
+}
+
+/// A hub at work.
+pub struct Running {
+    pub address: SocketAddr,
+    web: ServerHandle,
+    served: JoinHandle<std::io::Result<()>>,
+    engines: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+    store: Store,
+}
+
+impl Parts {
+    /// Opens what the settings name.
+    pub async fn open(settings: Settings) -> Result<Self, CliError> {
+        let (store, vault) = open::open_store(&settings).await?;
+        let rules = Arc::new(open::rules(&settings));
+        let templates =
+            Templates::load().map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
+        Ok(Self { store, vault, rules, templates: Arc::new(templates), settings })
+    }
+
+    /// The engine of the webhooks.
+    pub fn webhook_engine(&self, node: Uid, stopping: watch::Receiver<bool>) -> Result<Engine, CliError> {
+        let limits = open::webhook_limits(&self.settings);
+        let agent = concat!("kairan/", env!("CARGO_PKG_VERSION"));
+        let client = WebhookClient::new(Arc::clone(&self.rules.addresses), limits, agent)
+            .map_err(|fault| CliError::Failed(format!("the webhook client cannot be made: {fault}")))?;
+        let transport =
+            WebhookTransport::new(client, Arc::clone(&self.rules), &self.vault, self.store.clock().clone());
+        Ok(self.engine(Transport::Webhook(transport), self.bounds(), node, stopping))
+    }
+
+    /// The engine of the mails; `None` without a relay.
+    pub fn mail_engine(&self, node: Uid, stopping: watch::Receiver<bool>) -> Result<Option<Engine>, CliError> {
+        let Some(mail) = open::mail_settings(&self.settings)? else { return Ok(None) };
+        let domain = mail.return_path_domain.clone();
+        // A mail waits for no place in the pool while its lease runs.
+        let bounds = EngineBounds { in_flight: mail.pool, ..self.bounds() };
+        let transport = MailTransport::new(
+            Mailer::new(mail)?,
+            self.store.clone(),
+            Arc::clone(&self.rules),
+            Arc::clone(&self.templates),
+            Arc::clone(&self.vault),
+            domain,
+        );
+        Ok(Some(self.engine(Transport::Mail(transport), bounds, node, stopping)))
+    }
+
+    fn engine(&self, transport: Transport, bounds: EngineBounds, node: Uid, stopping: watch::Receiver<bool>) -> Engine {
+        Engine::new(self.store.clone(), transport, bounds, node, stopping)
+    }
+
+    fn bounds(&self) -> EngineBounds {
+        let engine = &self.settings.engine;
+        EngineBounds {
+            in_flight: engine.in_flight,
+            per_bank: engine.per_bank,
+            batch: engine.batch,
+            batch_wait: engine.batch_wait,
+            lease: engine.lease,
+            scan: engine.scan,
+            stop: engine.stop,
+        }
+    }
+
+    /// What the handlers share.
+    pub fn app(&self) -> App {
+        let limits = &self.settings.limits;
+        let defaults = Limits::default();
+        let limits = Limits {
+            body_bytes: limits.body_bytes,
+            page: limits.page,
+            per_key: limits.requests_per_second,
+            per_key_burst: limits.burst,
+            trusted_proxies: self.settings.listen.trusted_proxies,
+            free_floor: limits.free_floor_mib * 1_024 * 1_024,
+            ..defaults
+        };
+        App::new(
+            self.store.clone(),
+            Arc::clone(&self.rules),
+            Arc::clone(&self.templates),
+            limits,
+            free_space(&self.settings.database.url),
+        )
+    }
+
+    /// The web server on a listener, not yet polled.
+    pub fn web(&self, listener: TcpListener) -> Result<Server, CliError> {
+        let app = actix_web::web::Data::new(self.app());
+        let mut server = HttpServer::new(move || Application::new().app_data(app.clone()).configure(web::configure))
+            .disable_signals()
+            .shutdown_timeout(self.settings.engine.stop.as_secs())
+            .client_request_timeout(Duration::from_secs(10));
+        if self.settings.listen.workers > 0 {
+            server = server.workers(self.settings.listen.workers);
+        }
+        let server =
+            server.listen(listener).map_err(|fault| CliError::Failed(format!("cannot serve: {fault}")))?;
+        Ok(server.run())
+    }
+
+    /// Listens, and starts the engines and the web.
+    pub fn start(self) -> Result<Running, CliError> {
+        let wanted = self.settings.listen.address;
+        let listener = TcpListener::bind(wanted)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|fault| CliError::Failed(format!("cannot listen on {wanted}: {fault}; choose another listen.address")))?;
+        let address = listener
+            .local_addr()
+            .map_err(|fault| CliError::Failed(format!("cannot listen on {wanted}: {fault}")))?;
+        let (stop, stopping) = watch::channel(false);
+        let node = node_id(wanted)?;
+        let mut engines = vec![tokio::spawn(self.webhook_engine(node, stopping.clone())?.run())];
+        match self.mail_engine(node, stopping)? {
+            Some(engine) => engines.push(tokio::spawn(engine.run())),
+            None => tracing::warn!("mail.relay_host is empty: e-mail deliveries stay due until a relay is set"),
+        }
+        let server = self.web(listener)?;
+        let web = server.handle();
+        let served = tokio::spawn(server);
+        Ok(Running { address, web, served, engines, stop, store: self.store })
+    }
+}
+
+impl Running {
+    /// Takes no new work, finishes or releases what is under way, closes the database.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        self.web.stop(true).await;
+        for engine in self.engines {
+            if let Err(fault) = engine.await {
+                tracing::error!(%fault, "an engine ended badly");
+            }
+        }
+        if let Ok(Err(fault)) = self.served.await {
+            tracing::error!(%fault, "the web server ended badly");
+        }
+        let store = self.store;
+        // Waits for the writer thread.
+        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+    }
+}
+
+/// Runs the hub until SIGTERM or SIGINT.
+pub async fn run(settings: Settings) -> Result<(), CliError> {
+    let public_url = settings.hub.public_url.clone();
+    let running = Parts::open(settings).await?.start()?;
+    tracing::info!(address = %running.address, %public_url, "the hub is at work");
+    wait_for_signal().await?;
+    tracing::info!("stopping: finishing what is under way");
+    running.stop().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn wait_for_signal() -> Result<(), CliError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |fault: std::io::Error| CliError::Failed(format!("cannot listen for signals: {fault}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// This process among those that share the database: the same again after a restart, so that it takes back
+/// the leases it held; random where the port is.
+fn node_id(listen: SocketAddr) -> Result<Uid, CliError> {
+    let bytes: [u8; 16] = if listen.port() == 0 {
+        vault::random()?
+    } else {
+        let host = rustix::system::uname();
+        let name = format!("{}|{listen}", host.nodename().to_string_lossy());
+        let hash = Digest::of(name.as_bytes()).0;
+        std::array::from_fn(|place| hash[place])
+    };
+    Ok(Uid::from_bytes(bytes))
+}
+
+/// Free bytes where an embedded database lies; a server looks after its own disk.
+fn free_space(database_url: &str) -> FreeSpace {
+    let folder = match Location::parse(database_url) {
+        Ok(Location::Sqlite(path)) => path.parent().map(std::path::Path::to_path_buf),
+        _ => None,
+    };
+    Arc::new(move || {
+        let folder = folder.as_ref()?;
+        let folder = if folder.as_os_str().is_empty() { std::path::Path::new(".") } else { folder };
+        let space = rustix::fs::statvfs(folder).ok()?;
+        Some(space.f_bavail.saturating_mul(space.f_frsize))
+    })
+}

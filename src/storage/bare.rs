@@ -1,0 +1,133 @@
+//! The database alone, for `kairan bench`: plain durable commits to hold the hub against, a database of its
+//! own on a given server, and a look beside a hub at work. Knows no table of the hub but the deliveries.
+
+use super::error::Error;
+use super::schema::types::{BigInt, Binary};
+use super::store::Location;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Integer;
+use std::path::Path;
+
+/// As durable as the hub's own writer.
+const SQLITE: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA cache_size = -65536;";
+const POSTGRES: &str = "SET synchronous_commit = on";
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS bench_commit";
+
+/// One connection, without pools, groups or rules.
+pub struct Bare {
+    conn: Conn,
+}
+
+enum Conn {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+#[derive(QueryableByName)]
+struct Pid {
+    #[diesel(sql_type = Integer)]
+    pid: i32,
+}
+
+impl Bare {
+    pub fn open(location: &Location) -> Result<Self, Error> {
+        let conn = match location {
+            Location::Sqlite(path) => Conn::Sqlite(sqlite(path)?),
+            Location::Postgres(url) => Conn::Postgres(postgres(url)?),
+        };
+        Ok(Self { conn })
+    }
+
+    /// Makes the table that `commit` writes to.
+    pub fn prepare(&mut self) -> Result<(), Error> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.batch_execute(&format!("{TABLE} (bytes BLOB NOT NULL)"))?,
+            Conn::Postgres(conn) => {
+                conn.batch_execute(&format!("{TABLE} (bytes bytea NOT NULL)"))?
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction that stores these bytes; back when they are on disk.
+    pub fn commit(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.immediate_transaction(|conn| {
+                diesel::sql_query("INSERT INTO bench_commit (bytes) VALUES (?)")
+                    .bind::<Binary, _>(bytes)
+                    .execute(conn)
+            })?,
+            Conn::Postgres(conn) => conn.transaction(|conn| {
+                diesel::sql_query("INSERT INTO bench_commit (bytes) VALUES ($1)")
+                    .bind::<Binary, _>(bytes)
+                    .execute(conn)
+            })?,
+        };
+        Ok(())
+    }
+
+    /// Deliveries of a hub's database whose last outcome is not recorded yet.
+    pub fn open_deliveries(&mut self) -> Result<i64, Error> {
+        let count = diesel::sql_query(
+            "SELECT count(*) AS n FROM delivery WHERE state IN ('due', 'waiting', 'leased')",
+        );
+        let count: Count = match &mut self.conn {
+            Conn::Sqlite(conn) => count.get_result(conn)?,
+            Conn::Postgres(conn) => count.get_result(conn)?,
+        };
+        Ok(count.n)
+    }
+
+    /// The server's process behind this connection; an embedded database has none.
+    pub fn server_process(&mut self) -> Result<Option<i32>, Error> {
+        match &mut self.conn {
+            Conn::Sqlite(_) => Ok(None),
+            Conn::Postgres(conn) => {
+                let found: Pid =
+                    diesel::sql_query("SELECT pg_backend_pid() AS pid").get_result(conn)?;
+                Ok(Some(found.pid))
+            }
+        }
+    }
+}
+
+fn sqlite(path: &Path) -> Result<SqliteConnection, Error> {
+    let refused = |fault: String| {
+        Error::Unavailable(format!(
+            "cannot open {}: {fault}; check the folder",
+            path.display()
+        ))
+    };
+    let url = path.to_str().ok_or_else(|| refused("not UTF-8".into()))?;
+    let mut conn = SqliteConnection::establish(url).map_err(|fault| refused(fault.to_string()))?;
+    conn.batch_execute(SQLITE)?;
+    Ok(conn)
+}
+
+fn postgres(url: &str) -> Result<PgConnection, Error> {
+    let mut conn = PgConnection::establish(url)
+        .map_err(|fault| Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}")))?;
+    conn.batch_execute(POSTGRES)?;
+    Ok(conn)
+}
+
+/// Makes an empty database `name` (letters, digits, underscores) through a connection to the server.
+pub fn create_database(server: &str, name: &str) -> Result<(), Error> {
+    // template0: nobody can be connected to it.
+    let statement = format!("CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'");
+    Ok(postgres(server)?.batch_execute(&statement)?)
+}
+
+/// Drops it, whoever is still connected.
+pub fn drop_database(server: &str, name: &str) -> Result<(), Error> {
+    let statement = format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)");
+    Ok(postgres(server)?.batch_execute(&statement)?)
+}

@@ -1,0 +1,205 @@
+//! The document of the API (OpenAPI 3.1), made from the handlers and held to the route table, with the
+//! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
+
+use super::api::{
+    approvals, as_of, banks, board, contacts, deliveries, drafts, endpoints, health, import, inbox,
+    incidents, invitations, keys, notices, partnerships, people, resend, responses, tasks,
+    test_notice,
+};
+use super::page;
+use super::problem::{Answered, Problem, ProblemDocument};
+use super::routes::{Allowed, routes};
+use actix_web::HttpResponse;
+use actix_web::http::header;
+use actix_web::web::Path;
+use serde_json::{Value, json};
+use std::sync::{Arc, OnceLock};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::Config;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Kairan", description = "Partner-bank incident notification hub: one filing, every bank told, every stamp back."),
+    components(schemas(ProblemDocument)),
+    paths(
+        health::live, health::ready, health::hub,
+        incidents::search, incidents::file, incidents::latest, incidents::revisions, incidents::revise,
+        incidents::revision, incidents::withdraw, board::board, responses::of_incident,
+        inbox::inbox, notices::notice, notices::object, notices::body, notices::acknowledge,
+        responses::for_bank, responses::respond,
+        approvals::list, approvals::decide, deliveries::list, resend::again, tasks::list, as_of::as_of,
+        test_notice::send,
+        drafts::list, drafts::create, drafts::read, drafts::replace, drafts::discard,
+        banks::list, banks::create, banks::read, banks::amend, banks::roster, import::import,
+        partnerships::list, partnerships::join, partnerships::end,
+        contacts::list, contacts::create, contacts::replace, contacts::end,
+        contacts::list_own, contacts::create_own, contacts::replace_own, contacts::end_own,
+        endpoints::list, endpoints::create, endpoints::replace, endpoints::end,
+        endpoints::list_own, endpoints::create_own, endpoints::replace_own, endpoints::end_own,
+        endpoints::rotate_own,
+        keys::list, keys::create, keys::revoke, keys::list_own, keys::create_own, keys::revoke_own,
+        keys::list_of_bank, keys::create_of_bank, keys::revoke_of_bank,
+        people::list, people::change, invitations::create, invitations::accept,
+    )
+)]
+struct Handlers;
+
+/// What the handlers say, completed by what the route table knows.
+fn complete() -> Result<Value, serde_json::Error> {
+    let mut whole = serde_json::to_value(Handlers::openapi())?;
+    whole["components"]["securitySchemes"] = json!({
+        "key": { "type": "http", "scheme": "bearer", "description": "an API key, kairan_…" } });
+    let problem = json!({ "description": "refused, as RFC 9457 says", "content": {
+        "application/problem+json": { "schema": { "$ref": "#/components/schemas/ProblemDocument" } } } });
+    for route in routes() {
+        let method = route.method.as_str().to_ascii_lowercase();
+        let Some(operation) = whole["paths"].get_mut(route.path).and_then(|path| path.get_mut(&method)) else {
+            continue;
+        };
+        // Function names repeat from file to file; an operation's id may not.
+        let name = format!("{} {method}", route.path.trim_start_matches("/api/v1"));
+        let letters = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+        operation["operationId"] = letters.collect::<Vec<_>>().join("_").into();
+        operation["responses"]["default"] = problem.clone();
+        if let Allowed::Roles(roles) = route.who {
+            let names: Vec<&str> = roles.iter().map(|role| role.code()).collect();
+            operation["security"] = json!([{ "key": [] }]);
+            operation["x-roles"] = json!(names);
+        }
+    }
+    whole["webhooks"] = webhooks();
+    Ok(whole)
+}
+
+fn webhooks() -> Value {
+    let notice = json!({ "type": "object", "description": "the notice object, in its exact bytes",
+        "properties": {
+            "v": { "type": "integer" }, "id": { "type": "string", "format": "uuid" },
+            "number": { "type": "string", "description": "this bank's gap-free number" },
+            "bank": { "type": "string" }, "incident": { "type": "string" }, "revision": { "type": "string" },
+            "phase": { "type": "string" }, "kind": { "type": "string" }, "tlp": { "type": "string" },
+            "concerns_you": { "type": "boolean" }, "exposed": { "type": "boolean" },
+            "acknowledge_by": { "type": "string", "format": "date-time" },
+            "annex": { "type": ["string", "null"] }, "incident_digest": { "type": "string" } } });
+    let data = json!({ "type": "object", "properties": {
+        "notice": notice,
+        "digest": { "type": "string", "description": "SHA-256 of the notice object: what is acknowledged" },
+        "incident": { "type": "object", "description": "the shared body with that incident_digest" },
+        "acknowledge": { "type": "object", "properties": {
+            "api": { "type": "string" }, "page": { "type": "string" } } },
+        "recipients": { "type": "object", "properties": {
+            "count": { "type": "integer" }, "roster_version": { "type": "integer" } } } } });
+    let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
+    json!({
+        "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
+        "notice.withdrawn": webhook("An incident is taken back; acknowledged like any other notice.", &data),
+        "notice.test": webhook("Proves that the channel works. It has no number and owes no stamp.", &test),
+    })
+}
+
+fn webhook(summary: &str, data: &Value) -> Value {
+    let header = |name: &str, about: &str| {
+        json!({ "name": name, "in": "header", "required": true, "description": about,
+            "schema": { "type": "string" } })
+    };
+    json!({ "post": {
+        "summary": summary,
+        "parameters": [
+            header("webhook-id", "the same for every attempt of one message to one endpoint"),
+            header("webhook-timestamp", "seconds since 1970, of this attempt"),
+            header("webhook-signature", "Standard Webhooks 1.0: v1 (HMAC-SHA256), then v1a (Ed25519) where asked for"),
+        ],
+        "requestBody": { "required": true, "content": { "application/json": { "schema": {
+            "type": "object", "required": ["type", "timestamp", "data"], "properties": {
+                "type": { "type": "string" }, "timestamp": { "type": "string", "format": "date-time" },
+                "data": data } } } } },
+        "responses": { "2XX": { "description": "delivered; this does not acknowledge anything" } }
+    } })
+}
+
+fn rendered() -> Result<&'static [u8], Problem> {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(bytes) = BYTES.get() {
+        return Ok(bytes);
+    }
+    let whole = complete().map_err(|fault| Problem::internal(&fault))?;
+    Ok(BYTES.get_or_init(|| page::bytes(&whole)))
+}
+
+/// The document.
+pub(super) async fn document() -> Answered {
+    Ok(HttpResponse::Ok().content_type("application/json").body(rendered()?))
+}
+
+/// The page's files are named relative to its folder.
+pub(super) async fn docs_start() -> Answered {
+    Ok(HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, "/api/docs/"))
+        .finish())
+}
+
+/// Swagger UI, from the files inside the program.
+pub(super) async fn docs(file: Path<String>) -> Answered {
+    let config = Config::from("/api/openapi.json").validator_url("none");
+    let found = utoipa_swagger_ui::serve(&file, Arc::new(config)).map_err(|fault| Problem::internal(&fault))?;
+    let found = found.ok_or_else(Problem::missing)?;
+    let mut answer = HttpResponse::Ok();
+    answer.content_type(found.content_type);
+    if found.gzpipped {
+        answer.insert_header((header::CONTENT_ENCODING, "gzip"));
+    }
+    Ok(answer.body(found.bytes.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn documented() -> BTreeSet<(String, String)> {
+        let whole = complete().expect("a document");
+        let paths = whole["paths"].as_object().expect("paths").clone();
+        let methods = |(path, item): (String, Value)| {
+            let methods: Vec<String> = item.as_object().expect("an item").keys().cloned().collect();
+            methods.into_iter().map(move |method| (path.clone(), method.to_ascii_uppercase()))
+        };
+        paths.into_iter().flat_map(methods).collect()
+    }
+
+    #[test]
+    fn the_document_and_the_route_table_name_the_same_calls() {
+        let called: BTreeSet<(String, String)> = routes()
+            .iter()
+            .filter(|route| ["/api/v1/", "/health/", "/.well-known/"].iter().any(|start| route.path.starts_with(start)))
+            .map(|route| (route.path.to_owned(), route.method.to_string()))
+            .collect();
+        let documented = documented();
+        let missing: Vec<_> = called.difference(&documented).collect();
+        let dangling: Vec<_> = documented.difference(&called).collect();
+        assert!(missing.is_empty() && dangling.is_empty(), "undocumented {missing:?}, unrouted {dangling:?}");
+    }
+
+    #[test]
+    fn every_call_under_the_api_says_that_it_takes_a_key_and_what_a_refusal_looks_like() {
+        let whole = complete().expect("a document");
+        assert!(whole["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+        let mut ids = BTreeSet::new();
+        for (path, method) in documented() {
+            let operation = &whole["paths"][&path][method.to_ascii_lowercase()];
+            let id = operation["operationId"].as_str().expect("an id");
+            assert!(ids.insert(id.to_owned()), "{id} names two calls");
+            assert!(operation["responses"]["default"].is_object(), "{path}");
+        }
+        assert!(whole["paths"]["/api/v1/inbox"]["get"]["security"].is_array());
+        assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
+        assert_eq!(whole["webhooks"].as_object().map(serde_json::Map::len), Some(3));
+    }
+
+    #[test]
+    fn no_page_of_the_documentation_asks_a_foreign_address() {
+        let config = Config::from("/api/openapi.json").validator_url("none");
+        let index = utoipa_swagger_ui::serve("", Arc::new(config)).expect("served").expect("there");
+        let html = String::from_utf8(index.bytes.into_owned()).expect("text");
+        assert!(!html.contains("https://") && !html.contains("http://"), "{html}");
+    }
+}

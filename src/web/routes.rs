@@ -1,0 +1,194 @@
+//! Every URL, its method, its handler, and who may call it: the one table. The services are mounted from
+//! it, the document of the API is held to it, and the access matrix is tried from it.
+
+use super::api::{
+    approvals, as_of, banks, board, contacts, deliveries, drafts, endpoints, health, import, inbox,
+    incidents, invitations, keys, notices, partnerships, people, resend, responses, tasks,
+    test_notice,
+};
+use super::{openapi, pages};
+use crate::domain::access::{Role, Roles};
+use actix_web::http::Method;
+use actix_web::web;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    Anyone,
+    /// Callers that have one of these.
+    Roles(Roles),
+}
+
+/// One URL with one method.
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub who: Allowed,
+    mount: fn() -> actix_web::Route,
+}
+
+impl Route {
+    pub(super) fn mounted(&self) -> actix_web::Route {
+        (self.mount)()
+    }
+}
+
+const fn only(roles: &[Role]) -> Allowed {
+    Allowed::Roles(Roles::of(roles))
+}
+
+const ANYONE: Allowed = Allowed::Anyone;
+const OFFICER: Allowed = only(&[Role::Officer]);
+const READERS: Allowed = only(&[Role::Officer, Role::Auditor]);
+const DECIDERS: Allowed = only(&[Role::Officer, Role::Administrator]);
+const OPERATOR: Allowed = only(&[Role::Officer, Role::Auditor, Role::Administrator]);
+const ADMINISTRATOR: Allowed = only(&[Role::Administrator]);
+const REGISTRARS: Allowed = only(&[Role::Administrator, Role::Auditor]);
+const PERSON: Allowed = only(&[
+    Role::Officer,
+    Role::Auditor,
+    Role::Administrator,
+    Role::BankMember,
+    Role::BankAdministrator,
+]);
+const BANK_PEOPLE: Allowed = only(&[Role::BankMember, Role::BankAdministrator]);
+const BANK_ADMINISTRATOR: Allowed = only(&[Role::BankAdministrator]);
+const BANK: Allowed = only(&[Role::BankMember, Role::BankAdministrator, Role::BankMachine]);
+
+macro_rules! table {
+    ($($method:ident $path:literal $who:ident $handler:path;)*) => {
+        vec![$(Route {
+            method: Method::$method,
+            path: $path,
+            who: $who,
+            mount: || web::method(Method::$method).to($handler),
+        }),*]
+    };
+}
+
+/// All of them.
+pub fn routes() -> Vec<Route> {
+    table![
+        GET "/health/live" ANYONE health::live;
+        GET "/health/ready" ANYONE health::ready;
+        GET "/.well-known/kairan" ANYONE health::hub;
+        GET "/api/openapi.json" ANYONE openapi::document;
+        GET "/api/docs" ANYONE openapi::docs_start;
+        GET "/api/docs/{file:.*}" ANYONE openapi::docs;
+        GET "/static/{file:.*}" ANYONE pages::assets::file;
+        GET "/n/{token}" ANYONE pages::link::show;
+        POST "/n/{token}" ANYONE pages::link::confirm;
+
+        GET "/api/v1/incidents" READERS incidents::search;
+        POST "/api/v1/incidents" OFFICER incidents::file;
+        GET "/api/v1/incidents/{reference}" READERS incidents::latest;
+        GET "/api/v1/incidents/{reference}/revisions" READERS incidents::revisions;
+        POST "/api/v1/incidents/{reference}/revisions" OFFICER incidents::revise;
+        GET "/api/v1/incidents/{reference}/revisions/{number}" READERS incidents::revision;
+        POST "/api/v1/incidents/{reference}/withdrawal" OFFICER incidents::withdraw;
+        GET "/api/v1/incidents/{reference}/notices" READERS board::board;
+        GET "/api/v1/incidents/{reference}/responses" READERS responses::of_incident;
+
+        GET "/api/v1/inbox" BANK inbox::inbox;
+        GET "/api/v1/notices/{id}" BANK notices::notice;
+        GET "/api/v1/notices/{id}/object" BANK notices::object;
+        GET "/api/v1/notices/{id}/body" BANK notices::body;
+        POST "/api/v1/notices/{id}/acknowledgement" BANK notices::acknowledge;
+        GET "/api/v1/notices/{id}/responses" BANK responses::for_bank;
+        POST "/api/v1/notices/{id}/responses" BANK responses::respond;
+
+        GET "/api/v1/approvals" OPERATOR approvals::list;
+        POST "/api/v1/approvals/{id}/decision" DECIDERS approvals::decide;
+        GET "/api/v1/deliveries" READERS deliveries::list;
+        POST "/api/v1/deliveries/{id}/resend" OFFICER resend::again;
+        GET "/api/v1/tasks" READERS tasks::list;
+        GET "/api/v1/as-of" READERS as_of::as_of;
+        POST "/api/v1/banks/{code}/test-notice" DECIDERS test_notice::send;
+
+        GET "/api/v1/drafts" READERS drafts::list;
+        POST "/api/v1/drafts" OFFICER drafts::create;
+        GET "/api/v1/drafts/{id}" READERS drafts::read;
+        PUT "/api/v1/drafts/{id}" OFFICER drafts::replace;
+        POST "/api/v1/drafts/{id}/discard" OFFICER drafts::discard;
+
+        GET "/api/v1/banks" OPERATOR banks::list;
+        POST "/api/v1/banks" ADMINISTRATOR banks::create;
+        GET "/api/v1/banks/{code}" OPERATOR banks::read;
+        PUT "/api/v1/banks/{code}/profile" ADMINISTRATOR banks::amend;
+        GET "/api/v1/roster" OPERATOR banks::roster;
+        POST "/api/v1/import" ADMINISTRATOR import::import;
+        GET "/api/v1/partnerships" OPERATOR partnerships::list;
+        POST "/api/v1/partnerships" ADMINISTRATOR partnerships::join;
+        POST "/api/v1/partnerships/{code}/ending" ADMINISTRATOR partnerships::end;
+        GET "/api/v1/banks/{code}/contacts" OPERATOR contacts::list;
+        POST "/api/v1/banks/{code}/contacts" ADMINISTRATOR contacts::create;
+        POST "/api/v1/banks/{code}/contacts/{id}/replacement" ADMINISTRATOR contacts::replace;
+        DELETE "/api/v1/banks/{code}/contacts/{id}" ADMINISTRATOR contacts::end;
+        GET "/api/v1/banks/{code}/endpoints" OPERATOR endpoints::list;
+        POST "/api/v1/banks/{code}/endpoints" ADMINISTRATOR endpoints::create;
+        POST "/api/v1/banks/{code}/endpoints/{id}/replacement" ADMINISTRATOR endpoints::replace;
+        POST "/api/v1/banks/{code}/endpoints/{id}/ending" ADMINISTRATOR endpoints::end;
+        GET "/api/v1/banks/{code}/keys" REGISTRARS keys::list_of_bank;
+        POST "/api/v1/banks/{code}/keys" ADMINISTRATOR keys::create_of_bank;
+        POST "/api/v1/banks/{code}/keys/{id}/revocation" ADMINISTRATOR keys::revoke_of_bank;
+
+        GET "/api/v1/people" REGISTRARS people::list;
+        POST "/api/v1/people/{id}/roles" ADMINISTRATOR people::change;
+        POST "/api/v1/invitations" ADMINISTRATOR invitations::create;
+        POST "/api/v1/invitations/{token}" ANYONE invitations::accept;
+        GET "/api/v1/keys" PERSON keys::list;
+        POST "/api/v1/keys" PERSON keys::create;
+        DELETE "/api/v1/keys/{id}" PERSON keys::revoke;
+
+        GET "/api/v1/own/contacts" BANK_PEOPLE contacts::list_own;
+        POST "/api/v1/own/contacts" BANK_ADMINISTRATOR contacts::create_own;
+        POST "/api/v1/own/contacts/{id}/replacement" BANK_ADMINISTRATOR contacts::replace_own;
+        DELETE "/api/v1/own/contacts/{id}" BANK_ADMINISTRATOR contacts::end_own;
+        GET "/api/v1/own/endpoints" BANK_PEOPLE endpoints::list_own;
+        POST "/api/v1/own/endpoints" BANK_ADMINISTRATOR endpoints::create_own;
+        POST "/api/v1/own/endpoints/{id}/replacement" BANK_ADMINISTRATOR endpoints::replace_own;
+        DELETE "/api/v1/own/endpoints/{id}" BANK_ADMINISTRATOR endpoints::end_own;
+        POST "/api/v1/own/endpoints/{id}/secret" BANK_ADMINISTRATOR endpoints::rotate_own;
+        GET "/api/v1/own/keys" BANK_PEOPLE keys::list_own;
+        POST "/api/v1/own/keys" BANK_ADMINISTRATOR keys::create_own;
+        DELETE "/api/v1/own/keys/{id}" BANK_ADMINISTRATOR keys::revoke_own;
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_route_stands_twice_and_none_is_nobodys() {
+        let mut seen = BTreeSet::new();
+        for route in routes() {
+            assert!(seen.insert((route.path, route.method.to_string())), "{}", route.path);
+            if let Allowed::Roles(roles) = route.who {
+                assert!(!roles.is_empty(), "{}", route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn under_the_api_everything_asks_for_a_key() {
+        for route in routes() {
+            let free = route.path == "/api/v1/invitations/{token}";
+            if route.path.starts_with("/api/v1/") && !free {
+                assert_ne!(route.who, Allowed::Anyone, "{}", route.path);
+            }
+        }
+    }
+
+    #[test]
+    fn an_administrator_sees_no_content() {
+        for path in ["incidents", "notices", "inbox", "deliveries", "as-of"] {
+            let start = format!("/api/v1/{path}");
+            for route in routes().iter().filter(|route| route.path.starts_with(&start)) {
+                let Allowed::Roles(roles) = route.who else { continue };
+                assert!(!roles.contains(Role::Administrator), "{}", route.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What an officer, a bank and an auditor live through, over the real server.
+
+use crate::support::hub::{On, TestHub};
+use serde_json::json;
+
+macro_rules! journeys {
+    ($(async fn $name:ident($hub:ident) $body:block)+) => {
+        $(mod $name {
+            #[allow(unused_imports, reason = "not every journey needs all that the file imports")]
+            use super::*;
+
+            async fn journey($hub: TestHub) $body
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn on_sqlite() {
+                journey(TestHub::start(On::Sqlite).await).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn on_postgres() {
+                journey(TestHub::start(On::Postgres).await).await;
+            }
+        })+
+    };
+}
+
+journeys! {
+    async fn a_filed_incident_reaches_every_bank_and_a_stamp_comes_back(hub) {
+        let officer = hub.officer().await;
+        let banks = [hub.bank("B001").await, hub.bank("B002").await];
+        let filed = hub.file(&officer).await;
+        assert_eq!(filed["notices"], 2);
+        hub.deliver_due().await;
+        for bank in &banks {
+            let hits = bank.receiver.hits();
+            assert_eq!(hits.len(), 1);
+            let told = hits[0].json();
+            assert_eq!(told["type"], "notice.issued");
+            let notice = told["data"]["notice"]["id"].as_str().expect("an id");
+            let stamp = json!({ "digest": told["data"]["digest"], "name": "佐藤 花子", "role": "不正対策室" });
+            let path = format!("/api/v1/notices/{notice}/acknowledgement");
+            hub.post(&path, &bank.key, &stamp).await.expect(200);
+        }
+        let reference = filed["reference"].as_str().expect("a reference");
+        let board = hub.get(&format!("/api/v1/incidents/{reference}"), &officer.key).await.expect(200).json();
+        assert_eq!(board["stamps"]["delivered"], 2, "{board}");
+        assert_eq!(board["stamps"]["acknowledged"], 2, "{board}");
+    }
+}

@@ -1,0 +1,277 @@
+//! A whole hub over HTTP on a port of its own, with a hand-set clock and engines that are stepped instead
+//! of waited for. When it ends, the standing self-check must find nothing.
+
+use super::ground::{contact, filing, new_bank};
+use super::postgres::{FreshPostgres, fresh_postgres};
+use super::receiver::Receiver;
+use kairan::actions::Error;
+use kairan::actions::add_contact::{ContactInput, add_contact};
+use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
+use kairan::actions::register_bank::register_bank;
+use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
+use kairan::clock::Clock;
+use kairan::config::Settings;
+use kairan::dispatch::engine::Engine;
+use kairan::domain::id::Uid;
+use kairan::server::Parts;
+use kairan::storage::people::{PersonRow, RoleGrantRow};
+use kairan::storage::{Lane, Store, Tx, audit, payload, people};
+use kairan::vault::{self, Vault};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::{Mutex, watch};
+
+/// Which database the hub stands on.
+#[derive(Debug, Clone, Copy)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+pub struct TestHub {
+    /// `http://127.0.0.1:port`
+    pub url: String,
+    pub store: Store,
+    pub clock: Clock,
+    pub folder: TempDir,
+    pub postgres: Option<FreshPostgres>,
+    client: reqwest::Client,
+    web: actix_web::dev::ServerHandle,
+    webhooks: Mutex<Engine>,
+    mails: Option<Mutex<Engine>>,
+    _stop: watch::Sender<bool>,
+}
+
+/// Somebody with a personal API key.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub id: Uid,
+    pub key: String,
+}
+
+/// A partner bank with its own receiver.
+pub struct Bank {
+    pub id: Uid,
+    pub code: String,
+    /// The machine's API key.
+    pub key: String,
+    pub receiver: Receiver,
+    /// `whsec_…`
+    pub secret: String,
+}
+
+/// What the hub answered.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|fault| panic!("{fault}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// The answer, if it has this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+
+    /// The problem's stable code.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl TestHub {
+    pub async fn start(on: On) -> Self {
+        Self::start_with(on, "").await
+    }
+
+    /// `more` is appended to the settings file; it may add sections other than those written here.
+    pub async fn start_with(on: On, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key_file = folder.path().join("kairan.key");
+        Vault::create_key_file(&key_file).expect("a key file");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("non-blocking");
+        let address = listener.local_addr().expect("an address");
+        let postgres = match on {
+            On::Postgres => Some(fresh_postgres()),
+            On::Sqlite => None,
+        };
+        let database = match &postgres {
+            Some(database) => database.url().to_owned(),
+            None => format!("sqlite:{}", folder.path().join("kairan.db").display()),
+        };
+        let mail = if more.contains("[mail]") { "" } else { "[mail]\nrelay_host = \"\"\n" };
+        let text = format!(
+            "[hub]\npublic_url = \"http://{address}\"\noperator_name = \"Example Pay\"\n[listen]\nworkers = 2\n\
+             [database]\nurl = \"{database}\"\n[keys]\nfile = \"{}\"\n\
+             [limits]\nrequests_per_second = 10000\nburst = 10000\n\
+             [webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 2000\n{mail}{more}",
+            key_file.display()
+        );
+        let settings = Settings::parse("test.toml", &text).expect("good settings");
+        let parts = Parts::open(settings).await.expect("the hub opens");
+        let (stop, stopping) = watch::channel(false);
+        let node = Uid::from_bytes(vault::random().expect("randomness"));
+        let webhooks = parts.webhook_engine(node, stopping.clone()).expect("an engine");
+        let mails = parts.mail_engine(node, stopping).expect("an engine");
+        let server = parts.web(listener).expect("a server");
+        let web = server.handle();
+        tokio::spawn(server);
+        Self {
+            url: format!("http://{address}"),
+            clock: parts.store.clock().clone(),
+            store: parts.store,
+            folder,
+            postgres,
+            client: reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("a client"),
+            web,
+            webhooks: Mutex::new(webhooks),
+            mails: mails.map(Mutex::new),
+            _stop: stop,
+        }
+    }
+
+    /// Sends whatever is due on every channel until nothing is; returns how many attempts ended.
+    pub async fn deliver_due(&self) -> usize {
+        let mut ended = self.webhooks.lock().await.deliver_due().await;
+        if let Some(mails) = &self.mails {
+            ended += mails.lock().await.deliver_due().await;
+        }
+        ended
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    pub async fn act<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
+    ) -> T {
+        self.store.write(Lane::Front, work).await.expect("the action is done")
+    }
+
+    /// One request; `body` is sent as JSON.
+    pub async fn call(&self, method: Method, path: &str, key: &str, body: Option<&Value>) -> Reply {
+        let mut request = self.client.request(method, format!("{}{path}", self.url));
+        if !key.is_empty() {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        if let Some(body) = body {
+            let idempotency = Uid::at(self.clock.now()).to_string();
+            request = request
+                .header("content-type", "application/json")
+                .header("idempotency-key", idempotency)
+                .body(body.to_string());
+        }
+        self.send(request).await
+    }
+
+    /// A request with everything set by the test.
+    pub async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
+        let answer = request.send().await.expect("the hub answers");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        Reply { status, headers, body: answer.bytes().await.expect("a whole answer").to_vec() }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub async fn get(&self, path: &str, key: &str) -> Reply {
+        self.call(Method::GET, path, key, None).await
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Reply {
+        self.call(Method::POST, path, key, Some(body)).await
+    }
+
+    /// Files the May 2019 case; returns the 201's body.
+    pub async fn file(&self, officer: &Person) -> Value {
+        self.post("/api/v1/incidents", &officer.key, &filing()).await.expect(201).json()
+    }
+
+    /// A person with one role, on the operator's side or in a bank, with a personal key.
+    pub async fn person(&self, role: &'static str, bank: Option<Uid>) -> Person {
+        self.act(move |tx| {
+            let id = tx.new_id()?;
+            let now = tx.now()?;
+            let inputs = json!({ "name": role, "email": format!("{id}@people.example") }).to_string();
+            let payload_id = payload::seal(tx, id, inputs.as_bytes())?;
+            let email_tag = vault::mac(&tx.vault().keys().email_tag, id.as_bytes()).to_vec();
+            let row = PersonRow { id, bank_id: bank, payload_id, email_tag, language: "en".into(), recorded_at: now };
+            people::insert_person(tx, &row)?;
+            let grant = RoleGrantRow {
+                person_id: id,
+                role: role.into(),
+                revision: 1,
+                given: true,
+                granted_by: None,
+                approval_id: None,
+                recorded_at: now,
+            };
+            people::insert_grant(tx, &grant)?;
+            Ok(Person { id, key: key_of(tx, Owner::Person(id))? })
+        })
+        .await
+    }
+
+    pub async fn officer(&self) -> Person {
+        self.person("officer", None).await
+    }
+
+    /// A partner bank with one contact, a machine key, and an endpoint at a receiver of its own.
+    pub async fn bank(&self, code: &str) -> Bank {
+        self.bank_with(code, contact(code, 1)).await
+    }
+
+    pub async fn bank_with(&self, code: &str, contact: ContactInput) -> Bank {
+        let receiver = Receiver::start();
+        let url = receiver.url("/hook");
+        let name = code.to_owned();
+        let rules = std::sync::Arc::new(super::ground::rules());
+        let (id, key, secret) = self
+            .act(move |tx| {
+                let id = register_bank(tx, &new_bank(&name))?;
+                add_contact(tx, id, &contact)?;
+                let made = add_endpoint(tx, &rules, id, &EndpointInput { url: url.clone(), ed25519: true })?;
+                Ok((id, key_of(tx, Owner::Bank(id))?, made.secret.to_string()))
+            })
+            .await;
+        Bank { id, code: code.into(), key, receiver, secret }
+    }
+}
+
+fn key_of(tx: &mut Tx<'_>, owner: Owner) -> Result<String, Error> {
+    let input = KeyInput { label: "test".into(), days: Some(30) };
+    Ok(issue_key(tx, &super::ground::rules(), owner, &input)?.key.to_string())
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        let web = self.web.clone();
+        let store = self.store.clone();
+        let check = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                drop(web.stop(false));
+                store.read(|tx| audit::findings(tx)).await.expect("the self-check runs")
+            })
+        });
+        let findings = check.join().expect("no panic");
+        if !std::thread::panicking() {
+            assert_eq!(findings, [], "the self-check found something");
+        }
+    }
+}
