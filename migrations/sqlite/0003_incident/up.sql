@@ -65,7 +65,7 @@ CREATE TABLE notice (
     UNIQUE (revision_id, bank_id),
     UNIQUE (bank_id, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX notice_of_incident ON notice (incident_id, bank_id);
+CREATE INDEX notice_of_incident ON notice (incident_id, bank_id, number);
 
 -- STATE -------------------------------------------------------------------------------------------
 
