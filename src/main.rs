@@ -1,7 +1,7 @@
 //! The command line as a table of contents. Decides exit codes.
 
 use clap::{Parser, Subcommand};
-use kairan::cli::{self, CliError, Done, admin, check, file, import, migrate, say, serve};
+use kairan::cli::{self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve};
 use kairan::config::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +25,10 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show it all on this machine: a hub, 35 invented banks, one incident
+    Demo(demo::Args),
+    #[command(hide = true)]
+    DemoBanks(demo::BanksArgs),
     /// Run the hub
     Serve(serve::Args),
     /// Bring the database's schema up to this program's
@@ -37,6 +41,10 @@ enum Command {
     Import(import::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
+    /// Figures of the whole hub on this machine, each beside its bare limit
+    Bench(bench::Args),
+    #[command(hide = true)]
+    BenchReceivers(bench::receivers::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,12 +61,16 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
     let settings = Settings::load(line.config.as_deref()).map_err(CliError::Settings)?;
     cli::runtime()?.block_on(async {
         match line.command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::DemoBanks(args) => demo::run_banks(args).await,
             Command::Serve(args) => serve::run(settings, args).await,
             Command::Migrate(args) => migrate::run(settings, args).await,
             Command::Check(args) => check::run(settings, args).await,
             Command::Admin(args) => admin::run(settings, args).await,
             Command::Import(args) => import::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
+            Command::Bench(args) => bench::run(args).await,
+            Command::BenchReceivers(args) => bench::receivers::run(args).await,
         }
     })
 }

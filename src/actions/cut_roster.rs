@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 pub fn enter(tx: &mut Tx<'_>) -> Result<Gate, Error> {
     let mut gate = roster::enter_gate(tx)?;
     let now = tx.now()?;
-    if gate.next_change_at.is_some_and(|at| at <= now) {
+    if gate.next_change_at().is_some_and(|at| at <= now) {
         cut_if_changed(tx, &mut gate)?;
     }
     Ok(gate)
@@ -28,7 +28,7 @@ pub fn roster_in_force(
     gate: &mut Gate,
 ) -> Result<Option<RosterVersionRow>, Error> {
     let now = tx.now()?;
-    if gate.next_change_at.is_some_and(|at| at <= now) {
+    if gate.next_change_at().is_some_and(|at| at <= now) {
         return cut_if_changed(tx, gate).map(Some);
     }
     Ok(roster::latest(tx)?)

@@ -128,6 +128,7 @@ fn write(
     accepted: Accepted<'_>,
 ) -> Result<Issued, Error> {
     let affected = known_banks(tx, &accepted.checked.affected, &accepted.checked.services)?;
+    know_incidents(tx, &accepted.checked.body.related_incidents)?;
     let Accepted { incident, number, before, checked, by, now, filing } = accepted;
     let body = checked.body.canonical_bytes(&stamp(incident, number, before, now)?);
     let digest = incident_digest(&body);
@@ -227,4 +228,15 @@ fn known_banks(tx: &mut Tx<'_>, affected: &Affected, services: &[BankServices]) 
         }
     }
     Ok(faults.into_result(known)?)
+}
+
+/// A related incident that was never filed is a fault of the filing.
+fn know_incidents(tx: &mut Tx<'_>, related: &[IncidentRef]) -> Result<(), Error> {
+    let mut faults = Faults::default();
+    for (place, reference) in related.iter().enumerate() {
+        if incident::by_reference(tx, &reference.to_string())?.is_none() {
+            faults.add(format!("/related_incidents/{place}"), "incident_unknown", "there is no such incident");
+        }
+    }
+    Ok(faults.into_result(())?)
 }

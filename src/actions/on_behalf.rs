@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 /// The act's name in approvals: adding, replacing or ending an endpoint, revoking a machine's key.
 pub const ACT: &str = "endpoint.change";
 
+/// Where the URL stands in what an administrator sends.
+const URL: &str = "/endpoint/url";
+
 /// It was done, or it waits for another person.
 #[derive(Clone)]
 pub enum OnBehalf<T> {
@@ -41,7 +44,7 @@ impl Act {
 
 fn seal(tx: &mut Tx<'_>, rules: &Rules, bank_id: Uid, input: &EndpointInput) -> Result<Uid, Error> {
     let checked = EndpointInput {
-        url: set_endpoint::check_url(rules, "/url", &input.url)?,
+        url: set_endpoint::check_url(rules, URL, &input.url)?,
         ..input.clone()
     };
     let bytes = serde_json::to_vec(&checked).expect("texts always serialize");
@@ -60,6 +63,7 @@ pub fn add_endpoint(
     // The gate comes first: nobody may enter an endpoint between the question and the act.
     let _gate = cut_roster::enter(tx)?;
     let bank_id = bank_by_code(tx, code)?.id;
+    set_endpoint::check_url(rules, URL, &input.url)?;
     if bank::endpoints_of(tx, bank_id)?.is_empty() {
         return set_endpoint::add_endpoint(tx, rules, bank_id, input).map(OnBehalf::Done);
     }

@@ -30,6 +30,7 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
     let now = tx.now()?;
     let advances: Vec<Advance> = finished.iter().map(|one| advance_of(one, now)).collect();
     let held = delivery::advance(tx, &advances)?;
+    end_moot(tx, &advances)?;
     let mut outcomes = Vec::with_capacity(finished.len());
     for one in finished {
         outcomes.push(outcome_row(tx, one, held.contains(&one.claimed.due.id))?);
@@ -53,13 +54,19 @@ fn advance_of(one: &Finished, now: crate::domain::instant::Instant) -> Advance {
     let (state, due_at, failures) = match one.outcome.error {
         None => ("accepted", now, 0),
         // Back to where it was, as if it had not been claimed.
-        Some(ErrorClass::Released) => (if due.attempts == 0 { "due" } else { "waiting" }, now, due.failures),
+        Some(ErrorClass::Released) => (if one.claimed.number == 1 { "due" } else { "waiting" }, now, due.failures),
         Some(_) => {
             let wait = backoff::delay_after(due.id, one.claimed.number, one.outcome.retry_after);
             ("waiting", now + wait, due.failures + 1)
         }
     };
     Advance { delivery: due.id, token: one.claimed.attempt, state, due_at, failures, counts: !released }
+}
+
+/// What was acknowledged or redirected while it was under way is not tried again.
+fn end_moot(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<(), Error> {
+    let open: Vec<Uid> = advances.iter().filter(|to| to.state != "accepted").map(|to| to.delivery).collect();
+    Ok(delivery::end_moot(tx, &open)?)
 }
 
 fn outcome_row(tx: &mut Tx<'_>, one: &Finished, held: bool) -> Result<OutcomeRow, Error> {
@@ -199,6 +206,7 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
     }
     // Several nodes may see the same lease run out; the fence lets one of them record it.
     let held = delivery::advance(tx, &advances)?;
+    end_moot(tx, &advances)?;
     outcomes.retain(|row| held.contains(&row.delivery_id));
     delivery::insert_outcomes(tx, &outcomes)?;
     stage(tx, &outcomes)?;

@@ -2,7 +2,9 @@
 //! with what to do next. Knows no rule of the product: commands open the store and call actions.
 
 pub mod admin;
+pub mod bench;
 pub mod check;
+pub mod demo;
 pub mod file;
 pub mod import;
 pub mod logging;

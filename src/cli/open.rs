@@ -25,9 +25,7 @@ pub async fn open_store(settings: &Settings) -> Result<(Store, Arc<Vault>), CliE
         Clock::new(),
         Arc::clone(&vault),
     )?;
-    let keys = store
-        .write(Lane::Front, |tx| storage::payload::hub_keys(tx))
-        .await;
+    let keys = store.write(Lane::Front, storage::payload::hub_keys).await;
     match keys {
         Ok(keys) => vault.install(keys),
         Err(error) => {

@@ -1,7 +1,10 @@
 //! The sections one by one, with their bounds, and what must hold between settings.
 
 use super::reader::Reader;
-use super::{Access, Database, Dkim, Engine, Hub, Limits, Listen, Log, LogFormat, Mail, RelayTls, Settings, Webhook};
+use super::{
+    Access, Database, Dkim, Engine, Hub, Limits, Listen, Log, LogFormat, Mail, RelayTls, Settings,
+    Webhook,
+};
 use jiff::tz::TimeZone;
 use std::net::IpAddr;
 use url::Url;
@@ -14,7 +17,9 @@ impl Hub {
             public_host,
             operator_name: r.line("hub.operator_name"),
             zone: r.parsed("hub.zone", |name| {
-                TimeZone::get(name).map_err(|_| "not a time zone; give an IANA name like \"Asia/Tokyo\"".to_owned())
+                TimeZone::get(name).map_err(|_| {
+                    "not a time zone; give an IANA name like \"Asia/Tokyo\"".to_owned()
+                })
             }),
         }
     }
@@ -22,7 +27,8 @@ impl Hub {
 
 /// The URL without its trailing slash, and its host.
 fn public_url(text: &str) -> Result<(String, String), String> {
-    let form = || "not an address like \"https://kairan.operator.example\", without a path".to_owned();
+    let form =
+        || "not an address like \"https://kairan.operator.example\", without a path".to_owned();
     let url = Url::parse(text).map_err(|_| form())?;
     let bare = url.username().is_empty()
         && url.password().is_none()
@@ -30,9 +36,10 @@ fn public_url(text: &str) -> Result<(String, String), String> {
         && url.query().is_none()
         && url.fragment().is_none();
     match url.host_str() {
-        Some(host) if bare && matches!(url.scheme(), "http" | "https") => {
-            Ok((url.as_str().trim_end_matches('/').to_owned(), host.trim_matches(['[', ']']).to_owned()))
-        }
+        Some(host) if bare && matches!(url.scheme(), "http" | "https") => Ok((
+            url.as_str().trim_end_matches('/').to_owned(),
+            host.trim_matches(['[', ']']).to_owned(),
+        )),
         _ => Err(form()),
     }
 }
@@ -41,7 +48,8 @@ impl Listen {
     pub(super) fn read(r: &mut Reader) -> Self {
         Self {
             address: r.parsed("listen.address", |text| {
-                text.parse().map_err(|_| "not an address and port like \"127.0.0.1:8480\"".to_owned())
+                text.parse()
+                    .map_err(|_| "not an address and port like \"127.0.0.1:8480\"".to_owned())
             }),
             workers: r.number("listen.workers", 0, 256),
             trusted_proxies: r.number("listen.trusted_proxies", 0, 8),
@@ -53,13 +61,18 @@ impl Database {
     pub(super) fn read(r: &mut Reader) -> Self {
         // Judged apart from `parsed`, which repeats the value: this one may hold a password.
         let url = r.text("database.url");
-        let file = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+        let file = url
+            .strip_prefix("sqlite:")
+            .map(|path| path.trim_start_matches("//"));
         let fits = match file {
             Some(path) => !path.is_empty() && path != ":memory:",
             None => url.starts_with("postgres://") || url.starts_with("postgresql://"),
         };
         if !fits {
-            r.fault("database.url", "write \"sqlite:PATH\" or \"postgres://USER@HOST/NAME\"");
+            r.fault(
+                "database.url",
+                "write \"sqlite:PATH\" or \"postgres://USER@HOST/NAME\"",
+            );
         }
         Self {
             url,
@@ -106,15 +119,22 @@ impl Webhook {
             timeout: r.millis("webhook.timeout_ms", 100, 120_000),
             answer_read_bytes: r.number("webhook.answer_read_bytes", 1024, 1 << 20),
             answer_kept_bytes: r.number("webhook.answer_kept_bytes", 0, 65_536),
-            allow_networks: r.list("webhook.allow_networks", |text| text.parse().map_err(|_| network.to_owned())),
-            nat64: r.list("webhook.nat64", |text| text.parse().map_err(|_| prefix.to_owned())),
+            allow_networks: r.list("webhook.allow_networks", |text| {
+                text.parse().map_err(|_| network.to_owned())
+            }),
+            nat64: r.list("webhook.nat64", |text| {
+                text.parse().map_err(|_| prefix.to_owned())
+            }),
         }
     }
 }
 
 impl Mail {
     pub(super) fn read(r: &mut Reader) -> Self {
-        let tls = [("required", RelayTls::Required), ("loopback_plain", RelayTls::LoopbackPlain)];
+        let tls = [
+            ("required", RelayTls::Required),
+            ("loopback_plain", RelayTls::LoopbackPlain),
+        ];
         Self {
             relay_host: r.parsed("mail.relay_host", host_or_nothing),
             relay_port: r.number("mail.relay_port", 1, 65_535),
@@ -141,13 +161,21 @@ fn host(text: &str) -> Result<String, String> {
 }
 
 fn host_or_nothing(text: &str) -> Result<String, String> {
-    if text.is_empty() { Ok(String::new()) } else { host(text) }
+    if text.is_empty() {
+        Ok(String::new())
+    } else {
+        host(text)
+    }
 }
 
 fn address(text: &str) -> Result<String, String> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<>[\\]".contains(&byte));
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && !b"\"(),:;<>[\\]".contains(&byte));
     match text.split_once('@') {
-        Some((name, domain)) if plain && !name.is_empty() && text.len() <= 254 && host(domain).is_ok() => {
+        Some((name, domain))
+            if plain && !name.is_empty() && text.len() <= 254 && host(domain).is_ok() =>
+        {
             Ok(text.to_owned())
         }
         _ => Err("not an address like \"kairan@operator.example\"".into()),
@@ -155,15 +183,24 @@ fn address(text: &str) -> Result<String, String> {
 }
 
 fn sign_in(r: &mut Reader) -> Option<(String, std::path::PathBuf)> {
-    let (user, file) = (r.text("mail.username"), r.optional_path("mail.password_file"));
+    let (user, file) = (
+        r.text("mail.username"),
+        r.optional_path("mail.password_file"),
+    );
     match (user.is_empty(), file) {
         (false, Some(file)) => Some((user, file)),
         (false, None) => {
-            r.fault("mail.password_file", "name the file that holds the password of mail.username");
+            r.fault(
+                "mail.password_file",
+                "name the file that holds the password of mail.username",
+            );
             None
         }
         (true, Some(_)) => {
-            r.fault("mail.username", "name the user whose password mail.password_file holds");
+            r.fault(
+                "mail.username",
+                "name the user whose password mail.password_file holds",
+            );
             None
         }
         (true, None) => None,
@@ -176,15 +213,28 @@ fn dkim(r: &mut Reader) -> Option<Dkim> {
     if domain.is_empty() && selector.is_empty() && key_file.is_none() {
         return None;
     }
-    for (key, text) in [("mail.dkim_domain", &domain), ("mail.dkim_selector", &selector)] {
+    for (key, text) in [
+        ("mail.dkim_domain", &domain),
+        ("mail.dkim_selector", &selector),
+    ] {
         if host(text).is_err() {
-            r.fault(key, "takes a DNS name; set all three dkim settings, or leave all three empty");
+            r.fault(
+                key,
+                "takes a DNS name; set all three dkim settings, or leave all three empty",
+            );
         }
     }
     match key_file {
-        Some(key_file) => Some(Dkim { domain, selector, key_file }),
+        Some(key_file) => Some(Dkim {
+            domain,
+            selector,
+            key_file,
+        }),
         None => {
-            r.fault("mail.dkim_key_file", "name a key file; set all three dkim settings, or leave all three empty");
+            r.fault(
+                "mail.dkim_key_file",
+                "name a key file; set all three dkim settings, or leave all three empty",
+            );
             None
         }
     }
@@ -206,33 +256,55 @@ impl Log {
     pub(super) fn read(r: &mut Reader) -> Self {
         let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
         let levels = ["error", "warn", "info", "debug", "trace"].map(|level| (level, level));
-        Self { format: r.choice("log.format", &formats), level: r.choice("log.level", &levels).to_owned() }
+        Self {
+            format: r.choice("log.format", &formats),
+            level: r.choice("log.level", &levels).to_owned(),
+        }
     }
 }
 
 /// What must hold between settings.
 pub(super) fn together(settings: &Settings, r: &mut Reader) {
-    let Settings { engine, webhook, mail, .. } = settings;
+    let Settings {
+        engine,
+        webhook,
+        mail,
+        ..
+    } = settings;
     if webhook.connect_timeout > webhook.timeout {
-        r.fault("webhook.connect_timeout_ms", "must not be longer than webhook.timeout_ms");
+        r.fault(
+            "webhook.connect_timeout_ms",
+            "must not be longer than webhook.timeout_ms",
+        );
     }
     if webhook.answer_kept_bytes > webhook.answer_read_bytes {
-        r.fault("webhook.answer_kept_bytes", "must not be more than webhook.answer_read_bytes");
+        r.fault(
+            "webhook.answer_kept_bytes",
+            "must not be more than webhook.answer_read_bytes",
+        );
     }
     // A lease that ends while its delivery is under way would let a second node send the same.
     let sending = webhook.timeout + mail.timeout;
     if engine.lease <= sending {
         let least = sending.as_secs() + 1;
-        let message = format!("must be longer than webhook.timeout_ms and mail.timeout_ms together: at least {least}");
+        let message = format!(
+            "must be longer than webhook.timeout_ms and mail.timeout_ms together: at least {least}"
+        );
         r.fault("engine.lease_s", message);
     }
     let plain = mail.tls == RelayTls::LoopbackPlain;
     if plain && !mail.relay_host.is_empty() && !is_this_machine(&mail.relay_host) {
-        r.fault("mail.tls", "\"loopback_plain\" is for a relay on this machine; set \"required\"");
+        r.fault(
+            "mail.tls",
+            "\"loopback_plain\" is for a relay on this machine; set \"required\"",
+        );
     }
 }
 
 fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
-        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }

@@ -20,35 +20,62 @@ pub(super) struct Reader {
 impl Reader {
     /// Compares the file with the embedded one; only a file that is not TOML ends here.
     pub(super) fn new(file: &str, text: &str) -> Result<Self, Vec<SettingFault>> {
-        let defaults = EMBEDDED.parse::<Table>().expect("the embedded settings are read by a test");
+        let defaults = EMBEDDED
+            .parse::<Table>()
+            .expect("the embedded settings are read by a test");
         let given = text.parse::<Table>().map_err(|fault| {
-            let line = fault.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line = fault.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
             let message = format!("line {line} is not TOML: {}", fault.message());
-            vec![SettingFault { file: file.to_owned(), key: String::new(), message }]
+            vec![SettingFault {
+                file: file.to_owned(),
+                key: String::new(),
+                message,
+            }]
         })?;
-        let mut reader =
-            Self { file: file.to_owned(), defaults, given, faults: Vec::new(), asked: BTreeSet::new() };
+        let mut reader = Self {
+            file: file.to_owned(),
+            defaults,
+            given,
+            faults: Vec::new(),
+            asked: BTreeSet::new(),
+        };
         reader.refuse_unknown();
         Ok(reader)
     }
 
     pub(super) fn fault(&mut self, key: &str, message: impl Into<String>) {
-        self.faults.push(SettingFault { file: self.file.clone(), key: key.to_owned(), message: message.into() });
+        self.faults.push(SettingFault {
+            file: self.file.clone(),
+            key: key.to_owned(),
+            message: message.into(),
+        });
     }
 
     pub(super) fn finish<T>(self, value: T) -> Result<T, Vec<SettingFault>> {
-        if self.faults.is_empty() { Ok(value) } else { Err(self.faults) }
+        if self.faults.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.faults)
+        }
     }
 
     fn refuse_unknown(&mut self) {
         let mut unknown = Vec::new();
         for (section, value) in &self.given {
             let Some(Value::Table(known)) = self.defaults.get(section) else {
-                unknown.push((section.clone(), format!("no such section; there are {}", names(&self.defaults))));
+                unknown.push((
+                    section.clone(),
+                    format!("no such section; there are {}", names(&self.defaults)),
+                ));
                 continue;
             };
             let Value::Table(keys) = value else {
-                unknown.push((section.clone(), format!("a section: write [{section}] on a line of its own")));
+                unknown.push((
+                    section.clone(),
+                    format!("a section: write [{section}] on a line of its own"),
+                ));
                 continue;
             };
             for key in keys.keys().filter(|key| !known.contains_key(*key)) {
@@ -68,7 +95,9 @@ impl Reader {
     /// The given value, or the default.
     fn value(&mut self, key: &str) -> Value {
         self.asked.insert(key.to_owned());
-        find(&self.given, key).unwrap_or_else(|| self.default_of(key)).clone()
+        find(&self.given, key)
+            .unwrap_or_else(|| self.default_of(key))
+            .clone()
     }
 
     pub(super) fn text(&mut self, key: &str) -> String {
@@ -97,7 +126,10 @@ impl Reader {
     /// A text of one line that is not empty.
     pub(super) fn line(&mut self, key: &str) -> String {
         self.parsed(key, |text| {
-            if text.trim().is_empty() || text.chars().count() > 200 || text.chars().any(char::is_control) {
+            if text.trim().is_empty()
+                || text.chars().count() > 200
+                || text.chars().any(char::is_control)
+            {
                 return Err("not one line of 1 to 200 characters".into());
             }
             Ok(text.trim().to_owned())
@@ -107,9 +139,15 @@ impl Reader {
     /// One of the named choices.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> T {
         self.parsed(key, |text| {
-            let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+            let found = choices
+                .iter()
+                .find(|(name, _)| *name == text)
+                .map(|(_, value)| *value);
             found.ok_or_else(|| {
-                let known: Vec<_> = choices.iter().map(|(name, _)| format!("{name:?}")).collect();
+                let known: Vec<_> = choices
+                    .iter()
+                    .map(|(name, _)| format!("{name:?}"))
+                    .collect();
                 format!("not one of {}", known.join(", "))
             })
         })
@@ -126,7 +164,11 @@ impl Reader {
     }
 
     /// A list of texts, each judged by `read`.
-    pub(super) fn list<T>(&mut self, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    pub(super) fn list<T>(
+        &mut self,
+        key: &str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
         let Value::Array(items) = self.value(key) else {
             self.fault(key, "takes a list in brackets, like [\"10.20.0.0/16\"]");
             return Vec::new();
@@ -143,11 +185,21 @@ impl Reader {
     }
 
     /// A whole number from `least` to `most`.
-    pub(super) fn number<T: TryFrom<i64> + Default>(&mut self, key: &str, least: i64, most: i64) -> T {
+    pub(super) fn number<T: TryFrom<i64> + Default>(
+        &mut self,
+        key: &str,
+        least: i64,
+        most: i64,
+    ) -> T {
         let value = self.value(key);
-        let fitting = value.as_integer().filter(|number| (least..=most).contains(number));
+        let fitting = value
+            .as_integer()
+            .filter(|number| (least..=most).contains(number));
         let number = fitting.unwrap_or_else(|| {
-            self.fault(key, format!("{value} is not a whole number from {least} to {most}"));
+            self.fault(
+                key,
+                format!("{value} is not a whole number from {least} to {most}"),
+            );
             self.default_of(key).as_integer().unwrap_or(least)
         });
         // Every range lies within its type.
@@ -178,5 +230,9 @@ fn find<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
 }
 
 fn names(table: &Table) -> String {
-    table.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    table
+        .keys()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 fn faults(text: &str) -> Vec<(String, String)> {
     let faults = Settings::parse("hub.toml", text).expect_err("mistakes");
     assert!(faults.iter().all(|fault| fault.file == "hub.toml"));
-    faults.into_iter().map(|fault| (fault.key, fault.message)).collect()
+    faults
+        .into_iter()
+        .map(|fault| (fault.key, fault.message))
+        .collect()
 }
 
 fn keys(text: &str) -> Vec<String> {
@@ -21,11 +24,15 @@ fn the_manual_lists_exactly_the_settings_that_exist() {
         .iter()
         .flat_map(|(section, value)| {
             let keys = value.as_table().expect("only sections").keys();
-            keys.map(move |key| format!("{section}.{key}")).collect::<Vec<_>>()
+            keys.map(move |key| format!("{section}.{key}"))
+                .collect::<Vec<_>>()
         })
         .collect();
     assert_eq!(reader.asked, written);
-    assert!(reader.finish(()).is_ok(), "the defaults keep their own bounds");
+    assert!(
+        reader.finish(()).is_ok(),
+        "the defaults keep their own bounds"
+    );
 }
 
 #[test]
@@ -36,7 +43,10 @@ fn a_file_says_only_what_differs() {
     assert_eq!(settings.hub.public_host, "kairan.operator.example");
     assert_eq!(settings.webhook.allow_networks.len(), 1);
     assert_eq!(settings.engine.in_flight, 512);
-    assert_eq!(settings.register.ending_delay, Duration::from_secs(24 * 3600));
+    assert_eq!(
+        settings.register.ending_delay,
+        Duration::from_secs(24 * 3600)
+    );
 }
 
 #[test]
@@ -74,33 +84,64 @@ fn every_mistake_of_a_file_is_told_at_once() {
         "webhook.allow_networks",
         "register.ending_delay_hours",
     ] {
-        assert!(found.iter().any(|one| one == key), "{key} is missing in {found:?}");
+        assert!(
+            found.iter().any(|one| one == key),
+            "{key} is missing in {found:?}"
+        );
     }
     assert_eq!(found.len(), 12, "the list has two bad networks");
-    assert!(faults(text).iter().all(|(_, message)| !message.contains("secret")));
+    assert!(
+        faults(text)
+            .iter()
+            .all(|(_, message)| !message.contains("secret"))
+    );
 }
 
 #[test]
 fn a_fault_says_what_would_be_taken() {
-    let [(key, message)] = &faults("[limits]\npage = 500")[..] else { unreachable!("one fault") };
-    assert_eq!((key.as_str(), message.as_str()), ("limits.page", "500 is not a whole number from 1 to 200"));
+    let [(key, message)] = &faults("[limits]\npage = 500")[..] else {
+        unreachable!("one fault")
+    };
+    assert_eq!(
+        (key.as_str(), message.as_str()),
+        ("limits.page", "500 is not a whole number from 1 to 200")
+    );
     assert_eq!(faults("[hub\n")[0].0, "");
-    assert!(faults("[hub]\nzone = \"a\"\nzone = \"b\"")[0].1.starts_with("line 3 "));
+    assert!(
+        faults("[hub]\nzone = \"a\"\nzone = \"b\"")[0]
+            .1
+            .starts_with("line 3 ")
+    );
 }
 
 #[test]
 fn plain_mail_never_leaves_this_machine() {
-    assert_eq!(keys("[mail]\nrelay_host = \"mail.operator.example\""), ["mail.tls"]);
-    assert!(Settings::parse("f", "[mail]\nrelay_host = \"mail.operator.example\"\ntls = \"required\"").is_ok());
+    assert_eq!(
+        keys("[mail]\nrelay_host = \"mail.operator.example\""),
+        ["mail.tls"]
+    );
+    assert!(
+        Settings::parse(
+            "f",
+            "[mail]\nrelay_host = \"mail.operator.example\"\ntls = \"required\""
+        )
+        .is_ok()
+    );
     assert!(Settings::parse("f", "[mail]\nrelay_host = \"\"").is_ok());
     assert_eq!(keys("[mail]\nusername = \"hub\""), ["mail.password_file"]);
-    assert_eq!(keys("[mail]\ndkim_domain = \"operator.example\""), ["mail.dkim_selector", "mail.dkim_key_file"]);
+    assert_eq!(
+        keys("[mail]\ndkim_domain = \"operator.example\""),
+        ["mail.dkim_selector", "mail.dkim_key_file"]
+    );
 }
 
 #[test]
 fn a_password_in_the_database_url_is_not_shown() {
     let text = "[database]\nurl = \"postgres://hub:hunter2@db.internal/kairan?sslmode=require\"";
     let settings = Settings::parse("f", text).expect("good settings");
-    assert_eq!(settings.database.shown(), "postgres://hub@db.internal/kairan");
+    assert_eq!(
+        settings.database.shown(),
+        "postgres://hub@db.internal/kairan"
+    );
     assert!(!format!("{settings:?}").contains("hunter2"));
 }

@@ -70,7 +70,7 @@ pub fn webhook_body(
     let _ = write!(
         tail,
         concat!(
-            r#","acknowledge":{{"api":"{base}/api/v1/notices/{id}/acknowledgement","page":"{base}/notices/{id}"}}"#,
+            r#","acknowledge":{{"api":"{base}/api/v1/notices/{id}/acknowledgement"}}"#,
             r#","recipients":{{"count":{count},"roster_version":{version}}},"log":null}}}}"#
         ),
         base = rules.public_url,
@@ -114,8 +114,7 @@ pub fn mail_texts(
             Ok(notice_mail(rules, notice, revision, needs_bank()?, link, lang)?.mail(templates, lang)?)
         }
         "notice.test" => {
-            let page = format!("{}/contacts", rules.public_url);
-            Ok(TestMail { operator, bank: needs_bank()?, sent_at: when(due.message_created_at), page }
+            Ok(TestMail { operator, bank: needs_bank()?, sent_at: when(due.message_created_at) }
                 .mail(templates, lang)?)
         }
         "link.acknowledged" => {
@@ -130,7 +129,6 @@ pub fn mail_texts(
                 name: note.name,
                 role: note.role,
                 at: when(due.message_created_at),
-                page: format!("{}/inbox", rules.public_url),
             }
             .mail(templates, lang)?)
         }
@@ -141,7 +139,6 @@ pub fn mail_texts(
                 bank: needs_bank()?,
                 recorded_at: when(due.message_created_at),
                 ends_at: when(note.ends_at.at),
-                page: format!("{}/inbox", rules.public_url),
             }
             .mail(templates, lang)?)
         }
@@ -154,7 +151,6 @@ pub fn mail_texts(
                 incident_ref: None,
                 detail: Some(note.channel),
                 at: when(due.message_created_at),
-                page: format!("{}/tasks", rules.public_url),
             }
             .mail(templates, lang)?)
         }
@@ -209,7 +205,6 @@ fn notice_mail(
         concerns_you: flags.concerns_you,
         annex: false,
         link: Some(link),
-        page: format!("{}/notices/{}", rules.public_url, notice.id),
         digest: Digest::from_slice(&notice.digest).ok_or(NotAssembled::Missing("the digest"))?.to_string(),
         incident_digest: revision.digest.to_string(),
         recipients: Recipients {

@@ -6,13 +6,14 @@ use crate::actions::Error;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::incident::OperatorContact;
+use crate::domain::instant::Instant;
 use crate::domain::signature::SymmetricSecret;
 use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
 use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const ENDPOINT_KEPT: Duration = Duration::from_secs(30);
 /// Revisions in memory before the oldest are forgotten all at once; a body is a few kilobytes.
@@ -80,7 +81,8 @@ impl Sources {
         revisions: HashSet<Uid>,
         endpoints: HashSet<Uid>,
     ) -> Result<(), Error> {
-        self.endpoints.retain(|_, parts| parts.read_at.elapsed() < ENDPOINT_KEPT);
+        let now = store.clock().now();
+        self.endpoints.retain(|_, parts| now.since(parts.read_at) < ENDPOINT_KEPT);
         let revisions: Vec<Uid> = revisions.into_iter().filter(|id| !self.revisions.contains_key(id)).collect();
         let endpoints: Vec<Uid> = endpoints.into_iter().filter(|id| !self.endpoints.contains_key(id)).collect();
         if revisions.is_empty() && endpoints.is_empty() {
@@ -158,7 +160,7 @@ fn read_endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointParts>, Erro
             secrets.push(SymmetricSecret::from_bytes(bytes.to_vec()).map_err(|_| damaged("a secret"))?);
         }
     }
-    Ok(Some(EndpointParts { url, secrets, ed25519: row.ed25519, read_at: Instant::now() }))
+    Ok(Some(EndpointParts { url, secrets, ed25519: row.ed25519, read_at: now }))
 }
 
 /// Reads to whom a mail goes: a contact of a bank, or a person. `None` where the address was erased.

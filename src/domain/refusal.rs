@@ -9,7 +9,7 @@ pub enum Refusal {
     IncidentClosed,
     #[error("this draft was issued or discarded already")]
     DraftEnded,
-    #[error("the draft has changed since you read it; read it again and repeat your change")]
+    #[error("it has changed since you read it; read it again and repeat your change")]
     VersionConflict,
     #[error("this idempotency key was used for another request; use a new key")]
     IdempotencyConflict,
@@ -25,7 +25,7 @@ pub enum Refusal {
     SamePerson,
     #[error("this was decided already, or its time ran out; ask anew")]
     ApprovalEnded,
-    #[error("a withdrawal of this incident is waiting for a decision already")]
+    #[error("the same request is waiting for a second person already")]
     ApprovalPending,
     #[error("the bank is a partner already")]
     AlreadyPartner,

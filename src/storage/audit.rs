@@ -19,7 +19,7 @@ struct Count {
 }
 
 /// Each rule counts its violations; the same words on both databases.
-const RULES: [(&str, &str); 14] = [
+const RULES: &[(&str, &str)] = &[
     (
         "the newest roster version counts its leaves",
         "SELECT count(*) AS n FROM roster_version v
@@ -39,6 +39,10 @@ const RULES: [(&str, &str); 14] = [
         "every fan-out has exactly its notices",
         "SELECT count(*) AS n FROM fanout f WHERE f.notice_count <>
          (SELECT count(*) FROM notice n WHERE n.revision_id = f.revision_id AND n.fanout_id = f.id)",
+    ),
+    (
+        "every notice belongs to a fan-out",
+        "SELECT count(*) AS n FROM notice WHERE NOT EXISTS (SELECT 1 FROM fanout f WHERE f.id = notice.fanout_id)",
     ),
     (
         "every bank on the roster of a fan-out has its notice",
@@ -82,6 +86,12 @@ const RULES: [(&str, &str); 14] = [
          (SELECT 1 FROM acknowledgement a WHERE a.notice_id = d.notice_id)",
     ),
     (
+        "every attempt that is not under way has its outcome",
+        "SELECT count(*) AS n FROM attempt a
+         WHERE NOT EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.attempt_id = a.id)
+         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id = a.delivery_id AND d.lease_token = a.id)",
+    ),
+    (
         "every outcome has its entry",
         "SELECT (SELECT count(*) FROM attempt_outcome) - (SELECT count(*) FROM log_pending WHERE kind = 'notice.attempt') AS n",
     ),
@@ -96,7 +106,7 @@ const RULES: [(&str, &str); 14] = [
 pub fn findings(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
     let mut found = Vec::new();
     for (rule, sql) in RULES {
-        let count: Count = on_either!(tx, conn => diesel::sql_query(sql).get_result(conn)?);
+        let count: Count = on_either!(tx, conn => diesel::sql_query(*sql).get_result(conn)?);
         if count.n != 0 {
             found.push(Finding { rule, count: count.n });
         }

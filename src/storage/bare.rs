@@ -2,15 +2,15 @@
 //! own on a given server, and a look beside a hub at work. Knows no table of the hub but the deliveries.
 
 use super::error::Error;
-use super::schema::types::{BigInt, Binary};
 use super::store::Location;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::Integer;
+use diesel::sql_types::{BigInt, Binary, Integer};
 use std::path::Path;
 
 /// As durable as the hub's own writer.
-const SQLITE: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+const SQLITE: &str =
+    "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA cache_size = -65536;";
 const POSTGRES: &str = "SET synchronous_commit = on";
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS bench_commit";
@@ -77,7 +77,7 @@ impl Bare {
     /// Deliveries of a hub's database whose last outcome is not recorded yet.
     pub fn open_deliveries(&mut self) -> Result<i64, Error> {
         let count = diesel::sql_query(
-            "SELECT count(*) AS n FROM delivery WHERE state IN ('due', 'waiting', 'leased')",
+            "SELECT count(*) AS n FROM delivery WHERE state = 'due' OR state = 'waiting' OR state = 'leased'",
         );
         let count: Count = match &mut self.conn {
             Conn::Sqlite(conn) => count.get_result(conn)?,

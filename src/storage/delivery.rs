@@ -112,9 +112,19 @@ pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Er
     insert_all!(tx, delivery::table, rows)
 }
 
+/// A due delivery and whose it is: all that choosing takes.
+pub type Candidate = (Uid, Option<Uid>);
+
 /// Due deliveries in order of preference: first attempts before retries, then by due time. Banks that have
-/// no free place (`full`) are passed over. The state is written as a literal so that the partial index serves.
-pub fn due(tx: &mut Tx<'_>, channel: &str, now: Instant, full: &[Uid], limit: i64) -> Result<Vec<DueRow>, Error> {
+/// no free place (`full`) are passed over. Reads the partial index alone, which is why the state is written
+/// as a literal.
+pub fn due(
+    tx: &mut Tx<'_>,
+    channel: &str,
+    now: Instant,
+    full: &[Uid],
+    limit: i64,
+) -> Result<Vec<Candidate>, Error> {
     let mut rows = due_in(tx, channel, "delivery.state = 'due'", now, full, limit)?;
     let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
     if room > 0 {
@@ -130,16 +140,30 @@ fn due_in(
     now: Instant,
     full: &[Uid],
     limit: i64,
-) -> Result<Vec<DueRow>, Error> {
+) -> Result<Vec<Candidate>, Error> {
+    Ok(on_either!(tx, conn => {
+        let mut query = delivery::table
+            .filter(sql::<Bool>(state))
+            .filter(delivery::channel.eq(channel))
+            .filter(delivery::due_at.le(now))
+            .order((delivery::due_at, delivery::id))
+            .limit(limit)
+            .select((delivery::id, delivery::bank_id))
+            .into_boxed();
+        if !full.is_empty() {
+            let free = delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full));
+            query = query.filter(free);
+        }
+        query.load(conn)?
+    }))
+}
+
+/// What sending these deliveries takes.
+pub fn parts_of(tx: &mut Tx<'_>, deliveries: &[Uid]) -> Result<Vec<DueRow>, Error> {
     Ok(on_either!(tx, conn => delivery::table
         .inner_join(message::table.on(message::id.eq(delivery::message_id)))
         .left_join(notice::table.on(delivery::notice_id.eq(notice::id.nullable())))
-        .filter(sql::<Bool>(state))
-        .filter(delivery::channel.eq(channel))
-        .filter(delivery::due_at.le(now))
-        .filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)))
-        .order((delivery::due_at, delivery::id))
-        .limit(limit)
+        .filter(delivery::id.eq_any(deliveries))
         .select((
             delivery::id,
             delivery::bank_id,
@@ -180,12 +204,13 @@ pub fn lease(tx: &mut Tx<'_>, leases: &[Lease], owner: Uid, until: Instant) -> R
     match &mut tx.conn {
         Conn::Sqlite(conn) => {
             for lease in leases {
+                // All values are bound, so that the statement is prepared once for all rows.
                 let free = delivery::table
                     .find(lease.delivery)
-                    .filter(sql::<Bool>("state IN ('due', 'waiting')"));
+                    .filter(delivery::state.eq("due").or(delivery::state.eq("waiting")));
                 let changed = diesel::update(free)
                     .set((
-                        delivery::state.eq(sql::<Text>("'leased'")),
+                        delivery::state.eq("leased"),
                         delivery::attempts.eq(delivery::attempts + 1),
                         delivery::due_at.eq(until),
                         delivery::lease_owner.eq(owner),
@@ -351,41 +376,65 @@ pub fn of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<DeliveryRow>, Er
         .load(conn)?))
 }
 
-/// Ends the open deliveries of these notices, a lease under way included: its result is stored as late.
+/// Ends the open deliveries of these notices. One under way keeps its lease, so that its outcome is recorded
+/// whatever happens; `end_moot` ends it then.
 pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
     for part in notices.chunks(ROWS_AT_ONCE) {
+        // A leased row is written too: who ends its lease waits, and then sees the acknowledgement.
         on_either!(tx, conn => diesel::update(
                 delivery::table
                     .filter(delivery::notice_id.assume_not_null().eq_any(part))
                     .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')")),
             )
-            .set((
-                delivery::state.eq("closed"),
-                delivery::lease_owner.eq(None::<Uid>),
-                delivery::lease_token.eq(None::<Uid>),
-            ))
+            .set(delivery::state.eq(sql::<Text>("CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END")))
             .execute(conn)?);
     }
     Ok(())
 }
 
-/// Supersedes the open deliveries to an address; returns them as they were.
+/// Ends those of these deliveries that need no further try: their notice was acknowledged, or their address
+/// ended, while they were under way.
+pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
+    let ends = [
+        ("closed", "EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id)"),
+        (
+            "superseded",
+            "(EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = delivery.target_id)
+              OR EXISTS (SELECT 1 FROM contact_end e WHERE e.contact_id = delivery.target_id))",
+        ),
+    ];
+    for part in ids.chunks(ROWS_AT_ONCE) {
+        for (state, moot) in ends {
+            on_either!(tx, conn => diesel::update(
+                    delivery::table
+                        .filter(delivery::id.eq_any(part))
+                        .filter(sql::<Bool>("state IN ('due', 'waiting')"))
+                        .filter(sql::<Bool>(moot)),
+                )
+                .set(delivery::state.eq(state))
+                .execute(conn)?);
+        }
+    }
+    Ok(())
+}
+
+/// As the partial index says it, so that the open deliveries are found without the finished ones.
+const OPEN: &str = "(state = 'due' OR state = 'waiting' OR state = 'leased')";
+
+/// Supersedes the open deliveries to an address; returns them as they were. One under way keeps its lease
+/// until its outcome is recorded; `end_moot` ends it then.
 pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryRow>, Error> {
     let rows: Vec<DeliveryRow> = on_either!(tx, conn => delivery::table
         .filter(delivery::target_id.eq(target))
-        .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')"))
+        .filter(sql::<Bool>(OPEN))
         .select(DeliveryRow::as_select())
         .load(conn)?);
     on_either!(tx, conn => diesel::update(
             delivery::table
                 .filter(delivery::target_id.eq(target))
-                .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')")),
+                .filter(sql::<Bool>(OPEN)),
         )
-        .set((
-            delivery::state.eq("superseded"),
-            delivery::lease_owner.eq(None::<Uid>),
-            delivery::lease_token.eq(None::<Uid>),
-        ))
+        .set(delivery::state.eq(sql::<Text>("CASE WHEN state = 'leased' THEN 'leased' ELSE 'superseded' END")))
         .execute(conn)?);
     Ok(rows)
 }

@@ -19,11 +19,8 @@ fn unknown<DB: diesel::backend::Backend>(applied: &[String], source: &EmbeddedMi
 where
     EmbeddedMigrations: MigrationSource<DB>,
 {
-    let known: Vec<String> = MigrationSource::<DB>::migrations(source)
-        .map_err(refused)?
-        .iter()
-        .map(|migration: &Box<dyn Migration<DB>>| migration.name().version().to_string())
-        .collect();
+    let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(refused)?;
+    let known: Vec<String> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
     Ok(applied.iter().filter(|version| !known.contains(version)).cloned().collect())
 }
 

@@ -11,6 +11,7 @@ mod tx;
 pub mod approval;
 pub mod audit;
 pub mod bank;
+pub mod bare;
 pub mod delivery;
 pub mod draft;
 pub mod evidence;

@@ -10,9 +10,14 @@ use diesel::prelude::*;
 
 /// Proof that this transaction holds the issue gate: whatever must see the register stand still takes it.
 pub struct Gate {
+    next_change_at: Option<Instant>,
+}
+
+impl Gate {
     /// When the register next changes by itself.
-    pub next_change_at: Option<Instant>,
-    _entered: (),
+    pub fn next_change_at(&self) -> Option<Instant> {
+        self.next_change_at
+    }
 }
 
 /// Enters the gate: a guarded update of its one row, so that on both databases those who issue and those
@@ -27,7 +32,7 @@ pub fn enter_gate(tx: &mut Tx<'_>) -> Result<Gate, Error> {
     tx.reread_clock();
     let next_change_at =
         on_either!(tx, conn => issue_gate::table.find(1).select(issue_gate::next_change_at).first(conn)?);
-    Ok(Gate { next_change_at, _entered: () })
+    Ok(Gate { next_change_at })
 }
 
 /// When the register next changes by itself, without entering the gate.

@@ -120,7 +120,9 @@ impl Sqlite {
         // A file that may not be written is found here, before anything is promised.
         conn.batch_execute("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")?;
         migrations::run_sqlite(&mut conn)?;
-        conn.batch_execute("PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;")?;
+        // Savepoints keep the pages they would restore; in memory rather than in a temporary file. Set after the
+        // migrations, whose index builds must not fill the memory.
+        conn.batch_execute("PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002; PRAGMA temp_store = MEMORY;")?;
 
         let readers = Pool::builder()
             .max_size(bounds.readers)

@@ -133,8 +133,6 @@ pub struct NoticeMail {
     pub annex: bool,
     /// `None` where the bank asked for "signed or portal only".
     pub link: Option<MailLink>,
-    /// The notice's page in the portal.
-    pub page: String,
     pub digest: String,
     pub incident_digest: String,
     pub recipients: Recipients,
@@ -206,8 +204,6 @@ pub struct TestMail {
     pub operator: String,
     pub bank: BankName,
     pub sent_at: When,
-    /// The bank's page of contacts in the portal.
-    pub page: String,
 }
 
 /// What the operator's people are alerted to.
@@ -264,8 +260,6 @@ pub struct AlertMail {
     /// One line from the hub itself, like the channel's last error class; never a bank's answer.
     pub detail: Option<String>,
     pub at: When,
-    /// The place on the desk where it is dealt with.
-    pub page: String,
 }
 
 /// `link.acknowledged`: told to all contacts of a bank after an acknowledgement by mail link.
@@ -281,7 +275,6 @@ pub struct LinkAcknowledgedMail {
     pub name: String,
     pub role: String,
     pub at: When,
-    pub page: String,
 }
 
 /// `partnership.ending`.
@@ -291,7 +284,6 @@ pub struct PartnershipEndingMail {
     pub bank: BankName,
     pub recorded_at: When,
     pub ends_at: When,
-    pub page: String,
 }
 
 /// `invitation` to a person's account.

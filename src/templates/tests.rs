@@ -47,13 +47,6 @@ impl Words {
         self.say("サンプルペイ株式会社", "Sample Pay")
     }
 
-    fn page(&self) -> String {
-        self.say(
-            "https://kairan.example/n/0190b3c0",
-            "https://kairan.example/n/0190b3c0",
-        )
-    }
-
     fn notice(&self) -> NoticeMail {
         NoticeMail {
             operator: self.operator(),
@@ -99,7 +92,6 @@ impl Words {
                 url: self.say("https://kairan.example/a/AZCzwBwAegCAAA", "https://kairan.example/a/AZCzwBwAegCAAA"),
                 code: self.say("7KQM-2XWD", "7KQM-2XWD"),
             }),
-            page: self.page(),
             digest: self.say("sha-256:9f86d081884c7d65", "sha-256:9f86d081884c7d65"),
             incident_digest: self.say("sha-256:60303ae22b998861", "sha-256:60303ae22b998861"),
             recipients: Recipients {
@@ -134,12 +126,11 @@ impl Words {
     fn all(&self) -> Vec<(&'static str, MailTexts)> {
         let templates = templates();
         let lang = self.lang;
-        let (operator, bank, page) = (self.operator(), self.bank(), self.page());
+        let (operator, bank) = (self.operator(), self.bank());
         let test = TestMail {
             operator: operator.clone(),
             bank: bank.clone(),
             sent_at: noon(),
-            page: page.clone(),
         };
         let alert = AlertMail {
             operator: operator.clone(),
@@ -148,7 +139,6 @@ impl Words {
             incident_ref: Some(self.say("INC-2019-0003", "INC-2019-0003")),
             detail: Some(self.say("mail_rejected 550", "mail_rejected 550")),
             at: noon(),
-            page: page.clone(),
         };
         let link = LinkAcknowledgedMail {
             operator: operator.clone(),
@@ -160,14 +150,12 @@ impl Words {
             name: self.say("佐藤 一郎", "Ichiro Sato"),
             role: self.say("事務統括部", "Operations"),
             at: noon(),
-            page: page.clone(),
         };
         let ending = PartnershipEndingMail {
             operator: operator.clone(),
             bank: bank.clone(),
             recorded_at: noon(),
             ends_at: later(),
-            page,
         };
         let invitation = InvitationMail {
             operator,
@@ -347,7 +335,6 @@ fn every_alert_has_its_words() {
                 incident_ref: None,
                 detail: None,
                 at: noon(),
-                page: "https://kairan.example/desk".into(),
             };
             mail.mail(&templates(), lang).expect("it renders");
         }

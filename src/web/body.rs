@@ -121,7 +121,9 @@ impl FromRequest for Form {
         let bytes = read(req, payload, "application/x-www-form-urlencoded");
         Box::pin(async move {
             let bytes = bytes.await?;
-            Ok(Self(url::form_urlencoded::parse(&bytes).into_owned().collect()))
+            Ok(Self(
+                url::form_urlencoded::parse(&bytes).into_owned().collect(),
+            ))
         })
     }
 }

@@ -51,7 +51,10 @@ impl Binding {
     pub fn open(&self, key: &[u8; 32], cursor: &str) -> Result<Vec<u8>, Problem> {
         let bytes = (cursor.len() <= LONGEST).then(|| URL_SAFE_NO_PAD.decode(cursor).ok());
         let mut bytes = bytes.flatten().ok_or_else(Problem::cursor_invalid)?;
-        let at = bytes.len().checked_sub(MAC).ok_or_else(Problem::cursor_invalid)?;
+        let at = bytes
+            .len()
+            .checked_sub(MAC)
+            .ok_or_else(Problem::cursor_invalid)?;
         let given = bytes.split_off(at);
         if bool::from(self.mac(key, &bytes).ct_eq(given.as_slice())) {
             Ok(bytes)
@@ -64,7 +67,8 @@ impl Binding {
     pub fn open_id(&self, key: &[u8; 32], cursor: &str) -> Result<Uid, Problem> {
         let payload = self.open(key, cursor)?;
         let id = <[u8; 16]>::try_from(payload.as_slice());
-        id.map(Uid::from_bytes).map_err(|_| Problem::cursor_invalid())
+        id.map(Uid::from_bytes)
+            .map_err(|_| Problem::cursor_invalid())
     }
 }
 
@@ -91,14 +95,20 @@ mod tests {
         let own = binding(1, "incidents", "q=a");
         let cursor = own.seal(&KEY, &[7; 16]);
         assert_eq!(own.open(&KEY, &cursor).expect("its own"), [7; 16]);
-        assert_eq!(own.open_id(&KEY, &cursor).expect("an id"), Uid::from_bytes([7; 16]));
+        assert_eq!(
+            own.open_id(&KEY, &cursor).expect("an id"),
+            Uid::from_bytes([7; 16])
+        );
         for other in [
             binding(2, "incidents", "q=a"),
             binding(1, "deliveries", "q=a"),
             binding(1, "incidents", "q=b"),
         ] {
             let problem = other.open(&KEY, &cursor).expect_err("foreign");
-            assert_eq!((problem.status.as_u16(), problem.code), (400, "cursor_invalid"));
+            assert_eq!(
+                (problem.status.as_u16(), problem.code),
+                (400, "cursor_invalid")
+            );
         }
         assert!(own.open(&[6; 32], &cursor).is_err());
     }

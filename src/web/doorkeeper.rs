@@ -29,12 +29,18 @@ impl Door {
     }
 
     fn allow_header(&self) -> String {
-        let names: Vec<&str> = self.methods.iter().map(|(method, _)| method.as_str()).collect();
+        let names: Vec<&str> = self
+            .methods
+            .iter()
+            .map(|(method, _)| method.as_str())
+            .collect();
         names.join(", ")
     }
 
     fn open_to_anyone(&self) -> bool {
-        self.methods.iter().any(|(_, allowed)| matches!(allowed, Allowed::Anyone))
+        self.methods
+            .iter()
+            .any(|(_, allowed)| matches!(allowed, Allowed::Anyone))
     }
 
     /// Acknowledgements have buckets of their own.
@@ -72,7 +78,10 @@ fn for_banks(roles: Roles) -> bool {
 
 fn forbidden(may: Roles) -> Problem {
     let names: Vec<&str> = may.iter().map(|role| role.code()).collect();
-    let detail = format!("your key does not carry the right; who may: {}", names.join(", "));
+    let detail = format!(
+        "your key does not carry the right; who may: {}",
+        names.join(", ")
+    );
     Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
 }
 
@@ -100,7 +109,10 @@ async fn admit(door: &Door, req: &ServiceRequest) -> Result<Option<Caller>, Prob
     let peer = peer(app, req);
     if door.path.starts_with("/api/v1/") && req.headers().contains_key(header::COOKIE) {
         app.throttle.peer(peer, false)?;
-        return Err(Problem::bad_request("cookie_refused", "the API takes keys and no cookies"));
+        return Err(Problem::bad_request(
+            "cookie_refused",
+            "the API takes keys and no cookies",
+        ));
     }
     match door.allowed(req.method()) {
         Some(Allowed::Anyone) => {
@@ -110,7 +122,9 @@ async fn admit(door: &Door, req: &ServiceRequest) -> Result<Option<Caller>, Prob
             }
             return Ok(None);
         }
-        None if door.open_to_anyone() => return Err(Problem::method_not_allowed(door.allow_header())),
+        None if door.open_to_anyone() => {
+            return Err(Problem::method_not_allowed(door.allow_header()));
+        }
         _ => {}
     }
     let caller = match caller(app, req).await? {
@@ -143,7 +157,8 @@ async fn caller(app: &App, req: &ServiceRequest) -> Result<Option<Caller>, Probl
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim_start_matches(' ');
-    (scheme.eq_ignore_ascii_case("bearer") && token.starts_with("kairan_") && token.len() <= 200).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && token.starts_with("kairan_") && token.len() <= 200)
+        .then_some(token)
 }
 
 /// The client's address: the socket's, or the entry that the outermost trusted proxy wrote.
@@ -201,17 +216,31 @@ mod tests {
     #[test]
     fn a_caller_of_the_right_kind_is_told_who_may() {
         let administrators = door(Method::POST, &[Role::BankAdministrator]);
-        assert_eq!(status(&administrators, &Method::POST, Role::BankMember), 403);
+        assert_eq!(
+            status(&administrators, &Method::POST, Role::BankMember),
+            403
+        );
         assert_eq!(status(&administrators, &Method::GET, Role::BankMember), 405);
         let refused = administrators.judge(&Method::POST, Roles::of(&[Role::Officer]), false);
-        assert!(refused.expect_err("not an officer's").detail.contains("bank_administrator"));
+        assert!(
+            refused
+                .expect_err("not an officer's")
+                .detail
+                .contains("bank_administrator")
+        );
     }
 
     #[test]
     fn a_key_comes_in_a_bearer_header() {
         assert_eq!(bearer("Bearer kairan_a_b"), Some("kairan_a_b"));
         assert_eq!(bearer("bearer  kairan_a_b"), Some("kairan_a_b"));
-        for bad in ["", "Bearer", "Basic kairan_a_b", "Bearer other", "kairan_a_b"] {
+        for bad in [
+            "",
+            "Bearer",
+            "Basic kairan_a_b",
+            "Bearer other",
+            "kairan_a_b",
+        ] {
             assert_eq!(bearer(bad), None, "{bad}");
         }
     }

@@ -52,7 +52,11 @@ pub(super) async fn harden(
         set(headers, header::CACHE_CONTROL, "no-store");
     }
     if secure {
-        set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=63072000");
+        set(
+            headers,
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=63072000",
+        );
     }
     Ok(answer)
 }

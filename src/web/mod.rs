@@ -16,6 +16,7 @@ pub mod query;
 pub mod routes;
 mod table;
 mod throttle;
+mod unread;
 
 use crate::actions::Rules;
 use crate::storage::Store;
@@ -115,7 +116,8 @@ pub fn configure(cfg: &mut ServiceConfig) {
             .app_data(PathConfig::default().error_handler(|_, _| Problem::missing().into()))
             .default_service(web::to(problem::missing))
             .wrap(from_fn(headers::harden))
-            .wrap(from_fn(headers::trace)),
+            .wrap(from_fn(headers::trace))
+            .wrap(from_fn(unread::cut)),
     );
 }
 

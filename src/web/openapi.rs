@@ -19,27 +19,82 @@ use utoipa_swagger_ui::Config;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Kairan", description = "Partner-bank incident notification hub: one filing, every bank told, every stamp back."),
+    info(
+        title = "Kairan",
+        description = "Partner-bank incident notification hub: one filing, every bank told, every stamp back."
+    ),
     components(schemas(ProblemDocument)),
     paths(
-        health::live, health::ready, health::hub,
-        incidents::search, incidents::file, incidents::latest, incidents::revisions, incidents::revise,
-        incidents::revision, incidents::withdraw, board::board, responses::of_incident,
-        inbox::inbox, notices::notice, notices::object, notices::body, notices::acknowledge,
-        responses::for_bank, responses::respond,
-        approvals::list, approvals::decide, deliveries::list, resend::again, tasks::list, as_of::as_of,
+        health::live,
+        health::ready,
+        health::hub,
+        incidents::search,
+        incidents::file,
+        incidents::latest,
+        incidents::revisions,
+        incidents::revise,
+        incidents::revision,
+        incidents::withdraw,
+        board::board,
+        responses::of_incident,
+        inbox::inbox,
+        notices::notice,
+        notices::object,
+        notices::body,
+        notices::acknowledge,
+        responses::for_bank,
+        responses::respond,
+        approvals::list,
+        approvals::decide,
+        deliveries::list,
+        resend::again,
+        tasks::list,
+        as_of::as_of,
         test_notice::send,
-        drafts::list, drafts::create, drafts::read, drafts::replace, drafts::discard,
-        banks::list, banks::create, banks::read, banks::amend, banks::roster, import::import,
-        partnerships::list, partnerships::join, partnerships::end,
-        contacts::list, contacts::create, contacts::replace, contacts::end,
-        contacts::list_own, contacts::create_own, contacts::replace_own, contacts::end_own,
-        endpoints::list, endpoints::create, endpoints::replace, endpoints::end,
-        endpoints::list_own, endpoints::create_own, endpoints::replace_own, endpoints::end_own,
+        drafts::list,
+        drafts::create,
+        drafts::read,
+        drafts::replace,
+        drafts::discard,
+        banks::list,
+        banks::create,
+        banks::read,
+        banks::amend,
+        banks::roster,
+        import::import,
+        partnerships::list,
+        partnerships::join,
+        partnerships::end,
+        contacts::list,
+        contacts::create,
+        contacts::replace,
+        contacts::end,
+        contacts::list_own,
+        contacts::create_own,
+        contacts::replace_own,
+        contacts::end_own,
+        endpoints::list,
+        endpoints::create,
+        endpoints::replace,
+        endpoints::end,
+        endpoints::list_own,
+        endpoints::create_own,
+        endpoints::replace_own,
+        endpoints::end_own,
         endpoints::rotate_own,
-        keys::list, keys::create, keys::revoke, keys::list_own, keys::create_own, keys::revoke_own,
-        keys::list_of_bank, keys::create_of_bank, keys::revoke_of_bank,
-        people::list, people::change, invitations::create, invitations::accept,
+        keys::list,
+        keys::create,
+        keys::revoke,
+        keys::list_own,
+        keys::create_own,
+        keys::revoke_own,
+        keys::list_of_bank,
+        keys::create_of_bank,
+        keys::revoke_of_bank,
+        people::list,
+        people::change,
+        invitations::create,
+        invitations::accept,
     )
 )]
 struct Handlers;
@@ -53,12 +108,17 @@ fn complete() -> Result<Value, serde_json::Error> {
         "application/problem+json": { "schema": { "$ref": "#/components/schemas/ProblemDocument" } } } });
     for route in routes() {
         let method = route.method.as_str().to_ascii_lowercase();
-        let Some(operation) = whole["paths"].get_mut(route.path).and_then(|path| path.get_mut(&method)) else {
+        let Some(operation) = whole["paths"]
+            .get_mut(route.path)
+            .and_then(|path| path.get_mut(&method))
+        else {
             continue;
         };
         // Function names repeat from file to file; an operation's id may not.
         let name = format!("{} {method}", route.path.trim_start_matches("/api/v1"));
-        let letters = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+        let letters = name
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|part| !part.is_empty());
         operation["operationId"] = letters.collect::<Vec<_>>().join("_").into();
         operation["responses"]["default"] = problem.clone();
         if let Allowed::Roles(roles) = route.who {
@@ -128,7 +188,9 @@ fn rendered() -> Result<&'static [u8], Problem> {
 
 /// The document.
 pub(super) async fn document() -> Answered {
-    Ok(HttpResponse::Ok().content_type("application/json").body(rendered()?))
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(rendered()?))
 }
 
 /// The page's files are named relative to its folder.
@@ -141,7 +203,8 @@ pub(super) async fn docs_start() -> Answered {
 /// Swagger UI, from the files inside the program.
 pub(super) async fn docs(file: Path<String>) -> Answered {
     let config = Config::from("/api/openapi.json").validator_url("none");
-    let found = utoipa_swagger_ui::serve(&file, Arc::new(config)).map_err(|fault| Problem::internal(&fault))?;
+    let found = utoipa_swagger_ui::serve(&file, Arc::new(config))
+        .map_err(|fault| Problem::internal(&fault))?;
     let found = found.ok_or_else(Problem::missing)?;
     let mut answer = HttpResponse::Ok();
     answer.content_type(found.content_type);
@@ -161,7 +224,9 @@ mod tests {
         let paths = whole["paths"].as_object().expect("paths").clone();
         let methods = |(path, item): (String, Value)| {
             let methods: Vec<String> = item.as_object().expect("an item").keys().cloned().collect();
-            methods.into_iter().map(move |method| (path.clone(), method.to_ascii_uppercase()))
+            methods
+                .into_iter()
+                .map(move |method| (path.clone(), method.to_ascii_uppercase()))
         };
         paths.into_iter().flat_map(methods).collect()
     }
@@ -170,19 +235,30 @@ mod tests {
     fn the_document_and_the_route_table_name_the_same_calls() {
         let called: BTreeSet<(String, String)> = routes()
             .iter()
-            .filter(|route| ["/api/v1/", "/health/", "/.well-known/"].iter().any(|start| route.path.starts_with(start)))
+            .filter(|route| {
+                ["/api/v1/", "/health/", "/.well-known/"]
+                    .iter()
+                    .any(|start| route.path.starts_with(start))
+            })
             .map(|route| (route.path.to_owned(), route.method.to_string()))
             .collect();
         let documented = documented();
         let missing: Vec<_> = called.difference(&documented).collect();
         let dangling: Vec<_> = documented.difference(&called).collect();
-        assert!(missing.is_empty() && dangling.is_empty(), "undocumented {missing:?}, unrouted {dangling:?}");
+        assert!(
+            missing.is_empty() && dangling.is_empty(),
+            "undocumented {missing:?}, unrouted {dangling:?}"
+        );
     }
 
     #[test]
     fn every_call_under_the_api_says_that_it_takes_a_key_and_what_a_refusal_looks_like() {
         let whole = complete().expect("a document");
-        assert!(whole["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+        assert!(
+            whole["openapi"]
+                .as_str()
+                .is_some_and(|version| version.starts_with("3.1"))
+        );
         let mut ids = BTreeSet::new();
         for (path, method) in documented() {
             let operation = &whole["paths"][&path][method.to_ascii_lowercase()];
@@ -192,14 +268,22 @@ mod tests {
         }
         assert!(whole["paths"]["/api/v1/inbox"]["get"]["security"].is_array());
         assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
-        assert_eq!(whole["webhooks"].as_object().map(serde_json::Map::len), Some(3));
+        assert_eq!(
+            whole["webhooks"].as_object().map(serde_json::Map::len),
+            Some(3)
+        );
     }
 
     #[test]
     fn no_page_of_the_documentation_asks_a_foreign_address() {
         let config = Config::from("/api/openapi.json").validator_url("none");
-        let index = utoipa_swagger_ui::serve("", Arc::new(config)).expect("served").expect("there");
+        let index = utoipa_swagger_ui::serve("", Arc::new(config))
+            .expect("served")
+            .expect("there");
         let html = String::from_utf8(index.bytes.into_owned()).expect("text");
-        assert!(!html.contains("https://") && !html.contains("http://"), "{html}");
+        assert!(
+            !html.contains("https://") && !html.contains("http://"),
+            "{html}"
+        );
     }
 }

@@ -16,7 +16,10 @@ pub fn length(asked: Option<Number>, usual: i64) -> Result<i64, Problem> {
     match asked {
         None => Ok(usual.clamp(1, MOST)),
         Some(Number(rows @ 1..=MOST)) => Ok(rows),
-        Some(_) => Err(Problem::bad_request("limit_invalid", "limit goes from 1 to 200")),
+        Some(_) => Err(Problem::bad_request(
+            "limit_invalid",
+            "limit goes from 1 to 200",
+        )),
     }
 }
 
@@ -49,7 +52,9 @@ pub fn exact(status: StatusCode, json: Vec<u8>) -> HttpResponse {
 
 /// A stored digest in its one spelling.
 pub fn digest(stored: &[u8]) -> String {
-    Digest::from_slice(stored).map(|digest| digest.to_string()).unwrap_or_default()
+    Digest::from_slice(stored)
+        .map(|digest| digest.to_string())
+        .unwrap_or_default()
 }
 
 /// Cuts a list that was read one row too long; true = there is more.
@@ -71,7 +76,10 @@ mod tests {
         assert_eq!(length(Some(Number(200)), 50), Ok(200));
         for bad in [0, 201, i64::MAX] {
             let problem = length(Some(Number(bad)), 50).expect_err("out of bounds");
-            assert_eq!((problem.status.as_u16(), problem.code), (400, "limit_invalid"));
+            assert_eq!(
+                (problem.status.as_u16(), problem.code),
+                (400, "limit_invalid")
+            );
         }
     }
 }

@@ -163,7 +163,11 @@ impl From<Error> for Problem {
             }
             Error::Storage(storage::Error::Busy(cause)) => {
                 tracing::warn!(%cause, "the database was busy");
-                Self::later("busy", "the hub is busy and stored nothing: repeat the request", 1)
+                Self::later(
+                    "busy",
+                    "the hub is busy and stored nothing: repeat the request",
+                    1,
+                )
             }
             Error::Storage(storage::Error::Unavailable(cause)) => {
                 tracing::error!(%cause, "the database is not available");
@@ -172,7 +176,8 @@ impl From<Error> for Problem {
             Error::Storage(storage::Error::Full) => Self::full(),
             Error::Storage(storage::Error::Duplicate(cause)) => {
                 tracing::info!(%cause, "already recorded");
-                let detail = "this was recorded already, perhaps a moment ago: read it before you repeat";
+                let detail =
+                    "this was recorded already, perhaps a moment ago: read it before you repeat";
                 Self::new(StatusCode::CONFLICT, "already_recorded", detail)
             }
             Error::Storage(storage::Error::Corrupt(cause)) => Self::internal(&cause),
@@ -290,9 +295,18 @@ mod tests {
     fn every_error_has_its_status_and_its_stable_code() {
         let text = || "secret of the database".to_owned();
         for (error, expected) in [
-            (Error::invalid("/title", "text_empty", "write it"), (422, "invalid")),
-            (Error::invalid("", "json_syntax", "not JSON"), (400, "json_syntax")),
-            (Error::invalid("/recipients", "field_unknown", "no such field"), (400, "field_unknown")),
+            (
+                Error::invalid("/title", "text_empty", "write it"),
+                (422, "invalid"),
+            ),
+            (
+                Error::invalid("", "json_syntax", "not JSON"),
+                (400, "json_syntax"),
+            ),
+            (
+                Error::invalid("/recipients", "field_unknown", "no such field"),
+                (400, "field_unknown"),
+            ),
             (Error::Forbidden("an officer may"), (403, "forbidden")),
             (Error::NotFound, (404, "not_found")),
             (Refusal::RosterEmpty.into(), (409, "roster_empty")),
@@ -300,9 +314,15 @@ mod tests {
             (Refusal::InvitationEnded.into(), (410, "invitation_ended")),
             (Refusal::CodeLocked.into(), (429, "code_locked")),
             (storage::Error::Busy(text()).into(), (503, "busy")),
-            (storage::Error::Unavailable(text()).into(), (503, "unavailable")),
+            (
+                storage::Error::Unavailable(text()).into(),
+                (503, "unavailable"),
+            ),
             (storage::Error::Full.into(), (507, "storage_full")),
-            (storage::Error::Duplicate(text()).into(), (409, "already_recorded")),
+            (
+                storage::Error::Duplicate(text()).into(),
+                (409, "already_recorded"),
+            ),
             (storage::Error::Corrupt(text()).into(), (500, "internal")),
             (storage::Error::Query(text()).into(), (500, "internal")),
         ] {

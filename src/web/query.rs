@@ -23,7 +23,9 @@ impl<'de> Deserialize<'de> for Number {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let number = digits.then(|| text.parse().ok()).flatten();
-        number.map(Self).ok_or_else(|| D::Error::custom("give a whole number in decimal digits"))
+        number
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("give a whole number in decimal digits"))
     }
 }
 
@@ -42,7 +44,10 @@ pub fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
         fields.insert(name.into_owned(), Value::String(value.into_owned()));
     }
     json::read(&Value::Object(fields)).map_err(|faults| {
-        let detail = faults.0.first().map(|fault| format!("{}: {}", fault.pointer, fault.message));
+        let detail = faults
+            .0
+            .first()
+            .map(|fault| format!("{}: {}", fault.pointer, fault.message));
         let mut problem = Problem::bad_request("query_invalid", detail.unwrap_or_default());
         problem.faults = faults.0;
         problem
@@ -72,7 +77,10 @@ mod tests {
     #[test]
     fn known_parameters_are_read() {
         let find: Find = read("q=%E5%8F%A3%E5%BA%A7&limit=20").expect("good");
-        assert_eq!((find.q.as_deref(), find.limit), (Some("口座"), Some(Number(20))));
+        assert_eq!(
+            (find.q.as_deref(), find.limit),
+            (Some("口座"), Some(Number(20)))
+        );
         let none: Find = read("").expect("nothing asked");
         assert!(none.q.is_none() && none.limit.is_none());
     }
@@ -91,7 +99,11 @@ mod tests {
             ("q=%00", "query_text"),
         ] {
             let problem = read::<Find>(query).expect_err(query);
-            assert_eq!((problem.status.as_u16(), problem.code), (400, code), "{query}");
+            assert_eq!(
+                (problem.status.as_u16(), problem.code),
+                (400, code),
+                "{query}"
+            );
         }
     }
 }

@@ -164,7 +164,11 @@ mod tests {
     fn no_route_stands_twice_and_none_is_nobodys() {
         let mut seen = BTreeSet::new();
         for route in routes() {
-            assert!(seen.insert((route.path, route.method.to_string())), "{}", route.path);
+            assert!(
+                seen.insert((route.path, route.method.to_string())),
+                "{}",
+                route.path
+            );
             if let Allowed::Roles(roles) = route.who {
                 assert!(!roles.is_empty(), "{}", route.path);
             }
@@ -185,8 +189,13 @@ mod tests {
     fn an_administrator_sees_no_content() {
         for path in ["incidents", "notices", "inbox", "deliveries", "as-of"] {
             let start = format!("/api/v1/{path}");
-            for route in routes().iter().filter(|route| route.path.starts_with(&start)) {
-                let Allowed::Roles(roles) = route.who else { continue };
+            for route in routes()
+                .iter()
+                .filter(|route| route.path.starts_with(&start))
+            {
+                let Allowed::Roles(roles) = route.who else {
+                    continue;
+                };
                 assert!(!roles.contains(Role::Administrator), "{}", route.path);
             }
         }

@@ -15,11 +15,17 @@ pub(super) fn resources() -> Vec<impl HttpServiceFactory> {
             None => addresses.push((route.path, vec![route])),
         }
     }
-    addresses.into_iter().map(|(path, routes)| resource(path, &routes)).collect()
+    addresses
+        .into_iter()
+        .map(|(path, routes)| resource(path, &routes))
+        .collect()
 }
 
 fn resource(path: &'static str, routes: &[Route]) -> impl HttpServiceFactory + use<> {
-    let methods = routes.iter().map(|route| (route.method.clone(), route.who)).collect();
+    let methods = routes
+        .iter()
+        .map(|route| (route.method.clone(), route.who))
+        .collect();
     let door = Rc::new(Door { path, methods });
     let mut resource = web::resource(path);
     for route in routes {

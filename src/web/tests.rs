@@ -2,14 +2,14 @@
 
 use super::routes::{Allowed, Route, routes};
 use super::{App, Limits, configure};
-use crate::actions::Rules;
+use crate::actions::register_bank::{NewBank, ProfileInput, register_bank};
+use crate::actions::{self, Rules};
 use crate::clock::Clock;
 use crate::domain::access::Role;
 use crate::domain::address::AddressPolicy;
 use crate::domain::deadline::Profiles;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
-use crate::storage::bank::{self, BankRow};
 use crate::storage::people::{self, ApiKeyRow, PersonRow, RoleGrantRow};
 use crate::storage::{Bounds, Error, Lane, Location, Store, Tx, payload};
 use crate::templates::Templates;
@@ -68,15 +68,33 @@ fn key(tx: &mut Tx<'_>, person: Option<Uid>, bank: Option<Uid>) -> Result<String
         revoked_at: None,
     };
     people::insert_key(tx, &row)?;
-    Ok(format!("kairan_{}_{}", hex::encode(id.as_bytes()), URL_SAFE_NO_PAD.encode(secret)))
+    Ok(format!(
+        "kairan_{}_{}",
+        hex::encode(id.as_bytes()),
+        URL_SAFE_NO_PAD.encode(secret)
+    ))
 }
 
 fn person(tx: &mut Tx<'_>, role: Role, bank_id: Option<Uid>) -> Result<String, Error> {
     let (id, recorded_at) = (tx.new_id()?, tx.now()?);
-    let payload_id = payload::seal(tx, id, b"{}")?;
+    let payload_id = payload::seal(
+        tx,
+        id,
+        br#"{"name":"Sato Hanako","email":"sato@hub.example"}"#,
+    )?;
     let email_tag = Digest::of(id.as_bytes()).0.to_vec();
     let language = "en".into();
-    people::insert_person(tx, &PersonRow { id, bank_id, payload_id, email_tag, language, recorded_at })?;
+    people::insert_person(
+        tx,
+        &PersonRow {
+            id,
+            bank_id,
+            payload_id,
+            email_tag,
+            language,
+            recorded_at,
+        },
+    )?;
     let grant = RoleGrantRow {
         person_id: id,
         role: role.code().into(),
@@ -90,11 +108,29 @@ fn person(tx: &mut Tx<'_>, role: Role, bank_id: Option<Uid>) -> Result<String, E
     key(tx, Some(id), None)
 }
 
-fn everyone(tx: &mut Tx<'_>) -> Result<Vec<(Role, String)>, Error> {
-    let (id, recorded_at) = (tx.new_id()?, tx.now()?);
-    bank::insert_bank(tx, &BankRow { id, code: "0117".into(), recorded_at })?;
+fn new_bank() -> NewBank {
+    NewBank {
+        code: "0117".into(),
+        profile: ProfileInput {
+            name_ja: "見本銀行".into(),
+            name_en: "Sample Bank".into(),
+            language: "ja".into(),
+            linking: vec!["account_no_cash_card_pin".into()],
+            new_links: "open".into(),
+            top_ups: "open".into(),
+            pay_outs: "open".into(),
+        },
+        valid_from: None,
+    }
+}
+
+fn everyone(tx: &mut Tx<'_>) -> Result<Vec<(Role, String)>, actions::Error> {
+    let id = register_bank(tx, &new_bank())?;
     let mut keys = vec![(Role::BankMachine, key(tx, None, Some(id))?)];
-    for role in Role::ALL.into_iter().filter(|role| *role != Role::BankMachine) {
+    for role in Role::ALL
+        .into_iter()
+        .filter(|role| *role != Role::BankMachine)
+    {
         keys.push((role, person(tx, role, role.is_of_bank().then_some(id))?));
     }
     Ok(keys)
@@ -104,22 +140,46 @@ impl Desk {
     async fn open(limits: Limits) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::Sqlite(folder.path().join("kairan.db"));
-        let bounds = Bounds { readers: 2, writers: 1, group: 8, queue: 64 };
+        let bounds = Bounds {
+            readers: 2,
+            writers: 1,
+            group: 8,
+            queue: 64,
+        };
         let vault = Arc::new(Vault::new([3; 32]));
-        let store = Store::open(&location, bounds, Clock::new(), Arc::clone(&vault)).expect("it opens");
-        vault.install(store.write(Lane::Front, payload::hub_keys).await.expect("hub keys"));
+        let store =
+            Store::open(&location, bounds, Clock::new(), Arc::clone(&vault)).expect("it opens");
+        vault.install(
+            store
+                .write(Lane::Front, payload::hub_keys)
+                .await
+                .expect("hub keys"),
+        );
         let keys = store.write(Lane::Front, everyone).await.expect("people");
         let free = Arc::new(AtomicU64::new(u64::MAX));
         let gauge = Arc::clone(&free);
         let templates = Arc::new(Templates::load().expect("texts"));
         let free_space: super::FreeSpace = Arc::new(move || Some(gauge.load(Ordering::Relaxed)));
-        let app = Data::new(App::new(store, Arc::new(rules()), templates, limits, free_space));
-        Self { app, keys, free, _folder: folder }
+        let app = Data::new(App::new(
+            store,
+            Arc::new(rules()),
+            templates,
+            limits,
+            free_space,
+        ));
+        Self {
+            app,
+            keys,
+            free,
+            _folder: folder,
+        }
     }
 
     fn key(&self, role: Role) -> &str {
         let found = self.keys.iter().find(|(of, _)| *of == role);
-        found.map(|(_, key)| key.as_str()).expect("a key for every role")
+        found
+            .map(|(_, key)| key.as_str())
+            .expect("a key for every role")
     }
 }
 
@@ -135,15 +195,28 @@ fn roomy() -> Limits {
 
 macro_rules! served {
     ($desk:expr) => {
-        test::init_service(Application::new().app_data($desk.app.clone()).configure(configure)).await
+        test::init_service(
+            Application::new()
+                .app_data($desk.app.clone())
+                .configure(configure),
+        )
+        .await
     };
 }
 
 /// An address of a route that names nothing that exists.
 fn address(route: &Route) -> String {
     let id = "0190b3c0-1c00-7a00-8000-0123456789ab";
-    let mut path = route.path.replace("{file:.*}", "none").replace("{reference}", "INC-1999-0001");
-    for (name, value) in [("{number}", "1"), ("{code}", "9999"), ("{token}", "AAAA"), ("{id}", id)] {
+    let mut path = route
+        .path
+        .replace("{file:.*}", "none")
+        .replace("{reference}", "INC-1999-0001");
+    for (name, value) in [
+        ("{number}", "1"),
+        ("{code}", "9999"),
+        ("{token}", "AAAA"),
+        ("{id}", id),
+    ] {
         path = path.replace(name, value);
     }
     path
@@ -155,9 +228,11 @@ fn asked(method: &Method, path: &str, key: Option<&str>) -> test::TestRequest {
         request = request.insert_header(("authorization", format!("Bearer {key}")));
     }
     if method != Method::GET {
+        let json = ("content-type", "application/json");
+        let once = ("idempotency-key", "k-1");
         request = request
-            .insert_header(("content-type", "application/json"))
-            .insert_header(("idempotency-key", "k-1"))
+            .insert_header(json)
+            .insert_header(once)
             .set_payload("{}");
     }
     request
@@ -176,6 +251,8 @@ macro_rules! ask {
     };
 }
 
+mod journey;
+
 #[actix_web::test]
 async fn every_route_answers_each_caller_as_the_table_says() {
     let desk = Desk::open(roomy()).await;
@@ -184,9 +261,22 @@ async fn every_route_answers_each_caller_as_the_table_says() {
     assert_eq!(status, 404);
     for route in routes() {
         let path = address(&route);
-        let Allowed::Roles(may) = route.who else { continue };
-        let (status, _) = ask!(service, asked(&route.method, &path, None));
-        assert_eq!(status, 401, "{} {path} without a key", route.method);
+        let Allowed::Roles(may) = route.who else {
+            continue;
+        };
+        let answer =
+            test::call_service(&service, asked(&route.method, &path, None).to_request()).await;
+        assert_eq!(
+            answer.request().match_pattern().as_deref(),
+            Some(route.path),
+            "what is recorded"
+        );
+        assert_eq!(
+            answer.status().as_u16(),
+            401,
+            "{} {path} without a key",
+            route.method
+        );
         for role in Role::ALL {
             let (status, body) = ask!(service, asked(&route.method, &path, Some(desk.key(role))));
             let told = format!("{} {path} as {}: {status}", route.method, role.code());
@@ -207,10 +297,22 @@ async fn every_route_answers_each_caller_as_the_table_says() {
 async fn every_answer_carries_its_guards_and_an_id_to_quote() {
     let desk = Desk::open(roomy()).await;
     let service = served!(desk);
-    for path in ["/api/v1/inbox", "/health/live", "/health/ready", "/.well-known/kairan", "/n/AAAA", "/none", "/api/docs/"] {
-        let answer = test::call_service(&service, asked(&Method::GET, path, None).to_request()).await;
+    for path in [
+        "/api/v1/inbox",
+        "/health/live",
+        "/health/ready",
+        "/.well-known/kairan",
+        "/n/AAAA",
+        "/none",
+        "/api/docs/",
+    ] {
+        let answer =
+            test::call_service(&service, asked(&Method::GET, path, None).to_request()).await;
         let header = |name: &str| {
-            let value = answer.headers().get(name).unwrap_or_else(|| panic!("{path} lacks {name}"));
+            let value = answer
+                .headers()
+                .get(name)
+                .unwrap_or_else(|| panic!("{path} lacks {name}"));
             value.to_str().expect("text").to_owned()
         };
         assert_eq!(header("x-content-type-options"), "nosniff");
@@ -218,8 +320,15 @@ async fn every_answer_carries_its_guards_and_an_id_to_quote() {
         assert!(header("strict-transport-security").starts_with("max-age="));
         assert!(header("x-request-id").parse::<Uid>().is_ok());
         let policy = header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe-eval"), "{policy}");
-        assert_eq!(policy.contains("unsafe-inline"), path.starts_with("/api/docs"), "{path}");
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe-eval"),
+            "{policy}"
+        );
+        assert_eq!(
+            policy.contains("unsafe-inline"),
+            path.starts_with("/api/docs"),
+            "{path}"
+        );
         if !path.starts_with("/api/docs") {
             assert_eq!(header("cache-control"), "no-store", "{path}");
         }
@@ -233,16 +342,26 @@ async fn the_api_takes_no_cookie_no_foreign_media_type_and_no_other_method() {
     let officer = Some(desk.key(Role::Officer));
     let cookie = asked(&Method::GET, "/api/v1/incidents", officer).insert_header(("cookie", "a=b"));
     assert_eq!(ask!(service, cookie).0, 400);
-    let form = asked(&Method::POST, "/api/v1/incidents", officer).insert_header(("content-type", "text/plain"));
+    let form = asked(&Method::POST, "/api/v1/incidents", officer)
+        .insert_header(("content-type", "text/plain"));
     assert_eq!(ask!(service, form).0, 415);
-    let packed = asked(&Method::POST, "/api/v1/incidents", officer).insert_header(("content-encoding", "gzip"));
+    let packed = asked(&Method::POST, "/api/v1/incidents", officer)
+        .insert_header(("content-encoding", "gzip"));
     assert_eq!(ask!(service, packed).0, 415);
     let large = asked(&Method::POST, "/api/v1/incidents", officer).set_payload(vec![b' '; 300_000]);
     assert_eq!(ask!(service, large).0, 413);
-    assert_eq!(ask!(service, asked(&Method::DELETE, "/api/v1/incidents", officer)).0, 405);
+    assert_eq!(
+        ask!(
+            service,
+            asked(&Method::DELETE, "/api/v1/incidents", officer)
+        )
+        .0,
+        405
+    );
     let unknown = asked(&Method::GET, "/api/v1/incidents?bank=0117", officer);
     assert_eq!(ask!(service, unknown).0, 400);
-    let recipients = asked(&Method::POST, "/api/v1/incidents", officer).set_payload(r#"{"recipients":["0117"]}"#);
+    let recipients = asked(&Method::POST, "/api/v1/incidents", officer)
+        .set_payload(r#"{"recipients":["0117"]}"#);
     assert_eq!(ask!(service, recipients).0, 400);
 }
 
@@ -251,25 +370,41 @@ async fn a_full_disk_stops_filing_but_no_acknowledgement() {
     let desk = Desk::open(roomy()).await;
     let service = served!(desk);
     desk.free.store(1, Ordering::Relaxed);
-    let filing = asked(&Method::POST, "/api/v1/incidents", Some(desk.key(Role::Officer)));
+    let filing = asked(
+        &Method::POST,
+        "/api/v1/incidents",
+        Some(desk.key(Role::Officer)),
+    );
     assert_eq!(ask!(service, filing).0, 507);
     let path = "/api/v1/notices/0190b3c0-1c00-7a00-8000-0123456789ab/acknowledgement";
-    let stamp = asked(&Method::POST, path, Some(desk.key(Role::BankMachine)))
-        .set_payload(format!(r#"{{"digest":"sha-256:{}","name":"Sato","role":"duty"}}"#, "0".repeat(64)));
+    let stamp = asked(&Method::POST, path, Some(desk.key(Role::BankMachine))).set_payload(format!(
+        r#"{{"digest":"sha-256:{}","name":"Sato","role":"duty"}}"#,
+        "0".repeat(64)
+    ));
     assert_eq!(ask!(service, stamp).0, 404);
 }
 
 #[actix_web::test]
 async fn one_caller_that_hammers_slows_nobody_else() {
-    let limits = Limits { per_key: 1, per_key_burst: 2, ..roomy() };
+    let limits = Limits {
+        per_key: 1,
+        per_key_burst: 2,
+        ..roomy()
+    };
     let desk = Desk::open(limits).await;
     let service = served!(desk);
     let auditor = Some(desk.key(Role::Auditor));
     for expected in [200, 200, 429] {
-        assert_eq!(ask!(service, asked(&Method::GET, "/api/v1/incidents", auditor)).0, expected);
+        assert_eq!(
+            ask!(service, asked(&Method::GET, "/api/v1/incidents", auditor)).0,
+            expected
+        );
     }
     let officer = Some(desk.key(Role::Officer));
-    assert_eq!(ask!(service, asked(&Method::GET, "/api/v1/incidents", officer)).0, 200);
+    assert_eq!(
+        ask!(service, asked(&Method::GET, "/api/v1/incidents", officer)).0,
+        200
+    );
 }
 
 #[actix_web::test]
@@ -277,11 +412,20 @@ async fn an_empty_delivery_log_is_exported_with_its_heading() {
     let desk = Desk::open(roomy()).await;
     let service = served!(desk);
     let auditor = Some(desk.key(Role::Auditor));
-    let (status, body) = ask!(service, asked(&Method::GET, "/api/v1/deliveries?format=csv", auditor));
+    let (status, body) = ask!(
+        service,
+        asked(&Method::GET, "/api/v1/deliveries?format=csv", auditor)
+    );
     assert_eq!(status, 200);
     let text = String::from_utf8(body).expect("text");
-    assert!(text.starts_with("attempt,seq,delivery,") && text.ends_with("\r\n"), "{text}");
-    let (status, body) = ask!(service, asked(&Method::GET, "/api/v1/deliveries?format=jsonl", auditor));
+    assert!(
+        text.starts_with("attempt,seq,delivery,") && text.ends_with("\r\n"),
+        "{text}"
+    );
+    let (status, body) = ask!(
+        service,
+        asked(&Method::GET, "/api/v1/deliveries?format=jsonl", auditor)
+    );
     assert_eq!((status, body), (200, Vec::new()));
 }
 
@@ -291,18 +435,39 @@ async fn a_reader_with_a_dead_link_is_told_so_in_the_own_language() {
     let service = served!(desk);
     let (status, body) = ask!(service, asked(&Method::GET, "/n/AAAA?lang=ja", None));
     assert_eq!(status, 404);
-    assert!(String::from_utf8(body).expect("text").contains("このリンクは無効です"));
-    let english = asked(&Method::GET, "/n/AAAA", None).insert_header(("accept-language", "en-GB,en;q=0.9"));
+    assert!(
+        String::from_utf8(body)
+            .expect("text")
+            .contains("このリンクは無効です")
+    );
+    let english =
+        asked(&Method::GET, "/n/AAAA", None).insert_header(("accept-language", "en-GB,en;q=0.9"));
     let (_, body) = ask!(service, english);
-    assert!(String::from_utf8(body).expect("text").contains("This link is not known"));
+    assert!(
+        String::from_utf8(body)
+            .expect("text")
+            .contains("This link is not known")
+    );
 }
 
 #[actix_web::test]
 async fn the_documentation_and_the_style_sheet_come_from_inside_the_program() {
     let desk = Desk::open(roomy()).await;
     let service = served!(desk);
-    for path in ["/api/docs/", "/api/docs/swagger-ui-bundle.js", "/api/openapi.json", "/static/kairan.css"] {
-        assert_eq!(ask!(service, asked(&Method::GET, path, None)).0, 200, "{path}");
+    for path in [
+        "/api/docs/",
+        "/api/docs/swagger-ui-bundle.js",
+        "/api/openapi.json",
+        "/static/kairan.css",
+    ] {
+        assert_eq!(
+            ask!(service, asked(&Method::GET, path, None)).0,
+            200,
+            "{path}"
+        );
     }
-    assert_eq!(ask!(service, asked(&Method::GET, "/static/../Cargo.toml", None)).0, 404);
+    assert_eq!(
+        ask!(service, asked(&Method::GET, "/static/../Cargo.toml", None)).0,
+        404
+    );
 }

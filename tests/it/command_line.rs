@@ -3,9 +3,15 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// Longer than the program waits for a locked database.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder with settings of its own, in which commands run.
 struct Host {
@@ -55,14 +61,43 @@ impl Host {
 
     /// Runs the program and holds it to what is promised of every ending.
     fn run(&self, args: &[&str]) -> Ended {
-        let output = Command::new(env!("CARGO_BIN_EXE_kairan"))
+        let child = Command::new(env!("CARGO_BIN_EXE_kairan"))
             .args(args)
             .current_dir(self.folder.path())
             .env("KAIRAN_CONFIG", self.path("kairan.toml"))
             .env_remove("KAIRAN_KEY")
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the program starts");
-        Ended::new(output)
+        Ended::new(until_its_end(child))
+    }
+}
+
+/// A hub that starts where it must not would run on: it is stopped, and the test fails.
+fn until_its_end(mut child: Child) -> Output {
+    let mut stdout = child.stdout.take().expect("piped");
+    let mut stderr = child.stderr.take().expect("piped");
+    let (sender, ended) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let read = stderr
+            .read_to_end(&mut err)
+            .and(stdout.read_to_end(&mut out));
+        // Nobody listens any more where the wait was given up.
+        let _ = sender.send(read.map(|_| (out, err)));
+    });
+    let Ok(read) = ended.recv_timeout(PATIENCE) else {
+        child.kill().expect("stopped");
+        panic!("the program runs on");
+    };
+    let (stdout, stderr) = read.expect("its output");
+    let status = child.wait().expect("its end");
+    Output {
+        status,
+        stdout,
+        stderr,
     }
 }
 

@@ -29,7 +29,10 @@ const ROOMS: &[(&str, u8)] = &[
 const TOP: u8 = 5;
 
 /// Imports allowed against the rules: (importing room, imported room), each with its reason beside it.
-const IMPORT_EXCEPTIONS: &[(&str, &str)] = &[];
+const IMPORT_EXCEPTIONS: &[(&str, &str)] = &[
+    // An entry is hashed as a leaf where its bytes are made; merkle itself knows no entry.
+    ("domain", "merkle"),
+];
 
 /// Crate families (the path's first segment starts so) and the files they may appear in.
 /// An entry ending in `/` is a folder, in `*` a beginning of a file name.
@@ -261,22 +264,25 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-#[test]
-fn imports_run_downhill_and_crates_stay_at_home() {
+/// Every file below `src/`, with its text.
+fn sources() -> Vec<(String, String)> {
     let src = root().join("src");
-    let sources: Vec<PathBuf> = files_below(&src)
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|ext| ext == "rs"))
+    let paths = files_below(&src).into_iter().filter(|path| path.extension().is_some_and(|ext| ext == "rs"));
+    let sources: Vec<_> = paths
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).expect("source is readable UTF-8");
+            let file = path.strip_prefix(&src).expect("it was listed below src").to_string_lossy().into_owned();
+            (file, text)
+        })
         .collect();
     assert!(sources.len() > 5, "src/ was not found: nothing was checked");
+    sources
+}
+
+#[test]
+fn imports_run_downhill_and_crates_stay_at_home() {
     let mut found = Vec::new();
-    for path in sources {
-        let source = std::fs::read_to_string(&path).expect("source is readable UTF-8");
-        let file = path
-            .strip_prefix(&src)
-            .expect("it was listed below src")
-            .to_string_lossy()
-            .into_owned();
+    for (file, source) in sources() {
         found.extend(
             complaints(&file, &source)
                 .into_iter()
@@ -407,4 +413,15 @@ fn an_unescaped_template_value_is_seen() {
     assert_eq!(unescaped(switched_off), [2, 3, 4]);
     let harmless = "{{ x | safely }} safe | {{ safe }} {{ x | lower }}";
     assert_eq!(unescaped(harmless), Vec::<usize>::new());
+}
+
+/// Law 7: the proof of scope is made where callers are authenticated, and by the mail link, whose token
+/// and code are that bank's proof for one notice.
+#[test]
+fn a_banks_scope_is_made_in_two_places_only() {
+    let may = ["web/identity.rs", "actions/mail_link.rs"];
+    for (file, text) in sources() {
+        let made = text.contains("BankScope::of_authenticated");
+        assert!(!made || may.contains(&file.as_str()), "{file} makes a BankScope");
+    }
 }

@@ -7,8 +7,16 @@ mod support {
     pub mod maildir;
     pub mod postgres;
     pub mod receiver;
+    pub mod rows;
+    pub mod served;
 }
 
+mod access;
+mod bad_input;
+mod bench;
+mod canary;
+mod demo;
 mod floors;
 mod journeys;
+mod kill;
 mod spine;

@@ -28,6 +28,7 @@ CREATE TABLE revision (
     approval_id uuid REFERENCES approval,
     fanout_id uuid NOT NULL,
     UNIQUE (incident_id, number),
+    UNIQUE (fanout_id), -- closing a fan-out looks up the revision that waits for it
     CHECK ((phase = 'withdrawal') = (approval_id IS NOT NULL)),
     CHECK (NOT (phase = 'intermediate' AND status = 'closed')),
     CHECK (NOT (phase = 'final' AND status = 'open'))
@@ -53,7 +54,8 @@ ALTER TABLE revision ADD FOREIGN KEY (fanout_id) REFERENCES fanout DEFERRABLE IN
 CREATE TABLE notice (
     id uuid PRIMARY KEY,
     revision_id uuid NOT NULL REFERENCES revision,
-    fanout_id uuid NOT NULL REFERENCES fanout DEFERRABLE INITIALLY DEFERRED,
+    -- Not a foreign key: closing a fan-out would look for every notice that waits for it; its trigger counts them.
+    fanout_id uuid NOT NULL,
     incident_id uuid NOT NULL,
     bank_id uuid NOT NULL REFERENCES bank,
     number bigint NOT NULL CHECK (number >= 1),

@@ -28,6 +28,7 @@ CREATE TABLE revision (
     approval_id BLOB REFERENCES approval,
     fanout_id BLOB NOT NULL REFERENCES fanout DEFERRABLE INITIALLY DEFERRED,
     UNIQUE (incident_id, number),
+    UNIQUE (fanout_id), -- closing a fan-out looks up the revision that waits for it
     CHECK ((phase = 'withdrawal') = (approval_id IS NOT NULL)),
     CHECK (NOT (phase = 'intermediate' AND status = 'closed')),
     CHECK (NOT (phase = 'final' AND status = 'open'))
@@ -51,7 +52,8 @@ CREATE TABLE fanout (
 CREATE TABLE notice (
     id BLOB PRIMARY KEY,
     revision_id BLOB NOT NULL REFERENCES revision,
-    fanout_id BLOB NOT NULL REFERENCES fanout DEFERRABLE INITIALLY DEFERRED,
+    -- Not a foreign key: closing a fan-out would look for every notice that waits for it; its trigger counts them.
+    fanout_id BLOB NOT NULL,
     incident_id BLOB NOT NULL,
     bank_id BLOB NOT NULL REFERENCES bank,
     number INTEGER NOT NULL CHECK (number >= 1),

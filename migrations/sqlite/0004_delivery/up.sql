@@ -68,9 +68,8 @@ CREATE TABLE delivery (
     CHECK (state <> 'waiting' OR attempts > 0)
 ) STRICT, WITHOUT ROWID;
 -- Written with OR: SQLite sees that state = 'due' implies it, which it does not see of IN.
-CREATE INDEX delivery_open ON delivery (channel, state, due_at, id) WHERE state = 'due' OR state = 'waiting' OR state = 'leased';
+CREATE INDEX delivery_open ON delivery (channel, state, due_at, id, bank_id) WHERE state = 'due' OR state = 'waiting' OR state = 'leased';
 CREATE INDEX delivery_of_notice ON delivery (notice_id);
-CREATE INDEX delivery_open_of_target ON delivery (target_id) WHERE state IN ('due', 'waiting', 'leased');
 
 -- Facts are appended (law 5).
 CREATE TRIGGER message_no_update BEFORE UPDATE ON message BEGIN SELECT RAISE(ABORT, 'message is append-only'); END;

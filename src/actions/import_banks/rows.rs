@@ -72,12 +72,12 @@ pub fn read(csv: &[u8], check_url: impl Fn(&str) -> UrlJudgement) -> Result<Vec<
         let record = match record {
             Ok(record) => record,
             Err(fault) => {
-                let line = fault.position().map_or(0, csv::Position::line);
+                let line = fault.position().map_or(0, |at| line_of(bytes, at));
                 refuse(&mut faults, line, "", "csv_form", &fault.to_string());
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |at| line_of(bytes, at));
         let cells: HashMap<&str, &str> = header
             .iter()
             .map(String::as_str)
@@ -114,6 +114,16 @@ pub fn read(csv: &[u8], check_url: impl Fn(&str) -> UrlJudgement) -> Result<Vec<
         );
     }
     faults.into_result(rows)
+}
+
+/// The line on which a record begins. The reader stands before the line ends that it has yet to pass: the
+/// second half of a CRLF, and empty lines.
+fn line_of(bytes: &[u8], at: &csv::Position) -> u64 {
+    let start = usize::try_from(at.byte()).unwrap_or(bytes.len());
+    let ahead = bytes.get(start..).unwrap_or_default().iter();
+    let ends = ahead.take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let passed = ends.filter(|byte| **byte == b'\n').count();
+    at.line() + u64::try_from(passed).unwrap_or(0)
 }
 
 fn check_header(header: &[String], faults: &mut Faults) {

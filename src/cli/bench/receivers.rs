@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 const REQUEST_LIMIT: usize = 1 << 20;
@@ -106,8 +106,8 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
     });
     tokio::spawn(accept(listener, Arc::clone(&banks)));
     say::line(serde_json::json!({ "port": port }));
-    let mut commands = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(line) = commands.next_line().await.map_err(failed)? {
+    let mut commands = commands();
+    while let Some(line) = commands.recv().await {
         let command = serde_json::from_str(&line).map_err(|fault| {
             CliError::Usage(format!(
                 "{fault}; this command is for `kairan bench` to start"
@@ -125,6 +125,18 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
         say::line(serde_json::json!(report));
     }
     Ok(Done::Well)
+}
+
+/// The lines of standard input. A thread that nobody waits for: a read cannot be called off.
+fn commands() -> mpsc::UnboundedReceiver<String> {
+    let (line, lines) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        std::io::stdin()
+            .lines()
+            .map_while(Result::ok)
+            .try_for_each(|one| line.send(one))
+    });
+    lines
 }
 
 /// All of 127.0.0.0/8 on one port: each bank has an address, and so a place in the client's pool, of its own.
@@ -201,10 +213,7 @@ impl Head {
             .next()
             .and_then(|line| line.split(' ').nth(1))
             .unwrap_or_default();
-        head.bank = target
-            .trim_start_matches("/B")
-            .parse()
-            .unwrap_or_default();
+        head.bank = target.trim_start_matches("/B").parse().unwrap_or_default();
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             let value = value.trim();
             if name.eq_ignore_ascii_case("content-length") {
@@ -268,9 +277,6 @@ mod tests {
         };
         let report = report(&tally);
         assert_eq!((report.hits, report.doubled, report.banks), (3, 1, 2));
-        assert_eq!(
-            (report.first_nanos, report.last_nanos),
-            (Some(4), Some(9))
-        );
+        assert_eq!((report.first_nanos, report.last_nanos), (Some(4), Some(9)));
     }
 }

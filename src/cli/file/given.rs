@@ -21,7 +21,11 @@ pub(super) enum Act {
 impl Act {
     pub(super) fn of(args: &Args) -> Result<Self, CliError> {
         let reference = |text: &str| {
-            text.parse().map_err(|_| CliError::Usage(format!("{text:?} is no incident; write it like INC-2026-0001")))
+            text.parse().map_err(|_| {
+                CliError::Usage(format!(
+                    "{text:?} is no incident; write it like INC-2026-0001"
+                ))
+            })
         };
         match (&args.revision_of, &args.withdraw) {
             (Some(text), _) => Ok(Self::Revision(reference(text)?)),
@@ -46,9 +50,16 @@ pub(super) fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
         Some("-") => Box::new(std::io::stdin().lock()),
         _ => Box::new(std::fs::File::open(path).map_err(failed)?),
     };
-    source.by_ref().take(BODY_LIMIT + 1).read_to_end(&mut body).map_err(failed)?;
+    source
+        .by_ref()
+        .take(BODY_LIMIT + 1)
+        .read_to_end(&mut body)
+        .map_err(failed)?;
     if body.len() as u64 > BODY_LIMIT {
-        return Err(CliError::Failed(format!("{} is larger than any hub takes; file less", path.display())));
+        return Err(CliError::Failed(format!(
+            "{} is larger than any hub takes; file less",
+            path.display()
+        )));
     }
     Ok(body)
 }
@@ -57,10 +68,15 @@ pub(super) fn api_key(file: Option<&Path>) -> Result<Zeroizing<String>, CliError
     let text = match file {
         Some(path) => {
             let failed = |fault| CliError::file("read the key file", path, &fault);
-            let mode = std::fs::metadata(path).map_err(failed)?.permissions().mode();
+            let mode = std::fs::metadata(path)
+                .map_err(failed)?
+                .permissions()
+                .mode();
             if mode & 0o077 != 0 {
                 let path = path.display();
-                return Err(CliError::Failed(format!("{path} can be read by others: run `chmod 600 {path}`")));
+                return Err(CliError::Failed(format!(
+                    "{path} can be read by others: run `chmod 600 {path}`"
+                )));
             }
             std::fs::read_to_string(path).map_err(failed)?
         }
@@ -68,11 +84,14 @@ pub(super) fn api_key(file: Option<&Path>) -> Result<Zeroizing<String>, CliError
     };
     let text = Zeroizing::new(text);
     let key = text.trim();
-    let fits = key.starts_with("kairan_") && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let fits = key.starts_with("kairan_")
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if !fits {
-        let message = "no API key; name its file with --key-file, or set the environment variable KAIRAN_KEY";
+        let message =
+            "no API key; name its file with --key-file, or set the environment variable KAIRAN_KEY";
         return Err(CliError::Usage(message.to_owned()));
     }
     Ok(Zeroizing::new(key.to_owned()))
 }
-

@@ -34,18 +34,31 @@ pub(super) fn dry_run(act: &Act, body: &[u8], as_json: bool) -> Result<Done, Cli
         say::json(&json!({ "sent": false, "faults": faults, "warnings": warnings }));
     } else {
         for warning in &warnings {
-            say::line(format_args!("look again at {}: {}", place(&warning.pointer), warning.message));
+            say::line(format_args!(
+                "look again at {}: {}",
+                place(&warning.pointer),
+                warning.message
+            ));
         }
         for fault in &faults {
-            say::line(format_args!("{}: {} ({})", place(&fault.pointer), fault.message, fault.code));
+            say::line(format_args!(
+                "{}: {} ({})",
+                place(&fault.pointer),
+                fault.message,
+                fault.code
+            ));
         }
     }
     if !faults.is_empty() {
-        return Err(CliError::Failed("the filing has faults; mend them and try again; nothing was sent".into()));
+        return Err(CliError::Failed(
+            "the filing has faults; mend them and try again; nothing was sent".into(),
+        ));
     }
     if !as_json {
         let last = match act {
-            Act::Revision(_) => "well formed; whether it may follow the last revision, the hub judges; nothing was sent",
+            Act::Revision(_) => {
+                "well formed; whether it may follow the last revision, the hub judges; nothing was sent"
+            }
             _ => "no fault found; whether its banks exist, the hub judges; nothing was sent",
         };
         say::line(last);
@@ -75,7 +88,9 @@ pub(super) fn report(answer: &Answer, as_json: bool) -> Result<Done, CliError> {
 /// A problem document (RFC 9457) in words.
 fn refusal(status: u16, problem: &Value) -> String {
     let text = |key: &str| problem[key].as_str().filter(|text| !text.is_empty());
-    let said = text("detail").or(text("title")).unwrap_or("it did not say why; check --hub");
+    let said = text("detail")
+        .or(text("title"))
+        .unwrap_or("it did not say why; check --hub");
     let mut words = format!("the hub answered {status}: {said}");
     if let Some(code) = text("code") {
         words.push_str(&format!(" ({code})"));
@@ -112,9 +127,13 @@ mod tests {
 
     #[test]
     fn a_dry_run_finds_what_the_hub_would_refuse() {
-        let faults = judge(&Act::Incident, b"{\"recipients\": [\"0117\"]}").expect_err("no such field");
+        let faults =
+            judge(&Act::Incident, b"{\"recipients\": [\"0117\"]}").expect_err("no such field");
         assert!(!faults.0.is_empty());
         let reference: IncidentRef = "INC-2026-0001".parse().expect("a reference");
-        assert_eq!(Act::Withdrawal(reference).path(), "/api/v1/incidents/INC-2026-0001/withdrawal");
+        assert_eq!(
+            Act::Withdrawal(reference).path(),
+            "/api/v1/incidents/INC-2026-0001/withdrawal"
+        );
     }
 }

@@ -10,6 +10,7 @@ use crate::domain::deadline::Profiles;
 use crate::domain::fault::Faults;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::vocabulary::{IncidentStatus, Kind, Phase};
+use std::sync::LazyLock;
 
 const MAX_TITLE: usize = 120;
 const MAX_DESCRIPTION: usize = 4_000;
@@ -62,7 +63,9 @@ impl FilingContext {
 
 /// The shipped profile promises the next word so long after this one, counting every hour.
 fn next_update(now: Instant) -> Option<Entered> {
-    let profiles = Profiles::embedded();
+    // Read once: a filing is judged behind the issue gate, where every other filing waits.
+    static SHIPPED: LazyLock<Profiles> = LazyLock::new(Profiles::embedded);
+    let profiles = &*SHIPPED;
     let clock = profiles.get("PARTNER-DEFAULT")?.clock("intermediate")?;
     let at = profiles.due(clock, now, None, &jiff::tz::TimeZone::UTC);
     Some(Entered {

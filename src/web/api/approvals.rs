@@ -75,8 +75,12 @@ fn view((row, decision): (RequestRow, Option<ApprovalRow>), now: Instant) -> App
         requested_at: row.recorded_at.to_string(),
         expires_at: row.expires_at.to_string(),
         state,
-        approver: decision.as_ref().map(|decision| decision.approver.to_string()),
-        decided_at: decision.as_ref().map(|decision| decision.recorded_at.to_string()),
+        approver: decision
+            .as_ref()
+            .map(|decision| decision.approver.to_string()),
+        decided_at: decision
+            .as_ref()
+            .map(|decision| decision.recorded_at.to_string()),
     }
 }
 
@@ -90,8 +94,12 @@ pub async fn list(app: Data<App>, Who(caller): Who) -> Answered {
         .read(move |tx| -> Result<ApprovalList, Problem> {
             let now = tx.now()?;
             let rows = approval::all(tx, page::MOST)?;
-            let seen = rows.into_iter().filter(|(row, _)| content || !row.act.starts_with(CONTENT));
-            Ok(ApprovalList { approvals: seen.map(|row| view(row, now)).collect() })
+            let seen = rows
+                .into_iter()
+                .filter(|(row, _)| content || !row.act.starts_with(CONTENT));
+            Ok(ApprovalList {
+                approvals: seen.map(|row| view(row, now)).collect(),
+            })
         })
         .await?;
     Ok(page::ok(&list))
@@ -114,7 +122,9 @@ pub async fn decide(
     let by = caller.id();
     let decided = app
         .store
-        .write(Lane::Front, move |tx| decide::decide(tx, &rules, by, id, approve))
+        .write(Lane::Front, move |tx| {
+            decide::decide(tx, &rules, by, id, approve)
+        })
         .await?;
     let answer = DecidedAnswer {
         request: decided.request.to_string(),

@@ -109,7 +109,10 @@ fn told(
     let ids: Vec<Uid> = rows.iter().map(|row| row.id).collect();
     let levels = reading::levels_at(tx, &ids, at)?;
     let lines = rows.into_iter().map(|row| {
-        let (level, reached) = levels.get(&row.id).copied().unwrap_or((Level::Listed, row.issued_at));
+        let (level, reached) = levels
+            .get(&row.id)
+            .copied()
+            .unwrap_or((Level::Listed, row.issued_at));
         Ok(ToldLine {
             notice: InboxLine::of(row, level)?,
             reached_at: reached.to_string(),

@@ -2,9 +2,9 @@
 
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
+use crate::storage::Tx;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::reading::{self, Cell};
-use crate::storage::Tx;
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -66,7 +66,11 @@ pub struct Board {
     ("revision" = Option<i64>, Query, description = "from 1"),
     ("at" = Option<String>, Query, description = "RFC 3339 with zone: as it stood then"),
 ), responses((status = 200, body = Board)))]
-pub async fn board(app: Data<App>, reference: Path<String>, Asked(which): Asked<Which>) -> Answered {
+pub async fn board(
+    app: Data<App>,
+    reference: Path<String>,
+    Asked(which): Asked<Which>,
+) -> Answered {
     let board = app
         .store
         .read(move |tx| -> Result<Board, Problem> {
@@ -83,7 +87,12 @@ pub async fn board(app: Data<App>, reference: Path<String>, Asked(which): Asked<
     Ok(page::ok(&board))
 }
 
-fn revision(tx: &mut Tx<'_>, reference: &str, number: Option<Number>, at: Instant) -> Result<RevisionRow, Problem> {
+fn revision(
+    tx: &mut Tx<'_>,
+    reference: &str,
+    number: Option<Number>,
+    at: Instant,
+) -> Result<RevisionRow, Problem> {
     let incident = found(tx, reference)?;
     let rows = incident::revisions(tx, incident.id)?;
     let mut known = rows.into_iter().filter(|row| row.accepted_at <= at);
@@ -100,7 +109,9 @@ fn wind_back(tx: &mut Tx<'_>, cells: &mut Vec<Cell>, then: Instant) -> Result<()
     let notices: Vec<_> = cells.iter().map(|cell| cell.notice).collect();
     let levels = reading::levels_at(tx, &notices, then)?;
     for cell in cells {
-        cell.level = levels.get(&cell.notice).map_or(0, |(level, _)| level.number());
+        cell.level = levels
+            .get(&cell.notice)
+            .map_or(0, |(level, _)| level.number());
         if cell.acknowledged_at.is_some_and(|at| at > then) {
             cell.acknowledged_at = None;
             cell.class = None;
@@ -109,9 +120,20 @@ fn wind_back(tx: &mut Tx<'_>, cells: &mut Vec<Cell>, then: Instant) -> Result<()
     Ok(())
 }
 
-fn drawn(reference: &str, revision: i64, cells: Vec<Cell>, then: Option<Instant>, now: Instant) -> Board {
+fn drawn(
+    reference: &str,
+    revision: i64,
+    cells: Vec<Cell>,
+    then: Option<Instant>,
+    now: Instant,
+) -> Board {
     let at = then.unwrap_or(now);
-    let reached = |level: Level| cells.iter().filter(|cell| cell.level >= level.number()).count();
+    let reached = |level: Level| {
+        cells
+            .iter()
+            .filter(|cell| cell.level >= level.number())
+            .count()
+    };
     Board {
         reference: reference.to_owned(),
         revision,
@@ -119,7 +141,10 @@ fn drawn(reference: &str, revision: i64, cells: Vec<Cell>, then: Option<Instant>
         notices: cells.len(),
         delivered: reached(Level::Delivered),
         acknowledged: reached(Level::Acknowledged),
-        cells: cells.into_iter().map(|cell| stamp(cell, at, then.is_none())).collect(),
+        cells: cells
+            .into_iter()
+            .map(|cell| stamp(cell, at, then.is_none()))
+            .collect(),
     }
 }
 
@@ -145,5 +170,8 @@ fn stamp(cell: Cell, at: Instant, current: bool) -> BoardCell {
 
 /// The code of a stored level.
 pub(super) fn level_code(number: i64) -> String {
-    Level::from_number(number).unwrap_or(Level::Listed).code().to_owned()
+    Level::from_number(number)
+        .unwrap_or(Level::Listed)
+        .code()
+        .to_owned()
 }

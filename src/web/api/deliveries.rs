@@ -77,7 +77,11 @@ pub(super) struct Names {
 const KEPT_REFERENCES: usize = 10_000;
 
 impl Names {
-    pub(super) fn lines(&mut self, tx: &mut Tx<'_>, rows: Vec<OutcomeRow>) -> Result<Vec<DeliveryLine>, Problem> {
+    pub(super) fn lines(
+        &mut self,
+        tx: &mut Tx<'_>,
+        rows: Vec<OutcomeRow>,
+    ) -> Result<Vec<DeliveryLine>, Problem> {
         // A bank may be entered while an export runs.
         self.banks = bank_codes(tx)?;
         if self.incidents.len() > KEPT_REFERENCES {
@@ -99,7 +103,9 @@ impl Names {
             seq: row.seq,
             delivery: row.delivery_id.to_string(),
             notice: row.notice_id.map(|id| id.to_string()),
-            incident: row.incident_id.and_then(|id| self.incidents.get(&id).cloned()),
+            incident: row
+                .incident_id
+                .and_then(|id| self.incidents.get(&id).cloned()),
             bank: row.bank_id.and_then(|id| self.banks.get(&id).cloned()),
             channel: row.channel,
             number: row.number,
@@ -135,11 +141,23 @@ impl Asking {
     }
 
     fn check(&self) -> Result<(), Problem> {
-        let known = |outcome: &str| outcome == "accepted" || ErrorClass::from_code(outcome).is_some();
-        if self.channel.as_deref().is_some_and(|channel| !matches!(channel, "webhook" | "email")) {
-            return Err(Problem::bad_request("query_invalid", "channel is webhook or email"));
+        let known =
+            |outcome: &str| outcome == "accepted" || ErrorClass::from_code(outcome).is_some();
+        if self
+            .channel
+            .as_deref()
+            .is_some_and(|channel| !matches!(channel, "webhook" | "email"))
+        {
+            return Err(Problem::bad_request(
+                "query_invalid",
+                "channel is webhook or email",
+            ));
         }
-        if self.outcome.as_deref().is_some_and(|outcome| !known(outcome)) {
+        if self
+            .outcome
+            .as_deref()
+            .is_some_and(|outcome| !known(outcome))
+        {
             let codes: Vec<&str> = ErrorClass::ALL.iter().map(|class| class.code()).collect();
             let detail = format!("outcome is accepted, or one of {}", codes.join(", "));
             return Err(Problem::bad_request("query_invalid", detail));
@@ -161,7 +179,9 @@ fn place_bytes((attempt, seq): LogPlace) -> Vec<u8> {
 }
 
 fn place(bytes: &[u8]) -> Result<LogPlace, Problem> {
-    let (attempt, seq) = bytes.split_at_checked(16).ok_or_else(Problem::cursor_invalid)?;
+    let (attempt, seq) = bytes
+        .split_at_checked(16)
+        .ok_or_else(Problem::cursor_invalid)?;
     let attempt: [u8; 16] = attempt.try_into().map_err(|_| Problem::cursor_invalid())?;
     let seq: [u8; 8] = seq.try_into().map_err(|_| Problem::cursor_invalid())?;
     Ok((Uid::from_bytes(attempt), i64::from_be_bytes(seq)))
@@ -180,9 +200,17 @@ fn place(bytes: &[u8]) -> Result<LogPlace, Problem> {
     ("limit" = Option<i64>, Query, description = "1 to 200 (json only)"),
 ), responses((status = 200, content(
     (DeliveryPage = "application/json"), (String = "text/csv"), (String = "application/jsonl")))))]
-pub async fn list(app: Data<App>, Who(caller): Who, req: HttpRequest, Asked(asking): Asked<Asking>) -> Answered {
+pub async fn list(
+    app: Data<App>,
+    Who(caller): Who,
+    req: HttpRequest,
+    Asked(asking): Asked<Asking>,
+) -> Answered {
     asking.check()?;
-    let accept = req.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = req
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
     match export::shape(asking.format.as_deref(), accept)? {
         Some(shape) => whole(app, asking, shape).await,
         None => {
@@ -206,7 +234,10 @@ async fn one_page(app: Data<App>, asking: Asking, binding: Binding) -> Answered 
             let filter = asking.filter(tx)?;
             let mut rows = reading::delivery_log(tx, &filter, after, None, limit + 1)?;
             let more = page::cut(&mut rows, limit);
-            let last = rows.last().filter(|_| more).map(|row| (row.attempt_id, row.seq));
+            let last = rows
+                .last()
+                .filter(|_| more)
+                .map(|row| (row.attempt_id, row.seq));
             Ok(DeliveryPage {
                 deliveries: Names::default().lines(tx, rows)?,
                 next_cursor: last.map(|last| binding.seal(key, &place_bytes(last))),

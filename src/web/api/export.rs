@@ -24,7 +24,10 @@ pub(super) fn shape(format: Option<&str>, accept: Option<&str>) -> Result<Option
         Some("json") => Ok(None),
         Some("csv") => Ok(Some(Shape::Csv)),
         Some("jsonl") => Ok(Some(Shape::JsonLines)),
-        Some(_) => Err(Problem::bad_request("query_invalid", "format is json, csv or jsonl")),
+        Some(_) => Err(Problem::bad_request(
+            "query_invalid",
+            "format is json, csv or jsonl",
+        )),
         None => Ok(match accept.map(str::trim) {
             Some("text/csv") => Some(Shape::Csv),
             Some("application/jsonl" | "application/x-ndjson") => Some(Shape::JsonLines),
@@ -61,7 +64,12 @@ struct Export {
 }
 
 /// An answer that reads the log while it is sent.
-pub(super) fn stream(app: Data<App>, filter: LogFilter, end: Option<LogPlace>, shape: Shape) -> HttpResponse {
+pub(super) fn stream(
+    app: Data<App>,
+    filter: LogFilter,
+    end: Option<LogPlace>,
+    shape: Shape,
+) -> HttpResponse {
     let export = Export {
         app,
         filter,
@@ -78,7 +86,10 @@ pub(super) fn stream(app: Data<App>, filter: LogFilter, end: Option<LogPlace>, s
     };
     HttpResponse::Ok()
         .content_type(media_type)
-        .insert_header((header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ))
         .streaming(stream::try_unfold(export, next))
 }
 
@@ -112,7 +123,10 @@ async fn page(export: &mut Export) -> Result<Vec<DeliveryLine>, Problem> {
         .read(move |tx| -> Result<_, Problem> {
             let rows = reading::delivery_log(tx, &filter, after, end, limit)?;
             let full = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
-            let last = rows.last().filter(|_| full).map(|row| (row.attempt_id, row.seq));
+            let last = rows
+                .last()
+                .filter(|_| full)
+                .map(|row| (row.attempt_id, row.seq));
             Ok((Names::default().lines(tx, rows)?, last))
         })
         .await?;
@@ -144,7 +158,9 @@ fn cells(line: &DeliveryLine) -> [String; 14] {
         harmless(&line.channel),
         line.number.to_string(),
         harmless(&line.outcome),
-        line.status.map(|status| status.to_string()).unwrap_or_default(),
+        line.status
+            .map(|status| status.to_string())
+            .unwrap_or_default(),
         line.duration_ms.to_string(),
         harmless(&line.started_at),
         harmless(&line.recorded_at),
@@ -189,10 +205,16 @@ mod tests {
 
     #[test]
     fn a_record_reads_back_as_it_was_written() {
-        let cells = ["a,b".to_owned(), "say \"x\"".to_owned(), "two\r\nlines".to_owned()];
+        let cells = [
+            "a,b".to_owned(),
+            "say \"x\"".to_owned(),
+            "two\r\nlines".to_owned(),
+        ];
         let mut out = Vec::new();
         record(&mut out, &cells).expect("to memory");
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(out.as_slice());
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(out.as_slice());
         let back = reader.records().next().expect("one").expect("good");
         assert_eq!(back.iter().collect::<Vec<_>>(), cells);
     }
@@ -202,7 +224,10 @@ mod tests {
         assert_eq!(shape(None, None), Ok(None));
         assert_eq!(shape(None, Some("*/*")), Ok(None));
         assert_eq!(shape(None, Some("text/csv")), Ok(Some(Shape::Csv)));
-        assert_eq!(shape(Some("jsonl"), Some("text/csv")), Ok(Some(Shape::JsonLines)));
+        assert_eq!(
+            shape(Some("jsonl"), Some("text/csv")),
+            Ok(Some(Shape::JsonLines))
+        );
         assert!(shape(Some("xlsx"), None).is_err());
     }
 }

@@ -25,7 +25,9 @@ pub struct HubDocument {
 }
 
 fn good() -> Health {
-    Health { status: "ok".into() }
+    Health {
+        status: "ok".into(),
+    }
 }
 
 /// The process answers.

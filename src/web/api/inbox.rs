@@ -100,10 +100,15 @@ pub async fn inbox(app: Data<App>, who: BankWho, Asked(from): Asked<From>) -> An
             let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
             let levels = reading::levels_at(tx, &ids, now)?;
             let lines = rows.into_iter().map(|row| {
-                let level = levels.get(&row.id).map_or(Level::Listed, |(level, _)| *level);
+                let level = levels
+                    .get(&row.id)
+                    .map_or(Level::Listed, |(level, _)| *level);
                 InboxLine::of(row, level)
             });
-            Ok(Inbox { notices: lines.collect::<Result<_, _>>()?, last_number })
+            Ok(Inbox {
+                notices: lines.collect::<Result<_, _>>()?,
+                last_number,
+            })
         })
         .await?;
     Ok(page::ok(&inbox))

@@ -155,7 +155,8 @@ impl IncidentLine {
 
 impl RevisionView {
     fn of(incident: &IncidentRow, revision: RevisionRow, tally: Tally) -> Result<Self, Problem> {
-        let body = serde_json::from_slice(&revision.body).map_err(|fault| Problem::internal(&fault))?;
+        let body =
+            serde_json::from_slice(&revision.body).map_err(|fault| Problem::internal(&fault))?;
         Ok(Self {
             incident_digest: page::digest(&revision.digest),
             body,
@@ -175,7 +176,11 @@ impl From<issue::Issued> for IssuedAnswer {
             roster_version: issued.roster_version,
             accepted_at: issued.accepted_at.to_string(),
             incident_digest: issued.digest.to_string(),
-            warnings: issued.warnings.iter().map(|fault: &Fault| fault.into()).collect(),
+            warnings: issued
+                .warnings
+                .iter()
+                .map(|fault: &Fault| fault.into())
+                .collect(),
         }
     }
 }
@@ -187,9 +192,16 @@ pub(in crate::web) fn found(tx: &mut Tx<'_>, reference: &str) -> Result<Incident
 
 impl Search {
     fn filter(&self) -> Result<IncidentFilter, Problem> {
-        let text = self.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let text = self
+            .q
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
         if text.is_some_and(|text| text.chars().count() > LONGEST_SEARCH) {
-            return Err(Problem::bad_request("query_invalid", "q has at most 200 characters"));
+            return Err(Problem::bad_request(
+                "query_invalid",
+                "q has at most 200 characters",
+            ));
         }
         Ok(IncidentFilter {
             text: text.map(str::to_lowercase),
@@ -225,7 +237,10 @@ pub async fn search(app: Data<App>, Who(caller): Who, Asked(asked): Asked<Search
             }
             let mut rows = reading::incidents(tx, &filter, limit + 1)?;
             let more = page::cut(&mut rows, limit);
-            let last = rows.last().filter(|_| more).map(|(incident, _)| incident.id);
+            let last = rows
+                .last()
+                .filter(|_| more)
+                .map(|(incident, _)| incident.id);
             let revisions: Vec<Uid> = rows.iter().map(|(_, revision)| revision.id).collect();
             let tallies = reading::tallies(tx, &revisions)?;
             let incidents = rows.into_iter().map(|(incident, revision)| {
@@ -265,7 +280,9 @@ pub async fn revisions(app: Data<App>, reference: Path<String>) -> Answered {
                 let tally = tallies.get(&row.id).copied().unwrap_or_default();
                 IncidentLine::of(&incident, row, tally)
             });
-            Ok(RevisionList { revisions: lines.collect() })
+            Ok(RevisionList {
+                revisions: lines.collect(),
+            })
         })
         .await?;
     Ok(page::ok(&list))
@@ -295,7 +312,9 @@ async fn one_revision(app: &App, reference: String, number: Option<i64>) -> Answ
                 }
             };
             let row = row.ok_or_else(Problem::missing)?;
-            let tally = reading::tallies(tx, &[row.id])?.remove(&row.id).unwrap_or_default();
+            let tally = reading::tallies(tx, &[row.id])?
+                .remove(&row.id)
+                .unwrap_or_default();
             RevisionView::of(&incident, row, tally)
         })
         .await?;
@@ -376,7 +395,8 @@ struct Place {
 }
 
 fn issued(app: &App, answer: Answer) -> Answered {
-    let place: Place = serde_json::from_slice(&answer.body).map_err(|fault| Problem::internal(&fault))?;
+    let place: Place =
+        serde_json::from_slice(&answer.body).map_err(|fault| Problem::internal(&fault))?;
     let location = format!(
         "{}/api/v1/incidents/{}/revisions/{}",
         app.rules.public_url, place.reference, place.revision
@@ -411,7 +431,9 @@ pub async fn withdraw(
     let by = caller.id();
     let requested = app
         .store
-        .write(Lane::Front, move |tx| withdraw::request(tx, &rules, by, &reference, &filing))
+        .write(Lane::Front, move |tx| {
+            withdraw::request(tx, &rules, by, &reference, &filing)
+        })
         .await?;
     let answer = RequestedAnswer {
         request: requested.id.to_string(),

@@ -93,7 +93,9 @@ pub async fn notice(app: Data<App>, who: BankWho, id: Path<String>) -> Answered 
             let (body, digest) = body_of(tx, &row)?;
             let now = tx.now()?;
             let levels = reading::levels_at(tx, &[row.id], now)?;
-            let level = levels.get(&row.id).map_or(Level::Listed, |(level, _)| *level);
+            let level = levels
+                .get(&row.id)
+                .map_or(Level::Listed, |(level, _)| *level);
             Ok(NoticeView {
                 line: InboxLine::of(row, level)?,
                 incident_digest: page::digest(&digest),
@@ -137,7 +139,9 @@ fn exact(req: &HttpRequest, bytes: Vec<u8>, digest: &[u8]) -> HttpResponse {
     let tag = format!("\"{}\"", page::digest(digest));
     let known = req.headers().get(header::IF_NONE_MATCH);
     if known.is_some_and(|value| value.as_bytes() == tag.as_bytes()) {
-        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
+        return HttpResponse::NotModified()
+            .insert_header((header::ETAG, tag))
+            .finish();
     }
     HttpResponse::Ok()
         .insert_header((header::ETAG, tag))
@@ -175,7 +179,9 @@ pub async fn acknowledge(
     let by = confirmation(&who.caller, &filing);
     let done = app
         .store
-        .write(Lane::Front, move |tx| acknowledge::acknowledge(tx, who.scope, id, filing.digest, &by))
+        .write(Lane::Front, move |tx| {
+            acknowledge::acknowledge(tx, who.scope, id, filing.digest, &by)
+        })
         .await?;
     Ok(page::ok(&AcknowledgementAnswer::from(done)))
 }

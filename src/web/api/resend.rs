@@ -14,6 +14,8 @@ use actix_web::web::{Data, Path};
     responses((status = 202, description = "it is due")))]
 pub async fn again(app: Data<App>, id: Path<String>) -> Answered {
     let id = page::id(&id)?;
-    app.store.write(Lane::Front, move |tx| resend::resend(tx, id)).await?;
+    app.store
+        .write(Lane::Front, move |tx| resend::resend(tx, id))
+        .await?;
     Ok(HttpResponse::Accepted().finish())
 }

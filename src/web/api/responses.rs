@@ -77,14 +77,19 @@ struct Sealed {
 }
 
 fn codes(row: &ResponseRow) -> Vec<String> {
-    row.codes.split(' ').filter(|code| !code.is_empty()).map(str::to_owned).collect()
+    row.codes
+        .split(' ')
+        .filter(|code| !code.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn view(tx: &mut Tx<'_>, row: &ResponseRow, bank: String) -> Result<ResponseView, Problem> {
     let content = match payload::open(tx, row.payload_id)? {
         None => None,
         Some(bytes) => {
-            let sealed: Sealed = serde_json::from_slice(&bytes).map_err(|_| Problem::internal(&"a sealed response"))?;
+            let sealed: Sealed = serde_json::from_slice(&bytes)
+                .map_err(|_| Problem::internal(&"a sealed response"))?;
             Some(sealed.response)
         }
     };
@@ -102,7 +107,10 @@ fn view(tx: &mut Tx<'_>, row: &ResponseRow, bank: String) -> Result<ResponseView
 
 /// The code of every bank by its id.
 pub(super) fn bank_codes(tx: &mut Tx<'_>) -> Result<HashMap<Uid, String>, Problem> {
-    Ok(bank::all(tx)?.into_iter().map(|row| (row.id, row.code)).collect())
+    Ok(bank::all(tx)?
+        .into_iter()
+        .map(|row| (row.id, row.code))
+        .collect())
 }
 
 /// What banks did about an incident, oldest first.
@@ -135,7 +143,11 @@ fn of_peers(tx: &mut Tx<'_>, scope: BankScope, notice_id: Uid) -> Result<PeerRes
     let banks = bank_codes(tx)?;
     let code = |bank: Uid| banks.get(&bank).cloned().unwrap_or_default();
     let rows = evidence::responses(tx, found.incident_id)?;
-    let mut answer = PeerResponses { counts: BTreeMap::new(), named: Vec::new(), own: Vec::new() };
+    let mut answer = PeerResponses {
+        counts: BTreeMap::new(),
+        named: Vec::new(),
+        own: Vec::new(),
+    };
     let mut told: BTreeMap<(Uid, String), ()> = BTreeMap::new();
     for row in &rows {
         if row.bank_id == scope.bank() {
@@ -166,7 +178,10 @@ fn of_peers(tx: &mut Tx<'_>, scope: BankScope, notice_id: Uid) -> Result<PeerRes
     responses((status = 200, body = PeerResponses)))]
 pub async fn for_bank(app: Data<App>, who: BankWho, id: Path<String>) -> Answered {
     let notice_id = page::id(&id)?;
-    let answer = app.store.read(move |tx| of_peers(tx, who.scope, notice_id)).await?;
+    let answer = app
+        .store
+        .read(move |tx| of_peers(tx, who.scope, notice_id))
+        .await?;
     Ok(page::ok(&answer))
 }
 

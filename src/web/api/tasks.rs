@@ -33,7 +33,9 @@ pub struct TaskList {
 fn open(events: Vec<TaskEventRow>) -> Vec<TaskEventRow> {
     let mut open: Vec<TaskEventRow> = Vec::new();
     for event in events {
-        let known = open.last().is_some_and(|last| last.task_id == event.task_id);
+        let known = open
+            .last()
+            .is_some_and(|last| last.task_id == event.task_id);
         match event.event.as_str() {
             "closed" if known => drop(open.pop()),
             "opened" if !known => open.push(event),
@@ -50,15 +52,19 @@ pub async fn list(app: Data<App>) -> Answered {
         .store
         .read(move |tx| -> Result<TaskList, Problem> {
             let banks = bank_codes(tx)?;
-            let tasks = open(evidence::task_events(tx)?).into_iter().map(|event| TaskView {
-                id: event.task_id.to_string(),
-                kind: event.kind,
-                bank: banks.get(&event.bank_id).cloned().unwrap_or_default(),
-                notice: event.notice_id.map(|id| id.to_string()),
-                target: event.target_id.map(|id| id.to_string()),
-                opened_at: event.recorded_at.to_string(),
-            });
-            Ok(TaskList { tasks: tasks.collect() })
+            let tasks = open(evidence::task_events(tx)?)
+                .into_iter()
+                .map(|event| TaskView {
+                    id: event.task_id.to_string(),
+                    kind: event.kind,
+                    bank: banks.get(&event.bank_id).cloned().unwrap_or_default(),
+                    notice: event.notice_id.map(|id| id.to_string()),
+                    target: event.target_id.map(|id| id.to_string()),
+                    opened_at: event.recorded_at.to_string(),
+                });
+            Ok(TaskList {
+                tasks: tasks.collect(),
+            })
         })
         .await?;
     Ok(page::ok(&list))
@@ -93,7 +99,10 @@ mod tests {
             event(3, 2, "closed"),
             event(3, 3, "opened"),
         ];
-        let left: Vec<_> = open(events).iter().map(|event| (event.task_id.as_bytes()[0], event.seq)).collect();
+        let left: Vec<_> = open(events)
+            .iter()
+            .map(|event| (event.task_id.as_bytes()[0], event.seq))
+            .collect();
         assert_eq!(left, [(2, 1), (3, 3)]);
     }
 }

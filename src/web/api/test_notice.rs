@@ -25,6 +25,8 @@ pub async fn send(app: Data<App>, code: Path<String>) -> Answered {
         .store
         .write(Lane::Front, move |tx| send_test::send_test(tx, &code))
         .await?;
-    let answer = TestAnswer { message: message.to_string() };
+    let answer = TestAnswer {
+        message: message.to_string(),
+    };
     Ok(page::json(StatusCode::ACCEPTED, &answer))
 }

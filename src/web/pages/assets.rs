@@ -31,7 +31,11 @@ pub(in crate::web) async fn file(name: Path<String>, req: HttpRequest) -> Answer
     let tag = format!("\"{}\"", hex::encode(found.metadata.sha256_hash()));
     let known = req.headers().get(header::IF_NONE_MATCH);
     let fresh = known.is_some_and(|value| value.as_bytes() == tag.as_bytes());
-    let mut answer = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut answer = if fresh {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
     answer
         .insert_header((header::ETAG, tag))
         .insert_header((header::CACHE_CONTROL, KEEP));

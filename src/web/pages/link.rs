@@ -47,7 +47,9 @@ struct Shown {
 fn wish(req: &HttpRequest) -> Result<Option<Language>, Problem> {
     let asked: Asked = query::read(req.query_string())?;
     let accept = req.headers().get(header::ACCEPT_LANGUAGE);
-    let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accept = accept
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     Ok(asked.lang.or_else(|| accepted(accept)))
 }
 
@@ -72,7 +74,11 @@ async fn open(app: &App, token: &str) -> Result<Shown, Error> {
 }
 
 /// GET: reads, and writes nothing (law 4).
-pub(in crate::web) async fn show(app: Data<App>, token: Path<String>, req: HttpRequest) -> HttpResponse {
+pub(in crate::web) async fn show(
+    app: Data<App>,
+    token: Path<String>,
+    req: HttpRequest,
+) -> HttpResponse {
     let wish = match wish(&req) {
         Ok(wish) => wish,
         Err(problem) => return refused(&app, Language::Ja, &problem),
@@ -101,7 +107,12 @@ pub(in crate::web) async fn confirm(
     outcome.unwrap_or_else(|problem| refused(&app, wish.unwrap_or(Language::Ja), &problem))
 }
 
-async fn attempt(app: &App, token: &str, wish: Option<Language>, typed: Typed) -> Result<HttpResponse, Problem> {
+async fn attempt(
+    app: &App,
+    token: &str,
+    wish: Option<Language>,
+    typed: Typed,
+) -> Result<HttpResponse, Problem> {
     let shown = open(app, token).await?;
     let language = language(wish, &shown.view);
     let rules = Arc::clone(&app.rules);
@@ -119,14 +130,26 @@ async fn attempt(app: &App, token: &str, wish: Option<Language>, typed: Typed) -
                 "at": When::of(done.at, &app.rules.zone), "digest": page::digest(&shown.view.notice.digest),
                 "page": notice_url(app, &shown.view),
             });
-            return Ok(html(app, StatusCode::OK, "pages/link_done.html", language, &context));
+            return Ok(html(
+                app,
+                StatusCode::OK,
+                "pages/link_done.html",
+                language,
+                &context,
+            ));
         }
         Ok(LinkOutcome::WrongCode) => Said::WrongCode,
         Ok(LinkOutcome::Locked) => return Err(Refusal::CodeLocked.into()),
         Err(Error::Invalid(_)) => Said::NameMissing,
         Err(error) => return Err(error.into()),
     };
-    Ok(notice_page(app, &shown, language, token, Some((said, typed))))
+    Ok(notice_page(
+        app,
+        &shown,
+        language,
+        token,
+        Some((said, typed)),
+    ))
 }
 
 /// Each field once and nothing else.
@@ -138,7 +161,12 @@ fn typed(fields: Vec<(String, String)>) -> Result<Typed, Problem> {
             "code" => &mut typed.code,
             "name" => &mut typed.name,
             "role" => &mut typed.role,
-            _ => return Err(Problem::bad_request("form_invalid", "the form has the fields code, name and role")),
+            _ => {
+                return Err(Problem::bad_request(
+                    "form_invalid",
+                    "the form has the fields code, name and role",
+                ));
+            }
         };
         *place = value;
         if seen.contains(&name) {
@@ -150,7 +178,8 @@ fn typed(fields: Vec<(String, String)>) -> Result<Typed, Problem> {
 }
 
 fn language(wish: Option<Language>, view: &LinkView) -> Language {
-    wish.or_else(|| Language::parse(&view.language)).unwrap_or(Language::Ja)
+    wish.or_else(|| Language::parse(&view.language))
+        .unwrap_or(Language::Ja)
 }
 
 fn bank(view: &LinkView, language: Language) -> Value {
@@ -189,7 +218,10 @@ fn notice_page(
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
     };
-    let typed = problem.as_ref().map(|(_, typed)| typed.clone()).unwrap_or_default();
+    let typed = problem
+        .as_ref()
+        .map(|(_, typed)| typed.clone())
+        .unwrap_or_default();
     let text = |field: &str| words(&body, field, language).filter(|_| !closed);
     let context = json!({
         "number": view.notice.number, "bank": bank(view, language), "incident_ref": view.incident_ref,
@@ -225,10 +257,22 @@ fn refused(app: &App, language: Language, problem: &Problem) -> HttpResponse {
     };
     let context = json!({ "status": problem.status.as_u16(), "title": say(Said::Refused, language),
         "detail": say(said, language), "code": problem.code });
-    html(app, problem.status, "pages/problem.html", language, &context)
+    html(
+        app,
+        problem.status,
+        "pages/problem.html",
+        language,
+        &context,
+    )
 }
 
-fn html(app: &App, status: StatusCode, template: &str, language: Language, context: &Value) -> HttpResponse {
+fn html(
+    app: &App,
+    status: StatusCode,
+    template: &str,
+    language: Language,
+    context: &Value,
+) -> HttpResponse {
     match app.templates.render(template, language.code(), context) {
         Ok(page) => HttpResponse::build(status)
             .content_type("text/html; charset=utf-8")

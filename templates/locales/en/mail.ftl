@@ -19,7 +19,7 @@ notice-urgency = Urgency
 notice-tlp = Marking
 notice-issued-at = Issued
 notice-acknowledge-by = Confirm receipt by
-notice-restricted = This notice is marked TLP:{ $tlp }. What happened is not told by mail. Please read it in the portal:
+notice-restricted = This notice is marked TLP:{ $tlp }. What happened is not told by mail. Please read it over your bank's own access to the hub.
 notice-concerns-you = Accounts at your bank are affected.
 notice-exposed = Your bank is marked as exposed: its authentication for linking accounts is, or may be, the one that was exploited. The shorter deadline applies.
 notice-changes = What changed
@@ -51,7 +51,7 @@ test-subject = [TEST] Test notice from { $operator } · { $at }
 test-heading = Test notice
 test-intro = { $operator } is testing that its notices reach you.
 test-nothing-to-do = There is no incident behind this mail and nothing to confirm.
-test-contacts = If you are not the right person for notices of theft, change your bank’s contacts here:
+test-contacts = If you are not the right person for notices of theft, tell the operator, who keeps your bank's contacts.
 
 alert-subject = [Kairan] { $what }
 alert-detail = Detail
@@ -75,7 +75,7 @@ linkack-intro = Someone confirmed this notice for your bank by the link in a mai
 linkack-name = Name as typed
 linkack-role = Role as typed
 linkack-at = Confirmed
-linkack-wrong = If this was nobody of your bank, say so in the portal; the confirmation stays on record and is marked as disputed.
+linkack-wrong = If this was nobody of your bank, call the operator at once; the confirmation stays on record, and your bank can dispute the notice in a response.
 
 ending-subject = Your partnership with { $operator } is recorded to end on { $ends }
 ending-heading = The partnership is recorded to end

@@ -19,7 +19,7 @@ notice-urgency = 緊急度
 notice-tlp = 取扱区分
 notice-issued-at = 発行日時
 notice-acknowledge-by = 受領確認期限
-notice-restricted = この通知の取扱区分は TLP:{ $tlp } です。内容はメールではお伝えしません。ポータルでご確認ください。
+notice-restricted = この通知の取扱区分は TLP:{ $tlp } です。内容はメールではお伝えしません。貴行のシステム接続（API）でご確認ください。
 notice-concerns-you = 貴行の口座に被害が及んでいます。
 notice-exposed = 貴行は「要警戒」に該当します。口座連携の認証方式が悪用された方式と同じか、その可能性があります。短い期限が適用されます。
 notice-changes = 前報からの変更点
@@ -51,7 +51,7 @@ test-subject = 【テスト】{ $operator }からの通知テスト { $at }
 test-heading = 通知テスト
 test-intro = { $operator }からの通知が届くことを確かめるためのテストです。
 test-nothing-to-do = 事案は発生していません。受領確認も不要です。
-test-contacts = 不正出金の通知を受け取るご担当でない場合は、次のページで貴行の連絡先を変更してください。
+test-contacts = 不正出金の通知を受け取るご担当でない場合は、貴行の連絡先を管理する事業者までお知らせください。
 
 alert-subject = 【Kairan】{ $what }
 alert-detail = 詳細
@@ -75,7 +75,7 @@ linkack-intro = メールのリンクから、この通知について貴行と�
 linkack-name = 入力された氏名
 linkack-role = 入力された役職
 linkack-at = 確認日時
-linkack-wrong = 貴行の方による確認でない場合は、ポータルからお知らせください。確認の記録は残り、「異議あり」と表示されます。
+linkack-wrong = お心当たりがない場合は、直ちに事業者へご連絡ください。受領確認の記録は残りますが、貴行の回答として異議を記録できます。
 
 ending-subject = { $operator }との提携が { $ends } に終了するものとして登録されました
 ending-heading = 提携終了の登録

@@ -1,4 +1,5 @@
 //! A fresh database of either kind, with the register and the people that a test needs, below the web.
+#![allow(dead_code, reason = "the harness offers more than each test takes")]
 
 use super::postgres::{FreshPostgres, fresh_postgres};
 use kairan::actions::add_contact::{ContactInput, add_contact};
@@ -219,7 +220,7 @@ impl Ground {
 
     /// The standing self-check finds nothing.
     pub async fn assert_sound(&self) {
-        let findings = self.store.read(|tx| audit::findings(tx)).await.expect("the self-check runs");
+        let findings = self.store.read(audit::findings).await.expect("the self-check runs");
         assert_eq!(findings, [], "the self-check found something");
     }
 

@@ -1,0 +1,161 @@
+//! `kairan bench`: figures of the whole hub on this machine, each beside its bare limit. The hub, its banks
+//! and the load are processes of their own; nothing leaves loopback. A scene that loses or doubles a notice fails.
+
+mod bare;
+mod burst;
+mod control;
+mod fanout;
+mod figures;
+mod filer;
+mod hub;
+mod machine;
+pub mod receivers;
+mod shot;
+mod stage;
+
+use super::{CliError, Done};
+use figures::{Outcome, Processes};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+use stage::{Stage, Wanted};
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    scene: Which,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Which {
+    /// One incident to many banks: milliseconds until the last webhook arrived
+    Fanout(fanout::Args),
+    /// Many incidents at once: deliveries per second
+    Burst(burst::Args),
+}
+
+/// What every scene takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// A PostgreSQL server: a database is made there and dropped again; SQLite if not given
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Where the bench makes its folder, and so which disk is measured; the temporary folder if not given
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// How long a bank thinks before it answers
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    answer_ms: u64,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+trait Scene {
+    fn common(&self) -> &Common;
+    fn banks(&self) -> usize;
+    /// For the progress bar.
+    fn steps(&self) -> u64;
+    fn parameters(&self, stage: &Stage) -> Value;
+    /// Fills in figures, processes and failures.
+    async fn play(
+        &self,
+        stage: &mut Stage,
+        bar: &ProgressBar,
+        outcome: &mut Outcome,
+    ) -> Result<(), CliError>;
+}
+
+pub async fn run(args: Args) -> Result<Done, CliError> {
+    let perform = async {
+        match args.scene {
+            Which::Fanout(scene) => perform("fanout", scene).await,
+            Which::Burst(scene) => perform("burst", scene).await,
+        }
+    };
+    // A scene that is let go of takes its processes, its folder and its database with it.
+    tokio::select! {
+        done = perform => done,
+        stopped = told_to_stop() => Err(stopped),
+    }
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_stop() -> CliError {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    match signals {
+        Ok((mut terminate, mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            CliError::Failed("stopped before the scene ended; there are no figures".to_owned())
+        }
+        Err(fault) => CliError::Failed(format!("cannot listen for signals: {fault}")),
+    }
+}
+
+async fn perform(name: &'static str, scene: impl Scene) -> Result<Done, CliError> {
+    let Common {
+        database,
+        folder,
+        answer_ms,
+        json,
+    } = scene.common();
+    let place = folder.clone().unwrap_or_else(std::env::temp_dir);
+    let machine = machine::facts(&place);
+    let bar = progress(name, scene.steps());
+    let wanted = Wanted {
+        banks: scene.banks(),
+        answer_ms: *answer_ms,
+        folder: folder.as_deref(),
+        database: database.as_deref(),
+    };
+    let mut stage = Stage::build(&wanted).await?;
+    let mut outcome = Outcome {
+        scene: name,
+        parameters: scene.parameters(&stage),
+        machine,
+        database: if database.is_some() {
+            "postgres"
+        } else {
+            "sqlite"
+        },
+        figures: Vec::new(),
+        processes: Processes::default(),
+        failures: Vec::new(),
+    };
+    if let Err(error) = scene.play(&mut stage, &bar, &mut outcome).await {
+        bar.finish_and_clear();
+        return Err(stage.hub.failed(&error.to_string()));
+    }
+    let findings = stage.close().await?;
+    bar.finish_and_clear();
+    for finding in findings {
+        outcome.failures.push(format!(
+            "the self-check: not so that {} ({})",
+            finding.rule, finding.count
+        ));
+    }
+    outcome.show(*json);
+    if outcome.failures.is_empty() {
+        return Ok(Done::Well);
+    }
+    let failures = outcome.failures.join("\n  ");
+    Err(CliError::Failed(format!(
+        "the figures count for nothing:\n  {failures}"
+    )))
+}
+
+/// Drawn on a terminal only.
+fn progress(name: &str, steps: u64) -> ProgressBar {
+    let bar = ProgressBar::new(steps).with_message(name.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}

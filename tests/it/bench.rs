@@ -1,0 +1,87 @@
+//! The bench in small: not how fast, only that nothing is lost and the answer is whole.
+
+use serde_json::Value;
+use std::process::Command;
+
+fn bench(arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_kairan"))
+        .arg("bench")
+        .args(arguments)
+        .arg("--json")
+        .env_remove("KAIRAN_CONFIG")
+        .output()
+        .expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert_eq!(answer["passed"], true, "{answer:#}");
+    assert!(
+        answer["processes"]["hub"]["peak_kib"].as_u64() > Some(0),
+        "{answer:#}"
+    );
+    answer
+}
+
+fn assert_measured(figure: &Value, repetitions: usize) {
+    assert_eq!(
+        figure["all"].as_array().map(Vec::len),
+        Some(repetitions),
+        "{figure}"
+    );
+    assert!(figure["min"].as_f64() > Some(0.0), "{figure}");
+}
+
+#[test]
+fn a_burst_tells_every_bank_of_every_incident_once() {
+    let answer = bench(&[
+        "burst",
+        "--incidents",
+        "3",
+        "--banks",
+        "5",
+        "--filers",
+        "2",
+        "--repeat",
+        "1",
+    ]);
+    for figure in [
+        "deliveries_per_second",
+        "recorded_per_second",
+        "bare_posts_per_second",
+    ] {
+        assert_measured(&answer["figures"]["burst"][figure], 1);
+    }
+}
+
+#[test]
+fn a_fan_out_is_measured_over_kept_and_over_new_connections() {
+    let answer = bench(&["fanout", "--banks", "5", "--repeat", "2"]);
+    for connections in ["warm", "cold"] {
+        for figure in [
+            "last_arrival_ms",
+            "bare_sum_ms",
+            "ratio_to_bare",
+            "accept_ms",
+        ] {
+            assert_measured(&answer["figures"][connections][figure], 2);
+        }
+    }
+}
+
+#[test]
+fn a_burst_on_a_server_leaves_no_database_behind() {
+    let server = std::env::var("KAIRAN_TEST_POSTGRES")
+        .expect("KAIRAN_TEST_POSTGRES is not set: run scripts/test");
+    let answer = bench(&[
+        "burst",
+        "--incidents",
+        "3",
+        "--banks",
+        "5",
+        "--repeat",
+        "1",
+        "--database",
+        server.as_str(),
+    ]);
+    assert_eq!(answer["database"], "postgres");
+}

@@ -1,0 +1,284 @@
+//! Delivery: nothing goes quiet, and one bad bank delays nobody.
+
+use super::steps::{hours, seconds, text};
+use crate::support::ground::contact;
+use crate::support::hub::{Bank, Person, TestHub};
+use crate::support::receiver::{Answer, Hit, Receiver};
+use kairan::actions::add_contact::add_contact;
+use kairan::storage::delivery;
+use reqwest::Method;
+use serde_json::json;
+use std::time::Duration;
+
+const SLOW: Duration = Duration::from_millis(300);
+
+/// The most requests that were open at the same time, each being answered `SLOW` after it came.
+fn most_at_once(hits: &[Hit]) -> usize {
+    let is_open = |one: &Hit, at| one.instant <= at && one.instant + SLOW > at;
+    let at_once = hits
+        .iter()
+        .map(|hit| hits.iter().filter(|one| is_open(one, hit.instant)).count());
+    at_once.max().unwrap_or_default()
+}
+
+/// To whom a notice of this bank is owed by mail, by ladder level.
+async fn mailed_levels(hub: &TestHub, bank: &Bank) -> Vec<i64> {
+    let notice = text(&hub.newest(bank).await, "notice")
+        .parse()
+        .expect("an id");
+    hub.act(move |tx| {
+        let rows = delivery::of_notice(tx, notice)?;
+        let mails = rows.iter().filter(|row| row.channel == "email");
+        let levels = mails.map(|row| {
+            Ok(kairan::storage::bank::contact(tx, row.target_id)?.map_or(0, |row| row.level))
+        });
+        levels.collect()
+    })
+    .await
+}
+
+async fn kinds(hub: &TestHub, reader: &Person) -> Vec<String> {
+    hub.tasks(reader)
+        .await
+        .iter()
+        .map(|task| text(task, "kind").to_owned())
+        .collect()
+}
+
+journeys! {
+    async fn a_failing_endpoint_is_tried_again_at_the_ladders_times_and_not_before(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer(Answer::Status(500));
+        hub.file(&officer).await;
+        assert_eq!(hub.deliver_due().await, 1);
+        for (too_early, late_enough) in [(3, 4), (20, 17), (90, 55), (450, 280)] {
+            hub.advance(seconds(too_early));
+            assert_eq!(hub.deliver_due().await, 0, "before its time");
+            hub.advance(seconds(late_enough));
+            assert_eq!(hub.deliver_due().await, 1);
+        }
+        assert_eq!(hub.outcomes(&officer).await, ["status"; 5]);
+    }
+
+    async fn a_bank_that_asks_for_time_is_given_it(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer_next([Answer::RetryAfter(503, "120".into())]);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.advance(seconds(100));
+        assert_eq!(hub.deliver_due().await, 0);
+        hub.advance(seconds(25));
+        assert_eq!(hub.deliver_due().await, 1);
+        assert_eq!(hub.outcomes(&officer).await, ["status", "accepted"]);
+    }
+
+    async fn an_endpoint_that_is_gone_opens_a_task_climbs_the_ladder_and_is_still_tried(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let id = bank.id;
+        hub.act(move |tx| add_contact(tx, id, &contact("B001", 2))).await;
+        bank.receiver.answer(Answer::Status(410));
+        let filed = hub.file(&officer).await;
+        assert_eq!(mailed_levels(&hub, &bank).await, [1]);
+        hub.deliver_due().await;
+        assert_eq!((mailed_levels(&hub, &bank).await, kinds(&hub, &officer).await), (vec![1, 2], vec!["channel_broken".into()]));
+        assert_eq!(hub.cell(&officer, text(&filed, "reference"), "B001").await["endpoint_down"], true);
+        hub.advance(seconds(10));
+        bank.receiver.answer(Answer::Status(204));
+        assert_eq!(hub.deliver_due().await, 1, "tried again");
+        assert!(kinds(&hub, &officer).await.is_empty(), "a mended channel needs nobody");
+    }
+
+    async fn ten_failures_in_a_row_call_a_person_and_the_eleventh_try_follows(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer(Answer::Status(500));
+        hub.file(&officer).await;
+        for tries in 1..=11 {
+            assert_eq!(hub.deliver_due().await, 1, "try {tries}");
+            assert_eq!(hub.tasks(&officer).await.len(), usize::from(tries >= 10));
+            hub.advance(hours(2));
+        }
+    }
+
+    async fn a_bank_is_never_sent_more_than_four_at_once(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer(Answer::Slow(SLOW));
+        for _ in 0..10 { hub.file(&officer).await; }
+        assert_eq!(hub.deliver_due().await, 10);
+        let most = most_at_once(&bank.receiver.hits());
+        assert!((2..=4).contains(&most), "{most} at once");
+    }
+
+    async fn a_first_try_never_waits_behind_a_retry(hub, "[engine]\nin_flight = 1\n") {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer_next([Answer::Status(500)]);
+        let older = hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.advance(seconds(10));
+        let newer = hub.file(&officer).await;
+        hub.deliver_due().await;
+        let told: Vec<_> = bank.receiver.hits().iter().map(|hit| hit.json()["data"]["notice"]["incident"].clone()).collect();
+        assert_eq!(told, [&older, &newer, &older].map(|filed| filed["reference"].clone()));
+    }
+
+    async fn a_bank_that_hangs_delays_nobody(hub) {
+        let officer = hub.officer().await;
+        let (stuck, well) = (hub.bank("B001").await, hub.bank("B002").await);
+        stuck.receiver.answer(Answer::Hang);
+        for _ in 0..6 { hub.file(&officer).await; }
+        let (ended, told) = tokio::join!(hub.deliver_due(), well.receiver.arrived(6));
+        assert_eq!(ended, 12);
+        let first_given_up = stuck.receiver.hits()[0].instant + Duration::from_secs(2);
+        assert!(told.iter().all(|hit| hit.instant < first_given_up), "told behind the other's timeout");
+    }
+
+    async fn a_lost_outcome_is_shown_as_unknown_and_the_same_bytes_go_out_again(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer_next([Answer::Status(500)]);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.advance(seconds(10));
+        assert_eq!(hub.claim("webhook").await.len(), 1);
+        hub.let_leases_run_out().await;
+        assert_eq!(hub.deliver_due().await, 1);
+        assert_eq!(hub.outcomes(&officer).await, ["status", "unknown", "accepted"]);
+        let hits = bank.receiver.hits();
+        assert_eq!((hits[0].header("webhook-id"), &hits[0].body), (hits[1].header("webhook-id"), &hits[1].body));
+        assert_ne!(hits[0].header("webhook-signature"), hits[1].header("webhook-signature"), "signed afresh");
+    }
+
+    async fn an_acceptance_that_comes_after_unknown_is_a_second_outcome_and_ends_the_retries(hub) {
+        let officer = hub.officer().await;
+        hub.bank("B001").await;
+        let filed = hub.file(&officer).await;
+        let claimed = hub.claim("webhook").await;
+        hub.let_leases_run_out().await;
+        hub.accepted_after_all(claimed).await;
+        let log = hub.log(&officer, "").await;
+        let rows: Vec<_> = log.iter().map(|line| (line["seq"].clone(), text(line, "outcome"))).collect();
+        assert_eq!(rows, [(json!(1), "unknown"), (json!(2), "accepted")]);
+        assert_eq!(log[0]["attempt"], log[1]["attempt"]);
+        assert_eq!(hub.deliver_due().await, 0);
+        assert_eq!(hub.cell(&officer, text(&filed, "reference"), "B001").await["level"], "delivered");
+    }
+
+    async fn a_stale_node_cannot_undo_what_another_one_delivered(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        let stale = hub.claim("webhook").await;
+        hub.let_leases_run_out().await;
+        hub.deliver_due().await;
+        hub.accepted_after_all(stale).await;
+        hub.advance(hours(2));
+        assert_eq!(hub.deliver_due().await, 0);
+        assert_eq!(bank.receiver.hits().len(), 1);
+    }
+
+    async fn a_redirect_is_a_failure_and_nobody_goes_there(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let elsewhere = Receiver::start();
+        bank.receiver.answer(Answer::Redirect(elsewhere.url("/hook")));
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let log = hub.log(&officer, "").await;
+        assert_eq!((text(&log[0], "outcome"), &log[0]["status"]), ("status", &json!(302)));
+        assert!(elsewhere.hits().is_empty());
+    }
+
+    async fn an_inner_address_is_refused_when_it_is_entered(hub) {
+        let bank = hub.bank("B001").await;
+        hub.settings = hub.settings.replace("[\"127.0.0.0/8\"]", "[]");
+        hub.restart().await;
+        let head = hub.head_of(&bank).await;
+        for url in ["http://10.0.0.1/hook", "https://169.254.169.254/latest", "https://[::1]/hook", "https://bank.local/hook", "https://localhost/hook", "http://127.0.0.1:9/hook", "https://bank.example:22/hook", "ftp://bank.example/"] {
+            let refused = hub.post("/api/v1/own/endpoints", &head.key, &json!({ "url": url })).await;
+            assert_eq!((refused.status.as_u16(), &refused.json()["faults"][0]["pointer"]), (422, &json!("/url")), "{url}");
+        }
+    }
+
+    async fn an_address_that_has_become_an_inner_one_is_refused_when_it_is_sent_to(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.settings = hub.settings.replace("127.0.0.0/8", "192.0.2.0/24");
+        hub.restart().await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        assert_eq!(hub.outcomes(&officer).await, ["address_refused"]);
+        assert!(bank.receiver.hits().is_empty());
+        assert_eq!(kinds(&hub, &officer).await, ["channel_broken"]);
+    }
+
+    async fn a_test_notice_goes_over_every_channel_and_owes_no_stamp(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let sent = hub.call(Method::POST, "/api/v1/banks/B001/test-notice", &officer.key, None).await.expect(202).json();
+        hub.deliver_due().await;
+        let told = bank.receiver.hits()[0].json();
+        assert_eq!((&told["type"], &told["data"]["message"]), (&json!("notice.test"), &sent["message"]));
+        assert!(hub.inbox(&bank).await.is_empty());
+    }
+
+    async fn what_is_sent_again_by_hand_bears_the_same_id(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let line = hub.log(&officer, "").await.remove(0);
+        let path = format!("/api/v1/deliveries/{}/resend", text(&line, "delivery"));
+        hub.call(Method::POST, &path, &officer.key, None).await.expect(202);
+        assert_eq!(hub.deliver_due().await, 1);
+        let hits = bank.receiver.hits();
+        assert_eq!((hits[0].header("webhook-id"), &hits[0].body), (hits[1].header("webhook-id"), &hits[1].body));
+    }
+
+    async fn nothing_is_sent_by_hand_to_an_address_that_a_bank_has_given_up(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let (head, new) = (hub.head_of(&bank).await, Receiver::start());
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let line = hub.log(&officer, "").await.remove(0);
+        let path = format!("/api/v1/own/endpoints/{}/replacement", hub.endpoint_of(&head).await);
+        hub.post(&path, &head.key, &json!({ "url": new.url("/new") })).await.expect(201);
+        let again = format!("/api/v1/deliveries/{}/resend", text(&line, "delivery"));
+        let refused = hub.call(Method::POST, &again, &officer.key, None).await;
+        assert_eq!(refused.expect(409).code(), "already_replaced");
+        hub.deliver_due().await;
+        assert_eq!(bank.receiver.hits().len(), 1);
+    }
+
+    async fn what_is_still_owed_follows_the_bank_to_its_new_endpoint(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let (head, new) = (hub.head_of(&bank).await, Receiver::start());
+        bank.receiver.answer(Answer::Status(500));
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let path = format!("/api/v1/own/endpoints/{}/replacement", hub.endpoint_of(&head).await);
+        hub.post(&path, &head.key, &json!({ "url": new.url("/new") })).await.expect(201);
+        hub.deliver_due().await;
+        hub.advance(hours(2));
+        hub.deliver_due().await;
+        assert_eq!((bank.receiver.hits().len(), new.hits().len()), (1, 1));
+        assert_eq!(bank.receiver.hits()[0].body, new.hits()[0].body);
+    }
+
+    async fn a_hub_that_is_told_to_stop_finishes_what_is_under_way(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer(Answer::Slow(Duration::from_millis(700)));
+        let node = hub.second_node().await;
+        let filed = hub.file(&officer).await;
+        bank.receiver.arrived(1).await;
+        node.stop().await;
+        assert_eq!(hub.outcomes(&officer).await, ["accepted"]);
+        assert_eq!(hub.cell(&officer, text(&filed, "reference"), "B001").await["level"], "delivered");
+    }
+
+    async fn a_bank_without_any_channel_has_its_notice_and_a_task_until_it_has_one(hub) {
+        let (officer, admin) = (hub.officer().await, hub.administrator().await);
+        let new = json!({ "code": "B009", "profile": { "name_ja": "新銀行", "name_en": "New Bank", "language": "ja", "linking": [] } });
+        hub.bank("B001").await;
+        hub.post("/api/v1/banks", &admin.key, &new).await.expect(201);
+        assert_eq!(hub.file(&officer).await["notices"], 2);
+        assert_eq!(kinds(&hub, &officer).await, ["no_channel"]);
+        let receiver = Receiver::start();
+        let endpoint = json!({ "endpoint": { "url": receiver.url("/hook") } });
+        hub.post("/api/v1/banks/B009/endpoints", &admin.key, &endpoint).await.expect(201);
+        hub.deliver_due().await;
+        assert_eq!((receiver.hits().len(), kinds(&hub, &officer).await.len()), (1, 0));
+    }
+}

@@ -1,0 +1,274 @@
+//! Mail through a real relay, over STARTTLS, and the link in it.
+
+use super::steps::{filing_with, hours, seconds, text};
+use crate::support::ground::contact;
+use crate::support::hub::{Bank, Reply, TestHub};
+use crate::support::maildir::{
+    BUSY, Mail, Mailbox, REFUSED_AT_ONCE, mailbox, mailbox_at, smtp_authority, smtp_server,
+};
+use crate::support::receiver::Answer;
+use kairan::actions::add_contact::{ContactInput, add_contact};
+use reqwest::Method;
+use serde_json::json;
+
+/// Settings that send through the mail server of `scripts/test`.
+fn relay() -> String {
+    let server = smtp_server();
+    let (host, port) = server.split_once(':').expect("host:port");
+    format!(
+        "[mail]\nrelay_host = \"{host}\"\nrelay_port = {port}\ntls = \"required\"\nca_file = \"{}\"\n\
+         from = \"hub@mail.test\"\nfrom_name = \"Example Pay\"\nreturn_path_domain = \"mail.test\"\nhelo = \"mail.test\"\n",
+        smtp_authority().display()
+    )
+}
+
+fn reached_at(mailbox: &Mailbox, level: i64, language: &str) -> ContactInput {
+    ContactInput {
+        email: mailbox.address().into(),
+        language: language.into(),
+        ..contact("B001", level)
+    }
+}
+
+/// A bank that is reached by mail alone: its endpoint is down.
+async fn by_mail(hub: &TestHub, code: &str, mailbox: &Mailbox, language: &str) -> Bank {
+    let bank = hub.bank_with(code, reached_at(mailbox, 1, language)).await;
+    bank.receiver.answer(Answer::Status(500));
+    bank
+}
+
+async fn second_contact(hub: &TestHub, bank: &Bank, mailbox: &Mailbox) {
+    let (id, contact) = (bank.id, reached_at(mailbox, 2, "en"));
+    hub.act(move |tx| add_contact(tx, id, &contact)).await;
+}
+
+/// The path of the mail's link, and the code printed beside it.
+fn link(mail: &Mail) -> (String, String) {
+    let text = mail.text();
+    let token = text
+        .split("/n/")
+        .nth(1)
+        .expect("a link")
+        .split_whitespace()
+        .next()
+        .expect("a token");
+    let is_code = |word: &&str| {
+        word.len() == 9
+            && word.as_bytes()[4] == b'-'
+            && word
+                .bytes()
+                .all(|b| b == b'-' || b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    let code = text.split_whitespace().find(is_code).expect("a code");
+    (format!("/n/{token}"), code.to_owned())
+}
+
+async fn confirm(hub: &TestHub, path: &str, code: &str) -> Reply {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([("code", code), ("name", "田中 実"), ("role", "不正対策")])
+        .finish();
+    let request = hub
+        .request(Method::POST, path)
+        .header("content-type", "application/x-www-form-urlencoded");
+    hub.send(request.body(form)).await
+}
+
+/// Files, sends, and takes the mail from the box.
+async fn mailed(hub: &TestHub, mailbox: &Mailbox) -> Mail {
+    let officer = hub.officer().await;
+    hub.file(&officer).await;
+    hub.deliver_due().await;
+    mailbox.arrived(1).await.remove(0)
+}
+
+journeys! {
+    async fn each_contact_reads_the_notice_in_its_own_language(hub, relay()) {
+        let (ja, en) = (mailbox("ja"), mailbox("en"));
+        let (_one, _two) = (by_mail(&hub, "B001", &ja, "ja").await, by_mail(&hub, "B002", &en, "en").await);
+        let (ja, en) = (mailed(&hub, &ja).await, en.arrived(1).await.remove(0));
+        for (mail, title, about) in [(&ja, "口座連携による不正チャージの疑い", "二行の口座から"), (&en, "Suspected theft by account linking", "Illicit top-ups")] {
+            assert!(mail.subject().contains(title), "{}", mail.subject());
+            assert!(mail.text().contains(about) && mail.html().contains(about), "{}", mail.text());
+        }
+        assert!(ja.html().contains("lang=\"ja\"") && en.html().contains("lang=\"en\""));
+    }
+
+    async fn a_mail_has_a_name_of_its_own_and_stands_in_the_thread_of_its_incident(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let _bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        inbox.arrived(1).await;
+        hub.revise(&officer, text(&filed, "reference")).await;
+        hub.deliver_due().await;
+        let mails = inbox.arrived(2).await;
+        let log = hub.log(&officer, "&channel=email").await;
+        for (mail, line) in mails.iter().zip(&log) {
+            assert_eq!(mail.header("Message-ID"), Some(format!("<{}@mail.test>", text(line, "delivery"))));
+        }
+        assert_eq!(mails[0].header("References"), mails[1].header("References"));
+        assert!(mails[0].header("References").is_some_and(|root| root.contains(text(&filed, "reference"))));
+    }
+
+    async fn under_tlp_red_a_mail_says_nothing_of_the_theft(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let _bank = by_mail(&hub, "B001", &inbox, "en").await;
+        let red = json!({ "tlp": "RED", "advice": { "ja": "秘密の助言", "en": "secret advice" } });
+        hub.file_this(&officer, &filing_with(&red)).await;
+        hub.deliver_due().await;
+        let mail = inbox.arrived(1).await.remove(0);
+        let all = [mail.subject(), mail.text(), mail.html()].concat();
+        for detail in ["Suspected theft", "Illicit", "secret advice", "PIN", "口座連携による"] {
+            assert!(!all.contains(detail), "{detail} in {all}");
+        }
+        assert!(all.contains("TLP:RED"));
+    }
+
+    async fn no_text_can_make_the_mail_go_to_anyone_else(hub, relay()) {
+        let (officer, inbox, evil) = (hub.officer().await, mailbox("desk"), mailbox("evil"));
+        let smtp = format!("x\r\n.\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<{0}>\r\nDATA\r\nTo: {0}\r\n\r\nx\r\n.\r\n", evil.address());
+        let line = format!("\"x\" <{0}>, =?utf-8?q?=0D=0ABcc:_{0}?= %0D%0ABcc: {0}", evil.address());
+        let short: String = line.chars().take(100).collect();
+        let named = ContactInput { name: short.clone(), role: short.clone(), ..reached_at(&inbox, 1, "en") };
+        let _bank = hub.bank_with("B001", named).await;
+        let nasty = json!({ "title": { "ja": short, "en": short }, "description": { "ja": smtp, "en": smtp }, "advice": { "ja": smtp, "en": smtp },
+            "operator_contacts": [{ "name": short, "role": short, "email": "a@operator.example", "phone": "+81 3-0000-0001" },
+                { "name": short, "role": short, "email": "b@operator.example", "phone": "+81 3-0000-0002" }] });
+        hub.file_this(&officer, &filing_with(&nasty)).await;
+        hub.deliver_due().await;
+        let mail = inbox.arrived(1).await.remove(0);
+        let to: Vec<_> = mail.parsed().to().expect("a recipient").iter().filter_map(|to| to.address().map(str::to_owned)).collect();
+        assert_eq!((to, mail.header("Bcc"), mail.header("Cc")), (vec![inbox.address().to_owned()], None, None));
+        assert!(mail.text().contains("RCPT TO:"), "it is only text");
+        assert_eq!((inbox.mails().len(), evil.mails().len()), (1, 0));
+    }
+
+    async fn a_line_break_in_a_name_or_title_is_refused(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let bank = by_mail(&hub, "B001", &inbox, "en").await;
+        let head = hub.head_of(&bank).await;
+        for text in ["x\r\nBcc: a@b.test", "x\nBcc: a@b.test", "x\rBcc: a@b.test", "x\u{2028}y"] {
+            let title = filing_with(&json!({ "title": { "ja": text, "en": text } }));
+            hub.post("/api/v1/incidents", &officer.key, &title).await.expect(422);
+            let named = json!({ "name": text, "role": "x", "email": "a@b.example", "phone": "+81 3-0000-1000", "level": 1, "language": "ja" });
+            hub.post("/api/v1/own/contacts", &head.key, &named).await.expect(422);
+        }
+        hub.deliver_due().await;
+        assert!(inbox.mails().is_empty());
+    }
+
+    async fn a_mailbox_that_does_not_exist_is_shown_and_the_next_contact_is_told(hub, relay()) {
+        let (officer, nobody, second) = (hub.officer().await, mailbox_at("desk", REFUSED_AT_ONCE), mailbox("second"));
+        let bank = hub.bank_with("B001", reached_at(&nobody, 1, "ja")).await;
+        second_contact(&hub, &bank, &second).await;
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        assert!(second.arrived(1).await[0].subject().contains(text(&filed, "reference")));
+        let cell = hub.cell(&officer, text(&filed, "reference"), "B001").await;
+        assert_eq!((&cell["bounced"], hub.tasks(&officer).await.len()), (&json!(true), 1));
+        hub.advance(seconds(10));
+        assert_eq!(hub.deliver_due().await, 1, "tried again");
+    }
+
+    async fn a_busy_mail_server_is_asked_again_and_nobody_is_called(hub, relay()) {
+        let (officer, busy) = (hub.officer().await, mailbox_at("desk", BUSY));
+        let _bank = hub.bank_with("B001", reached_at(&busy, 1, "ja")).await;
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.advance(seconds(10));
+        hub.deliver_due().await;
+        let log = hub.log(&officer, "&channel=email").await;
+        assert_eq!(log.iter().map(|line| (text(line, "outcome"), line["status"].clone())).collect::<Vec<_>>(), vec![("mail_deferred", json!(451)); 2]);
+        assert_eq!(hub.cell(&officer, text(&filed, "reference"), "B001").await["bounced"], false);
+        assert!(hub.tasks(&officer).await.is_empty());
+    }
+
+    async fn a_relay_that_took_the_mail_has_not_delivered_it(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        mailed(&hub, &inbox).await;
+        assert_eq!(hub.newest(&bank).await["level"], "dispatched");
+    }
+
+    async fn opening_the_link_shows_the_notice_and_confirms_nothing(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let (path, code) = link(&mailed(&hub, &inbox).await);
+        let page = hub.get(&path, "").await.expect(200);
+        let page = String::from_utf8_lossy(&page.body).into_owned();
+        assert!(page.contains("口座連携による不正チャージの疑い") && page.contains("<form"), "{page}");
+        assert!(!page.contains(&code), "the code is only in the mail");
+        assert_eq!(hub.newest(&bank).await["level"], "dispatched");
+    }
+
+    async fn the_link_the_code_and_a_name_confirm_receipt_and_every_contact_hears_of_it(hub, relay()) {
+        let (officer, inbox, second) = (hub.officer().await, mailbox("desk"), mailbox("second"));
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        second_contact(&hub, &bank, &second).await;
+        let (path, code) = link(&mailed(&hub, &inbox).await);
+        confirm(&hub, &path, &code.to_lowercase()).await.expect(200);
+        let reference = text(&hub.newest(&bank).await, "incident").to_owned();
+        assert_eq!(hub.cell(&officer, &reference, "B001").await["class"], "link");
+        hub.deliver_due().await;
+        let told = [inbox.arrived(2).await.remove(1), second.arrived(1).await.remove(0)];
+        for mail in &told { assert!(mail.text().contains("田中 実") && mail.text().contains(&reference), "{}", mail.text()); }
+    }
+
+    async fn confirming_twice_by_link_gives_the_same_page_and_no_second_word(hub, relay()) {
+        let inbox = mailbox("desk");
+        let _bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let (path, code) = link(&mailed(&hub, &inbox).await);
+        let first = confirm(&hub, &path, &code).await.expect(200);
+        hub.advance(hours(1));
+        assert_eq!(confirm(&hub, &path, &code).await.expect(200).body, first.body);
+        hub.deliver_due().await;
+        inbox.arrived(2).await;
+        assert_eq!(hub.deliver_due().await, 0);
+        assert_eq!(inbox.mails().len(), 2);
+    }
+
+    async fn five_wrong_codes_lock_the_link_even_for_the_right_one(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let (path, code) = link(&mailed(&hub, &inbox).await);
+        for _ in 0..5 { confirm(&hub, &path, "2222-2222").await.expect(422); }
+        confirm(&hub, &path, &code).await.expect(429);
+        assert_eq!(hub.newest(&bank).await["level"], "dispatched");
+        hub.stamp(&bank).await.expect(200);
+    }
+
+    async fn four_wrong_codes_are_forgiven(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let (path, code) = link(&mailed(&hub, &inbox).await);
+        for _ in 0..4 { confirm(&hub, &path, "2222-2222").await.expect(422); }
+        confirm(&hub, &path, &code).await.expect(200);
+        assert_eq!(hub.newest(&bank).await["level"], "acknowledged");
+    }
+
+    async fn a_link_ends_after_fourteen_days_and_a_forged_one_never_was(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let (path, code) = link(&mailed(&hub, &inbox).await);
+        let other = if path.as_bytes()[10] == b'A' { "B" } else { "A" };
+        let forged = format!("{}{other}{}", &path[..10], &path[11..]);
+        hub.get(&forged, "").await.expect(404);
+        hub.advance(hours(14 * 24 + 1));
+        hub.get(&path, "").await.expect(410);
+        confirm(&hub, &path, &code).await.expect(410);
+        assert_ne!(hub.newest(&bank).await["level"], "acknowledged");
+    }
+
+    async fn test_notices_and_the_end_of_a_partnership_are_told_by_mail(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let _bank = by_mail(&hub, "B001", &inbox, "en").await;
+        hub.post("/api/v1/banks/B001/test-notice", &officer.key, &json!({})).await.expect(202);
+        hub.deliver_due().await;
+        inbox.arrived(1).await;
+        hub.leave("B001").await;
+        hub.deliver_due().await;
+        let mails = inbox.arrived(2).await;
+        assert!(!mails[0].text().contains("/n/") && !mails[1].text().contains("/n/"), "nothing to confirm");
+        assert!(mails[1].text().contains("Bank B001"), "{}", mails[1].text());
+    }
+}

@@ -1,0 +1,370 @@
+//! Steps that many journeys take, as methods of the hub. Each does what a person or a machine would do over
+//! HTTP, except where it plays another node or somebody beside the hub.
+
+use crate::support::ground::filing;
+use crate::support::hub::{Bank, Person, Reply, TestHub};
+use kairan::actions::claim::{Claimed, Room, claim};
+use kairan::actions::record::{Finished, expire, record};
+use kairan::domain::id::Uid;
+use kairan::domain::outcome::Outcome;
+use kairan::server::{Parts, Running};
+use kairan::storage::delivery::Leases;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::time::Duration;
+
+pub fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub fn hours(count: u64) -> Duration {
+    seconds(count * 3_600)
+}
+
+/// The text of a field.
+#[track_caller]
+pub fn text<'v>(value: &'v Value, field: &str) -> &'v str {
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {field} in {value}"))
+}
+
+/// The filing with some of its fields changed.
+pub fn filing_with(changes: &Value) -> Value {
+    let mut filing = filing();
+    for (field, value) in changes.as_object().expect("an object") {
+        filing[field] = value.clone();
+    }
+    filing
+}
+
+/// The filing as a further revision.
+pub fn further() -> Value {
+    filing_with(&json!({ "change_summary": { "ja": "件数を更新した。", "en": "Counts updated." } }))
+}
+
+pub fn withdrawal() -> Value {
+    json!({ "reason": "false_alarm", "text": { "ja": "誤りでした。", "en": "It was a mistake." } })
+}
+
+impl TestHub {
+    pub async fn file_as(&self, officer: &Person, key: &str, filing: &Value) -> Reply {
+        let request = self
+            .request(Method::POST, "/api/v1/incidents")
+            .bearer_auth(&officer.key);
+        let request = request
+            .header("content-type", "application/json")
+            .header("idempotency-key", key);
+        self.send(request.body(filing.to_string())).await
+    }
+
+    pub async fn file_this(&self, officer: &Person, filing: &Value) -> Value {
+        self.post("/api/v1/incidents", &officer.key, filing)
+            .await
+            .expect(201)
+            .json()
+    }
+
+    pub async fn revise(&self, officer: &Person, reference: &str) -> Value {
+        let path = format!("/api/v1/incidents/{reference}/revisions");
+        self.post(&path, &officer.key, &further())
+            .await
+            .expect(201)
+            .json()
+    }
+
+    /// Asks for a withdrawal; returns the request's id.
+    pub async fn ask_withdrawal(&self, officer: &Person, reference: &str) -> String {
+        let path = format!("/api/v1/incidents/{reference}/withdrawal");
+        let asked = self
+            .post(&path, &officer.key, &withdrawal())
+            .await
+            .expect(202)
+            .json();
+        text(&asked, "request").to_owned()
+    }
+
+    pub async fn decide(&self, by: &Person, request: &str, approve: bool) -> Reply {
+        let path = format!("/api/v1/approvals/{request}/decision");
+        self.post(&path, &by.key, &json!({ "approve": approve }))
+            .await
+    }
+
+    /// Files and withdraws; returns the incident's reference.
+    pub async fn withdraw(&self, officer: &Person, reference: &str) -> Value {
+        let request = self.ask_withdrawal(officer, reference).await;
+        let second = self.officer().await;
+        self.decide(&second, &request, true)
+            .await
+            .expect(200)
+            .json()
+    }
+
+    pub async fn board(&self, reader: &Person, reference: &str) -> Value {
+        self.get(
+            &format!("/api/v1/incidents/{reference}/notices"),
+            &reader.key,
+        )
+        .await
+        .expect(200)
+        .json()
+    }
+
+    /// A bank's cell of the newest board.
+    pub async fn cell(&self, reader: &Person, reference: &str, bank: &str) -> Value {
+        let board = self.board(reader, reference).await;
+        let cells = board["cells"].as_array().expect("cells");
+        cells
+            .iter()
+            .find(|cell| cell["bank"] == bank)
+            .expect("a cell")
+            .clone()
+    }
+
+    /// The delivery log; `query` is like `&bank=B001`.
+    pub async fn log(&self, reader: &Person, query: &str) -> Vec<Value> {
+        let page = self
+            .get(&format!("/api/v1/deliveries?limit=200{query}"), &reader.key)
+            .await
+            .expect(200)
+            .json();
+        page["deliveries"].as_array().expect("lines").clone()
+    }
+
+    pub async fn outcomes(&self, reader: &Person) -> Vec<String> {
+        self.log(reader, "")
+            .await
+            .iter()
+            .map(|line| text(line, "outcome").to_owned())
+            .collect()
+    }
+
+    pub async fn tasks(&self, reader: &Person) -> Vec<Value> {
+        let list = self
+            .get("/api/v1/tasks", &reader.key)
+            .await
+            .expect(200)
+            .json();
+        list["tasks"].as_array().expect("tasks").clone()
+    }
+
+    pub async fn inbox(&self, bank: &Bank) -> Vec<Value> {
+        let inbox = self
+            .get("/api/v1/inbox?limit=200", &bank.key)
+            .await
+            .expect(200)
+            .json();
+        inbox["notices"].as_array().expect("notices").clone()
+    }
+
+    /// The newest notice of a bank.
+    pub async fn newest(&self, bank: &Bank) -> Value {
+        self.inbox(bank).await.pop().expect("a notice")
+    }
+
+    /// A bank's machine acknowledges its newest notice.
+    pub async fn stamp(&self, bank: &Bank) -> Reply {
+        let notice = self.newest(bank).await;
+        self.stamp_as(&bank.key, text(&notice, "notice"), &notice["digest"])
+            .await
+    }
+
+    pub async fn stamp_as(&self, key: &str, notice: &str, digest: &Value) -> Reply {
+        let stamp = json!({ "digest": digest, "name": "高橋 健", "role": "当直" });
+        self.post(
+            &format!("/api/v1/notices/{notice}/acknowledgement"),
+            key,
+            &stamp,
+        )
+        .await
+    }
+
+    pub async fn respond(&self, bank: &Bank, codes: &[&str], share: &str) -> Reply {
+        let notice = self.newest(bank).await;
+        let path = format!("/api/v1/notices/{}/responses", text(&notice, "notice"));
+        self.post(&path, &bank.key, &json!({ "codes": codes, "share": share }))
+            .await
+    }
+
+    pub async fn administrator(&self) -> Person {
+        self.person("administrator", None).await
+    }
+
+    pub async fn auditor(&self) -> Person {
+        self.person("auditor", None).await
+    }
+
+    /// The bank's own administrator.
+    pub async fn head_of(&self, bank: &Bank) -> Person {
+        self.person("bank_administrator", Some(bank.id)).await
+    }
+
+    pub async fn put(&self, path: &str, key: &str, version: i64, body: &Value) -> Reply {
+        let request = self
+            .request(Method::PUT, path)
+            .bearer_auth(key)
+            .header("if-match", format!("\"{version}\""));
+        self.send(
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string()),
+        )
+        .await
+    }
+
+    /// Sends CSV to the import.
+    pub async fn import(&self, admin: &Person, csv: &str, query: &str) -> Reply {
+        let request = self
+            .request(Method::POST, &format!("/api/v1/import{query}"))
+            .bearer_auth(&admin.key);
+        self.send(
+            request
+                .header("content-type", "text/csv")
+                .body(csv.to_owned()),
+        )
+        .await
+    }
+
+    /// Enters what a bank's linking rests on.
+    pub async fn linking(&self, bank: &str, codes: &[&str]) {
+        let admin = self.administrator().await;
+        let path = format!("/api/v1/banks/{bank}");
+        let mut known = self.get(&path, &admin.key).await.expect(200).json();
+        let version = known["revision"].as_i64().expect("a revision");
+        let fields = known.as_object_mut().expect("an object");
+        fields.retain(|field, _| {
+            [
+                "name_ja",
+                "name_en",
+                "language",
+                "new_links",
+                "top_ups",
+                "pay_outs",
+            ]
+            .contains(&field.as_str())
+        });
+        fields.insert("linking".into(), json!(codes));
+        self.put(&format!("{path}/profile"), &admin.key, version, &known)
+            .await
+            .expect(200);
+    }
+
+    /// Two administrators end a partnership, and its day goes by.
+    pub async fn leave(&self, bank: &str) {
+        let (one, other) = (self.administrator().await, self.administrator().await);
+        let path = format!("/api/v1/partnerships/{bank}/ending");
+        let asked = self
+            .post(&path, &one.key, &json!({ "reason": "contract ended" }))
+            .await
+            .expect(202)
+            .json();
+        self.decide(&other, text(&asked, "request"), true)
+            .await
+            .expect(200);
+        self.advance(hours(24) + seconds(1));
+    }
+
+    /// The id of the bank's one endpoint.
+    pub async fn endpoint_of(&self, head: &Person) -> String {
+        let list = self
+            .get("/api/v1/own/endpoints", &head.key)
+            .await
+            .expect(200)
+            .json();
+        text(&list["endpoints"][0], "id").to_owned()
+    }
+
+    /// Another node claims everything that is due, and sends nothing.
+    pub async fn claim(&self, channel: &'static str) -> Vec<Claimed> {
+        let room = Room {
+            node: Uid::from_bytes([7; 16]),
+            channel,
+            lease: seconds(60),
+            in_flight: HashMap::new(),
+            per_bank: 4,
+            total: 512,
+        };
+        self.act(move |tx| claim(tx, &room)).await
+    }
+
+    /// The other node's leases run out.
+    pub async fn let_leases_run_out(&self) {
+        self.advance(seconds(61));
+        self.act(|tx| {
+            let now = tx.now()?;
+            expire(tx, "webhook", Leases::RanOut(now), 200)
+        })
+        .await;
+    }
+
+    /// The other node comes back and says that its sends were accepted.
+    pub async fn accepted_after_all(&self, claimed: Vec<Claimed>) {
+        let outcome = Outcome {
+            error: None,
+            status: Some(204),
+            duration: seconds(1),
+            retry_after: None,
+            tls_fingerprint: None,
+            answer_head: Vec::new(),
+        };
+        let finished = claimed
+            .into_iter()
+            .map(|claimed| Finished {
+                claimed,
+                outcome: outcome.clone(),
+                body_hash: None,
+            })
+            .collect::<Vec<_>>();
+        self.act(move |tx| record(tx, &finished)).await;
+    }
+
+    /// A second process with engines of its own, on the same database.
+    pub async fn second_node(&self) -> Running {
+        let settings =
+            kairan::config::Settings::parse("test.toml", &self.settings).expect("good settings");
+        Parts::open(settings)
+            .await
+            .expect("opens")
+            .start()
+            .expect("starts")
+    }
+
+    /// Runs the program with the hub's settings: its exit code and all that it said.
+    pub async fn command(&self, args: &[&str]) -> (i32, String) {
+        let settings = self.folder.path().join("kairan.toml");
+        std::fs::write(&settings, &self.settings).expect("written");
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_kairan"));
+        let ended = command
+            .arg("--config")
+            .arg(settings)
+            .args(args)
+            .env_remove("KAIRAN_KEY")
+            .output()
+            .await;
+        let ended = ended.expect("the program runs");
+        let said = [ended.stdout, ended.stderr].concat();
+        (
+            ended.status.code().expect("an exit code"),
+            String::from_utf8(said).expect("UTF-8"),
+        )
+    }
+
+    /// A statement by somebody with access to the database, beside the hub.
+    pub fn tamper(&mut self, statement: &str) {
+        use diesel::connection::SimpleConnection;
+        use diesel::{Connection, SqliteConnection};
+        self.is_sound = false;
+        match &self.postgres {
+            Some(database) => database.tamper(statement).expect("done"),
+            None => {
+                let path = self.folder.path().join("kairan.db");
+                let mut conn =
+                    SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
+                conn.batch_execute("PRAGMA busy_timeout = 5000;")
+                    .expect("done");
+                conn.batch_execute(statement).expect("done");
+            }
+        }
+    }
+}

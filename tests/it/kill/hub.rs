@@ -1,0 +1,423 @@
+//! A hub in processes of its own, which can be killed, stopped and started again on one database, with
+//! partner banks that live in the test. Whoever files or acknowledges writes it into the ledger.
+
+use super::ledger::{Arrival, Ledger, Stamp};
+use crate::support::ground::{BOUNDS, Base, Ground, contact, filing, new_bank, rules};
+use crate::support::hub::On;
+use crate::support::postgres::fresh_postgres;
+use crate::support::receiver::{Answer, Receiver};
+use diesel::{Connection, QueryableByName, RunQueryDsl};
+use kairan::actions::add_contact::add_contact;
+use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
+use kairan::actions::register_bank::register_bank;
+use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
+use kairan::clock::Clock;
+use kairan::domain::id::Uid;
+use kairan::domain::instant::Instant as At;
+use kairan::storage::delivery::OutcomeRow;
+use kairan::storage::{Lane, Location, Store, audit, payload, reading};
+use kairan::vault::Vault;
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::{Value, json};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Sends at once to one bank, as shipped.
+pub const PER_BANK: usize = 4;
+
+/// One hub on one database, with all that a process on it needs.
+pub struct World {
+    folder: TempDir,
+    database: String,
+    vault: Arc<Vault>,
+    more: String,
+    pub banks: Vec<Partner>,
+    officer: String,
+    pub client: reqwest::Client,
+    ledger: Mutex<Ledger>,
+    _base: Base,
+}
+
+pub struct Partner {
+    pub receiver: Receiver,
+    key: String,
+}
+
+/// A hub's process, the leader of a group of its own.
+pub struct Node {
+    child: Child,
+    pub url: String,
+    config: PathBuf,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
+}
+
+impl World {
+    /// `more` goes into the settings of every node.
+    pub async fn prepare(on: On, banks: usize, more: &str) -> Arc<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let key_file = folder.path().join("kairan.key");
+        Vault::create_key_file(&key_file).expect("a key file");
+        let vault = Arc::new(Vault::open(&key_file).expect("the key file reads"));
+        let (database, base) = match on {
+            On::Sqlite => {
+                let path = folder.path().join("kairan.db");
+                (
+                    format!("sqlite:{}", path.display()),
+                    Base::Sqlite(tempfile::tempdir().expect("a folder")),
+                )
+            }
+            On::Postgres => {
+                let fresh = fresh_postgres();
+                (fresh.url().to_owned(), Base::Postgres(fresh))
+            }
+        };
+        let store = open(&database, &vault).await;
+        let keys = store
+            .write(Lane::Front, payload::hub_keys)
+            .await
+            .expect("hub keys");
+        vault.install(keys);
+        let ground = Ground {
+            store,
+            rules: Arc::new(rules()),
+            clock: Clock::new(),
+            vault: Arc::clone(&vault),
+            base,
+        };
+        let officer = key(&ground, Owner::Person(ground.person("officer").await)).await;
+        let mut partners = Vec::new();
+        for n in 1..=banks {
+            partners.push(partner(&ground, &format!("B{n:03}")).await);
+        }
+        let Ground { store, base, .. } = ground;
+        close(store).await;
+        Arc::new(Self {
+            folder,
+            database,
+            vault,
+            more: more.into(),
+            banks: partners,
+            officer,
+            client: client(),
+            ledger: Mutex::default(),
+            _base: base,
+        })
+    }
+
+    /// A new place for a hub; the same one for all its lives.
+    pub fn place(&self, name: &str) -> (PathBuf, String) {
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = port.expect("a free port").port();
+        let config = self.folder.path().join(format!("{name}.toml"));
+        let text = format!(
+            // One address for all nodes, as behind a proxy: it is part of what is sent.
+            "[hub]\npublic_url = \"https://kairan.operator.example\"\noperator_name = \"Example Pay\"\n\
+             [listen]\naddress = \"127.0.0.1:{port}\"\nworkers = 2\n\
+             [database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n\
+             [limits]\nrequests_per_second = 100000\nburst = 100000\nfree_floor_mib = 0\n\
+             [log]\nlevel = \"warn\"\n[mail]\nrelay_host = \"\"\ntimeout_ms = 1000\n{}",
+            self.database,
+            self.folder.path().join("kairan.key").display(),
+            self.more,
+        );
+        std::fs::write(&config, text).expect("the settings are written");
+        (config, format!("http://127.0.0.1:{port}"))
+    }
+
+    /// Starts a hub and waits until it answers.
+    pub async fn start(&self, (config, url): (PathBuf, String)) -> Node {
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(config.with_extension("log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_kairan"))
+            .arg("--config")
+            .arg(&config)
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("the hub's own log opens"))
+            .process_group(0)
+            .spawn()
+            .expect("the hub starts");
+        let mut node = Node { child, url, config };
+        let until = Instant::now() + Duration::from_secs(30);
+        // A client of its own: a connection to the hub's former life must not be in its pool.
+        let client = client();
+        while client
+            .get(format!("{}/health/live", node.url))
+            .send()
+            .await
+            .is_err()
+        {
+            let ended = node.child.try_wait().expect("the hub is our child");
+            assert!(
+                ended.is_none() && Instant::now() < until,
+                "the hub does not answer ({ended:?}):\n{}",
+                node.log()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        node
+    }
+
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger
+            .lock()
+            .expect("nobody panics while holding the ledger")
+    }
+
+    /// Files an incident with this marker, at most once however often it is called; the status, if one came.
+    pub async fn file(&self, url: &str, marker: &str) -> Option<u16> {
+        self.ledger()
+            .filings
+            .entry(marker.to_owned())
+            .or_insert(None);
+        let mut body = filing();
+        body["title"]["en"] = json!(marker);
+        let status = self
+            .post(
+                &format!("{url}/api/v1/incidents"),
+                &self.officer,
+                marker,
+                &body,
+            )
+            .await;
+        if status.is_some() {
+            self.ledger().filings.insert(marker.to_owned(), status);
+        }
+        status
+    }
+
+    /// Acknowledges a notice that arrived.
+    pub async fn stamp(&self, url: &str, bank: usize, notice: &str, digest: &str) -> Option<u16> {
+        let stamp = Stamp {
+            bank,
+            digest: digest.to_owned(),
+            status: None,
+        };
+        self.ledger()
+            .stamps
+            .entry(notice.to_owned())
+            .or_insert(stamp);
+        let body = json!({ "digest": digest, "name": "佐藤 花子", "role": "不正対策室" });
+        let path = format!("{url}/api/v1/notices/{notice}/acknowledgement");
+        let status = self.post(&path, &self.banks[bank].key, notice, &body).await;
+        if let Some(stamp) = self
+            .ledger()
+            .stamps
+            .get_mut(notice)
+            .filter(|_| status.is_some())
+        {
+            stamp.status = status;
+        }
+        status
+    }
+
+    /// The status counts only with the whole answer.
+    async fn post(&self, url: &str, key: &str, once: &str, body: &Value) -> Option<u16> {
+        let request = self
+            .client
+            .post(url)
+            .bearer_auth(key)
+            .header("idempotency-key", once);
+        let request = request
+            .header("content-type", "application/json")
+            .body(body.to_string());
+        let answer = request.send().await.ok()?;
+        let status = answer.status().as_u16();
+        answer.bytes().await.ok()?;
+        Some(status)
+    }
+
+    /// What has arrived at a bank since it was last gathered.
+    pub fn arrived(&self, bank: usize) -> Vec<Arrival> {
+        self.banks[bank]
+            .receiver
+            .hits()
+            .iter()
+            .map(|hit| Arrival::of(bank, hit))
+            .collect()
+    }
+
+    /// Moves all arrivals into the ledger; nothing may be under way.
+    pub fn gather(&self) {
+        for bank in 0..self.banks.len() {
+            let arrivals = self.arrived(bank);
+            self.banks[bank].receiver.forget();
+            self.ledger().arrivals.extend(arrivals);
+        }
+    }
+
+    /// A count read beside the hub.
+    pub fn count(&self, sql: &str) -> i64 {
+        let count: Result<Count, _> = match Location::parse(&self.database)
+            .expect("a good location")
+        {
+            Location::Sqlite(path) => {
+                let mut conn = diesel::SqliteConnection::establish(path.to_str().expect("UTF-8"))
+                    .expect("it opens");
+                diesel::sql_query("PRAGMA busy_timeout = 5000")
+                    .execute(&mut conn)
+                    .expect("a setting");
+                diesel::sql_query(sql).get_result(&mut conn)
+            }
+            Location::Postgres(url) => {
+                let mut conn = diesel::PgConnection::establish(&url).expect("it opens");
+                diesel::sql_query(sql).get_result(&mut conn)
+            }
+        };
+        count.expect("a count").n
+    }
+
+    /// Waits until every webhook is delivered or acknowledged.
+    pub async fn settled(&self, node: &Node) {
+        let until = Instant::now() + Duration::from_secs(30);
+        let open = "SELECT count(*) AS n FROM delivery WHERE channel = 'webhook' AND state IN ('due', 'waiting', 'leased')";
+        loop {
+            let left = self.count(open);
+            if left == 0 {
+                return;
+            }
+            assert!(
+                Instant::now() < until,
+                "{left} webhooks are still open:\n{}",
+                node.log()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The outcomes of attempts since an instant; the standing self-check finds nothing.
+    pub async fn outcomes_since(&self, from: At) -> Vec<OutcomeRow> {
+        let store = open(&self.database, &self.vault).await;
+        let filter = reading::LogFilter {
+            from: Some(from),
+            ..Default::default()
+        };
+        let read = store.read(move |tx| {
+            let log = reading::delivery_log(tx, &filter, None, None, 100_000)?;
+            Ok::<_, kairan::storage::Error>((audit::findings(tx)?, log))
+        });
+        let (findings, log) = read.await.expect("the database reads");
+        close(store).await;
+        assert_eq!(findings, [], "the self-check found something");
+        log
+    }
+}
+
+impl Node {
+    /// SIGKILL to the whole group. The place is free afterwards.
+    pub fn kill(mut self) -> (PathBuf, String) {
+        self.signal(Signal::KILL);
+        self.child.wait().expect("the hub is our child");
+        (self.config.clone(), self.url.clone())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        // A group that is gone already is what a kill wants.
+        let _ = kill_process_group(Pid::from_child(&self.child), signal);
+    }
+
+    /// Waits for the process to end by itself.
+    pub async fn ended(&mut self, within: Duration) -> ExitStatus {
+        let until = Instant::now() + within;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("the hub is our child") {
+                return status;
+            }
+            assert!(
+                Instant::now() < until,
+                "the hub has not ended after {within:?}:\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    pub fn place(&self) -> (PathBuf, String) {
+        (self.config.clone(), self.url.clone())
+    }
+
+    pub fn log(&self) -> String {
+        let text = std::fs::read_to_string(self.config.with_extension("log")).unwrap_or_default();
+        let last: Vec<&str> = text.lines().rev().take(20).collect();
+        last.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::KILL);
+            drop(self.child.wait());
+        }
+    }
+}
+
+fn client() -> reqwest::Client {
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(20));
+    builder.build().expect("a client without a proxy builds")
+}
+
+async fn open(database: &str, vault: &Arc<Vault>) -> Store {
+    let location = Location::parse(database).expect("a good location");
+    let vault = Arc::clone(vault);
+    let opened =
+        tokio::task::spawn_blocking(move || Store::open(&location, BOUNDS, Clock::new(), vault));
+    opened.await.expect("no panic").expect("the database opens")
+}
+
+async fn close(store: Store) {
+    tokio::task::spawn_blocking(move || store.close())
+        .await
+        .expect("no panic");
+}
+
+async fn key(ground: &Ground, owner: Owner) -> String {
+    let input = KeyInput {
+        label: "test".into(),
+        days: Some(30),
+    };
+    let rules = Arc::clone(&ground.rules);
+    let made = ground.act(move |tx| Ok(issue_key(tx, &rules, owner, &input)?.key.to_string()));
+    made.await.expect("a key")
+}
+
+async fn partner(ground: &Ground, code: &str) -> Partner {
+    let receiver = Receiver::start();
+    let endpoint = EndpointInput {
+        url: receiver.url("/hook"),
+        ed25519: true,
+    };
+    let (name, rules) = (code.to_owned(), Arc::clone(&ground.rules));
+    let registered = ground.act(move |tx| {
+        let id = register_bank(tx, &new_bank(&name))?;
+        add_contact(tx, id, &contact(&name, 1))?;
+        add_endpoint(tx, &rules, id, &endpoint)?;
+        Ok::<Uid, kairan::actions::Error>(id)
+    });
+    let id = registered.await.expect("a bank");
+    Partner {
+        receiver,
+        key: key(ground, Owner::Bank(id)).await,
+    }
+}
+
+impl Partner {
+    pub fn answers_after(&self, pause: Duration) {
+        self.receiver.answer(Answer::Slow(pause));
+    }
+}
