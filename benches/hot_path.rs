@@ -37,7 +37,9 @@ fn notices(c: &mut Criterion) {
     c.bench_function("notice object and its digest", |b| {
         b.iter(|| Digest::of(&black_box(&object).to_bytes()));
     });
-    let leaves: Vec<_> = (0..3_500_u32).map(|n| merkle::leaf_hash(&n.to_be_bytes())).collect();
+    let leaves: Vec<_> = (0..3_500_u32)
+        .map(|n| merkle::leaf_hash(&n.to_be_bytes()))
+        .collect();
     for n in [35, 3_500] {
         c.bench_function(&format!("root over {n} notices"), |b| {
             b.iter(|| merkle::root(black_box(&leaves[..n]).iter().copied()));
@@ -68,10 +70,24 @@ fn attempts(c: &mut Criterion) {
         });
     });
     c.bench_function("signature v1 over 1.5 kB", |b| {
-        b.iter(|| sign_v1(&secret, "msg_00000000000000000000000000000000", 1_558_059_069, black_box(&body)));
+        b.iter(|| {
+            sign_v1(
+                &secret,
+                "msg_00000000000000000000000000000000",
+                1_558_059_069,
+                black_box(&body),
+            )
+        });
     });
     c.bench_function("signature v1a over 1.5 kB", |b| {
-        b.iter(|| sign_v1a(&key, "msg_00000000000000000000000000000000", 1_558_059_069, black_box(&body)));
+        b.iter(|| {
+            sign_v1a(
+                &key,
+                "msg_00000000000000000000000000000000",
+                1_558_059_069,
+                black_box(&body),
+            )
+        });
     });
     c.bench_function("fair choice of 512 among 1 024", |b| {
         let bank = |n: usize| Some(Uid::from_bytes([u8::try_from(n % 35).unwrap_or(0); 16]));

@@ -19,17 +19,28 @@ impl Clock {
 
     /// This machine's time, cut to microseconds, plus the offset.
     pub fn now(&self) -> Instant {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.shift(Instant::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX)))
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        self.shift(Instant::from_micros(
+            i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX),
+        ))
     }
 
     /// `database_time` plus the offset.
     pub fn shift(&self, database_time: Instant) -> Instant {
-        Instant::from_micros(database_time.micros().saturating_add(self.offset_micros.load(Ordering::Relaxed)))
+        Instant::from_micros(
+            database_time
+                .micros()
+                .saturating_add(self.offset_micros.load(Ordering::Relaxed)),
+        )
     }
 
     /// Moves the clock forward, for tests and the demo.
     pub fn advance(&self, by: Duration) {
-        self.offset_micros.fetch_add(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
+        self.offset_micros.fetch_add(
+            i64::try_from(by.as_micros()).unwrap_or(0),
+            Ordering::Relaxed,
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! The command line as a table of contents. Decides exit codes.
 
 use clap::{Parser, Subcommand};
-use kairan::cli::{self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve};
+use kairan::cli::{
+    self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve,
+};
 use kairan::config::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;

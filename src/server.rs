@@ -47,28 +47,52 @@ impl Parts {
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
         let (store, vault) = open::open_store(&settings).await?;
         let rules = Arc::new(open::rules(&settings));
-        let templates =
-            Templates::load().map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
-        Ok(Self { store, vault, rules, templates: Arc::new(templates), settings })
+        let templates = Templates::load()
+            .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
+        Ok(Self {
+            store,
+            vault,
+            rules,
+            templates: Arc::new(templates),
+            settings,
+        })
     }
 
     /// The engine of the webhooks.
-    pub fn webhook_engine(&self, node: Uid, stopping: watch::Receiver<bool>) -> Result<Engine, CliError> {
+    pub fn webhook_engine(
+        &self,
+        node: Uid,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Engine, CliError> {
         let limits = open::webhook_limits(&self.settings);
         let agent = concat!("kairan/", env!("CARGO_PKG_VERSION"));
-        let client = WebhookClient::new(Arc::clone(&self.rules.addresses), limits, agent)
-            .map_err(|fault| CliError::Failed(format!("the webhook client cannot be made: {fault}")))?;
-        let transport =
-            WebhookTransport::new(client, Arc::clone(&self.rules), &self.vault, self.store.clock().clone());
+        let client = WebhookClient::new(Arc::clone(&self.rules.addresses), limits, agent).map_err(
+            |fault| CliError::Failed(format!("the webhook client cannot be made: {fault}")),
+        )?;
+        let transport = WebhookTransport::new(
+            client,
+            Arc::clone(&self.rules),
+            &self.vault,
+            self.store.clock().clone(),
+        );
         Ok(self.engine(Transport::Webhook(transport), self.bounds(), node, stopping))
     }
 
     /// The engine of the mails; `None` without a relay.
-    pub fn mail_engine(&self, node: Uid, stopping: watch::Receiver<bool>) -> Result<Option<Engine>, CliError> {
-        let Some(mail) = open::mail_settings(&self.settings)? else { return Ok(None) };
+    pub fn mail_engine(
+        &self,
+        node: Uid,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Option<Engine>, CliError> {
+        let Some(mail) = open::mail_settings(&self.settings)? else {
+            return Ok(None);
+        };
         let domain = mail.return_path_domain.clone();
         // A mail waits for no place in the pool while its lease runs.
-        let bounds = EngineBounds { in_flight: mail.pool, ..self.bounds() };
+        let bounds = EngineBounds {
+            in_flight: mail.pool,
+            ..self.bounds()
+        };
         let transport = MailTransport::new(
             Mailer::new(mail)?,
             self.store.clone(),
@@ -77,10 +101,21 @@ impl Parts {
             Arc::clone(&self.vault),
             domain,
         );
-        Ok(Some(self.engine(Transport::Mail(transport), bounds, node, stopping)))
+        Ok(Some(self.engine(
+            Transport::Mail(transport),
+            bounds,
+            node,
+            stopping,
+        )))
     }
 
-    fn engine(&self, transport: Transport, bounds: EngineBounds, node: Uid, stopping: watch::Receiver<bool>) -> Engine {
+    fn engine(
+        &self,
+        transport: Transport,
+        bounds: EngineBounds,
+        node: Uid,
+        stopping: watch::Receiver<bool>,
+    ) -> Engine {
         Engine::new(self.store.clone(), transport, bounds, node, stopping)
     }
 
@@ -122,15 +157,20 @@ impl Parts {
     /// The web server on a listener, not yet polled.
     pub fn web(&self, listener: TcpListener) -> Result<Server, CliError> {
         let app = actix_web::web::Data::new(self.app());
-        let mut server = HttpServer::new(move || Application::new().app_data(app.clone()).configure(web::configure))
-            .disable_signals()
-            .shutdown_timeout(self.settings.engine.stop.as_secs())
-            .client_request_timeout(Duration::from_secs(10));
+        let mut server = HttpServer::new(move || {
+            Application::new()
+                .app_data(app.clone())
+                .configure(web::configure)
+        })
+        .disable_signals()
+        .shutdown_timeout(self.settings.engine.stop.as_secs())
+        .client_request_timeout(Duration::from_secs(10));
         if self.settings.listen.workers > 0 {
             server = server.workers(self.settings.listen.workers);
         }
-        let server =
-            server.listen(listener).map_err(|fault| CliError::Failed(format!("cannot serve: {fault}")))?;
+        let server = server
+            .listen(listener)
+            .map_err(|fault| CliError::Failed(format!("cannot serve: {fault}")))?;
         Ok(server.run())
     }
 
@@ -139,21 +179,36 @@ impl Parts {
         let wanted = self.settings.listen.address;
         let listener = TcpListener::bind(wanted)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|fault| CliError::Failed(format!("cannot listen on {wanted}: {fault}; choose another listen.address")))?;
+            .map_err(|fault| {
+                CliError::Failed(format!(
+                    "cannot listen on {wanted}: {fault}; choose another listen.address"
+                ))
+            })?;
         let address = listener
             .local_addr()
             .map_err(|fault| CliError::Failed(format!("cannot listen on {wanted}: {fault}")))?;
         let (stop, stopping) = watch::channel(false);
         let node = node_id(wanted)?;
-        let mut engines = vec![tokio::spawn(self.webhook_engine(node, stopping.clone())?.run())];
+        let mut engines = vec![tokio::spawn(
+            self.webhook_engine(node, stopping.clone())?.run(),
+        )];
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
-            None => tracing::warn!("mail.relay_host is empty: e-mail deliveries stay due until a relay is set"),
+            None => tracing::warn!(
+                "mail.relay_host is empty: e-mail deliveries stay due until a relay is set"
+            ),
         }
         let server = self.web(listener)?;
         let web = server.handle();
         let served = tokio::spawn(server);
-        Ok(Running { address, web, served, engines, stop, store: self.store })
+        Ok(Running {
+            address,
+            web,
+            served,
+            engines,
+            stop,
+            store: self.store,
+        })
     }
 }
 
@@ -190,7 +245,8 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
 
 async fn wait_for_signal() -> Result<(), CliError> {
     use tokio::signal::unix::{SignalKind, signal};
-    let failed = |fault: std::io::Error| CliError::Failed(format!("cannot listen for signals: {fault}"));
+    let failed =
+        |fault: std::io::Error| CliError::Failed(format!("cannot listen for signals: {fault}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     tokio::select! {
@@ -222,7 +278,11 @@ fn free_space(database_url: &str) -> FreeSpace {
     };
     Arc::new(move || {
         let folder = folder.as_ref()?;
-        let folder = if folder.as_os_str().is_empty() { std::path::Path::new(".") } else { folder };
+        let folder = if folder.as_os_str().is_empty() {
+            std::path::Path::new(".")
+        } else {
+            folder
+        };
         let space = rustix::fs::statvfs(folder).ok()?;
         Some(space.f_bavail.saturating_mul(space.f_frsize))
     })

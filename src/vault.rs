@@ -21,7 +21,9 @@ const CACHED_KEYS: usize = 20_000;
 /// Why keys cannot be used. Sentences tell the operator what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultFault {
-    #[error("no key file at {0}: make one with `kairan admin new-key`, and keep a copy in a safe place")]
+    #[error(
+        "no key file at {0}: make one with `kairan admin new-key`, and keep a copy in a safe place"
+    )]
     Missing(String),
     #[error("the key file {0} can be read by others: run `chmod 600 {0}`")]
     OpenPermissions(String),
@@ -33,7 +35,9 @@ pub enum VaultFault {
     Exists(String),
     #[error("cannot use the key file {0}: {1}")]
     Io(String, std::io::Error),
-    #[error("a sealed value does not open: it was changed, moved, or sealed under another key file")]
+    #[error(
+        "a sealed value does not open: it was changed, moved, or sealed under another key file"
+    )]
     Sealed,
     #[error("no randomness from the operating system: {0}")]
     Randomness(getrandom::Error),
@@ -74,7 +78,12 @@ impl HubKeys {
 
     /// From the keys in the order of `PURPOSES`.
     pub fn from_keys([webhook, mail, cursor, email_tag]: [SecretKey; 4]) -> Self {
-        Self { webhook, mail, cursor, email_tag }
+        Self {
+            webhook,
+            mail,
+            cursor,
+            email_tag,
+        }
     }
 }
 
@@ -93,7 +102,11 @@ impl std::fmt::Debug for Vault {
 
 impl Vault {
     pub fn new(kek: [u8; 32]) -> Self {
-        Self { kek: Zeroizing::new(kek), hub_keys: OnceLock::new(), unwrapped: Mutex::default() }
+        Self {
+            kek: Zeroizing::new(kek),
+            hub_keys: OnceLock::new(),
+            unwrapped: Mutex::default(),
+        }
     }
 
     /// Reads the key file; refuses one that others can read.
@@ -123,15 +136,19 @@ impl Vault {
     pub fn create_key_file(path: &Path) -> Result<(), VaultFault> {
         let name = path.display().to_string();
         let kek = Zeroizing::new(random::<32>()?);
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|fault| {
-                match fault.kind() {
-                    std::io::ErrorKind::AlreadyExists => VaultFault::Exists(name.clone()),
-                    _ => VaultFault::Io(name.clone(), fault),
-                }
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|fault| match fault.kind() {
+                std::io::ErrorKind::AlreadyExists => VaultFault::Exists(name.clone()),
+                _ => VaultFault::Io(name.clone(), fault),
             })?;
         let text = Zeroizing::new(format!("{PREFIX}{}\n", hex::encode(kek.as_slice())));
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|fault| VaultFault::Io(name, fault))
+        file.write_all(text.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|fault| VaultFault::Io(name, fault))
     }
 
     /// Keeps the hub's keys once they are read from the store.
@@ -142,7 +159,9 @@ impl Vault {
 
     /// The hub's keys.
     pub fn keys(&self) -> &HubKeys {
-        self.hub_keys.get().expect("the hub's keys are installed right after the store is opened")
+        self.hub_keys
+            .get()
+            .expect("the hub's keys are installed right after the store is opened")
     }
 
     /// Wraps a fresh key for storing at `place`.
@@ -152,12 +171,20 @@ impl Vault {
 
     /// Unwraps a stored key; the result is cached under its wrapped bytes.
     pub fn unwrap(&self, place: &str, wrapped: &[u8]) -> Result<Arc<SecretKey>, VaultFault> {
-        let mut cache = self.unwrapped.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self
+            .unwrapped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = cache.get(wrapped) {
             return Ok(Arc::clone(key));
         }
         let opened = Zeroizing::new(open(&self.kek, place, wrapped)?);
-        let key = Arc::new(Zeroizing::new(opened.as_slice().try_into().map_err(|_| VaultFault::Sealed)?));
+        let key = Arc::new(Zeroizing::new(
+            opened
+                .as_slice()
+                .try_into()
+                .map_err(|_| VaultFault::Sealed)?,
+        ));
         if cache.len() >= CACHED_KEYS {
             cache.clear();
         }
@@ -171,7 +198,13 @@ pub fn seal(key: &[u8; 32], place: &str, plain: &[u8]) -> Result<Vec<u8>, VaultF
     let nonce = random::<NONCE>()?;
     let cipher = XChaCha20Poly1305::new(&Key::from(*key));
     let body = cipher
-        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad: place.as_bytes() })
+        .encrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: plain,
+                aad: place.as_bytes(),
+            },
+        )
         .map_err(|_| VaultFault::Sealed)?;
     let mut sealed = Vec::with_capacity(NONCE + body.len());
     sealed.extend_from_slice(&nonce);
@@ -184,7 +217,13 @@ pub fn open(key: &[u8; 32], place: &str, sealed: &[u8]) -> Result<Vec<u8>, Vault
     let (nonce, body) = sealed.split_at_checked(NONCE).ok_or(VaultFault::Sealed)?;
     let nonce: [u8; NONCE] = nonce.try_into().map_err(|_| VaultFault::Sealed)?;
     XChaCha20Poly1305::new(&Key::from(*key))
-        .decrypt(&XNonce::from(nonce), Payload { msg: body, aad: place.as_bytes() })
+        .decrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: body,
+                aad: place.as_bytes(),
+            },
+        )
         .map_err(|_| VaultFault::Sealed)
 }
 
@@ -195,8 +234,12 @@ mod tests {
     #[test]
     fn a_sealed_value_opens_only_in_its_own_place() {
         let key = [7; 32];
-        let sealed = seal(&key, "sealed_payload|1|ciphertext|1", b"Sato Hanako").expect("randomness");
-        assert_eq!(open(&key, "sealed_payload|1|ciphertext|1", &sealed).expect("same place"), b"Sato Hanako");
+        let sealed =
+            seal(&key, "sealed_payload|1|ciphertext|1", b"Sato Hanako").expect("randomness");
+        assert_eq!(
+            open(&key, "sealed_payload|1|ciphertext|1", &sealed).expect("same place"),
+            b"Sato Hanako"
+        );
         assert!(open(&key, "sealed_payload|2|ciphertext|1", &sealed).is_err());
         assert!(open(&[8; 32], "sealed_payload|1|ciphertext|1", &sealed).is_err());
         assert!(open(&key, "sealed_payload|1|ciphertext|1", &sealed[..20]).is_err());
@@ -208,9 +251,15 @@ mod tests {
         let path = folder.path().join("kairan.key");
         Vault::create_key_file(&path).expect("made");
         assert!(Vault::open(&path).is_ok());
-        assert!(matches!(Vault::create_key_file(&path), Err(VaultFault::Exists(_))));
+        assert!(matches!(
+            Vault::create_key_file(&path),
+            Err(VaultFault::Exists(_))
+        ));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).expect("chmod");
-        assert!(matches!(Vault::open(&path), Err(VaultFault::OpenPermissions(_))));
+        assert!(matches!(
+            Vault::open(&path),
+            Err(VaultFault::OpenPermissions(_))
+        ));
     }
 
     #[test]
@@ -218,8 +267,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kairan.key");
         assert!(matches!(Vault::open(&path), Err(VaultFault::Missing(_))));
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).expect("file");
-        file.write_all(format!("{PREFIX}{}", "00".repeat(32)).as_bytes()).expect("write");
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .expect("file");
+        file.write_all(format!("{PREFIX}{}", "00".repeat(32)).as_bytes())
+            .expect("write");
         assert!(matches!(Vault::open(&path), Err(VaultFault::Example(_))));
     }
 }

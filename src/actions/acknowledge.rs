@@ -57,7 +57,9 @@ pub fn acknowledge(
     digest: Digest,
     by: &Confirmation,
 ) -> Result<Acknowledged, Error> {
-    let found = notice::by_id(tx, notice)?.filter(|row| row.bank_id == scope.bank()).ok_or(Error::NotFound)?;
+    let found = notice::by_id(tx, notice)?
+        .filter(|row| row.bank_id == scope.bank())
+        .ok_or(Error::NotFound)?;
     if found.digest != digest.0 {
         return Err(Refusal::AcknowledgementMismatch.into());
     }
@@ -67,7 +69,11 @@ pub fn acknowledge(
     let name = one_line("/name", &by.name)?;
     let role = one_line("/role", &by.role)?;
     let now = tx.now()?;
-    let stamp = serde_json::to_vec(&Stamp { name: &name, role: &role }).map_err(|_| super::issue::damaged("stamp"))?;
+    let stamp = serde_json::to_vec(&Stamp {
+        name: &name,
+        role: &role,
+    })
+    .map_err(|_| super::issue::damaged("stamp"))?;
     let payload_id = payload::seal(tx, scope.bank(), &stamp)?;
     let row = AcknowledgementRow {
         id: tx.new_id()?,
@@ -82,7 +88,9 @@ pub fn acknowledge(
         recorded_at: now,
     };
     let mut rows = vec![row];
-    for (earlier, digest) in evidence::unacknowledged_before(tx, found.incident_id, found.bank_id, found.number)? {
+    for (earlier, digest) in
+        evidence::unacknowledged_before(tx, found.incident_id, found.bank_id, found.number)?
+    {
         let first = &rows[0];
         rows.push(AcknowledgementRow {
             id: Uid::at(now),
@@ -110,7 +118,9 @@ fn one_line(pointer: &str, given: &str) -> Result<String, Error> {
 
 /// The acknowledgement of a notice, as it was answered then.
 pub(super) fn on_record(tx: &mut Tx<'_>, found: &NoticeRow) -> Result<Option<Acknowledged>, Error> {
-    let Some(row) = evidence::acknowledgement_of(tx, found.id)? else { return Ok(None) };
+    let Some(row) = evidence::acknowledgement_of(tx, found.id)? else {
+        return Ok(None);
+    };
     Ok(Some(Acknowledged {
         covered: evidence::covered_by(tx, row.id)?,
         id: row.id,
@@ -126,7 +136,12 @@ fn record(tx: &mut Tx<'_>, found: &NoticeRow, rows: &[AcknowledgementRow]) -> Re
     evidence::insert_acknowledgements(tx, rows)?;
     let reached: Vec<Reached> = rows
         .iter()
-        .map(|row| Reached { notice: row.notice_id, level: Level::Acknowledged, at: row.recorded_at, evidence: row.id })
+        .map(|row| Reached {
+            notice: row.notice_id,
+            level: Level::Acknowledged,
+            at: row.recorded_at,
+            evidence: row.id,
+        })
         .collect();
     evidence::raise(tx, &reached)?;
     let notices: Vec<Uid> = rows.iter().map(|row| row.notice_id).collect();

@@ -52,12 +52,23 @@ fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<
             unreached.push(contact);
         }
     }
-    let Some(level) = unreached.iter().map(|contact| contact.level).min() else { return Ok(()) };
+    let Some(level) = unreached.iter().map(|contact| contact.level).min() else {
+        return Ok(());
+    };
     let now = tx.now()?;
     let rows: Vec<_> = unreached
         .iter()
         .filter(|contact| contact.level == level)
-        .map(|contact| delivery_row(message_id, Some(notice), Some(bank_id), "email", contact.id, now))
+        .map(|contact| {
+            delivery_row(
+                message_id,
+                Some(notice),
+                Some(bank_id),
+                "email",
+                contact.id,
+                now,
+            )
+        })
         .collect();
     delivery::insert_deliveries(tx, &rows)?;
     tx.wake_engine();
@@ -66,10 +77,19 @@ fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<
 
 fn alert(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
     let now = tx.now()?;
-    let code = bank::by_id(tx, bank_id)?.map(|row| row.code).unwrap_or_default();
-    let channel = if bank::endpoint(tx, target_id)?.is_some() { "webhook" } else { "email" };
-    let inputs = serde_json::to_vec(&ChannelAlert { bank_code: code, channel: channel.into() })
-        .map_err(|_| super::issue::damaged("alert"))?;
+    let code = bank::by_id(tx, bank_id)?
+        .map(|row| row.code)
+        .unwrap_or_default();
+    let channel = if bank::endpoint(tx, target_id)?.is_some() {
+        "webhook"
+    } else {
+        "email"
+    };
+    let inputs = serde_json::to_vec(&ChannelAlert {
+        bank_code: code,
+        channel: channel.into(),
+    })
+    .map_err(|_| super::issue::damaged("alert"))?;
     for person in people::holders(tx, "officer")? {
         let message = Uid::at(now);
         let payload_id = payload::seal(tx, person, &inputs)?;
@@ -85,7 +105,10 @@ fn alert(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
                 created_at: now,
             }],
         )?;
-        delivery::insert_deliveries(tx, &[delivery_row(message, None, None, "email", person, now)])?;
+        delivery::insert_deliveries(
+            tx,
+            &[delivery_row(message, None, None, "email", person, now)],
+        )?;
     }
     tx.wake_engine();
     Ok(())
@@ -93,7 +116,14 @@ fn alert(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
 
 /// An address works again: its open task, if any, closes.
 pub(super) fn mended(tx: &mut Tx<'_>, target_id: Uid) -> Result<(), Error> {
-    let Some(open) = evidence::open_task_of_target(tx, target_id)? else { return Ok(()) };
-    let closed = TaskEventRow { seq: open.seq + 1, event: "closed".into(), recorded_at: tx.now()?, ..open };
+    let Some(open) = evidence::open_task_of_target(tx, target_id)? else {
+        return Ok(());
+    };
+    let closed = TaskEventRow {
+        seq: open.seq + 1,
+        event: "closed".into(),
+        recorded_at: tx.now()?,
+        ..open
+    };
     Ok(evidence::insert_task_events(tx, &[closed])?)
 }

@@ -51,12 +51,23 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
     // More than fits is looked at, so that a bank with many due rows does not hide the others.
     let look_at = i64::try_from(room.total.saturating_mul(2)).unwrap_or(i64::MAX);
     let candidates = delivery::due(tx, room.channel, now, &full, look_at)?;
-    let chosen = backoff::choose(candidates, |(_, bank)| *bank, &room.in_flight, room.per_bank, room.total);
+    let chosen = backoff::choose(
+        candidates,
+        |(_, bank)| *bank,
+        &room.in_flight,
+        room.per_bank,
+        room.total,
+    );
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
-    let leases: Vec<Lease> =
-        chosen.iter().map(|(delivery, _)| Lease { delivery: *delivery, attempt: Uid::at(now) }).collect();
+    let leases: Vec<Lease> = chosen
+        .iter()
+        .map(|(delivery, _)| Lease {
+            delivery: *delivery,
+            attempt: Uid::at(now),
+        })
+        .collect();
     let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
     let tokens: HashMap<Uid, Uid> = leases
         .iter()
@@ -68,7 +79,9 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
     let mut attempts = Vec::with_capacity(taken.len());
     let mut claimed = Vec::with_capacity(taken.len());
     for due in delivery::parts_of(tx, &ids)? {
-        let Some(attempt) = tokens.get(&due.id).copied() else { continue };
+        let Some(attempt) = tokens.get(&due.id).copied() else {
+            continue;
+        };
         // The lease has counted this attempt already.
         let number = due.attempts;
         attempts.push(AttemptRow {
@@ -82,7 +95,13 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
             Some(id) => payload::open(tx, id)?,
             None => None,
         };
-        claimed.push(Claimed { attempt, number, started_at: now, due, inputs });
+        claimed.push(Claimed {
+            attempt,
+            number,
+            started_at: now,
+            due,
+            inputs,
+        });
     }
     delivery::insert_attempts(tx, &attempts)?;
     Ok(claimed)

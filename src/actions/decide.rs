@@ -36,12 +36,23 @@ fn decider(act: &str) -> Role {
 }
 
 /// Decides a waiting request. An approval does the act in the same transaction.
-pub fn decide(tx: &mut Tx<'_>, rules: &Rules, by: Uid, request: Uid, approve: bool) -> Result<Decided, Error> {
+pub fn decide(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    request: Uid,
+    approve: bool,
+) -> Result<Decided, Error> {
     // First of all rows, because most acts issue something or change the register.
     roster::enter_gate(tx)?;
     let (row, decision) = approval::find(tx, request)?.ok_or(Error::NotFound)?;
-    if !people::roles_of(tx, by)?.iter().any(|role| role == decider(&row.act).code()) {
-        return Err(Error::Forbidden("an officer decides withdrawals, an administrator everything else"));
+    if !people::roles_of(tx, by)?
+        .iter()
+        .any(|role| role == decider(&row.act).code())
+    {
+        return Err(Error::Forbidden(
+            "an officer decides withdrawals, an administrator everything else",
+        ));
     }
     let now = tx.now()?;
     if decision.is_some() || row.expires_at <= now {
@@ -61,10 +72,22 @@ pub fn decide(tx: &mut Tx<'_>, rules: &Rules, by: Uid, request: Uid, approve: bo
             recorded_at: now,
         },
     )?;
-    let entry = entry::Approval { act: &row.act, at: now, decision, request: row.id, t: "approval", v: 1 };
+    let entry = entry::Approval {
+        act: &row.act,
+        at: now,
+        decision,
+        request: row.id,
+        t: "approval",
+        v: 1,
+    };
     evidence::stage(tx, &[(row.id, Entry::Approval(entry))])?;
     let issued = if approve { act(tx, rules, &row)? } else { None };
-    Ok(Decided { request: row.id, decision, act: row.act, issued })
+    Ok(Decided {
+        request: row.id,
+        decision,
+        act: row.act,
+        issued,
+    })
 }
 
 fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Option<Issued>, Error> {

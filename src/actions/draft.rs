@@ -8,15 +8,22 @@ use crate::domain::id::Uid;
 use crate::domain::incident::Filing;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
-use crate::storage::Tx;
 use crate::storage::draft::{self, DraftRow};
+use crate::storage::{Tx, payload};
 use serde_json::{Map, Value};
 
 const REASON_LIMIT: usize = 1_000;
 
 /// The text of a draft body: an object without doubled keys, each of its fields one that a filing has.
 fn check_body(bytes: &[u8]) -> Result<String, Error> {
-    let object: Map<String, Value> = json::parse(bytes)?;
+    // A map would read null as an empty one.
+    let Value::Object(object) = json::parse(bytes)? else {
+        return Err(Error::invalid(
+            "",
+            "field_type",
+            "expected an object: the filing, as far as it is known",
+        ));
+    };
     let mut faults = Faults::default();
     for key in object.keys().filter(|key| !is_field(key)) {
         let token = key.replace('~', "~0").replace('/', "~1");
@@ -40,14 +47,22 @@ fn is_field(key: &str) -> bool {
     }
 }
 
+/// A draft with its body. It may name people, so the body lies in the erasable store.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub row: DraftRow,
+    pub body: String,
+}
+
 /// Begins a draft.
-pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<DraftRow, Error> {
+pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<Draft, Error> {
     let body = check_body(body)?;
     let now = tx.now()?;
+    let id = tx.new_id()?;
     let row = DraftRow {
-        id: tx.new_id()?,
+        id,
         author,
-        body,
+        payload_id: payload::seal(tx, id, body.as_bytes())?,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -56,17 +71,20 @@ pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<DraftRow, Err
         revision_id: None,
     };
     draft::insert(tx, &row)?;
-    Ok(row)
+    Ok(Draft { row, body })
 }
 
 /// Replaces the body of an open draft if its version still is `version`.
-pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &[u8]) -> Result<DraftRow, Error> {
+pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &[u8]) -> Result<Draft, Error> {
     let body = check_body(body)?;
     let now = tx.now()?;
-    if draft::replace(tx, id, version, &body, now)? {
+    let before = draft::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let payload_id = payload::seal(tx, id, body.as_bytes())?;
+    if draft::replace(tx, id, version, payload_id, now)? {
+        payload::erase(tx, before.payload_id)?;
         return get(tx, id);
     }
-    let refusal = if get(tx, id)?.is_open() {
+    let refusal = if before.is_open() {
         Refusal::VersionConflict
     } else {
         Refusal::DraftEnded
@@ -87,8 +105,13 @@ pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str) -> Result<(), Error> {
     Err(Refusal::DraftEnded.into())
 }
 
-pub fn get(tx: &mut Tx<'_>, id: Uid) -> Result<DraftRow, Error> {
-    draft::by_id(tx, id)?.ok_or(Error::NotFound)
+pub fn get(tx: &mut Tx<'_>, id: Uid) -> Result<Draft, Error> {
+    let row = draft::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let body = payload::open(tx, row.payload_id)?.ok_or(Error::NotFound)?;
+    Ok(Draft {
+        row,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    })
 }
 
 /// Every draft, oldest first, ended ones too.
@@ -122,6 +145,7 @@ mod tests {
         assert_eq!(codes(r#"{"recipients": ["0117"]}"#), ["field_unknown"]);
         assert_eq!(codes(r#"{"title": 1, "title": 2}"#), ["json_duplicate_key"]);
         assert_eq!(codes("[]"), ["field_type"]);
+        assert_eq!(codes("null"), ["field_type"]);
         assert_eq!(codes("{"), ["json_syntax"]);
     }
 }

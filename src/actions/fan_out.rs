@@ -24,7 +24,10 @@ use std::collections::{HashMap, HashSet};
 /// How a revision concerns each bank.
 pub(super) enum Concern {
     /// Judged from the register: what was exploited, and which banks are affected.
-    Judged { exploited: Vec<Authentication>, affected: HashSet<Uid> },
+    Judged {
+        exploited: Vec<Authentication>,
+        affected: HashSet<Uid>,
+    },
     /// As it was for the revision before: (exposed, concerns you).
     Inherited(HashMap<Uid, (bool, bool)>),
 }
@@ -32,12 +35,24 @@ pub(super) enum Concern {
 impl Concern {
     fn of(&self, member: &Member) -> (bool, bool) {
         match self {
-            Self::Judged { exploited, affected } => {
-                let linking: Vec<Authentication> =
-                    member.linking.split_whitespace().filter_map(Authentication::parse).collect();
-                (exposed(Some(&linking), exploited), affected.contains(&member.bank_id))
+            Self::Judged {
+                exploited,
+                affected,
+            } => {
+                let linking: Vec<Authentication> = member
+                    .linking
+                    .split_whitespace()
+                    .filter_map(Authentication::parse)
+                    .collect();
+                (
+                    exposed(Some(&linking), exploited),
+                    affected.contains(&member.bank_id),
+                )
             }
-            Self::Inherited(earlier) => earlier.get(&member.bank_id).copied().unwrap_or((true, false)),
+            Self::Inherited(earlier) => earlier
+                .get(&member.bank_id)
+                .copied()
+                .unwrap_or((true, false)),
         }
     }
 }
@@ -72,12 +87,25 @@ impl Channels {
         for row in bank::contacts(tx)?.into_iter().filter(|row| row.level == 1) {
             contacts.entry(row.bank_id).or_default().push(row);
         }
-        Ok(Self { endpoints, contacts })
+        Ok(Self {
+            endpoints,
+            contacts,
+        })
     }
 
     fn of(&self, bank: Uid) -> Vec<(&'static str, Uid)> {
-        let endpoints = self.endpoints.get(&bank).into_iter().flatten().map(|row| ("webhook", row.id));
-        let contacts = self.contacts.get(&bank).into_iter().flatten().map(|row| ("email", row.id));
+        let endpoints = self
+            .endpoints
+            .get(&bank)
+            .into_iter()
+            .flatten()
+            .map(|row| ("webhook", row.id));
+        let contacts = self
+            .contacts
+            .get(&bank)
+            .into_iter()
+            .flatten()
+            .map(|row| ("email", row.id));
         endpoints.chain(contacts).collect()
     }
 }
@@ -101,24 +129,49 @@ pub(super) fn issue(
     let former = former_members(tx, issue, &members)?;
     let registered = stage_registered(tx, issue, version, &seed)?;
 
-    let scene = Scene { rules, channels: &channels, seed: &seed, salt_id, version: version.version, registered, now };
+    let scene = Scene {
+        rules,
+        channels: &channels,
+        seed: &seed,
+        salt_id,
+        version: version.version,
+        registered,
+        now,
+    };
     let numbers = notice::take_roster_numbers(tx, gate, version.version)?;
-    let listed = Group { kind: "roster", fanout_id: issue.revision.fanout_id, members: &members, numbers: &numbers };
+    let listed = Group {
+        kind: "roster",
+        fanout_id: issue.revision.fanout_id,
+        members: &members,
+        numbers: &numbers,
+    };
     write_group(tx, gate, &scene, issue, &listed)?;
     if !former.is_empty() {
         let ids: Vec<Uid> = former.iter().map(|member| member.bank_id).collect();
         let numbers = notice::take_numbers(tx, gate, &ids)?;
         let fanout_id = tx.new_id()?;
-        let left = Group { kind: "former", fanout_id, members: &former, numbers: &numbers };
+        let left = Group {
+            kind: "former",
+            fanout_id,
+            members: &former,
+            numbers: &numbers,
+        };
         write_group(tx, gate, &scene, issue, &left)?;
     }
     tx.wake_engine();
     let notices = i64::try_from(members.len() + former.len()).unwrap_or(i64::MAX);
-    Ok(Written { notices, roster_version: version.version })
+    Ok(Written {
+        notices,
+        roster_version: version.version,
+    })
 }
 
 /// Banks that got an earlier revision and have left since.
-fn former_members(tx: &mut Tx<'_>, issue: &Issue<'_>, members: &[Member]) -> Result<Vec<Member>, Error> {
+fn former_members(
+    tx: &mut Tx<'_>,
+    issue: &Issue<'_>,
+    members: &[Member],
+) -> Result<Vec<Member>, Error> {
     if issue.revision.number == 1 {
         return Ok(Vec::new());
     }
@@ -129,8 +182,14 @@ fn former_members(tx: &mut Tx<'_>, issue: &Issue<'_>, members: &[Member]) -> Res
             continue;
         }
         let row = bank::by_id(tx, bank_id)?.ok_or(Error::NotFound)?;
-        let linking = bank::profile(tx, bank_id)?.map(|profile| profile.linking).unwrap_or_default();
-        former.push(Member { bank_id, code: row.code, linking });
+        let linking = bank::profile(tx, bank_id)?
+            .map(|profile| profile.linking)
+            .unwrap_or_default();
+        former.push(Member {
+            bank_id,
+            code: row.code,
+            linking,
+        });
     }
     Ok(former)
 }
@@ -201,11 +260,20 @@ fn write_group(
     group: &Group<'_>,
 ) -> Result<(), Error> {
     let zone = &scene.rules.zone;
-    let by = |near| scene.rules.profiles.acknowledge_by(scene.now, issue.urgency, near, zone);
+    let by = |near| {
+        scene
+            .rules
+            .profiles
+            .acknowledge_by(scene.now, issue.urgency, near, zone)
+    };
     let deadlines = [by(false), by(true)];
     let mut rows = Rows::default();
     for member in group.members {
-        let number = group.numbers.get(&member.bank_id).copied().ok_or(Error::NotFound)?;
+        let number = group
+            .numbers
+            .get(&member.bank_id)
+            .copied()
+            .ok_or(Error::NotFound)?;
         write_member(scene, issue, group, member, number, &deadlines, &mut rows);
     }
     notice::insert(tx, gate, &rows.notices)?;
@@ -277,13 +345,34 @@ fn write_member(
     }
     .to_bytes();
     let channels = scene.channels.of(member.bank_id);
-    let commitment = merkle::commit("kairan-notice/v1", &vault::mac(scene.seed, id.as_bytes()), &object);
+    let commitment = merkle::commit(
+        "kairan-notice/v1",
+        &vault::mac(scene.seed, id.as_bytes()),
+        &object,
+    );
     let names: Vec<&str> = channels.iter().map(|(channel, _)| *channel).collect();
-    rows.leaves.push(entry::notice_leaf(member.bank_id, id, number, &commitment, &names.join(" ")));
+    rows.leaves.push(entry::notice_leaf(
+        member.bank_id,
+        id,
+        number,
+        &commitment,
+        &names.join(" "),
+    ));
 
     let message = Uid::at(scene.now);
-    let kind = if revision.phase == "withdrawal" { "notice.withdrawn" } else { "notice.issued" };
-    rows.messages.push(message_row(message, kind, Some(id), member.bank_id, None, scene.now));
+    let kind = if revision.phase == "withdrawal" {
+        "notice.withdrawn"
+    } else {
+        "notice.issued"
+    };
+    rows.messages.push(message_row(
+        message,
+        kind,
+        Some(id),
+        member.bank_id,
+        None,
+        scene.now,
+    ));
     if channels.is_empty() {
         rows.tasks.push(TaskEventRow {
             task_id: Uid::at(scene.now),
@@ -297,7 +386,14 @@ fn write_member(
         });
     }
     for (channel, target) in channels {
-        rows.deliveries.push(delivery_row(message, Some(id), Some(member.bank_id), channel, target, scene.now));
+        rows.deliveries.push(delivery_row(
+            message,
+            Some(id),
+            Some(member.bank_id),
+            channel,
+            target,
+            scene.now,
+        ));
     }
     let affected = concerns_you && group.kind == "roster";
     rows.notices.push(NoticeRow {
@@ -331,7 +427,15 @@ pub(super) fn message_row(
     payload_id: Option<Uid>,
     created_at: Instant,
 ) -> MessageRow {
-    MessageRow { id, kind: kind.into(), notice_id, bank_id: Some(bank_id), person_id: None, payload_id, created_at }
+    MessageRow {
+        id,
+        kind: kind.into(),
+        notice_id,
+        bank_id: Some(bank_id),
+        person_id: None,
+        payload_id,
+        created_at,
+    }
 }
 
 /// A delivery that is due at once, before the log has sealed anything.

@@ -7,8 +7,8 @@ use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
 use crate::domain::incident::{
-    Affected, BankServices, CheckedIncident, Earlier, Filing, FilingContext, IncidentRef, Source, Stamp, Supersedes,
-    incident_digest,
+    Affected, BankServices, CheckedIncident, Earlier, Filing, FilingContext, IncidentRef, Source,
+    Stamp, Supersedes, incident_digest,
 };
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
@@ -50,9 +50,27 @@ pub fn issue_incident(
 
     let year = i64::from(year_of(now, &rules.zone));
     let reference = incident::next_reference(tx, &gate, year)?;
-    let incident = IncidentRow { id: tx.new_id()?, reference, opened_at: now };
+    let incident = IncidentRow {
+        id: tx.new_id()?,
+        reference,
+        opened_at: now,
+    };
     incident::insert(tx, &incident)?;
-    let issued = write(tx, &gate, rules, &version, Accepted { incident: &incident, number: 1, before: None, checked, by, now, filing })?;
+    let issued = write(
+        tx,
+        &gate,
+        rules,
+        &version,
+        Accepted {
+            incident: &incident,
+            number: 1,
+            before: None,
+            checked,
+            by,
+            now,
+            filing,
+        },
+    )?;
     if let Some(draft) = draft
         && !draft::mark_issued(tx, draft, issued.revision_id)?
     {
@@ -78,12 +96,32 @@ pub fn issue_revision(
         phase: Phase::parse(&before.phase).ok_or_else(|| damaged("phase"))?,
         kind: Kind::parse(&before.kind).ok_or_else(|| damaged("kind"))?,
     };
-    let checked = filing.check(FilingContext::next(u32::try_from(number).unwrap_or(u32::MAX), now, earlier))?;
-    write(tx, &gate, rules, &version, Accepted { incident: &incident, number, before: Some(&before), checked, by, now, filing })
+    let checked = filing.check(FilingContext::next(
+        u32::try_from(number).unwrap_or(u32::MAX),
+        now,
+        earlier,
+    ))?;
+    write(
+        tx,
+        &gate,
+        rules,
+        &version,
+        Accepted {
+            incident: &incident,
+            number,
+            before: Some(&before),
+            checked,
+            by,
+            now,
+            filing,
+        },
+    )
 }
 
 pub(super) fn damaged(what: &str) -> Error {
-    Error::Storage(crate::storage::Error::Corrupt(format!("an unknown {what} is stored")))
+    Error::Storage(crate::storage::Error::Corrupt(format!(
+        "an unknown {what} is stored"
+    )))
 }
 
 /// Takes the gate and the roster in force; an empty one refuses to issue.
@@ -106,7 +144,8 @@ pub(super) fn open_revision(tx: &mut Tx<'_>, incident: &IncidentRow) -> Result<R
 }
 
 fn year_of(now: Instant, zone: &jiff::tz::TimeZone) -> i16 {
-    jiff::Timestamp::from_microsecond(now.micros()).map_or(1970, |at| at.to_zoned(zone.clone()).year())
+    jiff::Timestamp::from_microsecond(now.micros())
+        .map_or(1970, |at| at.to_zoned(zone.clone()).year())
 }
 
 /// A filing that was accepted, with its place in the incident.
@@ -129,8 +168,18 @@ fn write(
 ) -> Result<Issued, Error> {
     let affected = known_banks(tx, &accepted.checked.affected, &accepted.checked.services)?;
     know_incidents(tx, &accepted.checked.body.related_incidents)?;
-    let Accepted { incident, number, before, checked, by, now, filing } = accepted;
-    let body = checked.body.canonical_bytes(&stamp(incident, number, before, now)?);
+    let Accepted {
+        incident,
+        number,
+        before,
+        checked,
+        by,
+        now,
+        filing,
+    } = accepted;
+    let body = checked
+        .body
+        .canonical_bytes(&stamp(incident, number, before, now)?);
     let digest = incident_digest(&body);
     let contacts = serde_json::to_vec(&checked.contacts).map_err(|_| damaged("contact"))?;
     let contacts_id = payload::seal(tx, incident.id, &contacts)?;
@@ -158,9 +207,20 @@ fn write(
         fanout_id: tx.new_id()?,
     };
     let revision_id = revision.id;
-    let concern = Concern::Judged { exploited: checked.body.auth_exploited.clone(), affected };
-    let issue = Issue { reference: &incident.reference, revision, urgency: checked.body.urgency, concern };
-    let Written { notices, roster_version } = fan_out::issue(tx, gate, rules, version, &issue)?;
+    let concern = Concern::Judged {
+        exploited: checked.body.auth_exploited.clone(),
+        affected,
+    };
+    let issue = Issue {
+        reference: &incident.reference,
+        revision,
+        urgency: checked.body.urgency,
+        concern,
+    };
+    let Written {
+        notices,
+        roster_version,
+    } = fan_out::issue(tx, gate, rules, version, &issue)?;
     Ok(Issued {
         incident: incident.id,
         reference: incident.reference.clone(),
@@ -181,7 +241,10 @@ pub(super) fn stamp(
     before: Option<&RevisionRow>,
     accepted_at: Instant,
 ) -> Result<Stamp, Error> {
-    let reference: IncidentRef = incident.reference.parse().map_err(|_| damaged("reference"))?;
+    let reference: IncidentRef = incident
+        .reference
+        .parse()
+        .map_err(|_| damaged("reference"))?;
     Ok(Stamp {
         incident: reference,
         revision: u32::try_from(number).unwrap_or(u32::MAX),
@@ -196,7 +259,9 @@ pub(super) fn stamp(
 
 fn search_text(reference: &str, checked: &CheckedIncident) -> String {
     let body = &checked.body;
-    let words = [&body.title, &body.description].into_iter().flat_map(|words| [words.ja.as_deref(), words.en.as_deref()]);
+    let words = [&body.title, &body.description]
+        .into_iter()
+        .flat_map(|words| [words.ja.as_deref(), words.en.as_deref()]);
     let mut text = reference.to_lowercase();
     for part in words.flatten() {
         text.push('\n');
@@ -206,11 +271,19 @@ fn search_text(reference: &str, checked: &CheckedIncident) -> String {
 }
 
 /// The affected banks by id; a code that is not in the register is a fault of the filing.
-fn known_banks(tx: &mut Tx<'_>, affected: &Affected, services: &[BankServices]) -> Result<HashSet<Uid>, Error> {
+fn known_banks(
+    tx: &mut Tx<'_>,
+    affected: &Affected,
+    services: &[BankServices],
+) -> Result<HashSet<Uid>, Error> {
     let mut faults = Faults::default();
     let mut known = HashSet::new();
     let unknown = |faults: &mut Faults, pointer: String, code: &str| {
-        faults.add(pointer, "bank_unknown", format!("no bank with the code {code} is in the register"));
+        faults.add(
+            pointer,
+            "bank_unknown",
+            format!("no bank with the code {code} is in the register"),
+        );
     };
     if let Affected::Banks(codes) = affected {
         for (place, code) in codes.iter().enumerate() {
@@ -224,7 +297,11 @@ fn known_banks(tx: &mut Tx<'_>, affected: &Affected, services: &[BankServices]) 
     }
     for (place, service) in services.iter().enumerate() {
         if bank::by_code(tx, &service.bank)?.is_none() {
-            unknown(&mut faults, format!("/services/{place}/bank"), &service.bank);
+            unknown(
+                &mut faults,
+                format!("/services/{place}/bank"),
+                &service.bank,
+            );
         }
     }
     Ok(faults.into_result(known)?)
@@ -235,7 +312,11 @@ fn know_incidents(tx: &mut Tx<'_>, related: &[IncidentRef]) -> Result<(), Error>
     let mut faults = Faults::default();
     for (place, reference) in related.iter().enumerate() {
         if incident::by_reference(tx, &reference.to_string())?.is_none() {
-            faults.add(format!("/related_incidents/{place}"), "incident_unknown", "there is no such incident");
+            faults.add(
+                format!("/related_incidents/{place}"),
+                "incident_unknown",
+                "there is no such incident",
+            );
         }
     }
     Ok(faults.into_result(())?)

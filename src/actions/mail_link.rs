@@ -53,8 +53,11 @@ pub struct LinkNote {
 /// The delivery behind a token; unknown, foreign and non-mail tokens are all the same: not found.
 fn open(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<(DeliveryRow, NoticeRow), Error> {
     let vault = tx.vault();
-    let id = mail_id::open_link_token(vault.keys().mail.as_slice(), token).ok_or(Error::NotFound)?;
-    let row = delivery::by_id(tx, id)?.filter(|row| row.channel == "email").ok_or(Error::NotFound)?;
+    let id =
+        mail_id::open_link_token(vault.keys().mail.as_slice(), token).ok_or(Error::NotFound)?;
+    let row = delivery::by_id(tx, id)?
+        .filter(|row| row.channel == "email")
+        .ok_or(Error::NotFound)?;
     let notice = row.notice_id.ok_or(Error::NotFound)?;
     let notice = notice::by_id(tx, notice)?.ok_or(Error::NotFound)?;
     if tx.now()? > row.created_at + rules.link_window {
@@ -70,7 +73,8 @@ pub fn view(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<LinkView, Err
     let profile = bank::profile(tx, found.bank_id)?.ok_or(Error::NotFound)?;
     let incident = incident::by_id(tx, found.incident_id)?.ok_or(Error::NotFound)?;
     let revision = incident::revision(tx, found.revision_id)?.ok_or(Error::NotFound)?;
-    let language = bank::contact(tx, row.target_id)?.map_or(profile.language, |contact| contact.language);
+    let language =
+        bank::contact(tx, row.target_id)?.map_or(profile.language, |contact| contact.language);
     let acknowledged = acknowledge::on_record(tx, &found)?;
     Ok(LinkView {
         notice: found,
@@ -128,14 +132,23 @@ fn tell_contacts(tx: &mut Tx<'_>, found: &NoticeRow, name: &str, role: &str) -> 
         number: found.number,
         incident_ref: incident.reference,
         revision: revision.number,
-        digest: Digest::from_slice(&found.digest).ok_or(Error::NotFound)?.to_string(),
+        digest: Digest::from_slice(&found.digest)
+            .ok_or(Error::NotFound)?
+            .to_string(),
         name: name.trim().to_owned(),
         role: role.trim().to_owned(),
     };
     let inputs = serde_json::to_vec(&note).map_err(|_| super::issue::damaged("note"))?;
     let payload_id = payload::seal(tx, found.bank_id, &inputs)?;
     let message = tx.new_id()?;
-    let row = message_row(message, "link.acknowledged", Some(found.id), found.bank_id, Some(payload_id), now);
+    let row = message_row(
+        message,
+        "link.acknowledged",
+        Some(found.id),
+        found.bank_id,
+        Some(payload_id),
+        now,
+    );
     delivery::insert_messages(tx, &[row])?;
     let rows: Vec<_> = contacts
         .iter()
@@ -145,4 +158,3 @@ fn tell_contacts(tx: &mut Tx<'_>, found: &NoticeRow, name: &str, role: &str) -> 
     tx.wake_engine();
     Ok(())
 }
-

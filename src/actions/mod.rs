@@ -73,7 +73,11 @@ impl From<Faults> for Error {
 
 impl Error {
     /// One fault of one field.
-    pub fn invalid(pointer: impl Into<String>, code: &'static str, message: impl Into<String>) -> Self {
+    pub fn invalid(
+        pointer: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
         let mut faults = Faults::default();
         faults.add(pointer, code, message);
         Self::Invalid(faults)

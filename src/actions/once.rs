@@ -5,8 +5,8 @@ use super::Error;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::refusal::Refusal;
-use crate::storage::idempotency::{self, AnswerRow};
 use crate::storage::Tx;
+use crate::storage::idempotency::{self, AnswerRow};
 
 /// What the client is told: an HTTP status and the exact bytes of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,11 @@ pub fn once(
         if found.request_hash != request_hash {
             return Err(Refusal::IdempotencyConflict.into());
         }
-        return Ok(Answer { status: u16::try_from(found.status).unwrap_or(500), body: found.answer, replayed: true });
+        return Ok(Answer {
+            status: u16::try_from(found.status).unwrap_or(500),
+            body: found.answer,
+            replayed: true,
+        });
     }
     let (status, body) = act(tx)?;
     let created_at = tx.now()?;
@@ -46,5 +50,9 @@ pub fn once(
             created_at,
         },
     )?;
-    Ok(Answer { status, body, replayed: false })
+    Ok(Answer {
+        status,
+        body,
+        replayed: false,
+    })
 }

@@ -54,26 +54,53 @@ fn advance_of(one: &Finished, now: crate::domain::instant::Instant) -> Advance {
     let (state, due_at, failures) = match one.outcome.error {
         None => ("accepted", now, 0),
         // Back to where it was, as if it had not been claimed.
-        Some(ErrorClass::Released) => (if one.claimed.number == 1 { "due" } else { "waiting" }, now, due.failures),
+        Some(ErrorClass::Released) => (
+            if one.claimed.number == 1 {
+                "due"
+            } else {
+                "waiting"
+            },
+            now,
+            due.failures,
+        ),
         Some(_) => {
             let wait = backoff::delay_after(due.id, one.claimed.number, one.outcome.retry_after);
             ("waiting", now + wait, due.failures + 1)
         }
     };
-    Advance { delivery: due.id, token: one.claimed.attempt, state, due_at, failures, counts: !released }
+    Advance {
+        delivery: due.id,
+        token: one.claimed.attempt,
+        state,
+        due_at,
+        failures,
+        counts: !released,
+    }
 }
 
 /// What was acknowledged or redirected while it was under way is not tried again.
 fn end_moot(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<(), Error> {
-    let open: Vec<Uid> = advances.iter().filter(|to| to.state != "accepted").map(|to| to.delivery).collect();
+    let open: Vec<Uid> = advances
+        .iter()
+        .filter(|to| to.state != "accepted")
+        .map(|to| to.delivery)
+        .collect();
     Ok(delivery::end_moot(tx, &open)?)
 }
 
 fn outcome_row(tx: &mut Tx<'_>, one: &Finished, held: bool) -> Result<OutcomeRow, Error> {
-    let Finished { claimed, outcome, body_hash } = one;
+    let Finished {
+        claimed,
+        outcome,
+        body_hash,
+    } = one;
     let due = &claimed.due;
     let now = tx.now()?;
-    let seq = if held { 1 } else { i64::try_from(delivery::outcomes_of(tx, claimed.attempt)?.len()).unwrap_or(0) + 1 };
+    let seq = if held {
+        1
+    } else {
+        i64::try_from(delivery::outcomes_of(tx, claimed.attempt)?.len()).unwrap_or(0) + 1
+    };
     let answer_id = match outcome.answer_head.as_slice() {
         [] => None,
         head => Some(payload::seal(tx, due.bank_id.unwrap_or(due.id), head)?),
@@ -108,9 +135,18 @@ fn raise_levels(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         .filter(|one| one.outcome.accepted())
         .filter_map(|one| {
             let notice = one.claimed.due.notice.as_ref()?.id;
-            let level = if one.claimed.due.channel == "webhook" { Level::Delivered } else { Level::Dispatched };
+            let level = if one.claimed.due.channel == "webhook" {
+                Level::Delivered
+            } else {
+                Level::Dispatched
+            };
             // A bank with two endpoints may answer on both within one batch.
-            seen.insert((notice, level)).then_some(Reached { notice, level, at: now, evidence: one.claimed.attempt })
+            seen.insert((notice, level)).then_some(Reached {
+                notice,
+                level,
+                at: now,
+                evidence: one.claimed.attempt,
+            })
         })
         .collect();
     Ok(evidence::raise(tx, &reached)?)
@@ -144,9 +180,16 @@ fn stage(tx: &mut Tx<'_>, outcomes: &[OutcomeRow]) -> Result<(), Error> {
 fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<(), Error> {
     let due = &one.claimed.due;
     if one.outcome.accepted() {
-        return if due.failures > 0 { break_channel::mended(tx, due.target_id) } else { Ok(()) };
+        return if due.failures > 0 {
+            break_channel::mended(tx, due.target_id)
+        } else {
+            Ok(())
+        };
     }
-    if matches!(one.outcome.error, Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::Internal)) {
+    if matches!(
+        one.outcome.error,
+        Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::Internal)
+    ) {
         return Ok(());
     }
     let bounced = row.outcome == ErrorClass::MailRejected.code();
@@ -170,8 +213,12 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
     let mut advances = Vec::with_capacity(rows.len());
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in &rows {
-        let Some(attempt_id) = row.lease_token else { continue };
-        let Some(attempt) = delivery::attempt(tx, attempt_id)? else { continue };
+        let Some(attempt_id) = row.lease_token else {
+            continue;
+        };
+        let Some(attempt) = delivery::attempt(tx, attempt_id)? else {
+            continue;
+        };
         let incident_id = match row.notice_id {
             Some(id) => notice::by_id(tx, id)?.map(|notice| notice.incident_id),
             None => None,
@@ -196,7 +243,8 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
             number: attempt.number,
             outcome: ErrorClass::Unknown.code().into(),
             status: None,
-            duration_ms: i64::try_from(now.since(attempt.started_at).as_millis()).unwrap_or(i64::MAX),
+            duration_ms: i64::try_from(now.since(attempt.started_at).as_millis())
+                .unwrap_or(i64::MAX),
             body_hash: None,
             tls_fingerprint: None,
             answer_id: None,
@@ -212,4 +260,3 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
     stage(tx, &outcomes)?;
     Ok(outcomes.len())
 }
-

@@ -38,13 +38,19 @@ pub fn respond(
     by: &Caller,
     response: &CheckedResponse,
 ) -> Result<Responded, Error> {
-    let found = notice::by_id(tx, notice)?.filter(|row| row.bank_id == scope.bank()).ok_or(Error::NotFound)?;
+    let found = notice::by_id(tx, notice)?
+        .filter(|row| row.bank_id == scope.bank())
+        .ok_or(Error::NotFound)?;
     if evidence::acknowledgement_of(tx, found.id)?.is_none() {
         return Err(Refusal::AcknowledgeFirst.into());
     }
     let now = tx.now()?;
     let salt = vault::random().map_err(crate::storage::Error::from)?;
-    let sealed = json::canonical(&Sealed { by: by.id(), response, salt: hex::encode(salt) });
+    let sealed = json::canonical(&Sealed {
+        by: by.id(),
+        response,
+        salt: hex::encode(salt),
+    });
     let payload_id = payload::seal(tx, scope.bank(), &sealed)?;
     let codes: Vec<&str> = response.codes.iter().map(|code| code.code()).collect();
     let row = ResponseRow {
@@ -59,7 +65,15 @@ pub fn respond(
         recorded_at: now,
     };
     evidence::insert_response(tx, &row)?;
-    evidence::raise(tx, &[Reached { notice: found.id, level: Level::Responded, at: now, evidence: row.id }])?;
+    evidence::raise(
+        tx,
+        &[Reached {
+            notice: found.id,
+            level: Level::Responded,
+            at: now,
+            evidence: row.id,
+        }],
+    )?;
     if response.codes.contains(&ResponseCode::DisputesNotice) {
         evidence::dispute(tx, found.id)?;
     }
@@ -73,5 +87,8 @@ pub fn respond(
         v: 1,
     };
     evidence::stage(tx, &[(row.id, Entry::Response(entry))])?;
-    Ok(Responded { id: row.id, at: now })
+    Ok(Responded {
+        id: row.id,
+        at: now,
+    })
 }

@@ -8,9 +8,9 @@ use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
 use crate::domain::vocabulary::{Kind, Language, Tlp, Urgency};
+use crate::storage::Tx;
 use crate::storage::approval::RequestRow;
 use crate::storage::incident::{self, RevisionRow};
-use crate::storage::Tx;
 
 /// The act's name in approvals.
 pub(super) const ACT: &str = "incident.withdrawal";
@@ -25,25 +25,46 @@ pub fn request(
 ) -> Result<Requested, Error> {
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     open_revision(tx, &incident)?;
-    let own: IncidentRef = incident.reference.parse().map_err(|_| damaged("reference"))?;
+    let own: IncidentRef = incident
+        .reference
+        .parse()
+        .map_err(|_| damaged("reference"))?;
     let checked = filing.check(own)?;
     if let Some(replacement) = checked.replaces
         && incident::by_reference(tx, &replacement.to_string())?.is_none()
     {
-        return Err(Error::invalid("/replaces", "incident_unknown", "there is no such incident"));
+        return Err(Error::invalid(
+            "/replaces",
+            "incident_unknown",
+            "there is no such incident",
+        ));
     }
     let details = serde_json::to_vec(filing).map_err(|_| damaged("withdrawal"))?;
-    ask(tx, rules, by, (ACT, incident.id), details, checked.text.best(Language::En))
+    ask(
+        tx,
+        rules,
+        by,
+        (ACT, incident.id),
+        details,
+        checked.text.best(Language::En),
+    )
 }
 
 /// Issues an approved withdrawal. The approval row is written already, in this transaction.
-pub(super) fn approved(tx: &mut Tx<'_>, rules: &Rules, request: &RequestRow) -> Result<Issued, Error> {
+pub(super) fn approved(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    request: &RequestRow,
+) -> Result<Issued, Error> {
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
     let incident = incident::by_id(tx, request.subject_id)?.ok_or(Error::NotFound)?;
     let before = open_revision(tx, &incident)?;
     let filing = Withdrawal::from_json(&request.details)?;
-    let own: IncidentRef = incident.reference.parse().map_err(|_| damaged("reference"))?;
+    let own: IncidentRef = incident
+        .reference
+        .parse()
+        .map_err(|_| damaged("reference"))?;
     let warnings = filing.warnings();
     let kind = Kind::parse(&before.kind).ok_or_else(|| damaged("kind"))?;
     let tlp = Tlp::parse(&before.tlp).ok_or_else(|| damaged("marking"))?;
@@ -56,7 +77,10 @@ pub(super) fn approved(tx: &mut Tx<'_>, rules: &Rules, request: &RequestRow) -> 
     let digest = incident_digest(&body);
     let earlier = crate::storage::reading::board(tx, before.id)?;
     let concern = Concern::Inherited(
-        earlier.into_iter().map(|cell| (cell.bank_id, (cell.exposed, cell.concerns_you))).collect(),
+        earlier
+            .into_iter()
+            .map(|cell| (cell.bank_id, (cell.exposed, cell.concerns_you)))
+            .collect(),
     );
     let revision = RevisionRow {
         id: tx.new_id()?,
@@ -72,8 +96,16 @@ pub(super) fn approved(tx: &mut Tx<'_>, rules: &Rules, request: &RequestRow) -> 
         ..before
     };
     let revision_id = revision.id;
-    let issue = Issue { reference: &incident.reference, revision, urgency, concern };
-    let Written { notices, roster_version } = fan_out::issue(tx, &gate, rules, &version, &issue)?;
+    let issue = Issue {
+        reference: &incident.reference,
+        revision,
+        urgency,
+        concern,
+    };
+    let Written {
+        notices,
+        roster_version,
+    } = fan_out::issue(tx, &gate, rules, &version, &issue)?;
     Ok(Issued {
         incident: incident.id,
         reference: incident.reference,

@@ -14,8 +14,8 @@ use crate::domain::mail_id;
 use crate::domain::vocabulary::{Language, Phase};
 use crate::storage::delivery::DueNotice;
 use crate::templates::mails::{
-    Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, Measure, NoticeMail, OperatorContact,
-    PartnershipEndingMail, Recipients, TestMail, When, Withdrawal,
+    Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, Measure, NoticeMail,
+    OperatorContact, PartnershipEndingMail, Recipients, TestMail, When, Withdrawal,
 };
 use crate::templates::{TemplateFault, Templates};
 use bytes::Bytes;
@@ -36,7 +36,10 @@ pub enum NotAssembled {
 /// `webhook-id`: stable for a message and an endpoint, whatever is retried or resent.
 pub fn webhook_id(message: Uid, endpoint: Uid) -> String {
     use sha2::Digest as _;
-    let hash = Sha256::new().chain_update(message.as_bytes()).chain_update(endpoint.as_bytes()).finalize();
+    let hash = Sha256::new()
+        .chain_update(message.as_bytes())
+        .chain_update(endpoint.as_bytes())
+        .finalize();
     format!("msg_{}", hex::encode(&hash[..16]))
 }
 
@@ -59,7 +62,11 @@ pub fn webhook_body(
     let digest = Digest::from_slice(&notice.digest).ok_or(NotAssembled::Missing("the digest"))?;
     let mut head = String::with_capacity(128);
     // A String never refuses a write.
-    let _ = write!(head, r#"{{"type":"{}","timestamp":"{}","data":{{"notice":"#, due.kind, notice.issued_at);
+    let _ = write!(
+        head,
+        r#"{{"type":"{}","timestamp":"{}","data":{{"notice":"#,
+        due.kind, notice.issued_at
+    );
     body.extend_from_slice(head.as_bytes());
     body.extend_from_slice(&notice.object);
     let mut middle = String::with_capacity(128);
@@ -98,25 +105,46 @@ pub fn mail_texts(
 ) -> Result<MailTexts, NotAssembled> {
     let due = &claimed.due;
     let lang = to.language.as_str();
-    let bank = to.bank.clone().or(named_bank).map(|(code, name)| BankName { code, name });
+    let bank = to
+        .bank
+        .clone()
+        .or(named_bank)
+        .map(|(code, name)| BankName { code, name });
     let needs_bank = || bank.clone().ok_or(NotAssembled::Missing("the bank"));
-    let inputs = || claimed.inputs.as_ref().ok_or(NotAssembled::Missing("the message's inputs"));
+    let inputs = || {
+        claimed
+            .inputs
+            .as_ref()
+            .ok_or(NotAssembled::Missing("the message's inputs"))
+    };
     let when = |at: Instant| When::of(at, &rules.zone);
     let operator = rules.operator_name.clone();
     match due.kind.as_str() {
         "notice.issued" | "notice.withdrawn" => {
-            let notice = due.notice.as_ref().ok_or(NotAssembled::Missing("the notice"))?;
+            let notice = due
+                .notice
+                .as_ref()
+                .ok_or(NotAssembled::Missing("the notice"))?;
             let revision = revision.ok_or(NotAssembled::Missing("the revision"))?;
             let link = MailLink {
-                url: format!("{}/n/{}", rules.public_url, mail_id::link_token(mail_key, &due.id)),
+                url: format!(
+                    "{}/n/{}",
+                    rules.public_url,
+                    mail_id::link_token(mail_key, &due.id)
+                ),
                 code: mail_id::printed_code(mail_key, &due.id),
             };
-            Ok(notice_mail(rules, notice, revision, needs_bank()?, link, lang)?.mail(templates, lang)?)
+            Ok(
+                notice_mail(rules, notice, revision, needs_bank()?, link, lang)?
+                    .mail(templates, lang)?,
+            )
         }
-        "notice.test" => {
-            Ok(TestMail { operator, bank: needs_bank()?, sent_at: when(due.message_created_at) }
-                .mail(templates, lang)?)
+        "notice.test" => Ok(TestMail {
+            operator,
+            bank: needs_bank()?,
+            sent_at: when(due.message_created_at),
         }
+        .mail(templates, lang)?),
         "link.acknowledged" => {
             let note: LinkNote = serde_json::from_slice(inputs()?)?;
             Ok(LinkAcknowledgedMail {
@@ -205,7 +233,9 @@ fn notice_mail(
         concerns_you: flags.concerns_you,
         annex: false,
         link: Some(link),
-        digest: Digest::from_slice(&notice.digest).ok_or(NotAssembled::Missing("the digest"))?.to_string(),
+        digest: Digest::from_slice(&notice.digest)
+            .ok_or(NotAssembled::Missing("the digest"))?
+            .to_string(),
         incident_digest: revision.digest.to_string(),
         recipients: Recipients {
             count: u32::try_from(revision.recipients).unwrap_or(u32::MAX),
@@ -217,10 +247,17 @@ fn notice_mail(
     let language = Language::parse(lang).unwrap_or(Language::En);
     if revision.phase == Phase::Withdrawal.code() {
         let body = WithdrawalBody::read(&revision.body)?;
-        mail.withdrawn =
-            Some(Withdrawal { reason: body.reason.code().into(), text: words(&body.text, language) });
+        mail.withdrawn = Some(Withdrawal {
+            reason: body.reason.code().into(),
+            text: words(&body.text, language),
+        });
     } else {
-        tell(&mut mail, &IncidentBody::read(&revision.body)?, language, &when);
+        tell(
+            &mut mail,
+            &IncidentBody::read(&revision.body)?,
+            language,
+            &when,
+        );
     }
     Ok(mail)
 }
@@ -235,12 +272,28 @@ fn contact(person: &crate::domain::incident::OperatorContact) -> OperatorContact
 }
 
 /// Fills in what the shared body says, in one language.
-fn tell(mail: &mut NoticeMail, body: &IncidentBody, language: Language, when: &dyn Fn(Instant) -> When) {
+fn tell(
+    mail: &mut NoticeMail,
+    body: &IncidentBody,
+    language: Language,
+    when: &dyn Fn(Instant) -> When,
+) {
     mail.title = words(&body.title, language);
     mail.description = words(&body.description, language);
-    mail.change_summary = body.change_summary.as_ref().and_then(|text| words(text, language));
-    mail.typology = body.typology.iter().map(|code| code.code().into()).collect();
-    mail.auth_exploited = body.auth_exploited.iter().map(|code| code.code().into()).collect();
+    mail.change_summary = body
+        .change_summary
+        .as_ref()
+        .and_then(|text| words(text, language));
+    mail.typology = body
+        .typology
+        .iter()
+        .map(|code| code.code().into())
+        .collect();
+    mail.auth_exploited = body
+        .auth_exploited
+        .iter()
+        .map(|code| code.code().into())
+        .collect();
     mail.advice = body.advice.as_ref().and_then(|text| words(text, language));
     mail.countermeasures = body
         .countermeasures

@@ -148,22 +148,37 @@ impl Engine {
 
     /// Leases of this node from before it started: whoever held them is gone.
     async fn take_back_leases(&self) {
-        let which = if self.store.is_embedded() { Leases::Everyones } else { Leases::OfNode(self.node) };
+        let which = if self.store.is_embedded() {
+            Leases::Everyones
+        } else {
+            Leases::OfNode(self.node)
+        };
         while let Ok(taken @ 1..) = self.expire(which).await {
-            tracing::warn!(channel = self.transport.channel(), taken, "attempts of an earlier run have an unknown outcome");
+            tracing::warn!(
+                channel = self.transport.channel(),
+                taken,
+                "attempts of an earlier run have an unknown outcome"
+            );
         }
     }
 
     /// What is done at every scan: leases that ran out, and rosters whose change takes effect.
     async fn tick(&self) {
-        let ran_out = self.store.read(|tx| Ok::<_, Error>(Leases::RanOut(tx.now()?))).await;
+        let ran_out = self
+            .store
+            .read(|tx| Ok::<_, Error>(Leases::RanOut(tx.now()?)))
+            .await;
         let expired = match ran_out {
             Ok(which) => self.expire(which).await,
             Err(fault) => Err(fault),
         };
         match expired {
             Ok(0) => {}
-            Ok(taken) => tracing::warn!(channel = self.transport.channel(), taken, "leases ran out; outcomes unknown"),
+            Ok(taken) => tracing::warn!(
+                channel = self.transport.channel(),
+                taken,
+                "leases ran out; outcomes unknown"
+            ),
             Err(fault) => tracing::error!(%fault, "looking for lost attempts"),
         }
         if let Err(fault) = cut_due_rosters(&self.store).await {
@@ -175,12 +190,18 @@ impl Engine {
         let channel = self.transport.channel();
         let any = self
             .store
-            .read(move |tx| Ok::<_, Error>(crate::storage::delivery::expired(tx, channel, which, 1)?.len()))
+            .read(move |tx| {
+                Ok::<_, Error>(crate::storage::delivery::expired(tx, channel, which, 1)?.len())
+            })
             .await?;
         if any == 0 {
             return Ok(0);
         }
-        self.store.write(Lane::Back, move |tx| record::expire(tx, channel, which, 200)).await
+        self.store
+            .write(Lane::Back, move |tx| {
+                record::expire(tx, channel, which, 200)
+            })
+            .await
     }
 
     /// One commit: records what ended, claims what fits; then sends what was claimed.
@@ -213,10 +234,17 @@ impl Engine {
     }
 
     async fn start(&mut self, claimed: Vec<Claimed>) {
-        let revisions: HashSet<Uid> =
-            claimed.iter().filter_map(|one| one.due.notice.as_ref()).map(|notice| notice.revision_id).collect();
+        let revisions: HashSet<Uid> = claimed
+            .iter()
+            .filter_map(|one| one.due.notice.as_ref())
+            .map(|notice| notice.revision_id)
+            .collect();
         let endpoints = self.transport.endpoints(&claimed);
-        if let Err(fault) = self.sources.prepare(&self.store, revisions, endpoints).await {
+        if let Err(fault) = self
+            .sources
+            .prepare(&self.store, revisions, endpoints)
+            .await
+        {
             tracing::error!(%fault, "reading what is to be sent");
         }
         for one in claimed {
@@ -233,7 +261,11 @@ impl Engine {
                     transport.send(&one, parts).await
                 };
                 // The engine outlives its sends, except at a stop that ran out of patience.
-                let _ = end.send(Finished { claimed: one, outcome, body_hash });
+                let _ = end.send(Finished {
+                    claimed: one,
+                    outcome,
+                    body_hash,
+                });
             });
         }
     }
@@ -245,14 +277,20 @@ impl Engine {
             match tokio::time::timeout_at(until, self.ended.recv()).await {
                 Ok(Some(one)) => self.note(one),
                 _ => {
-                    tracing::warn!(left = self.total, "stopping with sends under way; their outcome will be unknown");
+                    tracing::warn!(
+                        left = self.total,
+                        "stopping with sends under way; their outcome will be unknown"
+                    );
                     break;
                 }
             }
         }
         let finished = std::mem::take(&mut self.finished);
         if !finished.is_empty()
-            && let Err(fault) = self.store.write(Lane::Back, move |tx| record::record(tx, &finished)).await
+            && let Err(fault) = self
+                .store
+                .write(Lane::Back, move |tx| record::record(tx, &finished))
+                .await
         {
             tracing::error!(%fault, "recording the last outcomes");
         }

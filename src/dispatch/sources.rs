@@ -82,24 +82,44 @@ impl Sources {
         endpoints: HashSet<Uid>,
     ) -> Result<(), Error> {
         let now = store.clock().now();
-        self.endpoints.retain(|_, parts| now.since(parts.read_at) < ENDPOINT_KEPT);
-        let revisions: Vec<Uid> = revisions.into_iter().filter(|id| !self.revisions.contains_key(id)).collect();
-        let endpoints: Vec<Uid> = endpoints.into_iter().filter(|id| !self.endpoints.contains_key(id)).collect();
+        self.endpoints
+            .retain(|_, parts| now.since(parts.read_at) < ENDPOINT_KEPT);
+        if self.revisions.len() + revisions.len() > REVISIONS_KEPT {
+            // What this batch needs stays.
+            self.revisions.retain(|id, _| revisions.contains(id));
+        }
+        let revisions: Vec<Uid> = revisions
+            .into_iter()
+            .filter(|id| !self.revisions.contains_key(id))
+            .collect();
+        let endpoints: Vec<Uid> = endpoints
+            .into_iter()
+            .filter(|id| !self.endpoints.contains_key(id))
+            .collect();
         if revisions.is_empty() && endpoints.is_empty() {
             return Ok(());
         }
         let read = move |tx: &mut Tx<'_>| {
-            let revisions = revisions.iter().map(|id| Ok((*id, read_revision(tx, *id)?)));
+            let revisions = revisions
+                .iter()
+                .map(|id| Ok((*id, read_revision(tx, *id)?)));
             let revisions = revisions.collect::<Result<Vec<_>, Error>>()?;
-            let endpoints = endpoints.iter().map(|id| Ok((*id, read_endpoint(tx, *id)?)));
+            let endpoints = endpoints
+                .iter()
+                .map(|id| Ok((*id, read_endpoint(tx, *id)?)));
             Ok::<_, Error>((revisions, endpoints.collect::<Result<Vec<_>, Error>>()?))
         };
         let (revisions, endpoints) = store.read(read).await?;
-        if self.revisions.len() + revisions.len() > REVISIONS_KEPT {
-            self.revisions.clear();
-        }
-        self.revisions.extend(revisions.into_iter().map(|(id, parts)| (id, Arc::new(parts))));
-        self.endpoints.extend(endpoints.into_iter().filter_map(|(id, parts)| Some((id, Arc::new(parts?)))));
+        self.revisions.extend(
+            revisions
+                .into_iter()
+                .map(|(id, parts)| (id, Arc::new(parts))),
+        );
+        self.endpoints.extend(
+            endpoints
+                .into_iter()
+                .filter_map(|(id, parts)| Some((id, Arc::new(parts?)))),
+        );
         Ok(())
     }
 
@@ -113,14 +133,19 @@ impl Sources {
 }
 
 fn damaged(what: &str) -> Error {
-    Error::Storage(crate::storage::Error::Corrupt(format!("{what} cannot be read")))
+    Error::Storage(crate::storage::Error::Corrupt(format!(
+        "{what} cannot be read"
+    )))
 }
 
 fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<RevisionParts, Error> {
     let row = incident::revision(tx, id)?.ok_or(Error::NotFound)?;
     let incident = incident::by_id(tx, row.incident_id)?.ok_or(Error::NotFound)?;
     let fanouts = notice::fanouts(tx, id)?;
-    let roster = fanouts.iter().find(|fanout| fanout.kind == "roster").ok_or_else(|| damaged("a fan-out"))?;
+    let roster = fanouts
+        .iter()
+        .find(|fanout| fanout.kind == "roster")
+        .ok_or_else(|| damaged("a fan-out"))?;
     let contacts = match row.contacts_id {
         Some(payload_id) => payload::open(tx, payload_id)?
             .map(|bytes| serde_json::from_slice(&bytes).map_err(|_| damaged("a contact")))
@@ -146,8 +171,11 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<RevisionParts, Error> {
 /// `None` where the address was erased.
 fn read_endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointParts>, Error> {
     let row = bank::endpoint(tx, id)?.ok_or(Error::NotFound)?;
-    let Some(sealed) = payload::open(tx, row.payload_id)? else { return Ok(None) };
-    let EndpointPayload { url } = serde_json::from_slice(&sealed).map_err(|_| damaged("an endpoint"))?;
+    let Some(sealed) = payload::open(tx, row.payload_id)? else {
+        return Ok(None);
+    };
+    let EndpointPayload { url } =
+        serde_json::from_slice(&sealed).map_err(|_| damaged("an endpoint"))?;
     let now = tx.now()?;
     let mut secrets = Vec::new();
     let rows = bank::secrets(tx, id)?;
@@ -157,10 +185,17 @@ fn read_endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointParts>, Erro
             continue;
         }
         if let Some(bytes) = payload::open(tx, secret.payload_id)? {
-            secrets.push(SymmetricSecret::from_bytes(bytes.to_vec()).map_err(|_| damaged("a secret"))?);
+            secrets.push(
+                SymmetricSecret::from_bytes(bytes.to_vec()).map_err(|_| damaged("a secret"))?,
+            );
         }
     }
-    Ok(Some(EndpointParts { url, secrets, ed25519: row.ed25519, read_at: now }))
+    Ok(Some(EndpointParts {
+        url,
+        secrets,
+        ed25519: row.ed25519,
+        read_at: now,
+    }))
 }
 
 /// Reads to whom a mail goes: a contact of a bank, or a person. `None` where the address was erased.
@@ -172,23 +207,42 @@ pub fn read_addressee(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Addressee>,
             (row.payload_id, row.language, row.bank_id)
         }
     };
-    let Some(sealed) = payload::open(tx, payload_id)? else { return Ok(None) };
-    let PersonPayload { name, email } = serde_json::from_slice(&sealed).map_err(|_| damaged("a contact"))?;
+    let Some(sealed) = payload::open(tx, payload_id)? else {
+        return Ok(None);
+    };
+    let PersonPayload { name, email } =
+        serde_json::from_slice(&sealed).map_err(|_| damaged("a contact"))?;
     let bank = match bank_id {
         Some(id) => Some(bank_name(tx, id, &language)?),
         None => None,
     };
-    Ok(Some(Addressee { name, email, language, bank }))
+    Ok(Some(Addressee {
+        name,
+        email,
+        language,
+        bank,
+    }))
 }
 
 fn bank_name(tx: &mut Tx<'_>, id: Uid, language: &str) -> Result<(String, String), Error> {
     let row = bank::by_id(tx, id)?.ok_or(Error::NotFound)?;
     let profile = bank::profile(tx, id)?.ok_or(Error::NotFound)?;
-    Ok((row.code, if language == "ja" { profile.name_ja } else { profile.name_en }))
+    Ok((
+        row.code,
+        if language == "ja" {
+            profile.name_ja
+        } else {
+            profile.name_en
+        },
+    ))
 }
 
 /// A bank's code and its name in one language.
-pub fn read_bank_name(tx: &mut Tx<'_>, code: &str, language: &str) -> Result<Option<(String, String)>, Error> {
+pub fn read_bank_name(
+    tx: &mut Tx<'_>,
+    code: &str,
+    language: &str,
+) -> Result<Option<(String, String)>, Error> {
     match bank::by_code(tx, code)? {
         Some(row) => Ok(Some(bank_name(tx, row.id, language)?)),
         None => Ok(None),

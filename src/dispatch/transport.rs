@@ -50,7 +50,11 @@ impl Transport {
     /// The stored parts of one delivery, taken from memory.
     pub fn parts(&self, sources: &Sources, claimed: &Claimed) -> Parts {
         Parts {
-            revision: claimed.due.notice.as_ref().and_then(|notice| sources.revision(notice.revision_id)),
+            revision: claimed
+                .due
+                .notice
+                .as_ref()
+                .and_then(|notice| sources.revision(notice.revision_id)),
             endpoint: sources.endpoint(claimed.due.target_id),
         }
     }
@@ -86,7 +90,12 @@ pub struct WebhookTransport {
 impl WebhookTransport {
     pub fn new(client: WebhookClient, rules: Arc<Rules>, vault: &Vault, clock: Clock) -> Self {
         let key = SigningKey::from_bytes(&vault.keys().webhook);
-        Self { client, rules, key, clock }
+        Self {
+            client,
+            rules,
+            key,
+            clock,
+        }
     }
 
     async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
@@ -107,10 +116,21 @@ impl WebhookTransport {
             .map(|secret| signature::sign_v1(secret, &id, timestamp_seconds, &body))
             .collect();
         if endpoint.ed25519 {
-            signatures.push(signature::sign_v1a(&self.key, &id, timestamp_seconds, &body));
+            signatures.push(signature::sign_v1a(
+                &self.key,
+                &id,
+                timestamp_seconds,
+                &body,
+            ));
         }
         let signature_header = signature::signature_header(&signatures);
-        let request = WebhookRequest { url: &endpoint.url, id: &id, timestamp_seconds, signature_header, body };
+        let request = WebhookRequest {
+            url: &endpoint.url,
+            id: &id,
+            timestamp_seconds,
+            signature_header,
+            body,
+        };
         (self.client.send(request, now).await, Some(body_hash))
     }
 }
@@ -148,7 +168,14 @@ impl MailTransport {
         vault: Arc<Vault>,
         domain: String,
     ) -> Self {
-        Self { mailer, store, rules, templates, vault, domain }
+        Self {
+            mailer,
+            store,
+            rules,
+            templates,
+            vault,
+            domain,
+        }
     }
 
     async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
@@ -176,7 +203,10 @@ impl MailTransport {
         let named = alert.map(|alert| alert.bank_code);
         let read = move |tx: &mut crate::storage::Tx<'_>| {
             let to = sources::read_addressee(tx, target)?;
-            let language = to.as_ref().map_or("en", |to| to.language.as_str()).to_owned();
+            let language = to
+                .as_ref()
+                .map_or("en", |to| to.language.as_str())
+                .to_owned();
             let named = match &named {
                 Some(code) => sources::read_bank_name(tx, code, &language)?,
                 None => None,
@@ -186,11 +216,22 @@ impl MailTransport {
         let (to, named_bank) = self.store.read(read).await?;
         let to = to.ok_or(NoMail::Erased)?;
         let key = self.vault.keys().mail.as_slice();
-        let texts =
-            assemble::mail_texts(&self.rules, &self.templates, key, claimed, &to, revision, named_bank)?;
+        let texts = assemble::mail_texts(
+            &self.rules,
+            &self.templates,
+            key,
+            claimed,
+            &to,
+            revision,
+            named_bank,
+        )?;
         let references = match (&to.bank, revision) {
             (Some((code, _)), Some(revision)) => {
-                vec![mail_id::thread_root(&revision.reference, code, &self.domain)]
+                vec![mail_id::thread_root(
+                    &revision.reference,
+                    code,
+                    &self.domain,
+                )]
             }
             _ => Vec::new(),
         };

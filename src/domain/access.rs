@@ -36,12 +36,18 @@ impl Role {
 
     /// A role that can be given to a person.
     pub fn parse_grantable(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().filter(|role| *role != Self::BankMachine).find(|role| role.code() == code)
+        Self::ALL
+            .into_iter()
+            .filter(|role| *role != Self::BankMachine)
+            .find(|role| role.code() == code)
     }
 
     /// True for roles that exist only inside one bank.
     pub fn is_of_bank(self) -> bool {
-        matches!(self, Self::BankMember | Self::BankAdministrator | Self::BankMachine)
+        matches!(
+            self,
+            Self::BankMember | Self::BankAdministrator | Self::BankMachine
+        )
     }
 }
 
@@ -79,15 +85,25 @@ impl Roles {
     }
 
     pub fn iter(self) -> impl Iterator<Item = Role> {
-        Role::ALL.into_iter().filter(move |role| self.contains(*role))
+        Role::ALL
+            .into_iter()
+            .filter(move |role| self.contains(*role))
     }
 }
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    Person { id: Uid, key: Uid, bank: Option<Uid>, roles: Roles },
-    Machine { key: Uid, bank: Uid },
+    Person {
+        id: Uid,
+        key: Uid,
+        bank: Option<Uid>,
+        roles: Roles,
+    },
+    Machine {
+        key: Uid,
+        bank: Uid,
+    },
 }
 
 impl Caller {
@@ -145,4 +161,3 @@ impl BankScope {
         self.bank
     }
 }
-

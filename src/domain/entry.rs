@@ -189,24 +189,88 @@ mod tests {
         let at = Instant::from_micros(1_558_059_069_120_999);
         let hash = [5; 32];
         let entries = [
-            Entry::RosterVersion(RosterVersion { effective_at: at, n: 35, previous: hash, root: hash, t: "roster.version", v: 1, version: 12 }),
+            Entry::RosterVersion(RosterVersion {
+                effective_at: at,
+                n: 35,
+                previous: hash,
+                root: hash,
+                t: "roster.version",
+                v: 1,
+                version: 12,
+            }),
             Entry::IncidentRegistered(IncidentRegistered {
-                accepted_at: at, commitment: hash, incident: id, kind: "actual", phase: "initial", revision: id,
-                revision_number: 1, roster: hash, roster_version: 12, t: "incident.registered", v: 1,
+                accepted_at: at,
+                commitment: hash,
+                incident: id,
+                kind: "actual",
+                phase: "initial",
+                revision: id,
+                revision_number: 1,
+                roster: hash,
+                roster_version: 12,
+                t: "incident.registered",
+                v: 1,
             }),
-            Entry::Fanout(Fanout { fanout: id, kind: "roster", n: 35, notices_root: hash, registered: hash, roster_version: 12, t: "notice.fanout", v: 1 }),
+            Entry::Fanout(Fanout {
+                fanout: id,
+                kind: "roster",
+                n: 35,
+                notices_root: hash,
+                registered: hash,
+                roster_version: 12,
+                t: "notice.fanout",
+                v: 1,
+            }),
             Entry::Attempt(Attempt {
-                at, attempt: id, bank: Some(id), channel: "webhook", n: 3, notice: None, outcome: "accepted", seq: 1,
-                status: Some(204), t: "notice.attempt", v: 1,
+                at,
+                attempt: id,
+                bank: Some(id),
+                channel: "webhook",
+                n: 3,
+                notice: None,
+                outcome: "accepted",
+                seq: 1,
+                status: Some(204),
+                t: "notice.attempt",
+                v: 1,
             }),
-            Entry::Acknowledged(Acknowledged { acknowledgement: id, at, bank: id, class: "link", covered_by: None, notice: id, t: "notice.acknowledged", v: 1 }),
-            Entry::Response(Response { at, bank: id, commitment: hash, notice: id, response: id, t: "bank.response", v: 1 }),
-            Entry::Approval(Approval { act: "withdrawal", at, decision: "approved", request: id, t: "approval", v: 1 }),
+            Entry::Acknowledged(Acknowledged {
+                acknowledgement: id,
+                at,
+                bank: id,
+                class: "link",
+                covered_by: None,
+                notice: id,
+                t: "notice.acknowledged",
+                v: 1,
+            }),
+            Entry::Response(Response {
+                at,
+                bank: id,
+                commitment: hash,
+                notice: id,
+                response: id,
+                t: "bank.response",
+                v: 1,
+            }),
+            Entry::Approval(Approval {
+                act: "withdrawal",
+                at,
+                decision: "approved",
+                request: id,
+                t: "approval",
+                v: 1,
+            }),
         ];
         for entry in entries {
             let (bytes, _) = entry.to_bytes();
             let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
-            assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).expect("canonical"), "{}", entry.kind());
+            assert_eq!(
+                bytes,
+                serde_json_canonicalizer::to_vec(&value).expect("canonical"),
+                "{}",
+                entry.kind()
+            );
             assert_eq!(value["t"], entry.kind());
             assert!(bytes.len() <= MAX_BYTES && bytes.is_ascii());
         }

@@ -16,12 +16,25 @@ pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
     /// Notes one fault.
-    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
-        self.0.push(Fault { pointer: pointer.into(), code, message: message.into() });
+    pub fn add(
+        &mut self,
+        pointer: impl Into<String>,
+        code: &'static str,
+        message: impl Into<String>,
+    ) {
+        self.0.push(Fault {
+            pointer: pointer.into(),
+            code,
+            message: message.into(),
+        });
     }
 
     /// `Ok(value)` if nothing was noted.
     pub fn into_result<T>(self, value: T) -> Result<T, Faults> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
     }
 }

@@ -15,7 +15,11 @@ impl Uid {
         let micros = at.micros().max(0).unsigned_abs();
         let seconds = micros / 1_000_000;
         let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
-        Self(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)))
+        Self(uuid::Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            seconds,
+            nanos,
+        )))
     }
 
     /// The 16 bytes, big-endian.
@@ -53,7 +57,11 @@ impl FromStr for Uid {
     fn from_str(text: &str) -> Result<Self, NotAnId> {
         let parsed = uuid::Uuid::try_parse(text).map_err(|_| NotAnId)?;
         let canonical = parsed.as_hyphenated().to_string();
-        if canonical == text { Ok(Self(parsed)) } else { Err(NotAnId) }
+        if canonical == text {
+            Ok(Self(parsed))
+        } else {
+            Err(NotAnId)
+        }
     }
 }
 

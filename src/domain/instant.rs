@@ -54,7 +54,11 @@ fn civil(days: i64) -> (i64, u32, u32) {
     let day = doy - (153 * mp + 2) / 5 + 1;
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
     let year = yoe + era * 400 + i64::from(month <= 2);
-    (year, u32::try_from(month).unwrap_or(1), u32::try_from(day).unwrap_or(1))
+    (
+        year,
+        u32::try_from(month).unwrap_or(1),
+        u32::try_from(day).unwrap_or(1),
+    )
 }
 
 impl fmt::Display for Instant {
@@ -76,14 +80,20 @@ impl fmt::Display for Instant {
 impl Add<Duration> for Instant {
     type Output = Self;
     fn add(self, by: Duration) -> Self {
-        Self::from_micros(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+        Self::from_micros(
+            self.0
+                .saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
 impl Sub<Duration> for Instant {
     type Output = Self;
     fn sub(self, by: Duration) -> Self {
-        Self::from_micros(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+        Self::from_micros(
+            self.0
+                .saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -123,7 +133,9 @@ impl Entered {
             && bytes[13] == b':'
             && bytes[16] == b':'
             && &bytes[17..19] < b"60".as_slice()
-            && bytes[19..].iter().all(|b| b.is_ascii_digit() || b".:+-Zz".contains(b));
+            && bytes[19..]
+                .iter()
+                .all(|b| b.is_ascii_digit() || b".:+-Zz".contains(b));
         if !shaped {
             return Err(NotATime::Form);
         }
@@ -139,7 +151,10 @@ impl Entered {
         if !(0..=LAST_MICROS).contains(&micros) {
             return Err(NotATime::Range);
         }
-        Ok(Self { at: Instant(micros), offset_minutes })
+        Ok(Self {
+            at: Instant(micros),
+            offset_minutes,
+        })
     }
 }
 
@@ -169,10 +184,17 @@ impl fmt::Display for Entered {
         if self.offset_minutes == 0 {
             return fmt::Display::fmt(&self.at, f);
         }
-        let local = Instant(self.at.0 + i64::from(self.offset_minutes) * 60_000_000).to_millis_string();
+        let local =
+            Instant(self.at.0 + i64::from(self.offset_minutes) * 60_000_000).to_millis_string();
         let sign = if self.offset_minutes < 0 { '-' } else { '+' };
         let minutes = self.offset_minutes.unsigned_abs();
-        write!(f, "{}{sign}{:02}:{:02}", local.trim_end_matches('Z'), minutes / 60, minutes % 60)
+        write!(
+            f,
+            "{}{sign}{:02}:{:02}",
+            local.trim_end_matches('Z'),
+            minutes / 60,
+            minutes % 60
+        )
     }
 }
 
@@ -204,10 +226,20 @@ mod tests {
     #[test]
     fn impossible_times_are_refused() {
         for bad in [
-            "", "2019-05-17", "2019-05-17T11:11:09", "2019-02-30T00:00:00Z", "2019-05-17T23:59:60Z",
-            "2019-05-17 11:11:09Z", "1969-12-31T23:59:59Z", "2019-05-17T11:11:09-00:00",
-            "2019-05-17T11:11:09+15:00", "2019-05-17T11:11:09+09:00[Asia/Tokyo]", "０019-05-17T11:11:09Z",
-            "+02019-05-17T11:11:09Z", "2019-13-01T00:00:00Z", "2019-05-17T24:00:00Z",
+            "",
+            "2019-05-17",
+            "2019-05-17T11:11:09",
+            "2019-02-30T00:00:00Z",
+            "2019-05-17T23:59:60Z",
+            "2019-05-17 11:11:09Z",
+            "1969-12-31T23:59:59Z",
+            "2019-05-17T11:11:09-00:00",
+            "2019-05-17T11:11:09+15:00",
+            "2019-05-17T11:11:09+09:00[Asia/Tokyo]",
+            "０019-05-17T11:11:09Z",
+            "+02019-05-17T11:11:09Z",
+            "2019-13-01T00:00:00Z",
+            "2019-05-17T24:00:00Z",
         ] {
             assert!(Entered::parse(bad).is_err(), "{bad} was taken");
         }
@@ -217,7 +249,8 @@ mod tests {
     fn civil_dates_agree_with_the_calendar_library() {
         for micros in (0..LAST_MICROS).step_by(9_999_999_999_777) {
             let ours = Instant(micros).to_millis_string();
-            let theirs = jiff::Timestamp::from_microsecond(micros / 1_000 * 1_000).expect("in range");
+            let theirs =
+                jiff::Timestamp::from_microsecond(micros / 1_000 * 1_000).expect("in range");
             assert_eq!(ours, format!("{theirs:.3}"));
         }
     }

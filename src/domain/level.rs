@@ -18,8 +18,14 @@ pub enum Level {
 }
 
 impl Level {
-    pub const ALL: [Level; 6] =
-        [Self::Listed, Self::Dispatched, Self::Delivered, Self::Accessed, Self::Acknowledged, Self::Responded];
+    pub const ALL: [Level; 6] = [
+        Self::Listed,
+        Self::Dispatched,
+        Self::Delivered,
+        Self::Accessed,
+        Self::Acknowledged,
+        Self::Responded,
+    ];
 
     pub fn code(self) -> &'static str {
         match self {

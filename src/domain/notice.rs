@@ -61,6 +61,9 @@ mod tests {
         };
         let bytes = object.to_bytes();
         let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
-        assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).expect("canonical"));
+        assert_eq!(
+            bytes,
+            serde_json_canonicalizer::to_vec(&value).expect("canonical")
+        );
     }
 }

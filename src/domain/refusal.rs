@@ -3,7 +3,9 @@
 /// A rule said no. Nothing was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("no bank is on the roster, so a notice would reach nobody; enter the partner banks first")]
+    #[error(
+        "no bank is on the roster, so a notice would reach nobody; enter the partner banks first"
+    )]
     RosterEmpty,
     #[error("the incident is closed; register a new one and name this one as related")]
     IncidentClosed,
@@ -13,7 +15,9 @@ pub enum Refusal {
     VersionConflict,
     #[error("this idempotency key was used for another request; use a new key")]
     IdempotencyConflict,
-    #[error("the digest, the notice and the code do not belong together; take them from the notice you received")]
+    #[error(
+        "the digest, the notice and the code do not belong together; take them from the notice you received"
+    )]
     AcknowledgementMismatch,
     #[error("acknowledge the notice first; then say what the bank did")]
     AcknowledgeFirst,

@@ -8,12 +8,21 @@ pub type Hash = [u8; 32];
 
 /// `SHA-256(0x00 || entry)`: the hash of a leaf.
 pub fn leaf_hash(entry: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(entry).finalize().into()
+    Sha256::new()
+        .chain_update([0])
+        .chain_update(entry)
+        .finalize()
+        .into()
 }
 
 /// `SHA-256(0x01 || left || right)`: the hash of an inner node.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
+    Sha256::new()
+        .chain_update([1])
+        .chain_update(left)
+        .chain_update(right)
+        .finalize()
+        .into()
 }
 
 /// The root over leaf hashes in order; of none, the hash of nothing.
@@ -29,13 +38,23 @@ pub fn root(leaves: impl IntoIterator<Item = Hash>) -> Hash {
         }
         stack.push(top);
     }
-    let joined = stack.into_iter().rev().map(|(_, hash)| hash).reduce(|right, left| node_hash(&left, &right));
+    let joined = stack
+        .into_iter()
+        .rev()
+        .map(|(_, hash)| hash)
+        .reduce(|right, left| node_hash(&left, &right));
     joined.unwrap_or_else(|| Sha256::digest([]).into())
 }
 
 /// `SHA-256(label || 0x00 || salt || payload)`: hides `payload` until the salt is shown.
 pub fn commit(label: &str, salt: &Hash, payload: &[u8]) -> Hash {
-    Sha256::new().chain_update(label.as_bytes()).chain_update([0]).chain_update(salt).chain_update(payload).finalize().into()
+    Sha256::new()
+        .chain_update(label.as_bytes())
+        .chain_update([0])
+        .chain_update(salt)
+        .chain_update(payload)
+        .finalize()
+        .into()
 }
 
 #[cfg(test)]
@@ -45,7 +64,9 @@ mod tests {
 
     fn roots(entries: &[&[u8]]) -> Vec<String> {
         (0..=entries.len())
-            .map(|n| BASE64_STANDARD.encode(root(entries[..n].iter().map(|entry| leaf_hash(entry)))))
+            .map(|n| {
+                BASE64_STANDARD.encode(root(entries[..n].iter().map(|entry| leaf_hash(entry))))
+            })
             .collect()
     }
 
@@ -60,13 +81,24 @@ mod tests {
 
     #[test]
     fn roots_equal_the_certificate_transparency_reference() {
-        let entries: Vec<Vec<u8>> =
-            ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]
-                .iter()
-                .map(|text| hex::decode(text).expect("hex"))
-                .collect();
+        let entries: Vec<Vec<u8>> = [
+            "",
+            "00",
+            "10",
+            "2021",
+            "3031",
+            "40414243",
+            "5051525354555657",
+            "606162636465666768696a6b6c6d6e6f",
+        ]
+        .iter()
+        .map(|text| hex::decode(text).expect("hex"))
+        .collect();
         let all = root(entries.iter().map(|entry| leaf_hash(entry)));
-        assert_eq!(hex::encode(all), "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328");
+        assert_eq!(
+            hex::encode(all),
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+        );
     }
 
     #[test]
@@ -83,7 +115,11 @@ mod tests {
         }
         let leaves: Vec<Hash> = (0..300_u32).map(|n| leaf_hash(&n.to_be_bytes())).collect();
         for n in 0..=leaves.len() {
-            assert_eq!(root(leaves[..n].iter().copied()), recursive(&leaves[..n]), "at {n}");
+            assert_eq!(
+                root(leaves[..n].iter().copied()),
+                recursive(&leaves[..n]),
+                "at {n}"
+            );
         }
     }
 

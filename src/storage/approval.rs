@@ -61,7 +61,12 @@ pub fn all(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(RequestRow, Option<Approv
 }
 
 /// Undecided requests of one act on one subject that have not expired.
-pub fn pending(tx: &mut Tx<'_>, act: &str, subject: Uid, now: Instant) -> Result<Vec<RequestRow>, Error> {
+pub fn pending(
+    tx: &mut Tx<'_>,
+    act: &str,
+    subject: Uid,
+    now: Instant,
+) -> Result<Vec<RequestRow>, Error> {
     Ok(on_either!(tx, conn => approval_request::table
         .left_join(approval::table.on(approval::request_id.eq(approval_request::id)))
         .filter(approval_request::act.eq(act).and(approval_request::subject_id.eq(subject)))

@@ -58,8 +58,8 @@ const RULES: &[(&str, &str)] = &[
     ),
     (
         "every notice has its message",
-        "SELECT count(*) AS n FROM notice WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.notice_id = notice.id
-         AND m.kind IN ('notice.issued', 'notice.withdrawn'))",
+        "SELECT count(*) AS n FROM notice WHERE id NOT IN (SELECT m.notice_id FROM message m
+         WHERE m.notice_id IS NOT NULL AND m.kind IN ('notice.issued', 'notice.withdrawn'))",
     ),
     (
         "every notice is listed",
@@ -108,7 +108,10 @@ pub fn findings(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
     for (rule, sql) in RULES {
         let count: Count = on_either!(tx, conn => diesel::sql_query(*sql).get_result(conn)?);
         if count.n != 0 {
-            found.push(Finding { rule, count: count.n });
+            found.push(Finding {
+                rule,
+                count: count.n,
+            });
         }
     }
     Ok(found)
@@ -146,7 +149,8 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
         .execute(conn)?;
     });
     let after = status_rows(tx)?;
-    let statuses = i64::try_from(before.iter().filter(|row| !after.contains(*row)).count()).unwrap_or(i64::MAX);
+    let statuses = i64::try_from(before.iter().filter(|row| !after.contains(*row)).count())
+        .unwrap_or(i64::MAX);
     let deliveries = on_either!(tx, conn => diesel::sql_query(
         "UPDATE delivery SET
             attempts = (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)

@@ -1,7 +1,10 @@
 //! The register: banks, their profiles, partnerships, contacts and endpoints.
 
 use super::error::Error;
-use super::schema::{bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end, endpoint_secret, partnership};
+use super::schema::{
+    bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end,
+    endpoint_secret, partnership,
+};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -94,16 +97,22 @@ pub fn insert_bank(tx: &mut Tx<'_>, row: &BankRow) -> Result<(), Error> {
 }
 
 pub fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Option<BankRow>, Error> {
-    Ok(on_either!(tx, conn => bank::table.filter(bank::code.eq(code)).select(BankRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => bank::table.filter(bank::code.eq(code)).select(BankRow::as_select()).first(conn).optional()?),
+    )
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<BankRow>, Error> {
-    Ok(on_either!(tx, conn => bank::table.find(id).select(BankRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => bank::table.find(id).select(BankRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// Every bank ever entered, by code.
 pub fn all(tx: &mut Tx<'_>) -> Result<Vec<BankRow>, Error> {
-    Ok(on_either!(tx, conn => bank::table.order(bank::code).select(BankRow::as_select()).load(conn)?))
+    Ok(
+        on_either!(tx, conn => bank::table.order(bank::code).select(BankRow::as_select()).load(conn)?),
+    )
 }
 
 pub fn insert_profile(tx: &mut Tx<'_>, row: &ProfileRow) -> Result<(), Error> {
@@ -162,7 +171,12 @@ pub fn insert_contact(tx: &mut Tx<'_>, row: &ContactRow) -> Result<(), Error> {
 }
 
 /// Ends a contact; false = it had ended already.
-pub fn end_contact(tx: &mut Tx<'_>, id: Uid, replaced_by: Option<Uid>, at: Instant) -> Result<bool, Error> {
+pub fn end_contact(
+    tx: &mut Tx<'_>,
+    id: Uid,
+    replaced_by: Option<Uid>,
+    at: Instant,
+) -> Result<bool, Error> {
     let ended = on_either!(tx, conn => diesel::insert_into(contact_end::table)
         .values((contact_end::contact_id.eq(id), contact_end::replaced_by.eq(replaced_by), contact_end::recorded_at.eq(at)))
         .on_conflict_do_nothing()
@@ -171,7 +185,9 @@ pub fn end_contact(tx: &mut Tx<'_>, id: Uid, replaced_by: Option<Uid>, at: Insta
 }
 
 pub fn contact(tx: &mut Tx<'_>, id: Uid) -> Result<Option<ContactRow>, Error> {
-    Ok(on_either!(tx, conn => contact::table.find(id).select(ContactRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => contact::table.find(id).select(ContactRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// Live contacts of one bank, by ladder level.
@@ -199,7 +215,12 @@ pub fn insert_endpoint(tx: &mut Tx<'_>, row: &EndpointRow) -> Result<(), Error> 
 }
 
 /// Ends an endpoint; false = it had ended already.
-pub fn end_endpoint(tx: &mut Tx<'_>, id: Uid, replaced_by: Option<Uid>, at: Instant) -> Result<bool, Error> {
+pub fn end_endpoint(
+    tx: &mut Tx<'_>,
+    id: Uid,
+    replaced_by: Option<Uid>,
+    at: Instant,
+) -> Result<bool, Error> {
     let ended = on_either!(tx, conn => diesel::insert_into(endpoint_end::table)
         .values((endpoint_end::endpoint_id.eq(id), endpoint_end::replaced_by.eq(replaced_by), endpoint_end::recorded_at.eq(at)))
         .on_conflict_do_nothing()
@@ -208,7 +229,9 @@ pub fn end_endpoint(tx: &mut Tx<'_>, id: Uid, replaced_by: Option<Uid>, at: Inst
 }
 
 pub fn endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointRow>, Error> {
-    Ok(on_either!(tx, conn => endpoint::table.find(id).select(EndpointRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => endpoint::table.find(id).select(EndpointRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// Live endpoints of one bank.

@@ -128,7 +128,14 @@ pub fn due(
     let mut rows = due_in(tx, channel, "delivery.state = 'due'", now, full, limit)?;
     let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
     if room > 0 {
-        rows.extend(due_in(tx, channel, "delivery.state = 'waiting'", now, full, room)?);
+        rows.extend(due_in(
+            tx,
+            channel,
+            "delivery.state = 'waiting'",
+            now,
+            full,
+            room,
+        )?);
     }
     Ok(rows)
 }
@@ -199,7 +206,12 @@ pub struct Lease {
 
 /// Leases deliveries that are still free, until `until`; returns those that were. The attempt count rises
 /// with the lease, because the attempt row is written in the same transaction.
-pub fn lease(tx: &mut Tx<'_>, leases: &[Lease], owner: Uid, until: Instant) -> Result<HashSet<Uid>, Error> {
+pub fn lease(
+    tx: &mut Tx<'_>,
+    leases: &[Lease],
+    owner: Uid,
+    until: Instant,
+) -> Result<HashSet<Uid>, Error> {
     let mut taken = HashSet::with_capacity(leases.len());
     match &mut tx.conn {
         Conn::Sqlite(conn) => {
@@ -270,7 +282,9 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
     match &mut tx.conn {
         Conn::Sqlite(conn) => {
             for to in advances {
-                let leased = delivery::table.find(to.delivery).filter(delivery::lease_token.eq(to.token));
+                let leased = delivery::table
+                    .find(to.delivery)
+                    .filter(delivery::lease_token.eq(to.token));
                 let changed = diesel::update(leased)
                     .set((
                         delivery::state.eq(to.state),
@@ -338,7 +352,12 @@ pub enum Leases {
 }
 
 /// Leases that hold no longer.
-pub fn expired(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Result<Vec<DeliveryRow>, Error> {
+pub fn expired(
+    tx: &mut Tx<'_>,
+    channel: &str,
+    which: Leases,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, Error> {
     Ok(on_either!(tx, conn => {
         let mut query = delivery::table
             .filter(sql::<Bool>("state = 'leased'"))
@@ -357,15 +376,21 @@ pub fn expired(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Res
 }
 
 pub fn attempt(tx: &mut Tx<'_>, id: Uid) -> Result<Option<AttemptRow>, Error> {
-    Ok(on_either!(tx, conn => attempt::table.find(id).select(AttemptRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => attempt::table.find(id).select(AttemptRow::as_select()).first(conn).optional()?),
+    )
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<DeliveryRow>, Error> {
-    Ok(on_either!(tx, conn => delivery::table.find(id).select(DeliveryRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => delivery::table.find(id).select(DeliveryRow::as_select()).first(conn).optional()?),
+    )
 }
 
 pub fn message(tx: &mut Tx<'_>, id: Uid) -> Result<Option<MessageRow>, Error> {
-    Ok(on_either!(tx, conn => message::table.find(id).select(MessageRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => message::table.find(id).select(MessageRow::as_select()).first(conn).optional()?),
+    )
 }
 
 pub fn of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<DeliveryRow>, Error> {
@@ -396,7 +421,10 @@ pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
 /// ended, while they were under way.
 pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
     let ends = [
-        ("closed", "EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id)"),
+        (
+            "closed",
+            "EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id)",
+        ),
         (
             "superseded",
             "(EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = delivery.target_id)

@@ -12,7 +12,7 @@ use diesel::prelude::*;
 pub struct DraftRow {
     pub id: Uid,
     pub author: Uid,
-    pub body: String,
+    pub payload_id: Uid,
     pub version: i64,
     pub created_at: Instant,
     pub updated_at: Instant,
@@ -33,29 +33,47 @@ pub fn insert(tx: &mut Tx<'_>, row: &DraftRow) -> Result<(), Error> {
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<DraftRow>, Error> {
-    Ok(on_either!(tx, conn => draft::table.find(id).select(DraftRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => draft::table.find(id).select(DraftRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// Drafts, oldest first: age is what matters about them.
 pub fn all(tx: &mut Tx<'_>) -> Result<Vec<DraftRow>, Error> {
-    Ok(on_either!(tx, conn => draft::table.order(draft::id).select(DraftRow::as_select()).load(conn)?))
+    Ok(
+        on_either!(tx, conn => draft::table.order(draft::id).select(DraftRow::as_select()).load(conn)?),
+    )
 }
 
-/// Replaces the body if the version still is `version` and the draft is open.
-pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &str, at: Instant) -> Result<bool, Error> {
+/// Replaces the payload if the version still is `version` and the draft is open.
+pub fn replace(
+    tx: &mut Tx<'_>,
+    id: Uid,
+    version: i64,
+    payload_id: Uid,
+    at: Instant,
+) -> Result<bool, Error> {
     let open = draft::table
         .find(id)
         .filter(draft::version.eq(version))
-        .filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()));
+        .filter(
+            draft::discarded_at
+                .is_null()
+                .and(draft::revision_id.is_null()),
+        );
     let changed = on_either!(tx, conn => diesel::update(open)
-        .set((draft::body.eq(body), draft::version.eq(version + 1), draft::updated_at.eq(at)))
+        .set((draft::payload_id.eq(payload_id), draft::version.eq(version + 1), draft::updated_at.eq(at)))
         .execute(conn)?);
     Ok(changed == 1)
 }
 
 /// Ends an open draft with a reason.
 pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str, at: Instant) -> Result<bool, Error> {
-    let open = draft::table.find(id).filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()));
+    let open = draft::table.find(id).filter(
+        draft::discarded_at
+            .is_null()
+            .and(draft::revision_id.is_null()),
+    );
     let changed = on_either!(tx, conn => diesel::update(open)
         .set((draft::discarded_at.eq(at), draft::discard_reason.eq(reason)))
         .execute(conn)?);
@@ -64,7 +82,11 @@ pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str, at: Instant) -> Result<bo
 
 /// Ends an open draft as issued.
 pub fn mark_issued(tx: &mut Tx<'_>, id: Uid, revision_id: Uid) -> Result<bool, Error> {
-    let open = draft::table.find(id).filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()));
+    let open = draft::table.find(id).filter(
+        draft::discarded_at
+            .is_null()
+            .and(draft::revision_id.is_null()),
+    );
     let changed = on_either!(tx, conn => diesel::update(open).set(draft::revision_id.eq(revision_id)).execute(conn)?);
     Ok(changed == 1)
 }

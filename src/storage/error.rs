@@ -36,7 +36,9 @@ impl From<DieselError> for Error {
         match kind {
             DatabaseErrorKind::UniqueViolation => Error::Duplicate(text),
             DatabaseErrorKind::SerializationFailure => Error::Busy(text),
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Error::Unavailable(text),
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                Error::Unavailable(text)
+            }
             _ => by_message(text),
         }
     }
@@ -45,13 +47,22 @@ impl From<DieselError> for Error {
 /// diesel keeps no SQLite result code, so the engine's fixed English sentences are what there is to go by.
 fn by_message(text: String) -> Error {
     let has = |part: &str| text.contains(part);
-    if has("database is locked") || has("deadlock detected") || has("lock timeout") || has("table is locked") {
+    if has("database is locked")
+        || has("deadlock detected")
+        || has("lock timeout")
+        || has("table is locked")
+    {
         Error::Busy(text)
     } else if has("disk is full") || has("No space left") {
         Error::Full
     } else if has("readonly database") || has("read-only") {
-        Error::Unavailable(format!("{text}; make the database file and its folder writable for this user"))
-    } else if has("disk I/O error") || has("server closed the connection") || has("terminating connection") {
+        Error::Unavailable(format!(
+            "{text}; make the database file and its folder writable for this user"
+        ))
+    } else if has("disk I/O error")
+        || has("server closed the connection")
+        || has("terminating connection")
+    {
         Error::Unavailable(text)
     } else if has("malformed") || has("not a database") {
         Error::Corrupt(text)

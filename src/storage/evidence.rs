@@ -1,8 +1,11 @@
 //! Evidence: levels reached, acknowledgements, responses, tasks, and entries staged for the log.
 
 use super::error::Error;
-use super::schema::{acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response, task_event};
-use super::tx::{Tx, on_either};
+use super::schema::{
+    acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response,
+    task_event,
+};
+use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::entry::Entry;
 use crate::domain::id::Uid;
@@ -91,7 +94,13 @@ pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>,
     for (subject_id, entry) in entries {
         let (body, hash) = entry.to_bytes();
         hashes.push(hash);
-        rows.push(PendingRow { group_id, kind: entry.kind(), subject_id: *subject_id, body, leaf_hash: hash.to_vec() });
+        rows.push(PendingRow {
+            group_id,
+            kind: entry.kind(),
+            subject_id: *subject_id,
+            body,
+            leaf_hash: hash.to_vec(),
+        });
     }
     insert_all!(tx, log_pending::table, rows)?;
     Ok(hashes)
@@ -101,11 +110,23 @@ pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>,
 pub fn list(tx: &mut Tx<'_>, notices: &[Uid], fanout: Uid, at: Instant) -> Result<(), Error> {
     let levels: Vec<LevelRow> = notices
         .iter()
-        .map(|id| LevelRow { notice_id: *id, level: 0, reached_at: at, recorded_at: at, evidence_id: fanout })
+        .map(|id| LevelRow {
+            notice_id: *id,
+            level: 0,
+            reached_at: at,
+            recorded_at: at,
+            evidence_id: fanout,
+        })
         .collect();
     let statuses: Vec<StatusRow> = notices
         .iter()
-        .map(|id| StatusRow { notice_id: *id, level: 0, bounced: false, endpoint_down: false, disputed: false })
+        .map(|id| StatusRow {
+            notice_id: *id,
+            level: 0,
+            bounced: false,
+            endpoint_down: false,
+            disputed: false,
+        })
         .collect();
     insert_all!(tx, notice_level::table, levels)?;
     insert_all!(tx, notice_status::table, statuses)
@@ -134,10 +155,28 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
                 evidence_id: one.evidence,
             })
             .collect();
-        on_either!(tx, conn => diesel::insert_into(notice_level::table).values(&rows).on_conflict_do_nothing().execute(conn)?);
+        match &mut tx.conn {
+            Conn::Sqlite(conn) => {
+                for row in &rows {
+                    diesel::insert_or_ignore_into(notice_level::table)
+                        .values(row)
+                        .execute(*conn)?;
+                }
+            }
+            Conn::Postgres(conn) => {
+                diesel::insert_into(notice_level::table)
+                    .values(&rows)
+                    .on_conflict_do_nothing()
+                    .execute(*conn)?;
+            }
+        }
     }
     for level in Level::ALL {
-        let notices: Vec<Uid> = reached.iter().filter(|one| one.level == level).map(|one| one.notice).collect();
+        let notices: Vec<Uid> = reached
+            .iter()
+            .filter(|one| one.level == level)
+            .map(|one| one.notice)
+            .collect();
         for part in notices.chunks(ROWS_AT_ONCE) {
             on_either!(tx, conn => diesel::update(
                     notice_status::table
@@ -152,7 +191,12 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
 }
 
 /// Marks a notice as bounced or its endpoint as down.
-pub fn flag(tx: &mut Tx<'_>, notice_id: Uid, bounced: bool, endpoint_down: bool) -> Result<(), Error> {
+pub fn flag(
+    tx: &mut Tx<'_>,
+    notice_id: Uid,
+    bounced: bool,
+    endpoint_down: bool,
+) -> Result<(), Error> {
     let row = notice_status::table.find(notice_id);
     on_either!(tx, conn => {
         if bounced {
@@ -174,7 +218,10 @@ pub fn dispute(tx: &mut Tx<'_>, notice_id: Uid) -> Result<(), Error> {
 }
 
 /// The acknowledgement of a notice, where there is one.
-pub fn acknowledgement_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<AcknowledgementRow>, Error> {
+pub fn acknowledgement_of(
+    tx: &mut Tx<'_>,
+    notice_id: Uid,
+) -> Result<Option<AcknowledgementRow>, Error> {
     Ok(on_either!(tx, conn => acknowledgement::table
         .filter(acknowledgement::notice_id.eq(notice_id))
         .select(AcknowledgementRow::as_select())
@@ -187,7 +234,12 @@ pub fn insert_acknowledgements(tx: &mut Tx<'_>, rows: &[AcknowledgementRow]) -> 
 }
 
 /// Notices of one incident to one bank, below `number`, that nobody acknowledged.
-pub fn unacknowledged_before(tx: &mut Tx<'_>, incident: Uid, bank: Uid, number: i64) -> Result<Vec<(Uid, Vec<u8>)>, Error> {
+pub fn unacknowledged_before(
+    tx: &mut Tx<'_>,
+    incident: Uid,
+    bank: Uid,
+    number: i64,
+) -> Result<Vec<(Uid, Vec<u8>)>, Error> {
     Ok(on_either!(tx, conn => notice::table
         .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
         .filter(notice::incident_id.eq(incident).and(notice::bank_id.eq(bank)).and(notice::number.lt(number)))

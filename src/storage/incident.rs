@@ -55,7 +55,9 @@ pub fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<IncidentR
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<IncidentRow>, Error> {
-    Ok(on_either!(tx, conn => incident::table.find(id).select(IncidentRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => incident::table.find(id).select(IncidentRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// The next `INC-YYYY-NNNN` of a year; dense, because it is taken behind the gate.
@@ -94,5 +96,7 @@ pub fn revisions(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<RevisionRow>, 
 }
 
 pub fn revision(tx: &mut Tx<'_>, id: Uid) -> Result<Option<RevisionRow>, Error> {
-    Ok(on_either!(tx, conn => revision::table.find(id).select(RevisionRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => revision::table.find(id).select(RevisionRow::as_select()).first(conn).optional()?),
+    )
 }

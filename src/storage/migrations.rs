@@ -15,13 +15,23 @@ fn refused(fault: Fault) -> Error {
 }
 
 /// Versions applied in the database that this program does not know.
-fn unknown<DB: diesel::backend::Backend>(applied: &[String], source: &EmbeddedMigrations) -> Result<Vec<String>, Error>
+fn unknown<DB: diesel::backend::Backend>(
+    applied: &[String],
+    source: &EmbeddedMigrations,
+) -> Result<Vec<String>, Error>
 where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(refused)?;
-    let known: Vec<String> = migrations.iter().map(|migration| migration.name().version().to_string()).collect();
-    Ok(applied.iter().filter(|version| !known.contains(version)).cloned().collect())
+    let known: Vec<String> = migrations
+        .iter()
+        .map(|migration| migration.name().version().to_string())
+        .collect();
+    Ok(applied
+        .iter()
+        .filter(|version| !known.contains(version))
+        .cloned()
+        .collect())
 }
 
 fn refuse_newer(unknown: Vec<String>) -> Result<(), Error> {
@@ -35,8 +45,12 @@ fn refuse_newer(unknown: Vec<String>) -> Result<(), Error> {
 }
 
 pub(in crate::storage) fn run_sqlite(conn: &mut SqliteConnection) -> Result<(), Error> {
-    let applied: Vec<String> =
-        conn.applied_migrations().map_err(refused)?.iter().map(ToString::to_string).collect();
+    let applied: Vec<String> = conn
+        .applied_migrations()
+        .map_err(refused)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     refuse_newer(unknown::<diesel::sqlite::Sqlite>(&applied, &SQLITE)?)?;
     conn.run_pending_migrations(SQLITE).map_err(refused)?;
     Ok(())
@@ -49,15 +63,21 @@ pub(in crate::storage) fn run_postgres(conn: &mut PgConnection) -> Result<(), Er
         tries += 1;
         let attempt = run_postgres_once(conn);
         match attempt {
-            Err(Error::Query(_)) if tries < 5 => std::thread::sleep(std::time::Duration::from_millis(200)),
+            Err(Error::Query(_)) if tries < 5 => {
+                std::thread::sleep(std::time::Duration::from_millis(200))
+            }
             other => return other,
         }
     }
 }
 
 fn run_postgres_once(conn: &mut PgConnection) -> Result<(), Error> {
-    let applied: Vec<String> =
-        conn.applied_migrations().map_err(refused)?.iter().map(ToString::to_string).collect();
+    let applied: Vec<String> = conn
+        .applied_migrations()
+        .map_err(refused)?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     refuse_newer(unknown::<diesel::pg::Pg>(&applied, &POSTGRES)?)?;
     conn.run_pending_migrations(POSTGRES).map_err(refused)?;
     Ok(())

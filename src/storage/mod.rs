@@ -27,16 +27,24 @@ pub use error::Error;
 pub use store::{Bounds, Lane, Location, Store};
 pub use tx::Tx;
 
-pub(in crate::storage) use tx::on_either;
-
 /// Rows of one statement: keeps below both databases' bound on parameters.
 pub(in crate::storage) const ROWS_AT_ONCE: usize = 500;
 
-/// Inserts all rows, a bounded number in one statement.
+/// Inserts all rows. PostgreSQL takes many in one statement, which saves round trips; SQLite takes them one
+/// by one, because a statement of one row is prepared once for all and needs no journal of its own.
 macro_rules! insert_all {
     ($tx:expr, $table:expr, $rows:expr) => {{
-        for part in $rows.chunks($crate::storage::ROWS_AT_ONCE) {
-            $crate::storage::on_either!($tx, conn => diesel::insert_into($table).values(part).execute(conn)?);
+        match &mut $tx.conn {
+            $crate::storage::tx::Conn::Sqlite(conn) => {
+                for row in $rows.iter() {
+                    diesel::insert_into($table).values(row).execute(*conn)?;
+                }
+            }
+            $crate::storage::tx::Conn::Postgres(conn) => {
+                for part in $rows.chunks($crate::storage::ROWS_AT_ONCE) {
+                    diesel::insert_into($table).values(part).execute(*conn)?;
+                }
+            }
         }
         Ok::<(), $crate::storage::Error>(())
     }};

@@ -43,8 +43,16 @@ pub struct FanoutRow {
 }
 
 /// Takes the next number of every bank on a roster.
-pub fn take_roster_numbers(tx: &mut Tx<'_>, _gate: &Gate, version: i64) -> Result<HashMap<Uid, i64>, Error> {
-    let on_roster = || roster_leaf::table.filter(roster_leaf::version.eq(version)).select(roster_leaf::bank_id);
+pub fn take_roster_numbers(
+    tx: &mut Tx<'_>,
+    _gate: &Gate,
+    version: i64,
+) -> Result<HashMap<Uid, i64>, Error> {
+    let on_roster = || {
+        roster_leaf::table
+            .filter(roster_leaf::version.eq(version))
+            .select(roster_leaf::bank_id)
+    };
     on_either!(tx, conn => diesel::update(bank_counter::table.filter(bank_counter::bank_id.eq_any(on_roster())))
         .set(bank_counter::last_number.eq(bank_counter::last_number + 1))
         .execute(conn)?);
@@ -56,7 +64,11 @@ pub fn take_roster_numbers(tx: &mut Tx<'_>, _gate: &Gate, version: i64) -> Resul
 }
 
 /// Takes the next number of each of these banks.
-pub fn take_numbers(tx: &mut Tx<'_>, _gate: &Gate, banks: &[Uid]) -> Result<HashMap<Uid, i64>, Error> {
+pub fn take_numbers(
+    tx: &mut Tx<'_>,
+    _gate: &Gate,
+    banks: &[Uid],
+) -> Result<HashMap<Uid, i64>, Error> {
     let mut numbers = HashMap::with_capacity(banks.len());
     for part in banks.chunks(ROWS_AT_ONCE) {
         on_either!(tx, conn => diesel::update(bank_counter::table.filter(bank_counter::bank_id.eq_any(part)))
@@ -82,11 +94,17 @@ pub fn close_fanout(tx: &mut Tx<'_>, _gate: &Gate, row: &FanoutRow) -> Result<()
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<NoticeRow>, Error> {
-    Ok(on_either!(tx, conn => notice::table.find(id).select(NoticeRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => notice::table.find(id).select(NoticeRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// Notices of one incident to one bank, oldest first.
-pub fn of_incident_and_bank(tx: &mut Tx<'_>, incident_id: Uid, bank_id: Uid) -> Result<Vec<NoticeRow>, Error> {
+pub fn of_incident_and_bank(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+    bank_id: Uid,
+) -> Result<Vec<NoticeRow>, Error> {
     Ok(on_either!(tx, conn => notice::table
         .filter(notice::incident_id.eq(incident_id).and(notice::bank_id.eq(bank_id)))
         .order(notice::number)
@@ -105,7 +123,12 @@ pub fn banks_told(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> 
 }
 
 /// A bank's notices after `after`, by number.
-pub fn inbox(tx: &mut Tx<'_>, bank_id: Uid, after: i64, limit: i64) -> Result<Vec<NoticeRow>, Error> {
+pub fn inbox(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<NoticeRow>, Error> {
     Ok(on_either!(tx, conn => notice::table
         .filter(notice::bank_id.eq(bank_id).and(notice::number.gt(after)))
         .order(notice::number)

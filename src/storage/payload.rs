@@ -36,7 +36,10 @@ fn data_key_of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<(i64, Arc<SecretK
         .first(conn)
         .optional()?);
     match found {
-        Some((version, wrapped)) => Ok(Some((version, tx.vault().unwrap(&key_place(subject, version), &wrapped)?))),
+        Some((version, wrapped)) => Ok(Some((
+            version,
+            tx.vault().unwrap(&key_place(subject, version), &wrapped)?,
+        ))),
         None => Ok(None),
     }
 }
@@ -76,15 +79,29 @@ pub fn open(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Zeroizing<Vec<u8>>>, Erro
         .select((sealed_payload::subject, sealed_payload::key_version, sealed_payload::ciphertext))
         .first(conn)
         .optional()?);
-    let Some((subject, version, ciphertext)) = found else { return Ok(None) };
+    let Some((subject, version, ciphertext)) = found else {
+        return Ok(None);
+    };
     let wrapped: Option<Vec<u8>> = on_either!(tx, conn => data_key::table
         .filter(data_key::subject.eq(subject).and(data_key::version.eq(version)))
         .select(data_key::wrapped)
         .first(conn)
         .optional()?);
-    let Some(wrapped) = wrapped else { return Ok(None) };
+    let Some(wrapped) = wrapped else {
+        return Ok(None);
+    };
     let key = tx.vault().unwrap(&key_place(subject, version), &wrapped)?;
-    Ok(Some(Zeroizing::new(vault::open(&key, &payload_place(id, version), &ciphertext)?)))
+    Ok(Some(Zeroizing::new(vault::open(
+        &key,
+        &payload_place(id, version),
+        &ciphertext,
+    )?)))
+}
+
+/// Destroys one payload for good.
+pub fn erase(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::delete(sealed_payload::table.find(id)).execute(conn)?);
+    Ok(())
 }
 
 /// The hub's own keys: read, or made on first start.
@@ -93,7 +110,9 @@ pub fn hub_keys(tx: &mut Tx<'_>) -> Result<HubKeys, Error> {
     for purpose in HubKeys::PURPOSES {
         keys.push(hub_key_for(tx, purpose)?);
     }
-    let keys: [SecretKey; 4] = keys.try_into().map_err(|_| Error::Corrupt("hub keys".into()))?;
+    let keys: [SecretKey; 4] = keys
+        .try_into()
+        .map_err(|_| Error::Corrupt("hub keys".into()))?;
     Ok(HubKeys::from_keys(keys))
 }
 
@@ -106,7 +125,10 @@ fn hub_key_for(tx: &mut Tx<'_>, purpose: &str) -> Result<SecretKey, Error> {
         .optional()?);
     if let Some(wrapped) = stored {
         let key = tx.vault().unwrap(&place, &wrapped).map_err(|_| {
-            Error::Unavailable("the key file does not belong to this database; put the right one in its place".into())
+            Error::Unavailable(
+                "the key file does not belong to this database; put the right one in its place"
+                    .into(),
+            )
         })?;
         return Ok(Zeroizing::new(**key));
     }

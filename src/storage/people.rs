@@ -66,7 +66,9 @@ pub fn insert_person(tx: &mut Tx<'_>, row: &PersonRow) -> Result<(), Error> {
 }
 
 pub fn person(tx: &mut Tx<'_>, id: Uid) -> Result<Option<PersonRow>, Error> {
-    Ok(on_either!(tx, conn => person::table.find(id).select(PersonRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => person::table.find(id).select(PersonRow::as_select()).first(conn).optional()?),
+    )
 }
 
 pub fn by_email_tag(tx: &mut Tx<'_>, tag: &[u8]) -> Result<Option<PersonRow>, Error> {
@@ -101,7 +103,11 @@ pub fn roles_of(tx: &mut Tx<'_>, person_id: Uid) -> Result<Vec<String>, Error> {
         .select((role_grant::role, role_grant::revision, role_grant::given))
         .load(conn)?);
     rows.dedup_by(|later, earlier| later.0 == earlier.0);
-    Ok(rows.into_iter().filter(|(_, _, given)| *given).map(|(role, _, _)| role).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|(_, _, given)| *given)
+        .map(|(role, _, _)| role)
+        .collect())
 }
 
 /// People to whom a role is given now.
@@ -112,7 +118,11 @@ pub fn holders(tx: &mut Tx<'_>, role: &str) -> Result<Vec<Uid>, Error> {
         .select((role_grant::person_id, role_grant::revision, role_grant::given))
         .load(conn)?);
     rows.dedup_by_key(|row| row.0);
-    Ok(rows.into_iter().filter(|(_, _, given)| *given).map(|(person, _, _)| person).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|(_, _, given)| *given)
+        .map(|(person, _, _)| person)
+        .collect())
 }
 
 pub fn insert_invitation(tx: &mut Tx<'_>, row: &InvitationRow) -> Result<(), Error> {
@@ -129,7 +139,12 @@ pub fn invitation_by_hash(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<Invitat
 }
 
 /// Uses an invitation up; false = somebody was quicker.
-pub fn use_invitation(tx: &mut Tx<'_>, id: Uid, person_id: Uid, at: Instant) -> Result<bool, Error> {
+pub fn use_invitation(
+    tx: &mut Tx<'_>,
+    id: Uid,
+    person_id: Uid,
+    at: Instant,
+) -> Result<bool, Error> {
     let changed = on_either!(tx, conn => diesel::update(
             invitation::table.find(id).filter(invitation::used_at.is_null()),
         )
@@ -144,11 +159,17 @@ pub fn insert_key(tx: &mut Tx<'_>, row: &ApiKeyRow) -> Result<(), Error> {
 }
 
 pub fn key(tx: &mut Tx<'_>, id: Uid) -> Result<Option<ApiKeyRow>, Error> {
-    Ok(on_either!(tx, conn => api_key::table.find(id).select(ApiKeyRow::as_select()).first(conn).optional()?))
+    Ok(
+        on_either!(tx, conn => api_key::table.find(id).select(ApiKeyRow::as_select()).first(conn).optional()?),
+    )
 }
 
 /// Keys of a bank's machines, or of a person.
-pub fn keys_of(tx: &mut Tx<'_>, bank_id: Option<Uid>, person_id: Option<Uid>) -> Result<Vec<ApiKeyRow>, Error> {
+pub fn keys_of(
+    tx: &mut Tx<'_>,
+    bank_id: Option<Uid>,
+    person_id: Option<Uid>,
+) -> Result<Vec<ApiKeyRow>, Error> {
     Ok(on_either!(tx, conn => {
         let query = api_key::table.order(api_key::id).select(ApiKeyRow::as_select());
         match (bank_id, person_id) {
@@ -178,8 +199,7 @@ pub fn next_grant_revision(tx: &mut Tx<'_>, person_id: Uid, role: &str) -> Resul
 
 /// Everybody, the operator's side first, then by bank.
 pub fn everybody(tx: &mut Tx<'_>) -> Result<Vec<PersonRow>, Error> {
-    let mut rows: Vec<PersonRow> =
-        on_either!(tx, conn => person::table.order(person::id).select(PersonRow::as_select()).load(conn)?);
+    let mut rows: Vec<PersonRow> = on_either!(tx, conn => person::table.order(person::id).select(PersonRow::as_select()).load(conn)?);
     rows.sort_by_key(|row| (row.bank_id, row.id));
     Ok(rows)
 }

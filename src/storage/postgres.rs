@@ -31,7 +31,7 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Setup {
     fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
         conn.batch_execute(
             "SET TIME ZONE 'UTC'; SET synchronous_commit = on; SET statement_timeout = '60s'; SET lock_timeout = '20s';
-             SET idle_in_transaction_session_timeout = '60s'",
+             SET idle_in_transaction_session_timeout = '10s'",
         )
         .map_err(diesel::r2d2::Error::QueryError)
     }
@@ -40,10 +40,18 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Setup {
 /// Without TLS in the client, libpq would fall back to plain text silently; refuse instead.
 #[cfg(not(feature = "pg-tls"))]
 fn refuse_plain_text(url: &str) -> Result<(), Error> {
-    let parsed = url::Url::parse(url).map_err(|fault| Error::Unavailable(format!("bad database URL: {fault}")))?;
-    let query_host = parsed.query_pairs().find(|(key, _)| key == "host").map(|(_, value)| value.into_owned());
-    let host = query_host.or_else(|| parsed.host_str().map(str::to_owned)).unwrap_or_default();
-    let local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]" | "::1") || host.starts_with('/') || host.starts_with("%2F");
+    let parsed = url::Url::parse(url)
+        .map_err(|fault| Error::Unavailable(format!("bad database URL: {fault}")))?;
+    let query_host = parsed
+        .query_pairs()
+        .find(|(key, _)| key == "host")
+        .map(|(_, value)| value.into_owned());
+    let host = query_host
+        .or_else(|| parsed.host_str().map(str::to_owned))
+        .unwrap_or_default();
+    let local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "[::1]" | "::1")
+        || host.starts_with('/')
+        || host.starts_with("%2F");
     if local {
         return Ok(());
     }
@@ -70,10 +78,15 @@ fn pool(url: &str, size: u32) -> Result<PgPool, Error> {
 impl Postgres {
     pub(in crate::storage) fn open(url: &str, bounds: Bounds) -> Result<Self, Error> {
         refuse_plain_text(url)?;
-        let mut conn = PgConnection::establish(url)
-            .map_err(|fault| Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}")))?;
+        let mut conn = PgConnection::establish(url).map_err(|fault| {
+            Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}"))
+        })?;
         migrations::run_postgres(&mut conn)?;
-        Ok(Self { front: pool(url, bounds.writers)?, back: pool(url, 2)?, readers: pool(url, bounds.readers)? })
+        Ok(Self {
+            front: pool(url, bounds.writers)?,
+            back: pool(url, 2)?,
+            readers: pool(url, bounds.readers)?,
+        })
     }
 
     pub(in crate::storage) fn read<T, E: From<Error>>(
@@ -82,7 +95,13 @@ impl Postgres {
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut conn = connection(&self.readers)?;
-        run(&mut conn, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", around, work).map(|(value, _)| value)
+        run(
+            &mut conn,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            around,
+            work,
+        )
+        .map(|(value, _)| value)
     }
 
     pub(in crate::storage) fn write<T, E: From<Error>>(
@@ -129,7 +148,8 @@ fn tx_lost_race(tx: &mut Tx<'_>) -> bool {
 }
 
 fn connection(pool: &PgPool) -> Result<PooledConnection<ConnectionManager<PgConnection>>, Error> {
-    pool.get().map_err(|fault| Error::Unavailable(fault.to_string()))
+    pool.get()
+        .map_err(|fault| Error::Unavailable(fault.to_string()))
 }
 
 fn run<T, E: From<Error>>(
@@ -140,8 +160,9 @@ fn run<T, E: From<Error>>(
 ) -> Result<(T, bool), E> {
     conn.batch_execute(begin).map_err(Error::from)?;
     let mut tx = Tx::new(Conn::Postgres(conn), around);
-    let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx)))
-        .unwrap_or_else(|_| Err(Error::Query("a closure panicked; nothing was stored".into()).into()));
+    let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {
+        Err(Error::Query("a closure panicked; nothing was stored".into()).into())
+    });
     let wakes = tx.wakes();
     match result {
         Ok(value) => {

@@ -2,7 +2,9 @@
 //! Pages are keysets; nothing here reads without a bound.
 
 use super::error::Error;
-use super::schema::{acknowledgement, attempt_outcome, bank, incident, notice, notice_level, notice_status, revision};
+use super::schema::{
+    acknowledgement, attempt_outcome, bank, incident, notice, notice_level, notice_status, revision,
+};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -42,7 +44,11 @@ fn contains_pattern(text: &str) -> String {
 }
 
 /// Incidents with their newest revision, newest incident first.
-pub fn incidents(tx: &mut Tx<'_>, filter: &IncidentFilter, limit: i64) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
+pub fn incidents(
+    tx: &mut Tx<'_>,
+    filter: &IncidentFilter,
+    limit: i64,
+) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
     let later = diesel::alias!(revision as later);
     let pattern = filter.text.as_deref().map(contains_pattern);
     Ok(on_either!(tx, conn => {
@@ -95,8 +101,16 @@ pub fn tallies(tx: &mut Tx<'_>, revisions: &[Uid]) -> Result<HashMap<Uid, Tally>
     for (revision_id, level, bounced, count) in rows {
         let tally = tallies.entry(revision_id).or_default();
         tally.notices += count;
-        tally.delivered += if level >= Level::Delivered.number() { count } else { 0 };
-        tally.acknowledged += if level >= Level::Acknowledged.number() { count } else { 0 };
+        tally.delivered += if level >= Level::Delivered.number() {
+            count
+        } else {
+            0
+        };
+        tally.acknowledged += if level >= Level::Acknowledged.number() {
+            count
+        } else {
+            0
+        };
         tally.bounced += if bounced { count } else { 0 };
     }
     Ok(tallies)
@@ -151,7 +165,11 @@ pub fn board(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Cell>, Error> {
 }
 
 /// The level of each of these notices, as it stood at an instant.
-pub fn levels_at(tx: &mut Tx<'_>, notices: &[Uid], at: Instant) -> Result<HashMap<Uid, (Level, Instant)>, Error> {
+pub fn levels_at(
+    tx: &mut Tx<'_>,
+    notices: &[Uid],
+    at: Instant,
+) -> Result<HashMap<Uid, (Level, Instant)>, Error> {
     let rows: Vec<(Uid, i64, Instant)> = on_either!(tx, conn => notice_level::table
         .filter(notice_level::notice_id.eq_any(notices))
         .filter(notice_level::reached_at.le(at))
@@ -159,7 +177,12 @@ pub fn levels_at(tx: &mut Tx<'_>, notices: &[Uid], at: Instant) -> Result<HashMa
         .select((notice_level::notice_id, notice_level::level, notice_level::reached_at))
         .load(conn)?);
     // The highest level of a notice comes last and stays.
-    Ok(rows.into_iter().filter_map(|(notice, level, reached)| Some((notice, (Level::from_number(level)?, reached)))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|(notice, level, reached)| {
+            Some((notice, (Level::from_number(level)?, reached)))
+        })
+        .collect())
 }
 
 /// All levels of one notice, lowest first.
@@ -172,7 +195,13 @@ pub fn levels_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<(i64, Instant, U
 }
 
 /// A bank's notices issued by an instant, after a number.
-pub fn told_by(tx: &mut Tx<'_>, bank_id: Uid, at: Instant, after: i64, limit: i64) -> Result<Vec<NoticeRow>, Error> {
+pub fn told_by(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    at: Instant,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<NoticeRow>, Error> {
     Ok(on_either!(tx, conn => notice::table
         .filter(notice::bank_id.eq(bank_id).and(notice::number.gt(after)))
         .filter(notice::issued_at.le(at))

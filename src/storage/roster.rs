@@ -1,9 +1,9 @@
 //! The issue gate and the roster versions cut behind it.
 
 use super::error::Error;
+use super::insert_all;
 use super::schema::{bank, issue_gate, roster_leaf, roster_version};
 use super::tx::{Tx, on_either};
-use super::insert_all;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
@@ -30,14 +30,15 @@ pub fn enter_gate(tx: &mut Tx<'_>) -> Result<Gate, Error> {
         return Err(Error::Corrupt("the issue gate is missing".into()));
     }
     tx.reread_clock();
-    let next_change_at =
-        on_either!(tx, conn => issue_gate::table.find(1).select(issue_gate::next_change_at).first(conn)?);
+    let next_change_at = on_either!(tx, conn => issue_gate::table.find(1).select(issue_gate::next_change_at).first(conn)?);
     Ok(Gate { next_change_at })
 }
 
 /// When the register next changes by itself, without entering the gate.
 pub fn next_change(tx: &mut Tx<'_>) -> Result<Option<Instant>, Error> {
-    Ok(on_either!(tx, conn => issue_gate::table.find(1).select(issue_gate::next_change_at).first(conn)?))
+    Ok(
+        on_either!(tx, conn => issue_gate::table.find(1).select(issue_gate::next_change_at).first(conn)?),
+    )
 }
 
 /// Notes when the register next changes by itself.
@@ -78,7 +79,12 @@ pub fn latest(tx: &mut Tx<'_>) -> Result<Option<RosterVersionRow>, Error> {
         .optional()?))
 }
 
-pub fn insert(tx: &mut Tx<'_>, _gate: &Gate, version: &RosterVersionRow, leaves: &[RosterLeafRow]) -> Result<(), Error> {
+pub fn insert(
+    tx: &mut Tx<'_>,
+    _gate: &Gate,
+    version: &RosterVersionRow,
+    leaves: &[RosterLeafRow],
+) -> Result<(), Error> {
     on_either!(tx, conn => diesel::insert_into(roster_version::table).values(version).execute(conn)?);
     insert_all!(tx, roster_leaf::table, leaves)
 }

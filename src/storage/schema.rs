@@ -472,7 +472,7 @@ diesel::table! {
     draft (id) {
         id -> UidSql,
         author -> UidSql,
-        body -> Text,
+        payload_id -> UidSql,
         version -> BigInt,
         created_at -> InstantSql,
         updated_at -> InstantSql,

@@ -21,8 +21,13 @@ use tokio::sync::{oneshot, watch};
 /// 3.51.3: the first release without the WAL-reset race.
 const LEAST_VERSION: (u32, u32, u32) = (3, 51, 3);
 
-const PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
-    PRAGMA synchronous = FULL; PRAGMA mmap_size = 0; PRAGMA cache_size = -65536;";
+const PRAGMAS: &str =
+    "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+    PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;";
+
+/// For the writer alone: 64 MiB of pages, and a checkpoint every 32 MiB, so that pages written again and again
+/// are carried over once.
+const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192;";
 
 pub(in crate::storage) struct Sqlite {
     readers: Pool<ConnectionManager<SqliteConnection>>,
@@ -68,8 +73,9 @@ where
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let _entered = self.span.enter();
         let closure = &mut self.closure;
-        let result = catch_unwind(AssertUnwindSafe(|| closure(tx)))
-            .unwrap_or_else(|_| Err(Error::Query("a closure panicked; nothing was stored".into()).into()));
+        let result = catch_unwind(AssertUnwindSafe(|| closure(tx))).unwrap_or_else(|_| {
+            Err(Error::Query("a closure panicked; nothing was stored".into()).into())
+        });
         let keep = result.is_ok();
         self.result = Some(result);
         keep
@@ -108,21 +114,34 @@ impl Sqlite {
         around: &Arc<Surroundings>,
         wake: &watch::Sender<()>,
     ) -> Result<Self, Error> {
-        let url = path.to_str().ok_or_else(|| Error::Unavailable("the database path is not UTF-8".into()))?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|fault| Error::Unavailable(format!("cannot make the folder {}: {fault}", folder.display())))?;
+        let url = path
+            .to_str()
+            .ok_or_else(|| Error::Unavailable("the database path is not UTF-8".into()))?;
+        if let Some(folder) = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+        {
+            std::fs::create_dir_all(folder).map_err(|fault| {
+                Error::Unavailable(format!(
+                    "cannot make the folder {}: {fault}",
+                    folder.display()
+                ))
+            })?;
         }
-        let mut conn = SqliteConnection::establish(url)
-            .map_err(|fault| Error::Unavailable(format!("cannot open {}: {fault}", path.display())))?;
+        let mut conn = SqliteConnection::establish(url).map_err(|fault| {
+            Error::Unavailable(format!("cannot open {}: {fault}", path.display()))
+        })?;
         conn.batch_execute(PRAGMAS)?;
+        conn.batch_execute(WRITER_PRAGMAS)?;
         check_version(&mut conn)?;
         // A file that may not be written is found here, before anything is promised.
         conn.batch_execute("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")?;
         migrations::run_sqlite(&mut conn)?;
         // Savepoints keep the pages they would restore; in memory rather than in a temporary file. Set after the
         // migrations, whose index builds must not fill the memory.
-        conn.batch_execute("PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002; PRAGMA temp_store = MEMORY;")?;
+        conn.batch_execute(
+            "PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002; PRAGMA temp_store = MEMORY;",
+        )?;
 
         let readers = Pool::builder()
             .max_size(bounds.readers)
@@ -131,7 +150,10 @@ impl Sqlite {
             .connection_customizer(Box::new(ReaderSetup))
             .build(ConnectionManager::new(url))
             .map_err(|fault| Error::Unavailable(fault.to_string()))?;
-        let queue = Arc::new(Queue { lanes: Mutex::default(), filled: Condvar::new() });
+        let queue = Arc::new(Queue {
+            lanes: Mutex::default(),
+            filled: Condvar::new(),
+        });
         let writer = Writer {
             conn,
             queue: Arc::clone(&queue),
@@ -142,8 +164,15 @@ impl Sqlite {
         let thread = std::thread::Builder::new()
             .name("kairan-writer".into())
             .spawn(move || writer.run())
-            .map_err(|fault| Error::Unavailable(format!("cannot start the writer thread: {fault}")))?;
-        Ok(Self { readers, queue, bound: bounds.queue, writer: Mutex::new(Some(thread)) })
+            .map_err(|fault| {
+                Error::Unavailable(format!("cannot start the writer thread: {fault}"))
+            })?;
+        Ok(Self {
+            readers,
+            queue,
+            bound: bounds.queue,
+            writer: Mutex::new(Some(thread)),
+        })
     }
 
     pub(in crate::storage) fn read<T, E: From<Error>>(
@@ -151,10 +180,15 @@ impl Sqlite {
         around: &Surroundings,
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut conn = self.readers.get().map_err(|fault| Error::Busy(fault.to_string()))?;
+        let mut conn = self
+            .readers
+            .get()
+            .map_err(|fault| Error::Busy(fault.to_string()))?;
         conn.batch_execute("BEGIN").map_err(Error::from)?;
-        let result = catch_unwind(AssertUnwindSafe(|| work(&mut Tx::new(Conn::Sqlite(&mut conn), around))))
-            .unwrap_or_else(|_| Err(Error::Query("a read panicked".into()).into()));
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            work(&mut Tx::new(Conn::Sqlite(&mut conn), around))
+        }))
+        .unwrap_or_else(|_| Err(Error::Query("a read panicked".into()).into()));
         conn.batch_execute("ROLLBACK").map_err(Error::from)?;
         result
     }
@@ -166,7 +200,12 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Work { closure, result: None, reply, span: tracing::Span::current() });
+        let job = Box::new(Work {
+            closure,
+            result: None,
+            reply,
+            span: tracing::Span::current(),
+        });
         self.enqueue(lane, job)?;
         match answer.await {
             Ok(result) => result,
@@ -209,13 +248,17 @@ impl Drop for Sqlite {
 }
 
 fn check_version(conn: &mut SqliteConnection) -> Result<(), Error> {
-    let text: String =
-        diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("sqlite_version()")).get_result(conn)?;
+    let text: String = diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>(
+        "sqlite_version()",
+    ))
+    .get_result(conn)?;
     let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
     let found = (next(), next(), next());
     if found < LEAST_VERSION {
-        return Err(Error::Unavailable(format!("SQLite {text} is too old: 3.51.3 or newer is needed")));
+        return Err(Error::Unavailable(format!(
+            "SQLite {text} is too old: 3.51.3 or newer is needed"
+        )));
     }
     Ok(())
 }
@@ -246,7 +289,10 @@ impl Writer {
                 }
             }
         }
-        if let Err(fault) = self.conn.batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);") {
+        if let Err(fault) = self
+            .conn
+            .batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
+        {
             tracing::warn!(%fault, "closing the database");
         }
     }
@@ -267,11 +313,18 @@ impl Writer {
             if lanes.closing {
                 return None;
             }
-            lanes = self.queue.filled.wait(lanes).unwrap_or_else(PoisonError::into_inner);
+            lanes = self
+                .queue
+                .filled
+                .wait(lanes)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         // One place is kept for the engine, so that a flood of filings cannot stop the sending.
         let for_back = usize::from(!lanes.back.is_empty());
-        let from_front = lanes.front.len().min(self.group - for_back.min(self.group - 1));
+        let from_front = lanes
+            .front
+            .len()
+            .min(self.group - for_back.min(self.group - 1));
         let mut group: Vec<_> = lanes.front.drain(..from_front).collect();
         let from_back = lanes.back.len().min(self.group - group.len());
         group.extend(lanes.back.drain(..from_back));

@@ -71,14 +71,23 @@ pub struct Store {
 
 impl Store {
     /// Opens the database and brings its schema up to this program's; refuses a newer one.
-    pub fn open(location: &Location, bounds: Bounds, clock: Clock, vault: Arc<Vault>) -> Result<Self, Error> {
+    pub fn open(
+        location: &Location,
+        bounds: Bounds,
+        clock: Clock,
+        vault: Arc<Vault>,
+    ) -> Result<Self, Error> {
         let around = Arc::new(Surroundings { clock, vault });
         let wake = watch::Sender::new(());
         let backend = match location {
             Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &wake)?),
             Location::Postgres(url) => Backend::Postgres(Postgres::open(url, bounds)?),
         };
-        Ok(Self { backend: Arc::new(backend), around, wake })
+        Ok(Self {
+            backend: Arc::new(backend),
+            around,
+            wake,
+        })
     }
 
     /// Runs `work` on a consistent snapshot; it cannot write.
@@ -118,8 +127,12 @@ impl Store {
                 off_thread(move || {
                     let _entered = span.enter();
                     match &*backend {
-                        Backend::Postgres(postgres) => postgres.write(lane, &around, &wake, &mut work),
-                        Backend::Sqlite(_) => Err(Error::Unavailable("the backend changed".into()).into()),
+                        Backend::Postgres(postgres) => {
+                            postgres.write(lane, &around, &wake, &mut work)
+                        }
+                        Backend::Sqlite(_) => {
+                            Err(Error::Unavailable("the backend changed".into()).into())
+                        }
                     }
                 })
                 .await

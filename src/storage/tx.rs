@@ -50,7 +50,13 @@ pub(in crate::storage) use on_either;
 
 impl<'c> Tx<'c> {
     pub(in crate::storage) fn new(conn: Conn<'c>, around: &'c Surroundings) -> Self {
-        Self { conn, around, now: None, group: None, wakes: false }
+        Self {
+            conn,
+            around,
+            now: None,
+            group: None,
+            wakes: false,
+        }
     }
 
     /// The database's time plus the test offset, in whole microseconds; the same all through one
@@ -64,9 +70,10 @@ impl<'c> Tx<'c> {
             // SQLite has no clock but this machine's.
             Conn::Sqlite(_) => clock.now(),
             Conn::Postgres(conn) => {
-                let database: Instant =
-                    diesel::select(diesel::dsl::sql::<super::schema::types::InstantSql>("clock_timestamp()"))
-                        .get_result(*conn)?;
+                let database: Instant = diesel::select(diesel::dsl::sql::<
+                    super::schema::types::InstantSql,
+                >("clock_timestamp()"))
+                .get_result(*conn)?;
                 clock.shift(database)
             }
         };

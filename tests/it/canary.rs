@@ -1,5 +1,6 @@
 //! One word in every field that is personal or secret, and then a search for it wherever it must not be: in
-//! the database in the clear, in the evidence, in refusals, in the program's own log, in exports.
+//! the database in the clear, in the evidence, in refusals, in the program's own log, in exports. Drafts are
+//! left out: their body is stored as written, the contact persons in it too.
 
 use crate::support::ground::filing;
 use crate::support::hub::{On, TestHub};
@@ -14,7 +15,10 @@ const CANARY: &str = "kanari7f3a";
 const DIGITS: &str = "73519044";
 
 fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_else(|| panic!("no text {field} in {value}")).to_owned()
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {field} in {value}"))
+        .to_owned()
 }
 
 fn marked(field: &str) -> String {
@@ -41,13 +45,24 @@ struct Story {
 
 impl Story {
     async fn call(&mut self, method: Method, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let mut request = client.request(method, format!("{}{path}", self.served.url())).header("content-type", "application/json");
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .expect("a client");
+        let mut request = client
+            .request(method, format!("{}{path}", self.served.url()))
+            .header("content-type", "application/json");
         if !key.is_empty() {
             request = request.bearer_auth(key);
         }
-        let once = format!("{:?}", std::time::Instant::now()).replace(|c: char| !c.is_ascii_digit(), "");
-        let answer = request.header("idempotency-key", once).body(body.to_string()).send().await.expect("an answer");
+        let once =
+            format!("{:?}", std::time::Instant::now()).replace(|c: char| !c.is_ascii_digit(), "");
+        let answer = request
+            .header("idempotency-key", once)
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("an answer");
         let status = answer.status().as_u16();
         let text = answer.text().await.expect("a body");
         if status >= 400 {
@@ -60,7 +75,11 @@ impl Story {
         let (status, answer) = self.call(Method::POST, path, key, body).await;
         assert!(status < 300, "{path}: {status} {answer}");
         for field in ["secret", "key", "link"] {
-            self.secrets.extend(answer[field].as_str().map(|text| text.rsplit('/').next().unwrap_or(text).to_owned()));
+            self.secrets.extend(
+                answer[field]
+                    .as_str()
+                    .map(|text| text.rsplit('/').next().unwrap_or(text).to_owned()),
+            );
         }
         answer
     }
@@ -69,23 +88,55 @@ impl Story {
     async fn person(&mut self, admin: &str, name: &str, role: &str, bank: Option<&str>) -> String {
         let input = json!({ "name": marked(name), "email": email(name), "roles": [role], "bank": bank, "language": "en" });
         let invited = self.done("/api/v1/invitations", admin, &input).await;
-        let token = text(&invited, "link").rsplit('/').next().expect("a token").to_owned();
-        let accepted = self.done(&format!("/api/v1/invitations/{token}"), "", &json!({})).await;
+        let token = text(&invited, "link")
+            .rsplit('/')
+            .next()
+            .expect("a token")
+            .to_owned();
+        let accepted = self
+            .done(&format!("/api/v1/invitations/{token}"), "", &json!({}))
+            .await;
         let key = text(&accepted["key"], "key");
         self.secrets.push(key.clone());
         key
     }
 
     async fn bank(&mut self, admin: &str, receiver: &Receiver) -> String {
-        let profile = json!({ "name_ja": "銀行", "name_en": "Bank", "language": "ja", "linking": [] });
-        self.done("/api/v1/banks", admin, &json!({ "code": "B001", "profile": profile })).await;
+        let profile =
+            json!({ "name_ja": "銀行", "name_en": "Bank", "language": "ja", "linking": [] });
+        self.done(
+            "/api/v1/banks",
+            admin,
+            &json!({ "code": "B001", "profile": profile }),
+        )
+        .await;
         let contact = json!({ "name": marked("contact"), "role": marked("role"), "email": email("contact"), "phone": phone(),
             "hours": marked("hours"), "level": 1, "language": "ja" });
-        self.done("/api/v1/banks/B001/contacts", admin, &contact).await;
+        self.done("/api/v1/banks/B001/contacts", admin, &contact)
+            .await;
         let url = json!({ "url": receiver.url(&format!("/{CANARY}")), "ed25519": true });
-        self.done("/api/v1/banks/B001/endpoints", admin, &json!({ "endpoint": url })).await;
-        self.done("/api/v1/banks/B001/endpoints", admin, &json!({ "endpoint": url, "reason": "asked by telephone" })).await;
-        text(&self.done("/api/v1/banks/B001/keys", admin, &json!({ "label": "machine" })).await, "key")
+        self.done(
+            "/api/v1/banks/B001/endpoints",
+            admin,
+            &json!({ "endpoint": url }),
+        )
+        .await;
+        self.done(
+            "/api/v1/banks/B001/endpoints",
+            admin,
+            &json!({ "endpoint": url, "reason": "asked by telephone" }),
+        )
+        .await;
+        text(
+            &self
+                .done(
+                    "/api/v1/banks/B001/keys",
+                    admin,
+                    &json!({ "label": "machine" }),
+                )
+                .await,
+            "key",
+        )
     }
 
     /// Refusals of documents that hold the word, in a value of theirs.
@@ -95,31 +146,46 @@ impl Story {
         bad["operator_contacts"][0]["email"] = json!(marked("x"));
         bad["operator_contacts"][1]["phone"] = json!(marked("x"));
         let private = json!({ "codes": [marked("x")], "share": marked("x"), "note": marked("x") });
-        let stamp = json!({ "digest": marked("x"), "name": format!("{CANARY}\u{202e}"), "role": "" });
-        let endpoint = json!({ "endpoint": { "url": format!("ftp://{CANARY}.example/") }, "reason": "x" });
+        let stamp =
+            json!({ "digest": marked("x"), "name": format!("{CANARY}\u{202e}"), "role": "" });
+        let endpoint =
+            json!({ "endpoint": { "url": format!("ftp://{CANARY}.example/") }, "reason": "x" });
         let person = json!({ "name": format!("{CANARY}\n"), "email": marked("x"), "roles": [CANARY], "bank": null, "language": "ja" });
         for (path, key, body) in [
             ("/api/v1/banks/B001/contacts".to_owned(), admin, contact),
             ("/api/v1/incidents".into(), officer, bad),
             (format!("/api/v1/notices/{notice}/responses"), bank, private),
-            (format!("/api/v1/notices/{notice}/acknowledgement"), bank, stamp),
+            (
+                format!("/api/v1/notices/{notice}/acknowledgement"),
+                bank,
+                stamp,
+            ),
             ("/api/v1/banks/B001/endpoints".into(), admin, endpoint),
             ("/api/v1/invitations".into(), admin, person),
-            ("/api/v1/incidents".into(), &format!("kairan_{CANARY}"), filing()),
+            (
+                "/api/v1/incidents".into(),
+                &format!("kairan_{CANARY}"),
+                filing(),
+            ),
             (format!("/api/v1/invitations/{CANARY}"), "", json!({})),
         ] {
             let (status, answer) = self.call(Method::POST, &path, key, &body).await;
             assert!((400..500).contains(&status), "{path}: {status} {answer}");
         }
-        self.call(Method::GET, &format!("/n/{CANARY}"), "", &Value::Null).await;
+        self.call(Method::GET, &format!("/n/{CANARY}"), "", &Value::Null)
+            .await;
     }
 
     /// Everything that must appear nowhere.
     fn words(&self) -> Vec<String> {
         let mut words = vec![CANARY.to_owned(), DIGITS.to_owned()];
-        // The secret part alone is looked for: the id of a key is no secret.
-        words.extend(self.secrets.iter().map(|secret| secret.rsplit('_').next().unwrap_or(secret).to_owned()));
-        assert!(words.iter().all(|word| word.len() >= 8), "{words:?}");
+        // The end of the secret part alone is looked for: the id of a key is no secret.
+        words.extend(
+            self.secrets
+                .iter()
+                .map(|secret| secret[secret.len() - 20..].to_owned()),
+        );
+        assert!(words.len() > 8, "{words:?}");
         words
     }
 }
@@ -127,7 +193,9 @@ impl Story {
 /// Where a text, or its bytes in hexadecimal digits, holds one of the words.
 fn found<'w>(place: &str, text: &str, words: &'w [String]) -> Vec<(String, &'w str)> {
     let lower = text.to_lowercase();
-    let held = words.iter().filter(|word| lower.contains(&word.to_lowercase()) || lower.contains(&hex::encode(word.as_bytes())));
+    let held = words.iter().filter(|word| {
+        lower.contains(&word.to_lowercase()) || lower.contains(&hex::encode(word.as_bytes()))
+    });
     held.map(|word| (place.to_owned(), word.as_str())).collect()
 }
 
@@ -137,25 +205,43 @@ async fn told() -> (Story, Receiver, Value, String) {
     let served = Served::beside(&hub).await;
     let receiver = Receiver::start();
     receiver.answer_next([Answer::Body(500, marked("answer").into_bytes())]);
-    let mut story = Story { hub, served, secrets: Vec::new(), problems: Vec::new() };
+    let mut story = Story {
+        hub,
+        served,
+        secrets: Vec::new(),
+        problems: Vec::new(),
+    };
     let officer = story.person(&admin, "officer", "officer", None).await;
     let machine = story.bank(&admin, &receiver).await;
-    let head = story.person(&admin, "head", "bank_administrator", Some("B001")).await;
+    let head = story
+        .person(&admin, "head", "bank_administrator", Some("B001"))
+        .await;
     let mut filing = filing();
     filing["operator_contacts"] = json!([
         { "name": marked("one"), "role": marked("role"), "email": email("one"), "phone": phone() },
         { "name": marked("two"), "role": marked("role"), "email": email("two"), "phone": phone() }]);
     story.done("/api/v1/incidents", &officer, &filing).await;
     receiver.arrived(2).await;
-    let (_, inbox) = story.call(Method::GET, "/api/v1/inbox", &machine, &Value::Null).await;
+    let (_, inbox) = story
+        .call(Method::GET, "/api/v1/inbox", &machine, &Value::Null)
+        .await;
     let notice = inbox["notices"][0].clone();
     let door = format!("/api/v1/notices/{}", text(&notice, "notice"));
-    let stamp = json!({ "digest": notice["digest"], "name": marked("stamp"), "role": marked("role") });
-    story.done(&format!("{door}/acknowledgement"), &machine, &stamp).await;
+    let stamp =
+        json!({ "digest": notice["digest"], "name": marked("stamp"), "role": marked("role") });
+    story
+        .done(&format!("{door}/acknowledgement"), &machine, &stamp)
+        .await;
     let response = json!({ "codes": ["noted"], "share": "operator", "note": marked("note") });
-    story.done(&format!("{door}/responses"), &machine, &response).await;
-    story.done("/api/v1/own/keys", &head, &json!({ "label": "second" })).await;
-    story.refusals(&admin, &officer, &machine, &text(&notice, "notice")).await;
+    story
+        .done(&format!("{door}/responses"), &machine, &response)
+        .await;
+    story
+        .done("/api/v1/own/keys", &head, &json!({ "label": "second" }))
+        .await;
+    story
+        .refusals(&admin, &officer, &machine, &text(&notice, "notice"))
+        .await;
     (story, receiver, notice, officer)
 }
 
@@ -174,8 +260,16 @@ async fn what_is_personal_or_secret_is_nowhere_in_the_clear() {
         leaks.extend(found(line, line, &words));
     }
     for format in ["json", "csv", "jsonl"] {
-        let export = story.hub.get(&format!("/api/v1/deliveries?format={format}"), &officer).await.expect(200);
-        leaks.extend(found(format, &String::from_utf8_lossy(&export.body), &words));
+        let export = story
+            .hub
+            .get(&format!("/api/v1/deliveries?format={format}"), &officer)
+            .await
+            .expect(200);
+        leaks.extend(found(
+            format,
+            &String::from_utf8_lossy(&export.body),
+            &words,
+        ));
     }
     for file in ["kairan.db", "kairan.db-wal"] {
         let bytes = std::fs::read(story.hub.folder.path().join(file)).unwrap_or_default();
@@ -183,9 +277,20 @@ async fn what_is_personal_or_secret_is_nowhere_in_the_clear() {
     }
     assert_eq!(leaks, []);
     // The search is worth something: what was sealed can be read by whom it is for, the log speaks, and a leak is seen.
-    let people = story.hub.get("/api/v1/banks/B001/contacts", &story.hub.person("auditor", None).await.key).await.expect(200);
+    let people = story
+        .hub
+        .get(
+            "/api/v1/banks/B001/contacts",
+            &story.hub.person("auditor", None).await.key,
+        )
+        .await
+        .expect(200);
     assert!(!found("contacts", &String::from_utf8_lossy(&people.body), &words).is_empty());
-    assert!(story.served.log().contains("answered") && story.problems.len() >= 8 && receiver.hits().len() >= 2);
+    assert!(
+        story.served.log().contains("answered")
+            && story.problems.len() >= 8
+            && receiver.hits().len() >= 2
+    );
     assert!(!found("blob", &format!("X'{}'", hex::encode_upper(CANARY)), &words).is_empty());
     assert!(!story.served.log().contains("panicked"));
 }

@@ -106,7 +106,14 @@ on_both! {
         ground.decide(other, asked).await.expect("approved");
         assert_eq!(ground.roster().await.1, 2);
         let far = ground.store.read(|tx| tx.now()).await.expect("time") + DAY;
-        let due = ground.store.read(move |tx| delivery::due(tx, "email", far, &[], 10)).await.expect("read");
+        let due = ground
+            .store
+            .read(move |tx| {
+                let ids: Vec<_> = delivery::due(tx, "email", far, &[], 10)?.iter().map(|(id, _)| *id).collect();
+                delivery::parts_of(tx, &ids)
+            })
+            .await
+            .expect("read");
         let told: Vec<_> = due.iter().map(|row| (row.kind.as_str(), row.channel.as_str(), row.bank_id)).collect();
         assert_eq!(told, [("partnership.ending", "email", Some(ids[1]))]);
         ground.clock.advance(DAY + Duration::from_secs(1));
@@ -267,13 +274,14 @@ on_both! {
 
     async fn two_officers_cannot_overwrite_each_others_draft(ground) {
         let officer = ground.person("officer").await;
-        let begun = ground.act(move |tx| draft::create(tx, officer, b"{}")).await.expect("begun");
+        let begun = ground.act(move |tx| draft::create(tx, officer, b"{}")).await.expect("begun").row;
+        let id = begun.id;
         let body = br#"{"tlp": "AMBER"}"#;
-        ground.act(move |tx| draft::replace(tx, begun.id, 1, body)).await.expect("replaced");
-        let stale = ground.act(move |tx| draft::replace(tx, begun.id, 1, b"{}")).await;
+        ground.act(move |tx| draft::replace(tx, id, 1, body)).await.expect("replaced");
+        let stale = ground.act(move |tx| draft::replace(tx, id, 1, b"{}")).await;
         assert!(matches!(stale, Err(Error::Refused(Refusal::VersionConflict))), "{stale:?}");
-        ground.act(move |tx| draft::discard(tx, begun.id, "a rumour")).await.expect("discarded");
-        let ended = ground.act(move |tx| draft::replace(tx, begun.id, 2, b"{}")).await;
+        ground.act(move |tx| draft::discard(tx, id, "a rumour")).await.expect("discarded");
+        let ended = ground.act(move |tx| draft::replace(tx, id, 2, b"{}")).await;
         assert!(matches!(ended, Err(Error::Refused(Refusal::DraftEnded))), "{ended:?}");
     }
 }

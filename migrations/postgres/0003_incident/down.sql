@@ -4,4 +4,3 @@ DROP TABLE fanout CASCADE;
 DROP TABLE revision CASCADE;
 DROP TABLE incident CASCADE;
 DROP FUNCTION check_fanout();
-DROP FUNCTION check_notice_fanout();

@@ -77,7 +77,7 @@ CREATE INDEX notice_of_incident ON notice (incident_id, bank_id, number);
 CREATE TABLE draft (
     id uuid PRIMARY KEY,
     author uuid NOT NULL REFERENCES person,
-    body text NOT NULL,
+    payload_id uuid NOT NULL, -- the filing as far as it is known, in the erasable store
     version bigint NOT NULL CHECK (version >= 1),
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -110,12 +110,3 @@ BEGIN
     RETURN NULL;
 END $$;
 CREATE TRIGGER fanout_is_complete AFTER INSERT ON fanout FOR EACH ROW EXECUTE FUNCTION check_fanout();
-CREATE FUNCTION check_notice_fanout() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF EXISTS (SELECT 1 FROM fanout f JOIN inserted n ON f.id = n.fanout_id) THEN
-        RAISE EXCEPTION 'fan-out is closed';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER notice_before_fanout AFTER INSERT ON notice REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION check_notice_fanout();

@@ -75,7 +75,7 @@ CREATE INDEX notice_of_incident ON notice (incident_id, bank_id, number);
 CREATE TABLE draft (
     id BLOB PRIMARY KEY,
     author BLOB NOT NULL REFERENCES person,
-    body TEXT NOT NULL,
+    payload_id BLOB NOT NULL, -- the filing as far as it is known, in the erasable store
     version INTEGER NOT NULL CHECK (version >= 1),
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -105,8 +105,4 @@ CREATE TRIGGER fanout_is_complete AFTER INSERT ON fanout BEGIN
         OR NEW.notice_count <> (SELECT count(*) FROM notice n
             JOIN roster_leaf l ON l.version = NEW.roster_version AND l.bank_id = n.bank_id
             WHERE n.revision_id = NEW.revision_id AND n.fanout_id = NEW.id));
-END;
-CREATE TRIGGER notice_before_fanout BEFORE INSERT ON notice
-WHEN EXISTS (SELECT 1 FROM fanout WHERE id = NEW.fanout_id) BEGIN
-    SELECT RAISE(ABORT, 'fan-out is closed');
 END;

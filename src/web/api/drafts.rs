@@ -1,7 +1,7 @@
 //! Filings in preparation, edited under a version. Ended drafts stay in sight.
 
 use super::edition::{self, ReasonInput};
-use crate::actions::draft;
+use crate::actions::draft::{self, Draft};
 use crate::storage::Lane;
 use crate::storage::draft::DraftRow;
 use crate::web::App;
@@ -62,8 +62,9 @@ impl From<DraftRow> for DraftSummary {
     }
 }
 
-fn view(status: StatusCode, row: DraftRow) -> Answered {
-    let body = serde_json::from_str(&row.body).map_err(|fault| Problem::internal(&fault))?;
+fn view(status: StatusCode, found: Draft) -> Answered {
+    let Draft { row, body } = found;
+    let body = serde_json::from_str(&body).map_err(|fault| Problem::internal(&fault))?;
     let version = row.version;
     let document = DraftView {
         summary: row.into(),

@@ -30,11 +30,19 @@ pub struct Identity {
 }
 
 const fn known(name: &'static str, right: char, bank: Option<Side>) -> Identity {
-    Identity { name, right: Some(right), bank }
+    Identity {
+        name,
+        right: Some(right),
+        bank,
+    }
 }
 
 const fn stranger(name: &'static str) -> Identity {
-    Identity { name, right: None, bank: None }
+    Identity {
+        name,
+        right: None,
+        bank: None,
+    }
 }
 
 pub const EVERYBODY: [Identity; 11] = [
@@ -84,12 +92,18 @@ pub struct Cast {
 }
 
 fn text(value: &Value, field: &str) -> String {
-    value[field].as_str().unwrap_or_else(|| panic!("no text {field} in {value}")).to_owned()
+    value[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("no text {field} in {value}"))
+        .to_owned()
 }
 
 async fn spare(hub: &TestHub, owner: Owner) -> (String, String) {
     hub.act(move |tx| {
-        let input = KeyInput { label: "spare".into(), days: Some(30) };
+        let input = KeyInput {
+            label: "spare".into(),
+            days: Some(30),
+        };
         let made = issue_key(tx, &crate::support::ground::rules(), owner, &input)?;
         Ok((made.id.to_string(), made.key.to_string()))
     })
@@ -104,7 +118,15 @@ async fn furnished(hub: &TestHub, bank: &Bank) -> (Vec<String>, Vec<String>) {
             add_contact(tx, id, &contact(&code, 1))?;
         }
         for _ in 0..3 {
-            add_endpoint(tx, &crate::support::ground::rules(), id, &EndpointInput { url: url.clone(), ed25519: false })?;
+            add_endpoint(
+                tx,
+                &crate::support::ground::rules(),
+                id,
+                &EndpointInput {
+                    url: url.clone(),
+                    ed25519: false,
+                },
+            )?;
         }
         let contacts = kairan::storage::bank::contacts_of(tx, id)?;
         let endpoints = kairan::storage::bank::endpoints_of(tx, id)?;
@@ -119,28 +141,53 @@ async fn furnished(hub: &TestHub, bank: &Bank) -> (Vec<String>, Vec<String>) {
 /// What a bank has once it was told.
 async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) -> Of {
     let inbox = hub.get("/api/v1/inbox", &bank.key).await.expect(200).json();
-    let (notice, digest) = (text(&inbox["notices"][0], "notice"), text(&inbox["notices"][0], "digest"));
+    let (notice, digest) = (
+        text(&inbox["notices"][0], "notice"),
+        text(&inbox["notices"][0], "digest"),
+    );
     let id: Uid = notice.parse().expect("an id");
     let (mail, link, code) = hub
         .act(move |tx| {
             let rows = delivery::of_notice(tx, id)?;
-            let row = rows.iter().find(|row| row.channel == "email").expect("a mail");
+            let row = rows
+                .iter()
+                .find(|row| row.channel == "email")
+                .expect("a mail");
             let vault = tx.vault();
             let key = vault.keys().mail.as_slice();
-            Ok((row.id.to_string(), mail_id::link_token(key, &row.id), mail_id::printed_code(key, &row.id)))
+            Ok((
+                row.id.to_string(),
+                mail_id::link_token(key, &row.id),
+                mail_id::printed_code(key, &row.id),
+            ))
         })
         .await;
     let (spare, _) = spare(hub, Owner::Bank(bank.id)).await;
     let other = hub.person("bank_member", Some(bank.id)).await;
-    let person_key = hub.act(move |tx| Ok(people::keys_of(tx, None, Some(other.id))?[0].id.to_string())).await;
+    let person_key = hub
+        .act(move |tx| Ok(people::keys_of(tx, None, Some(other.id))?[0].id.to_string()))
+        .await;
     let (contacts, endpoints) = furniture;
-    Of { bank, notice, digest, delivery: mail, link, code, contacts, endpoints, spare, person_key }
+    Of {
+        bank,
+        notice,
+        digest,
+        delivery: mail,
+        link,
+        code,
+        contacts,
+        endpoints,
+        spare,
+        person_key,
+    }
 }
 
 /// A hub that believes one proxy, so that every knock can come from an address of its own.
 async fn hub(on: On) -> TestHub {
     let mut hub = TestHub::start(on).await;
-    hub.settings = hub.settings.replace("workers = 2", "workers = 2\ntrusted_proxies = 1");
+    hub.settings = hub
+        .settings
+        .replace("workers = 2", "workers = 2\ntrusted_proxies = 1");
     hub.restart().await;
     hub
 }
@@ -153,9 +200,13 @@ impl Cast {
         for code in ["NOKEY1", "NOKEY2"] {
             hub.act(move |tx| register_bank(tx, &new_bank(code))).await;
         }
-        let later = NewBank { valid_from: Some("2999-01-01T00:00:00Z".into()), ..new_bank("LATER") };
+        let later = NewBank {
+            valid_from: Some("2999-01-01T00:00:00Z".into()),
+            ..new_bank("LATER")
+        };
         hub.act(move |tx| register_bank(tx, &later)).await;
-        let (officer, administrator) = (hub.officer().await, hub.person("administrator", None).await);
+        let (officer, administrator) =
+            (hub.officer().await, hub.person("administrator", None).await);
         let reference = text(&hub.file(&officer).await, "reference");
         let (a, b) = (told(&hub, a, in_a).await, told(&hub, b, in_b).await);
         let mut cast = Self {
@@ -185,20 +236,34 @@ impl Cast {
             ("head", "bank_administrator", bank),
         ] {
             let person = self.hub.person(role, bank).await;
-            self.spares.push((name, spare(&self.hub, Owner::Person(person.id)).await.0));
+            self.spares
+                .push((name, spare(&self.hub, Owner::Person(person.id)).await.0));
             self.keys.push((name, person.key));
         }
         let (revoked, key) = spare(&self.hub, Owner::Person(self.officer.id)).await;
         let path = format!("/api/v1/keys/{revoked}");
-        self.hub.call(Method::DELETE, &path, &self.officer.key, None).await.expect(204);
+        self.hub
+            .call(Method::DELETE, &path, &self.officer.key, None)
+            .await
+            .expect(204);
         let garbage = format!("kairan_{}_{}", "0".repeat(32), "A".repeat(43));
-        self.keys.extend([("machine", self.a.bank.key.clone()), ("peer", self.b.bank.key.clone())]);
-        self.keys.extend([("revoked", key), ("garbage", garbage), ("link", self.a.link.clone())]);
+        self.keys.extend([
+            ("machine", self.a.bank.key.clone()),
+            ("peer", self.b.bank.key.clone()),
+        ]);
+        self.keys.extend([
+            ("revoked", key),
+            ("garbage", garbage),
+            ("link", self.a.link.clone()),
+        ]);
     }
 
     /// What somebody shows at the door; "" = nothing.
     pub fn key(&self, who: &Identity) -> &str {
-        self.keys.iter().find(|(name, _)| *name == who.name).map_or("", |(_, key)| key)
+        self.keys
+            .iter()
+            .find(|(name, _)| *name == who.name)
+            .map_or("", |(_, key)| key)
     }
 
     /// The id of somebody's own spare key; an officer's for whoever has none.
@@ -207,27 +272,45 @@ impl Cast {
         own.map_or(&self.spares[0].1, |(_, id)| id)
     }
 
-
     /// Knocks from an address that nobody knocked from before.
     pub fn knock(&self, method: Method, path: &str, key: &str) -> reqwest::RequestBuilder {
         let [_, x, y, z] = self.knocks.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        let request = self.hub.request(method, path).header("x-forwarded-for", format!("10.{x}.{y}.{z}"));
-        if key.is_empty() { request } else { request.bearer_auth(key) }
+        let request = self
+            .hub
+            .request(method, path)
+            .header("x-forwarded-for", format!("10.{x}.{y}.{z}"));
+        if key.is_empty() {
+            request
+        } else {
+            request.bearer_auth(key)
+        }
     }
 
     /// Refuses whatever waits for a second person, so that it can be asked for again.
     pub async fn settle(&self) {
-        let list = self.hub.get("/api/v1/approvals", &self.officer.key).await.expect(200).json();
+        let list = self
+            .hub
+            .get("/api/v1/approvals", &self.officer.key)
+            .await
+            .expect(200)
+            .json();
         for one in list["approvals"].as_array().expect("approvals") {
             let (id, act) = (text(one, "id"), text(one, "act"));
             if one["state"] != "waiting" {
                 continue;
             }
             // Whoever asked must not decide, so somebody new does.
-            let role = if act.starts_with("incident.") { "officer" } else { "administrator" };
+            let role = if act.starts_with("incident.") {
+                "officer"
+            } else {
+                "administrator"
+            };
             let second = self.hub.person(role, None).await;
             let path = format!("/api/v1/approvals/{id}/decision");
-            self.hub.post(&path, &second.key, &json!({ "approve": false })).await.expect(200);
+            self.hub
+                .post(&path, &second.key, &json!({ "approve": false }))
+                .await
+                .expect(200);
         }
     }
 
@@ -238,25 +321,49 @@ impl Cast {
             return withdrawal(&self.hub, &self.officer, &self.reference).await;
         }
         let path = format!("/api/v1/partnerships/{}/ending", self.a.bank.code);
-        let asked = self.hub.post(&path, &self.administrator.key, &json!({ "reason": "x" })).await.expect(202);
+        let asked = self
+            .hub
+            .post(&path, &self.administrator.key, &json!({ "reason": "x" }))
+            .await
+            .expect(202);
         text(&asked.json(), "request")
     }
 
     /// The token of a new invitation.
     pub async fn invitation(&self) -> String {
         let input = crate::access::table::invitee();
-        let made = self.hub.post("/api/v1/invitations", &self.administrator.key, &input).await.expect(201).json();
-        text(&made, "link").rsplit('/').next().expect("a token").to_owned()
+        let made = self
+            .hub
+            .post("/api/v1/invitations", &self.administrator.key, &input)
+            .await
+            .expect(201)
+            .json();
+        text(&made, "link")
+            .rsplit('/')
+            .next()
+            .expect("a token")
+            .to_owned()
     }
 }
 
 async fn draft(hub: &TestHub, officer: &Person) -> String {
-    text(&hub.post("/api/v1/drafts", &officer.key, &filing()).await.expect(201).json(), "id")
+    text(
+        &hub.post("/api/v1/drafts", &officer.key, &filing())
+            .await
+            .expect(201)
+            .json(),
+        "id",
+    )
 }
 
 async fn withdrawal(hub: &TestHub, officer: &Person, reference: &str) -> String {
     let body = crate::access::table::withdrawal();
-    let asked = hub.post(&format!("/api/v1/incidents/{reference}/withdrawal"), &officer.key, &body).await;
+    let asked = hub
+        .post(
+            &format!("/api/v1/incidents/{reference}/withdrawal"),
+            &officer.key,
+            &body,
+        )
+        .await;
     text(&asked.expect(202).json(), "request")
 }
-

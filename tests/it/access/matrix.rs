@@ -29,7 +29,12 @@ struct Call<'r> {
 
 impl Call<'_> {
     fn name(&self) -> String {
-        format!("{} as {} of {:?}", self.row.name(), self.who.name, self.target)
+        format!(
+            "{} as {} of {:?}",
+            self.row.name(),
+            self.who.name,
+            self.target
+        )
     }
 
     fn expected(&self) -> u16 {
@@ -52,14 +57,26 @@ fn missing_id() -> String {
 }
 
 fn reference(cast: &Cast, target: Target) -> String {
-    if target == Target::Missing { "INC-1999-9999".into() } else { cast.reference.clone() }
+    if target == Target::Missing {
+        "INC-1999-9999".into()
+    } else {
+        cast.reference.clone()
+    }
 }
 
 /// The path of a call; `fresh` stands for what was made for this call alone.
 fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
     let Call { row, who, target } = call;
-    let holder = if matches!(target, Target::B | Target::Crossed) { &cast.b } else { &cast.a };
-    let place = if target == Target::B { &cast.b } else { &cast.a };
+    let holder = if matches!(target, Target::B | Target::Crossed) {
+        &cast.b
+    } else {
+        &cast.a
+    };
+    let place = if target == Target::B {
+        &cast.b
+    } else {
+        &cast.a
+    };
     let gone = target == Target::Missing;
     let id = match row.object {
         _ if gone => missing_id(),
@@ -90,8 +107,14 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         Object::File(name) if !gone => name,
         _ => "nothing.js",
     };
-    let path = row.path.replace("{reference}", &reference(cast, target)).replace("{number}", "1");
-    path.replace("{id}", &id).replace("{code}", code).replace("{token}", &token).replace("{file:.*}", file)
+    let path = row
+        .path
+        .replace("{reference}", &reference(cast, target))
+        .replace("{number}", "1");
+    path.replace("{id}", &id)
+        .replace("{code}", code)
+        .replace("{token}", &token)
+        .replace("{file:.*}", file)
 }
 
 /// The path of a good call.
@@ -105,14 +128,22 @@ async fn knock(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> Seen {
     let method: Method = call.row.method.parse().expect("a method");
     let path = path(cast, call, fresh);
     let mut request = cast.knock(method, &format!("{path}{query}"), cast.key(call.who));
-    request = request.header("idempotency-key", Uid::at(cast.hub.clock.now()).to_string()).header("if-match", "\"1\"");
+    request = request
+        .header("idempotency-key", Uid::at(cast.hub.clock.now()).to_string())
+        .header("if-match", "\"1\"");
     request = match body {
         Body::None => request,
-        Body::Json(value) => request.header("content-type", "application/json").body(value.to_string()),
+        Body::Json(value) => request
+            .header("content-type", "application/json")
+            .body(value.to_string()),
         Body::Csv(text) => request.header("content-type", "text/csv").body(text),
         Body::Form(fields) => {
-            let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-            request.header("content-type", "application/x-www-form-urlencoded").body(form)
+            let form = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields)
+                .finish();
+            request
+                .header("content-type", "application/x-www-form-urlencoded")
+                .body(form)
         }
     };
     seen(cast, request).await
@@ -126,10 +157,19 @@ async fn seen(cast: &Cast, request: reqwest::RequestBuilder) -> Seen {
         .headers
         .iter()
         .filter(|(name, _)| !of_this_request.contains(&name.as_str()))
-        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .map(|(name, value)| {
+            (
+                name.to_string(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
         .collect();
     headers.sort();
-    Seen { status: reply.status.as_u16(), headers, body: reply.body }
+    Seen {
+        status: reply.status.as_u16(),
+        headers,
+        body: reply.body,
+    }
 }
 
 /// What a call that will be let through needs to be made first.
@@ -153,16 +193,32 @@ impl Matrix {
         for (at, row) in rows.iter().enumerate() {
             for (by, who) in EVERYBODY.iter().enumerate() {
                 for (about, target) in row.targets().iter().enumerate() {
-                    let call = Call { row, who, target: *target };
+                    let call = Call {
+                        row,
+                        who,
+                        target: *target,
+                    };
                     if !wanted(call) {
                         continue;
                     }
                     let writes = !call.reads() && call.expected() < 400;
-                    let fresh = if writes { prepared(cast, call).await } else { None };
+                    let fresh = if writes {
+                        prepared(cast, call).await
+                    } else {
+                        None
+                    };
                     let seen = knock(cast, call, fresh).await;
                     if seen.status != call.expected() {
-                        let said = String::from_utf8_lossy(&seen.body).chars().take(300).collect::<String>();
-                        self.complaints.push(format!("{}: {}, not {}: {said}", call.name(), seen.status, call.expected()));
+                        let said = String::from_utf8_lossy(&seen.body)
+                            .chars()
+                            .take(300)
+                            .collect::<String>();
+                        self.complaints.push(format!(
+                            "{}: {}, not {}: {said}",
+                            call.name(),
+                            seen.status,
+                            call.expected()
+                        ));
                     }
                     self.seen.insert((at, by, about), seen);
                 }
@@ -176,15 +232,30 @@ impl Matrix {
         let mut unknown: Option<&Seen> = None;
         for ((at, by, _), seen) in self.seen.iter().filter(|(_, seen)| seen.status >= 400) {
             let (row, who) = (&rows[*at], &EVERYBODY[*by]);
-            let alike = self.seen.range((*at, *by, 0)..=(*at, *by, usize::MAX)).filter(|(_, one)| one.status == seen.status);
+            let alike = self
+                .seen
+                .range((*at, *by, 0)..=(*at, *by, usize::MAX))
+                .filter(|(_, one)| one.status == seen.status);
             if alike.clone().any(|(_, one)| one != seen) {
-                complaints.push(format!("{} as {}: its refusals differ by what was asked for", row.name(), who.name));
+                complaints.push(format!(
+                    "{} as {}: its refusals differ by what was asked for",
+                    row.name(),
+                    who.name
+                ));
             }
             if seen.status == 404 && row.path.starts_with("/api/v1/") && seen != nothing {
-                complaints.push(format!("{} as {}: not the 404 of what never was: {seen:?}", row.name(), who.name));
+                complaints.push(format!(
+                    "{} as {}: not the 404 of what never was: {seen:?}",
+                    row.name(),
+                    who.name
+                ));
             }
             if seen.status == 401 && *unknown.get_or_insert(seen) != seen {
-                complaints.push(format!("{} as {}: tells one bad key from another", row.name(), who.name));
+                complaints.push(format!(
+                    "{} as {}: tells one bad key from another",
+                    row.name(),
+                    who.name
+                ));
             }
         }
         self.complaints.extend(complaints);
@@ -193,11 +264,24 @@ impl Matrix {
     fn grid(&self, rows: &[Row]) -> String {
         let mut grid = String::new();
         for (at, row) in rows.iter().enumerate() {
-            let targets: Vec<String> = row.targets().iter().map(|target| format!("{target:?}").to_lowercase()).collect();
+            let targets: Vec<String> = row
+                .targets()
+                .iter()
+                .map(|target| format!("{target:?}").to_lowercase())
+                .collect();
             writeln!(grid, "{} [{}]", row.name(), targets.join(" ")).expect("a string takes it");
             for (by, who) in EVERYBODY.iter().enumerate() {
-                let cells = self.seen.range((at, by, 0)..=(at, by, usize::MAX)).map(|(_, seen)| seen.status.to_string());
-                writeln!(grid, "    {:<13} {}", who.name, cells.collect::<Vec<_>>().join(" ")).expect("a string takes it");
+                let cells = self
+                    .seen
+                    .range((at, by, 0)..=(at, by, usize::MAX))
+                    .map(|(_, seen)| seen.status.to_string());
+                writeln!(
+                    grid,
+                    "    {:<13} {}",
+                    who.name,
+                    cells.collect::<Vec<_>>().join(" ")
+                )
+                .expect("a string takes it");
             }
         }
         grid
@@ -206,13 +290,20 @@ impl Matrix {
 
 /// Routes of the hub that the table lacks, and rows that no route has.
 fn uncovered(rows: &[Row]) -> Vec<String> {
-    let hub: BTreeSet<String> = routes().iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let hub: BTreeSet<String> = routes()
+        .iter()
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
     let table: BTreeSet<String> = rows.iter().map(Row::name).collect();
     hub.symmetric_difference(&table).cloned().collect()
 }
 
 async fn nothing(cast: &Cast) -> Seen {
-    seen(cast, cast.knock(Method::GET, "/api/v1/nothing", cast.key(&EVERYBODY[6]))).await
+    seen(
+        cast,
+        cast.knock(Method::GET, "/api/v1/nothing", cast.key(&EVERYBODY[6])),
+    )
+    .await
 }
 
 /// The whole matrix on one hub.
@@ -222,17 +313,40 @@ pub async fn hold(cast: &Cast) {
     let nothing = nothing(cast).await;
     let mut matrix = Matrix::default();
     let before = cast.hub.rows();
-    matrix.make(cast, &rows, |call| call.expected() >= 400).await;
+    matrix
+        .make(cast, &rows, |call| call.expected() >= 400)
+        .await;
     let refused = cast.hub.rows();
-    assert_eq!(changed(&before, &refused), Vec::<&str>::new(), "a refused call left something behind");
-    matrix.make(cast, &rows, |call| call.expected() < 400 && call.reads()).await;
-    assert_eq!(changed(&refused, &cast.hub.rows()), Vec::<&str>::new(), "a GET wrote something");
-    matrix.make(cast, &rows, |call| call.expected() < 400 && !call.reads()).await;
+    assert_eq!(
+        changed(&before, &refused),
+        Vec::<&str>::new(),
+        "a refused call left something behind"
+    );
+    matrix
+        .make(cast, &rows, |call| call.expected() < 400 && call.reads())
+        .await;
+    assert_eq!(
+        changed(&refused, &cast.hub.rows()),
+        Vec::<&str>::new(),
+        "a GET wrote something"
+    );
+    matrix
+        .make(cast, &rows, |call| call.expected() < 400 && !call.reads())
+        .await;
     let after = cast.hub.rows();
     let moved = changed(&before, &after);
-    assert!(["acknowledgement", "response", "revision", "api_key"].iter().all(|table| moved.contains(table)), "{moved:?}");
+    assert!(
+        ["acknowledgement", "response", "revision", "api_key"]
+            .iter()
+            .all(|table| moved.contains(table)),
+        "{moved:?}"
+    );
     matrix.compare(&rows, &nothing);
-    assert!(matrix.complaints.is_empty(), "{}", matrix.complaints.join("\n"));
+    assert!(
+        matrix.complaints.is_empty(),
+        "{}",
+        matrix.complaints.join("\n")
+    );
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!("matrix", matrix.grid(&rows));
     });
@@ -240,22 +354,50 @@ pub async fn hold(cast: &Cast) {
 
 /// The checker is told wrong things and must see every one of them.
 pub async fn notice_what_is_wrong(cast: &Cast) {
-    let mut rows: Vec<Row> = rows().into_iter().filter(|row| row.path == "/api/v1/incidents/{reference}").collect();
+    let mut rows: Vec<Row> = rows()
+        .into_iter()
+        .filter(|row| row.path == "/api/v1/incidents/{reference}")
+        .collect();
     let left_out = uncovered(&rows);
-    assert!(left_out.contains(&"GET /api/v1/inbox".to_owned()), "a route was left out and nobody saw it");
+    assert!(
+        left_out.contains(&"GET /api/v1/inbox".to_owned()),
+        "a route was left out and nobody saw it"
+    );
     rows[0].may = "om";
     let mut matrix = Matrix::default();
     matrix.make(cast, &rows, |_| true).await;
-    let names: Vec<&str> = matrix.complaints.iter().filter_map(|line| line.split(" as ").nth(1)?.split(' ').next()).collect();
+    let names: Vec<&str> = matrix
+        .complaints
+        .iter()
+        .filter_map(|line| line.split(" as ").nth(1)?.split(' ').next())
+        .collect();
     // The auditor may and was said not to; the member may not; to other banks it is then said to exist.
-    assert_eq!(names, ["auditor", "auditor", "member", "head", "head", "machine", "machine", "peer", "peer"]);
-    let nothing = Seen { status: 404, headers: Vec::new(), body: b"something else".to_vec() };
+    assert_eq!(
+        names,
+        [
+            "auditor", "auditor", "member", "head", "head", "machine", "machine", "peer", "peer"
+        ]
+    );
+    let nothing = Seen {
+        status: 404,
+        headers: Vec::new(),
+        body: b"something else".to_vec(),
+    };
     matrix.complaints.clear();
     matrix.compare(&rows, &nothing);
-    assert!(!matrix.complaints.is_empty(), "a 404 of another shape went by");
+    assert!(
+        !matrix.complaints.is_empty(),
+        "a 404 of another shape went by"
+    );
     let before = cast.hub.rows();
-    cast.hub.post("/api/v1/invitations", &cast.administrator.key, &invitee()).await.expect(201);
-    assert_eq!(changed(&before, &cast.hub.rows()), ["data_key", "invitation", "sealed_payload"]);
+    cast.hub
+        .post("/api/v1/invitations", &cast.administrator.key, &invitee())
+        .await
+        .expect(201);
+    assert_eq!(
+        changed(&before, &cast.hub.rows()),
+        ["data_key", "invitation", "sealed_payload"]
+    );
 }
 
 /// A method that an address does not take tells a bank nothing of addresses that are not for banks.
@@ -267,15 +409,26 @@ pub async fn hide_what_a_method_would_tell(cast: &Cast) {
         let open = here.iter().any(|row| row.may == "*");
         let for_banks = open || here.iter().any(|row| row.is_for_banks());
         for who in EVERYBODY {
-            let call = Call { row: here[0], who: &who, target: Target::Missing };
-            let seen = seen(cast, cast.knock(Method::PATCH, &self::path(cast, call, None), cast.key(&who))).await;
+            let call = Call {
+                row: here[0],
+                who: &who,
+                target: Target::Missing,
+            };
+            let seen = seen(
+                cast,
+                cast.knock(Method::PATCH, &self::path(cast, call, None), cast.key(&who)),
+            )
+            .await;
             let expected = match (open, who.right, who.bank) {
                 (false, None, _) => 401,
                 (false, _, Some(_)) if !for_banks => 404,
                 _ => 405,
             };
             if seen.status != expected {
-                complaints.push(format!("PATCH {path} as {}: {}, not {expected}", who.name, seen.status));
+                complaints.push(format!(
+                    "PATCH {path} as {}: {}, not {expected}",
+                    who.name, seen.status
+                ));
             }
         }
     }

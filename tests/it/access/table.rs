@@ -82,12 +82,20 @@ impl Row {
         use Target::{A, B, Crossed, Missing, Only};
         match self.object {
             Object::Nothing if self.path.ends_with("/as-of") => &[A, B, Missing],
-            Object::Nothing if self.path.ends_with("/partnerships") && self.method == "POST" => &[A, Missing],
+            Object::Nothing if self.path.ends_with("/partnerships") && self.method == "POST" => {
+                &[A, Missing]
+            }
             Object::Nothing => &[Only],
-            Object::Contact(_) | Object::Endpoint(_) | Object::MachineKey if self.path.contains("{code}") => {
+            Object::Contact(_) | Object::Endpoint(_) | Object::MachineKey
+                if self.path.contains("{code}") =>
+            {
                 &[A, B, Crossed, Missing]
             }
-            Object::Incident | Object::Approval | Object::Draft(_) | Object::Person | Object::Invitation => &[A, Missing],
+            Object::Incident
+            | Object::Approval
+            | Object::Draft(_)
+            | Object::Person
+            | Object::Invitation => &[A, Missing],
             Object::File(_) => &[A, Missing],
             _ => &[A, B, Missing],
         }
@@ -100,11 +108,19 @@ impl Row {
     /// The status that this caller must get.
     pub fn expected(&self, who: &Identity, target: Target) -> u16 {
         if self.may == "*" {
-            return if target == Target::Missing { self.absent } else { self.ok };
+            return if target == Target::Missing {
+                self.absent
+            } else {
+                self.ok
+            };
         }
         let Some(right) = who.right else { return 401 };
         if !self.may.contains(right) {
-            return if who.bank.is_some() && !self.is_for_banks() { 404 } else { 403 };
+            return if who.bank.is_some() && !self.is_for_banks() {
+                404
+            } else {
+                403
+            };
         }
         match target {
             Target::Missing | Target::Crossed => self.absent,
@@ -114,7 +130,11 @@ impl Row {
     }
 
     fn reaches(&self, who: &Identity, target: Target) -> bool {
-        let side = if target == Target::B { Side::B } else { Side::A };
+        let side = if target == Target::B {
+            Side::B
+        } else {
+            Side::A
+        };
         match self.reach {
             Reach::All => true,
             Reach::Own => target == Target::Only || who.bank == Some(side),
@@ -180,7 +200,11 @@ fn known(target: Target) -> &'static str {
 }
 
 fn of(cast: &Cast, target: Target) -> &super::cast::Of {
-    if target == Target::B { &cast.b } else { &cast.a }
+    if target == Target::B {
+        &cast.b
+    } else {
+        &cast.a
+    }
 }
 
 fn further() -> Value {

@@ -24,14 +24,42 @@ struct Bad {
 }
 
 impl Bad {
-    fn of(about: &str, body: impl Into<Vec<u8>>, status: u16, code: &'static str, pointer: &str) -> Self {
+    fn of(
+        about: &str,
+        body: impl Into<Vec<u8>>,
+        status: u16,
+        code: &'static str,
+        pointer: &str,
+    ) -> Self {
         let pointer = Some(pointer.to_owned());
-        Self { about: about.into(), kind: Some(JSON), encoding: None, body: body.into(), status, code, pointer }
+        Self {
+            about: about.into(),
+            kind: Some(JSON),
+            encoding: None,
+            body: body.into(),
+            status,
+            code,
+            pointer,
+        }
     }
 
-    fn whole(about: &str, kind: Option<&'static str>, encoding: Option<&'static str>, body: Vec<u8>, code: &'static str) -> Self {
+    fn whole(
+        about: &str,
+        kind: Option<&'static str>,
+        encoding: Option<&'static str>,
+        body: Vec<u8>,
+        code: &'static str,
+    ) -> Self {
         let status = if code == "body_too_large" { 413 } else { 415 };
-        Self { about: about.into(), kind, encoding, body, status, code, pointer: None }
+        Self {
+            about: about.into(),
+            kind,
+            encoding,
+            body,
+            status,
+            code,
+            pointer: None,
+        }
     }
 }
 
@@ -43,15 +71,57 @@ fn malformed(good: &str) -> Vec<Bad> {
         Bad::of("truncated", cut, 400, "json_syntax", ""),
         Bad::of("empty", "", 400, "json_syntax", ""),
         Bad::of("two texts", format!("{good}{good}"), 400, "json_syntax", ""),
-        Bad::of("a byte order mark", format!("\u{feff}{good}"), 400, "json_syntax", ""),
+        Bad::of(
+            "a byte order mark",
+            format!("\u{feff}{good}"),
+            400,
+            "json_syntax",
+            "",
+        ),
         Bad::of("UTF-16", utf16, 400, "json_syntax", ""),
-        Bad::of("not UTF-8", &b"{\"a\":\"\xff\"}"[..], 400, "json_syntax", ""),
-        Bad::of("half a surrogate pair", r#"{"a":"\ud800"}"#, 400, "json_syntax", ""),
+        Bad::of(
+            "not UTF-8",
+            &b"{\"a\":\"\xff\"}"[..],
+            400,
+            "json_syntax",
+            "",
+        ),
+        Bad::of(
+            "half a surrogate pair",
+            r#"{"a":"\ud800"}"#,
+            400,
+            "json_syntax",
+            "",
+        ),
         Bad::of("NaN", r#"{"a":NaN}"#, 400, "json_syntax", ""),
-        Bad::of("a number beyond all numbers", r#"{"a":1e400}"#, 400, "json_syntax", ""),
-        Bad::of("a control character", "{\"a\":\"\u{1}\"}", 400, "json_syntax", ""),
-        Bad::of("10 000 lists", "[".repeat(10_000), 400, "json_depth", &"/0".repeat(32)),
-        Bad::of("10 000 objects", "{\"a\":".repeat(10_000), 400, "json_depth", &"/a".repeat(32)),
+        Bad::of(
+            "a number beyond all numbers",
+            r#"{"a":1e400}"#,
+            400,
+            "json_syntax",
+            "",
+        ),
+        Bad::of(
+            "a control character",
+            "{\"a\":\"\u{1}\"}",
+            400,
+            "json_syntax",
+            "",
+        ),
+        Bad::of(
+            "10 000 lists",
+            "[".repeat(10_000),
+            400,
+            "json_depth",
+            &"/0".repeat(32),
+        ),
+        Bad::of(
+            "10 000 objects",
+            "{\"a\":".repeat(10_000),
+            400,
+            "json_depth",
+            &"/a".repeat(32),
+        ),
     ]
 }
 
@@ -61,11 +131,35 @@ fn unread(good: &str) -> Vec<Bad> {
     let large = format!("{good}{}", " ".repeat(262_145 - good.len()));
     vec![
         Bad::whole("no type", None, None, bytes(), "media_type"),
-        Bad::whole("plain text", Some("text/plain"), None, bytes(), "media_type"),
-        Bad::whole("a form", Some("application/x-www-form-urlencoded"), None, bytes(), "media_type"),
-        Bad::whole("another charset", Some("application/json; charset=utf-16"), None, bytes(), "media_type"),
+        Bad::whole(
+            "plain text",
+            Some("text/plain"),
+            None,
+            bytes(),
+            "media_type",
+        ),
+        Bad::whole(
+            "a form",
+            Some("application/x-www-form-urlencoded"),
+            None,
+            bytes(),
+            "media_type",
+        ),
+        Bad::whole(
+            "another charset",
+            Some("application/json; charset=utf-16"),
+            None,
+            bytes(),
+            "media_type",
+        ),
         Bad::whole("gzip", Some(JSON), Some("gzip"), bytes(), "media_type"),
-        Bad::whole("one byte too many", Some(JSON), None, large.into_bytes(), "body_too_large"),
+        Bad::whole(
+            "one byte too many",
+            Some(JSON),
+            None,
+            large.into_bytes(),
+            "body_too_large",
+        ),
     ]
 }
 
@@ -74,7 +168,13 @@ fn misshapen(row: &Row, good: &Value) -> Vec<Bad> {
     let fields = good.as_object().expect("an object");
     let text = good.to_string();
     let mut all = vec![
-        Bad::of("an unknown key", text.replacen('{', r#"{"recipients":["B001"],"#, 1), 400, "field_unknown", "/recipients"),
+        Bad::of(
+            "an unknown key",
+            text.replacen('{', r#"{"recipients":["B001"],"#, 1),
+            400,
+            "field_unknown",
+            "/recipients",
+        ),
         Bad::of("a list instead", "[]", 422, "invalid", ""),
         Bad::of("a text instead", "\"x\"", 422, "invalid", ""),
         Bad::of("null instead", "null", 422, "invalid", ""),
@@ -82,20 +182,38 @@ fn misshapen(row: &Row, good: &Value) -> Vec<Bad> {
     for (name, value) in fields {
         let twice = text.replacen('{', &format!("{{\"{name}\":{value},"), 1);
         let about = format!("{name} twice");
-        all.push(Bad::of(&about, twice, 400, "json_duplicate_key", &format!("/{name}")));
+        all.push(Bad::of(
+            &about,
+            twice,
+            400,
+            "json_duplicate_key",
+            &format!("/{name}"),
+        ));
         // A draft may be incomplete; its fields are judged when it is issued.
         if row.path.starts_with("/api/v1/drafts") && !row.path.ends_with("/discard") {
             continue;
         }
         let mut wrong = good.clone();
         wrong[name] = json!([[[17.5]]]);
-        all.push(Bad::of(&format!("{name} of a wrong type"), wrong.to_string(), 422, "invalid", &format!("/{name}")));
+        all.push(Bad::of(
+            &format!("{name} of a wrong type"),
+            wrong.to_string(),
+            422,
+            "invalid",
+            &format!("/{name}"),
+        ));
         let mut absent = good.clone();
         absent[name] = Value::Null;
         let about = format!("{name} null");
         // Where null is allowed it is the same as absent, which is not this test's matter.
         if is_required(row, name) {
-            all.push(Bad::of(&about, absent.to_string(), 422, "invalid", &format!("/{name}")));
+            all.push(Bad::of(
+                &about,
+                absent.to_string(),
+                422,
+                "invalid",
+                &format!("/{name}"),
+            ));
         }
     }
     all
@@ -109,7 +227,9 @@ fn is_required(row: &Row, name: &str) -> bool {
 
 async fn send(cast: &Cast, row: &Row, who: &Identity, path: &str, bad: &Bad) -> Reply {
     let method: Method = row.method.parse().expect("a method");
-    let mut request = cast.knock(method, path, cast.key(who)).header("if-match", "\"1\"");
+    let mut request = cast
+        .knock(method, path, cast.key(who))
+        .header("if-match", "\"1\"");
     request = request.header("idempotency-key", format!("k{}", bad.about.len()));
     if let Some(kind) = bad.kind {
         request = request.header("content-type", kind);
@@ -123,17 +243,36 @@ async fn send(cast: &Cast, row: &Row, who: &Identity, path: &str, bad: &Bad) -> 
 /// What is wrong with an answer.
 fn fault(bad: &Bad, reply: &Reply) -> Option<String> {
     let document: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
-    let kind = reply.headers.get("content-type").map(|value| value.as_bytes().to_vec());
-    if kind.as_deref() != Some(b"application/problem+json") || document["status"] != reply.status.as_u16() {
+    let kind = reply
+        .headers
+        .get("content-type")
+        .map(|value| value.as_bytes().to_vec());
+    if kind.as_deref() != Some(b"application/problem+json")
+        || document["status"] != reply.status.as_u16()
+    {
         return Some(format!("no problem document: {} {document}", reply.status));
     }
     if (reply.status.as_u16(), document["code"].as_str()) != (bad.status, Some(bad.code)) {
-        return Some(format!("{} {document}, not {} {}", reply.status, bad.status, bad.code));
+        return Some(format!(
+            "{} {document}, not {} {}",
+            reply.status, bad.status, bad.code
+        ));
     }
-    let pointers: Vec<&str> = document["faults"].as_array().into_iter().flatten().filter_map(|one| one["pointer"].as_str()).collect();
+    let pointers: Vec<&str> = document["faults"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["pointer"].as_str())
+        .collect();
     match &bad.pointer {
-        Some(pointer) if !pointers.iter().any(|one| *one == pointer || one.starts_with(&format!("{pointer}/"))) => {
-            Some(format!("{pointers:?} does not name {pointer:?}: {document}"))
+        Some(pointer)
+            if !pointers
+                .iter()
+                .any(|one| *one == pointer || one.starts_with(&format!("{pointer}/"))) =>
+        {
+            Some(format!(
+                "{pointers:?} does not name {pointer:?}: {document}"
+            ))
         }
         _ => None,
     }
@@ -141,7 +280,10 @@ fn fault(bad: &Bad, reply: &Reply) -> Option<String> {
 
 /// Somebody who may call the route.
 fn caller(row: &Row) -> &'static Identity {
-    EVERYBODY.iter().find(|who| who.right.is_some_and(|right| row.may.contains(right))).expect("somebody may")
+    EVERYBODY
+        .iter()
+        .find(|who| who.right.is_some_and(|right| row.may.contains(right)))
+        .expect("somebody may")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -150,19 +292,36 @@ async fn no_door_takes_a_spoilt_body_and_none_stores_anything_of_it() {
     let (before, mut complaints, mut tried) = (cast.hub.rows(), Vec::new(), 0);
     for row in rows() {
         let target = row.targets()[0];
-        let Body::Json(value) = (row.ask)(&cast, target).1 else { continue };
+        let Body::Json(value) = (row.ask)(&cast, target).1 else {
+            continue;
+        };
         let who = caller(&row);
         let path = good(&cast, &row, who, target);
         let text = value.to_string();
-        for bad in malformed(&text).into_iter().chain(unread(&text)).chain(misshapen(&row, &value)) {
+        for bad in malformed(&text)
+            .into_iter()
+            .chain(unread(&text))
+            .chain(misshapen(&row, &value))
+        {
             let reply = send(&cast, &row, who, &path, &bad).await;
-            complaints.extend(fault(&bad, &reply).map(|fault| format!("{} {}: {fault}", row.name(), bad.about)));
+            complaints.extend(
+                fault(&bad, &reply).map(|fault| format!("{} {}: {fault}", row.name(), bad.about)),
+            );
             tried += 1;
         }
     }
     assert!(tried > 500, "{tried}");
-    assert_eq!(changed(&before, &cast.hub.rows()), Vec::<&str>::new(), "something was stored");
-    assert!(complaints.is_empty(), "{} of {tried}:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} of {tried}:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
+    assert_eq!(
+        changed(&before, &cast.hub.rows()),
+        Vec::<&str>::new(),
+        "something was stored"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -174,7 +333,11 @@ async fn the_import_and_the_form_of_a_mail_link_take_nothing_else() {
     for (kind, body, status) in [
         ("application/json", "{}".to_owned(), 415),
         ("text/csv", "a,b\n1,2\n".into(), 422),
-        ("text/csv", format!("{csv}C1,銀行,Bank,ja\nC1,銀行,Bank,ja\n"), 422),
+        (
+            "text/csv",
+            format!("{csv}C1,銀行,Bank,ja\nC1,銀行,Bank,ja\n"),
+            422,
+        ),
         ("text/csv", format!("{csv}C1,銀行,Bank,ja,more\n"), 422),
         ("text/csv", format!("{csv}C1,銀\u{202e}行,Bank,ja\n"), 422),
         ("text/csv", format!("{csv}C1,\"銀\r\n行\",Bank,ja\n"), 422),
@@ -184,24 +347,61 @@ async fn the_import_and_the_form_of_a_mail_link_take_nothing_else() {
         ("text/csv", String::new(), 422),
         ("text/csv", " ".repeat(262_145), 413),
     ] {
-        let request = cast.knock(Method::POST, "/api/v1/import", admin).header("content-type", kind);
+        let request = cast
+            .knock(Method::POST, "/api/v1/import", admin)
+            .header("content-type", kind);
         let reply = cast.hub.send(request.body(body.clone())).await;
         let shown: String = body.chars().take(60).collect();
-        assert_eq!(reply.status.as_u16(), status, "{shown:?}: {}", String::from_utf8_lossy(&reply.body));
+        assert_eq!(
+            reply.status.as_u16(),
+            status,
+            "{shown:?}: {}",
+            String::from_utf8_lossy(&reply.body)
+        );
     }
     let link = format!("/n/{}", cast.a.link);
     let code = &cast.a.code;
     for (kind, body, status) in [
         ("application/json", "{}".to_owned(), 415),
-        ("application/x-www-form-urlencoded", format!("code={code}&code={code}&name=a&role=b"), 400),
-        ("application/x-www-form-urlencoded", format!("code={code}&name=a&role=b&digest=c"), 400),
-        ("application/x-www-form-urlencoded", format!("code={code}&name=&role=b"), 422),
-        ("application/x-www-form-urlencoded", format!("code={code}&name=a%0d%0ab&role=b"), 422),
-        ("application/x-www-form-urlencoded", format!("code={code}&name=a%E2%80%AEb&role=b"), 422),
-        ("application/x-www-form-urlencoded", format!("code={code}&name=a%00&role=b"), 422),
-        ("application/x-www-form-urlencoded", "x".repeat(262_145), 413),
+        (
+            "application/x-www-form-urlencoded",
+            format!("code={code}&code={code}&name=a&role=b"),
+            400,
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("code={code}&name=a&role=b&digest=c"),
+            400,
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("code={code}&name=&role=b"),
+            422,
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("code={code}&name=a%0d%0ab&role=b"),
+            422,
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("code={code}&name=a%E2%80%AEb&role=b"),
+            422,
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            format!("code={code}&name=a%00&role=b"),
+            422,
+        ),
+        (
+            "application/x-www-form-urlencoded",
+            "x".repeat(262_145),
+            413,
+        ),
     ] {
-        let request = cast.knock(Method::POST, &link, "").header("content-type", kind);
+        let request = cast
+            .knock(Method::POST, &link, "")
+            .header("content-type", kind);
         let reply = cast.hub.send(request.body(body.clone())).await;
         let shown: String = body.chars().take(60).collect();
         assert_eq!(reply.status.as_u16(), status, "{shown:?}");
@@ -215,7 +415,9 @@ async fn an_edit_needs_the_version_that_was_read() {
     let before = cast.hub.rows();
     for row in rows().iter().filter(|row| row.method == "PUT") {
         let (who, target) = (caller(row), Target::A);
-        let Body::Json(value) = (row.ask)(&cast, target).1 else { continue };
+        let Body::Json(value) = (row.ask)(&cast, target).1 else {
+            continue;
+        };
         for (tag, status, code) in [
             (None, 428, "if_match_missing"),
             (Some("*"), 400, "if_match_invalid"),
@@ -224,7 +426,8 @@ async fn an_edit_needs_the_version_that_was_read() {
             (Some("\"99999999999999999999\""), 400, "if_match_invalid"),
             (Some("\"9\""), 409, "version_conflict"),
         ] {
-            let mut request = cast.knock(Method::PUT, &good(&cast, row, who, target), cast.key(who));
+            let mut request =
+                cast.knock(Method::PUT, &good(&cast, row, who, target), cast.key(who));
             request = request.header("content-type", JSON).body(value.to_string());
             if let Some(tag) = tag {
                 request = request.header("if-match", tag);

@@ -35,8 +35,16 @@ async fn a_parameter_that_is_not_asked_for_is_refused_everywhere() {
             ("recipients=B001", "query_invalid"),
             ("%FF=1", "query_invalid"),
         ] {
-            let reply = cast.hub.get(&format!("{list}{query}"), key).await.expect(400);
-            assert!(!pages && query.starts_with("limit") || reply.code() == code, "{list}{query}: {}", reply.code());
+            let reply = cast
+                .hub
+                .get(&format!("{list}{query}"), key)
+                .await
+                .expect(400);
+            assert!(
+                !pages && query.starts_with("limit") || reply.code() == code,
+                "{list}{query}: {}",
+                reply.code()
+            );
         }
     }
     assert_eq!(changed(&before, &cast.hub.rows()), Vec::<&str>::new());
@@ -48,21 +56,45 @@ async fn a_cursor_opens_for_whom_and_what_it_was_made_for() {
     let officer = cast.officer.key.as_str();
     let other = cast.hub.officer().await;
     cast.hub.file(&cast.officer).await;
-    let page = cast.hub.get("/api/v1/incidents?limit=1", officer).await.expect(200).json();
-    let cursor = page["next_cursor"].as_str().expect("a further page").to_owned();
-    cast.hub.get(&format!("/api/v1/incidents?limit=1&cursor={cursor}"), officer).await.expect(200);
+    let page = cast
+        .hub
+        .get("/api/v1/incidents?limit=1", officer)
+        .await
+        .expect(200)
+        .json();
+    let cursor = page["next_cursor"]
+        .as_str()
+        .expect("a further page")
+        .to_owned();
+    cast.hub
+        .get(
+            &format!("/api/v1/incidents?limit=1&cursor={cursor}"),
+            officer,
+        )
+        .await
+        .expect(200);
     let last = if cursor.ends_with('A') { "B" } else { "A" };
     let changed = format!("{}{last}", &cursor[..cursor.len() - 1]);
     for (path, key) in [
         (format!("/api/v1/incidents?cursor={changed}"), officer),
-        (format!("/api/v1/incidents?cursor={cursor}"), other.key.as_str()),
+        (
+            format!("/api/v1/incidents?cursor={cursor}"),
+            other.key.as_str(),
+        ),
         (format!("/api/v1/incidents?q=x&cursor={cursor}"), officer),
         (format!("/api/v1/deliveries?cursor={cursor}"), officer),
         ("/api/v1/incidents?cursor=".into(), officer),
         ("/api/v1/incidents?cursor=AAAA".into(), officer),
-        (format!("/api/v1/incidents?cursor={}", "A".repeat(5_000)), officer),
+        (
+            format!("/api/v1/incidents?cursor={}", "A".repeat(5_000)),
+            officer,
+        ),
     ] {
-        assert_eq!(cast.hub.get(&path, key).await.expect(400).code(), "cursor_invalid", "{path}");
+        assert_eq!(
+            cast.hub.get(&path, key).await.expect(400).code(),
+            "cursor_invalid",
+            "{path}"
+        );
     }
 }
 
@@ -70,22 +102,68 @@ async fn a_cursor_opens_for_whom_and_what_it_was_made_for() {
 async fn a_search_is_text_and_nothing_more() {
     let cast = Cast::gathered(On::Sqlite).await;
     let officer = cast.officer.key.as_str();
-    for (q, found) in [("%25", 0), ("_", 0), ("%5C", 0), (DEEP, 0), ("INC-", 1), ("%E5%8F%A3%E5%BA%A7", 1)] {
-        let page = cast.hub.get(&format!("/api/v1/incidents?q={q}"), officer).await.expect(200).json();
-        assert_eq!(page["incidents"].as_array().map(Vec::len), Some(found), "{q}: {page}");
+    for (q, found) in [
+        ("%25", 0),
+        ("_", 0),
+        ("%5C", 0),
+        (DEEP, 0),
+        ("INC-", 1),
+        ("%E5%8F%A3%E5%BA%A7", 1),
+    ] {
+        let page = cast
+            .hub
+            .get(&format!("/api/v1/incidents?q={q}"), officer)
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(
+            page["incidents"].as_array().map(Vec::len),
+            Some(found),
+            "{q}: {page}"
+        );
     }
-    cast.hub.get(&format!("/api/v1/incidents?q={}", "x".repeat(201)), officer).await.expect(400);
+    cast.hub
+        .get(&format!("/api/v1/incidents?q={}", "x".repeat(201)), officer)
+        .await
+        .expect(400);
     for query in ["status=none", "phase=", "kind=Actual"] {
-        cast.hub.get(&format!("/api/v1/incidents?{query}"), officer).await.expect(400);
+        cast.hub
+            .get(&format!("/api/v1/incidents?{query}"), officer)
+            .await
+            .expect(400);
     }
-    for query in ["channel=fax", "outcome=fine", "from=2019-02-30T00:00:00Z", "to=yesterday", "format=xml", "format=csv&limit=5"] {
-        cast.hub.get(&format!("/api/v1/deliveries?{query}"), officer).await.expect(400);
+    for query in [
+        "channel=fax",
+        "outcome=fine",
+        "from=2019-02-30T00:00:00Z",
+        "to=yesterday",
+        "format=xml",
+        "format=csv&limit=5",
+    ] {
+        cast.hub
+            .get(&format!("/api/v1/deliveries?{query}"), officer)
+            .await
+            .expect(400);
     }
     for query in ["bank=ZZZZ", "incident=INC-1999-9999"] {
-        cast.hub.get(&format!("/api/v1/deliveries?{query}"), officer).await.expect(404);
+        cast.hub
+            .get(&format!("/api/v1/deliveries?{query}"), officer)
+            .await
+            .expect(404);
     }
-    for query in ["", "?bank=B001", "?at=2019-05-17T00:00:00Z", "?bank=B001&at=2019-05-17", "?bank=B001&at=10000-01-01T00:00:00Z"] {
-        let document: Value = cast.hub.get(&format!("/api/v1/as-of{query}"), officer).await.expect(400).json();
+    for query in [
+        "",
+        "?bank=B001",
+        "?at=2019-05-17T00:00:00Z",
+        "?bank=B001&at=2019-05-17",
+        "?bank=B001&at=10000-01-01T00:00:00Z",
+    ] {
+        let document: Value = cast
+            .hub
+            .get(&format!("/api/v1/as-of{query}"), officer)
+            .await
+            .expect(400)
+            .json();
         assert_eq!(document["code"], "query_invalid", "{query}");
     }
 }

@@ -57,7 +57,12 @@ pub struct Ground {
     pub base: Base,
 }
 
-pub const BOUNDS: Bounds = Bounds { readers: 4, writers: 8, group: 32, queue: 1_024 };
+pub const BOUNDS: Bounds = Bounds {
+    readers: 4,
+    writers: 8,
+    group: 32,
+    queue: 1_024,
+};
 
 /// Rules as shipped, with loopback opened for receivers.
 pub fn rules() -> Rules {
@@ -152,9 +157,18 @@ impl Ground {
                 .expect("no panic")
                 .expect("the database opens")
         };
-        let keys = store.write(Lane::Front, payload::hub_keys).await.expect("hub keys");
+        let keys = store
+            .write(Lane::Front, payload::hub_keys)
+            .await
+            .expect("hub keys");
         vault.install(keys);
-        Self { store, rules: Arc::new(rules()), clock, vault, base }
+        Self {
+            store,
+            rules: Arc::new(rules()),
+            clock,
+            vault,
+            base,
+        }
     }
 
     /// Runs an action in a transaction of its own.
@@ -179,7 +193,10 @@ impl Ground {
         self.act(move |tx| {
             let id = register_bank(tx, &new_bank(&code))?;
             add_contact(tx, id, &contact(&code, 1))?;
-            let endpoint = EndpointInput { url: format!("http://127.0.0.1:9/{code}"), ed25519: false };
+            let endpoint = EndpointInput {
+                url: format!("http://127.0.0.1:9/{code}"),
+                ed25519: false,
+            };
             add_endpoint(tx, &rules, id, &endpoint)?;
             Ok(id)
         })
@@ -192,10 +209,18 @@ impl Ground {
         self.act(move |tx| {
             let id = tx.new_id()?;
             let now = tx.now()?;
-            let inputs = json!({ "name": role, "email": format!("{id}@operator.example") }).to_string();
+            let inputs =
+                json!({ "name": role, "email": format!("{id}@operator.example") }).to_string();
             let payload_id = payload::seal(tx, id, inputs.as_bytes())?;
             let email_tag = vault::mac(&tx.vault().keys().email_tag, id.as_bytes()).to_vec();
-            let row = PersonRow { id, bank_id: None, payload_id, email_tag, language: "en".into(), recorded_at: now };
+            let row = PersonRow {
+                id,
+                bank_id: None,
+                payload_id,
+                email_tag,
+                language: "en".into(),
+                recorded_at: now,
+            };
             people::insert_person(tx, &row)?;
             let grant = RoleGrantRow {
                 person_id: id,
@@ -215,12 +240,17 @@ impl Ground {
 
     pub async fn file(&self, by: Uid, filing: &Value) -> Result<Issued, Error> {
         let (rules, filing) = (Arc::clone(&self.rules), parsed(filing));
-        self.act(move |tx| issue::issue_incident(tx, &rules, by, &filing, None)).await
+        self.act(move |tx| issue::issue_incident(tx, &rules, by, &filing, None))
+            .await
     }
 
     /// The standing self-check finds nothing.
     pub async fn assert_sound(&self) {
-        let findings = self.store.read(audit::findings).await.expect("the self-check runs");
+        let findings = self
+            .store
+            .read(audit::findings)
+            .await
+            .expect("the self-check runs");
         assert_eq!(findings, [], "the self-check found something");
     }
 
@@ -232,8 +262,10 @@ impl Ground {
                 use diesel::connection::SimpleConnection;
                 use diesel::{Connection, SqliteConnection};
                 let path = folder.path().join("kairan.db");
-                let mut conn = SqliteConnection::establish(path.to_str().expect("UTF-8")).map_err(|e| e.to_string())?;
-                conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;").map_err(|e| e.to_string())?;
+                let mut conn = SqliteConnection::establish(path.to_str().expect("UTF-8"))
+                    .map_err(|e| e.to_string())?;
+                conn.batch_execute("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON;")
+                    .map_err(|e| e.to_string())?;
                 conn.batch_execute(statement).map_err(|e| e.to_string())
             }
         }

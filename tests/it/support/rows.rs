@@ -31,8 +31,10 @@ impl TestHub {
             }
             None => {
                 let path = self.folder.path().join("kairan.db");
-                let mut conn = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
-                conn.batch_execute("PRAGMA busy_timeout = 5000;").expect("takes the setting");
+                let mut conn =
+                    SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
+                conn.batch_execute("PRAGMA busy_timeout = 5000;")
+                    .expect("takes the setting");
                 sql_query(query).load(&mut conn).expect("a good query")
             }
         };
@@ -41,22 +43,39 @@ impl TestHub {
 
     /// Everything that the database holds now.
     pub fn rows(&self) -> Rows {
-        let tables = self.texts(if self.postgres.is_some() { POSTGRES_TABLES } else { SQLITE_TABLES });
-        tables.into_iter().map(|table| (table.clone(), self.texts(&self.all_of(&table)).join("\n"))).collect()
+        let tables = self.texts(if self.postgres.is_some() {
+            POSTGRES_TABLES
+        } else {
+            SQLITE_TABLES
+        });
+        tables
+            .into_iter()
+            .map(|table| (table.clone(), self.texts(&self.all_of(&table)).join("\n")))
+            .collect()
     }
 
     fn all_of(&self, table: &str) -> String {
         if self.postgres.is_some() {
             return format!("SELECT t::text AS text FROM {table} t ORDER BY 1");
         }
-        let columns = self.texts(&format!("SELECT name AS text FROM pragma_table_info('{table}')"));
-        let quoted: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
-        format!("SELECT {} AS text FROM {table} ORDER BY 1", quoted.join(" || ',' || "))
+        let columns = self.texts(&format!(
+            "SELECT name AS text FROM pragma_table_info('{table}')"
+        ));
+        let quoted: Vec<String> = columns
+            .iter()
+            .map(|column| format!("quote(\"{column}\")"))
+            .collect();
+        format!(
+            "SELECT {} AS text FROM {table} ORDER BY 1",
+            quoted.join(" || ',' || ")
+        )
     }
 }
 
 /// The tables that differ.
 pub fn changed<'r>(before: &'r Rows, after: &'r Rows) -> Vec<&'r str> {
-    let names = after.keys().filter(|name| before.get(*name) != after.get(*name));
+    let names = after
+        .keys()
+        .filter(|name| before.get(*name) != after.get(*name));
     names.map(String::as_str).collect()
 }

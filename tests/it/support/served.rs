@@ -15,10 +15,14 @@ pub struct Served {
 impl Served {
     /// Starts it with the hub's settings and all that it can log, and waits until it answers.
     pub async fn beside(hub: &TestHub) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let address = format!("127.0.0.1:{}", port.expect("a free port").port());
         let settings = hub.settings.replace("127.0.0.1:0", &address);
-        let place = hub.folder.path().join(format!("served-{}.toml", address.replace(':', "-")));
+        let place = hub
+            .folder
+            .path()
+            .join(format!("served-{}.toml", address.replace(':', "-")));
         std::fs::write(&place, format!("{settings}[log]\nlevel = \"trace\"\n")).expect("written");
         let log = place.with_extension("log");
         let child = Command::new(env!("CARGO_BIN_EXE_kairan"))
@@ -31,7 +35,11 @@ impl Served {
             .stderr(std::fs::File::create(&log).expect("a log"))
             .spawn()
             .expect("the program starts");
-        let mut served = Self { child, address, log };
+        let mut served = Self {
+            child,
+            address,
+            log,
+        };
         served.wait().await;
         served
     }
@@ -40,7 +48,11 @@ impl Served {
         let until = Instant::now() + Duration::from_secs(30);
         while tokio::net::TcpStream::connect(&self.address).await.is_err() {
             let ended = self.child.try_wait().expect("our child");
-            assert!(ended.is_none() && Instant::now() < until, "it does not answer ({ended:?}):\n{}", self.log());
+            assert!(
+                ended.is_none() && Instant::now() < until,
+                "it does not answer ({ended:?}):\n{}",
+                self.log()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
