@@ -240,13 +240,20 @@ pub fn unacknowledged_before(
     bank: Uid,
     number: i64,
 ) -> Result<Vec<(Uid, Vec<u8>)>, Error> {
-    Ok(on_either!(tx, conn => notice::table
+    // Sorted and cut here: an order by number would make SQLite walk the bank's whole inbox instead.
+    let mut rows: Vec<(i64, Uid, Vec<u8>)> = on_either!(tx, conn => notice::table
         .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
-        .filter(notice::incident_id.eq(incident).and(notice::bank_id.eq(bank)).and(notice::number.lt(number)))
+        .filter(notice::revision_id.eq_any(super::notice::revisions_of(incident)))
+        .filter(notice::bank_id.eq(bank))
         .filter(acknowledgement::id.nullable().is_null())
-        .order(notice::number)
-        .select((notice::id, notice::digest))
-        .load(conn)?))
+        .select((notice::number, notice::id, notice::digest))
+        .load(conn)?);
+    rows.retain(|(found, _, _)| *found < number);
+    rows.sort_unstable_by_key(|(found, _, _)| *found);
+    Ok(rows
+        .into_iter()
+        .map(|(_, id, digest)| (id, digest))
+        .collect())
 }
 
 pub fn insert_response(tx: &mut Tx<'_>, row: &ResponseRow) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::roster::Gate;
-use super::schema::{bank_counter, fanout, notice, roster_leaf};
+use super::schema::{bank_counter, fanout, notice, revision, roster_leaf};
 use super::tx::{Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::id::Uid;
@@ -99,23 +99,18 @@ pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<NoticeRow>, Error> {
     )
 }
 
-/// Notices of one incident to one bank, oldest first.
-pub fn of_incident_and_bank(
-    tx: &mut Tx<'_>,
-    incident_id: Uid,
-    bank_id: Uid,
-) -> Result<Vec<NoticeRow>, Error> {
-    Ok(on_either!(tx, conn => notice::table
-        .filter(notice::incident_id.eq(incident_id).and(notice::bank_id.eq(bank_id)))
-        .order(notice::number)
-        .select(NoticeRow::as_select())
-        .load(conn)?))
+/// The revisions of an incident: few, and each finds its notices by the unique index (revision, bank).
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(in crate::storage) fn revisions_of(incident_id: Uid) -> _ {
+    let of_incident: diesel::dsl::Eq<revision::incident_id, Uid> =
+        revision::incident_id.eq(incident_id);
+    revision::table.filter(of_incident).select(revision::id)
 }
 
 /// Banks that got any revision of an incident.
 pub fn banks_told(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> {
     Ok(on_either!(tx, conn => notice::table
-        .filter(notice::incident_id.eq(incident_id))
+        .filter(notice::revision_id.eq_any(revisions_of(incident_id)))
         .select(notice::bank_id)
         .distinct()
         .order(notice::bank_id)

@@ -1,7 +1,7 @@
 //! The embedded database: one writer thread with group commit, a pool of readers.
 //!
 //! The writer never waits for company: it commits whatever is queued, at most `group` closures, the
-//! front lane first, a savepoint each, and answers after the commit. If the commit fails, or the engine
+//! front lane first, and answers after the commit. If the commit fails, or the engine
 //! rolled everything back under one closure's feet, each closure is run again alone.
 
 use super::error::Error;
@@ -331,26 +331,40 @@ impl Writer {
         Some(group)
     }
 
-    /// Runs all in one transaction, a savepoint each. `Err` = nothing of the group is stored.
+    /// Runs all in one transaction: first without savepoints, which copy every page that is touched; if a
+    /// closure refuses, again with one for each. `Err` = nothing of the group is stored.
     fn commit_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
-        let mut wakes = false;
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
-        let alone = group.len() == 1;
+        let mut wakes = false;
         for job in group.iter_mut() {
-            if !alone {
-                self.conn.batch_execute("SAVEPOINT job")?;
+            let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
+            if !job.run(&mut tx) {
+                self.abandon();
+                return if group.len() == 1 {
+                    Ok(false)
+                } else {
+                    self.commit_group_guarded(group)
+                };
             }
+            wakes |= tx.wakes();
+        }
+        self.commit()?;
+        Ok(wakes)
+    }
+
+    /// Runs all in one transaction, a savepoint each, so that one refusal takes nothing from the others.
+    fn commit_group_guarded(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+        self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        let mut wakes = false;
+        for job in group.iter_mut() {
+            self.conn.batch_execute("SAVEPOINT job")?;
             let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
             let keep = job.run(&mut tx);
             wakes |= keep && tx.wakes();
-            let end = match (alone, keep) {
-                (true, true) => continue,
-                (true, false) => {
-                    self.abandon();
-                    return Ok(false);
-                }
-                (false, true) => "RELEASE job",
-                (false, false) => "ROLLBACK TO job; RELEASE job",
+            let end = if keep {
+                "RELEASE job"
+            } else {
+                "ROLLBACK TO job; RELEASE job"
             };
             if let Err(fault) = self.conn.batch_execute(end) {
                 // The engine ended the whole transaction (disk full, I/O error): the savepoint is gone.
@@ -358,11 +372,15 @@ impl Writer {
                 return Err(fault.into());
             }
         }
-        if let Err(fault) = self.conn.batch_execute("COMMIT") {
-            self.abandon();
-            return Err(fault.into());
-        }
+        self.commit()?;
         Ok(wakes)
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        self.conn.batch_execute("COMMIT").map_err(|fault| {
+            self.abandon();
+            fault.into()
+        })
     }
 
     fn abandon(&mut self) {

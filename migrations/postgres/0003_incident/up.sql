@@ -69,7 +69,6 @@ CREATE TABLE notice (
     UNIQUE (revision_id, bank_id),
     UNIQUE (bank_id, number)
 );
-CREATE INDEX notice_of_incident ON notice (incident_id, bank_id, number);
 
 -- STATE -------------------------------------------------------------------------------------------
 

@@ -67,7 +67,6 @@ CREATE TABLE notice (
     UNIQUE (revision_id, bank_id),
     UNIQUE (bank_id, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX notice_of_incident ON notice (incident_id, bank_id, number);
 
 -- STATE -------------------------------------------------------------------------------------------
 
