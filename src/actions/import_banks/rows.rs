@@ -66,7 +66,7 @@ pub fn read(csv: &[u8], check_url: impl Fn(&str) -> UrlJudgement) -> Result<Vec<
     let mut rows = Vec::new();
     let mut lines: BTreeMap<String, u64> = BTreeMap::new();
     for record in reader.records() {
-        if faults.0.len() >= FAULTS_LIMIT || rows.len() >= ROWS_LIMIT {
+        if faults.0.len() >= FAULTS_LIMIT || rows.len() > ROWS_LIMIT {
             break;
         }
         let record = match record {
@@ -95,7 +95,7 @@ pub fn read(csv: &[u8], check_url: impl Fn(&str) -> UrlJudgement) -> Result<Vec<
         }
         rows.push(row);
     }
-    if rows.len() >= ROWS_LIMIT {
+    if rows.len() > ROWS_LIMIT {
         refuse(
             &mut faults,
             0,
