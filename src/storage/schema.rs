@@ -1,5 +1,5 @@
 //! The tables as diesel sees them, and the SQL types that mean the same on both databases.
-//! `migrations/` is the source; a test compares the two.
+//! `migrations/` is the source.
 
 /// SQL types of our own: one Rust value, one meaning, two encodings.
 pub mod types {

@@ -434,3 +434,55 @@ fn a_banks_scope_is_made_in_two_places_only() {
         );
     }
 }
+
+/// Two schemas that drift apart are two products: the same migrations, the same tables, the same columns.
+#[test]
+fn both_databases_have_the_same_migrations_tables_and_columns() {
+    let [sqlite, postgres] = ["sqlite", "postgres"].map(|tree| {
+        let tree = root().join("migrations").join(tree);
+        let files = files_below(&tree);
+        let names: Vec<String> = files
+            .iter()
+            .map(|path| {
+                path.strip_prefix(&tree)
+                    .expect("it was listed below")
+                    .display()
+                    .to_string()
+            })
+            .collect();
+        let text: String = files
+            .iter()
+            .filter(|path| path.ends_with("up.sql"))
+            .map(|path| std::fs::read_to_string(path).expect("readable"))
+            .collect();
+        (names, columns(&text))
+    });
+    assert!(
+        sqlite.1.len() > 200,
+        "only {} columns were found",
+        sqlite.1.len()
+    );
+    assert_eq!(sqlite, postgres);
+}
+
+/// `table.column` for every column that a migration creates, in order.
+fn columns(sql: &str) -> Vec<String> {
+    const NOT_A_COLUMN: [&str; 5] = ["PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "--"];
+    let mut table = None;
+    let mut found = Vec::new();
+    for line in sql.lines() {
+        if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
+            table = rest.split_whitespace().next();
+        } else if line.starts_with(')') {
+            table = None;
+        } else if let Some(table) = table
+            && let Some(indented) = line.strip_prefix("    ")
+            && let Some(word) = indented.split_whitespace().next()
+            && indented.starts_with(|c: char| c.is_ascii_lowercase())
+            && !NOT_A_COLUMN.contains(&word)
+        {
+            found.push(format!("{table}.{word}"));
+        }
+    }
+    found
+}
