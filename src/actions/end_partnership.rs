@@ -3,6 +3,7 @@
 
 use super::ask::ask;
 use super::decide::Requested;
+use super::fan_out::{delivery_row, message_row};
 use super::register_bank::bank_by_code;
 use super::{Error, Rules, cut_roster};
 use crate::domain::id::Uid;
@@ -10,8 +11,7 @@ use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::storage::approval::RequestRow;
 use crate::storage::bank::{self, PartnershipRow};
-use crate::storage::delivery::{self, DeliveryRow, MessageRow};
-use crate::storage::{Tx, payload};
+use crate::storage::{Tx, delivery, payload};
 use std::time::Duration;
 
 /// The act's name in approvals.
@@ -66,39 +66,22 @@ pub fn approved(tx: &mut Tx<'_>, rules: &Rules, request: &RequestRow) -> Result<
 fn announce(tx: &mut Tx<'_>, bank_id: Uid, now: Instant, ends_at: Instant) -> Result<(), Error> {
     let inputs = serde_json::json!({ "recorded_at": now, "ends_at": ends_at }).to_string();
     let payload_id = payload::seal(tx, bank_id, inputs.as_bytes())?;
-    let message_id = tx.new_id()?;
-    let message = MessageRow {
-        id: message_id,
-        kind: "partnership.ending".into(),
-        notice_id: None,
-        bank_id: Some(bank_id),
-        person_id: None,
-        payload_id: Some(payload_id),
-        created_at: now,
-    };
-    delivery::insert_messages(tx, &[message])?;
-    let mut deliveries = Vec::new();
-    for contact in bank::contacts_of(tx, bank_id)?
+    let message = tx.new_id()?;
+    let row = message_row(
+        message,
+        "partnership.ending",
+        None,
+        bank_id,
+        Some(payload_id),
+        now,
+    );
+    delivery::insert_messages(tx, &[row])?;
+    let first_level = bank::contacts_of(tx, bank_id)?
         .into_iter()
-        .filter(|contact| contact.level == 1)
-    {
-        deliveries.push(DeliveryRow {
-            id: tx.new_id()?,
-            message_id,
-            notice_id: None,
-            bank_id: Some(bank_id),
-            channel: "email".into(),
-            target_id: contact.id,
-            state: "due".into(),
-            attempts: 0,
-            failures: 0,
-            due_at: now,
-            lease_owner: None,
-            lease_token: None,
-            unsealed: true,
-            created_at: now,
-        });
-    }
+        .filter(|contact| contact.level == 1);
+    let deliveries: Vec<_> = first_level
+        .map(|contact| delivery_row(message, None, Some(bank_id), "email", contact.id, now))
+        .collect();
     delivery::insert_deliveries(tx, &deliveries)?;
     tx.wake_engine();
     Ok(())

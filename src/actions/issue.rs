@@ -42,6 +42,7 @@ pub fn issue_incident(
     filing: &Filing,
     draft: Option<Uid>,
 ) -> Result<Issued, Error> {
+    // Judged before the gate too: a bad filing keeps nobody waiting there.
     let now = tx.now()?;
     filing.check(FilingContext::first(now))?;
     let (gate, version) = enter(tx)?;

@@ -188,7 +188,7 @@ fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<()
     }
     if matches!(
         one.outcome.error,
-        Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::Internal)
+        Some(ErrorClass::Released | ErrorClass::Unknown)
     ) {
         return Ok(());
     }

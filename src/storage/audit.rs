@@ -132,7 +132,7 @@ const STATUS_FROM_FACTS: &str = "SELECT n.id AS notice_id,
             AND o.outcome = 'mail_rejected') AS bounced,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'webhook'
             AND (o.outcome IN ('tls', 'address_refused') OR (o.outcome = 'status' AND o.status IN (404, 410))
-                OR (o.number >= 10 AND o.outcome NOT IN ('accepted', 'released', 'unknown', 'internal')))) AS endpoint_down,
+                OR (o.number >= 10 AND o.outcome NOT IN ('accepted', 'released', 'unknown')))) AS endpoint_down,
         EXISTS (SELECT 1 FROM response r WHERE r.notice_id = n.id
             AND ' ' || r.codes || ' ' LIKE '% disputes_notice %') AS disputed
      FROM notice n";

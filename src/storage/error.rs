@@ -70,10 +70,3 @@ fn by_message(text: String) -> Error {
         Error::Query(text)
     }
 }
-
-impl Error {
-    /// True where running the same closure again may succeed.
-    pub fn is_passing(&self) -> bool {
-        matches!(self, Error::Busy(_))
-    }
-}

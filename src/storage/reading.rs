@@ -185,15 +185,6 @@ pub fn levels_at(
         .collect())
 }
 
-/// All levels of one notice, lowest first.
-pub fn levels_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<(i64, Instant, Uid)>, Error> {
-    Ok(on_either!(tx, conn => notice_level::table
-        .filter(notice_level::notice_id.eq(notice_id))
-        .order(notice_level::level)
-        .select((notice_level::level, notice_level::reached_at, notice_level::evidence_id))
-        .load(conn)?))
-}
-
 /// A bank's notices issued by an instant, after a number.
 pub fn told_by(
     tx: &mut Tx<'_>,

@@ -4,14 +4,16 @@ use crate::support::ground::{Ground, filing, on_both};
 use kairan::actions::acknowledge::{self, Confirmation};
 use kairan::actions::claim::{self, Room};
 use kairan::actions::issue::Issued;
+use kairan::actions::record::Finished;
 use kairan::actions::{Error, decide, end_partnership, record, register_bank};
 use kairan::domain::access::BankScope;
 use kairan::domain::digest::Digest;
 use kairan::domain::id::Uid;
 use kairan::domain::level::AckClass;
+use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::domain::refusal::Refusal;
 use kairan::storage::delivery::{self, Leases};
-use kairan::storage::{notice, reading, roster};
+use kairan::storage::{evidence, notice, reading, roster};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +21,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 on_both! {
+    async fn a_notice_that_the_hub_itself_cannot_send_becomes_a_human_task(ground) {
+        ground.banks(1).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let tasks = ground
+            .act(|tx| {
+                let room = Room {
+                    node: tx.new_id()?,
+                    channel: "webhook",
+                    lease: Duration::from_secs(60),
+                    in_flight: HashMap::new(),
+                    per_bank: 4,
+                    total: 10,
+                };
+                let mut claimed = claim::claim(tx, &room)?.remove(0);
+                claimed.number = 10;
+                let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
+                record::record(tx, &[Finished { claimed, outcome, body_hash: None }])?;
+                Ok(evidence::task_events(tx)?)
+            })
+            .await
+            .expect("recorded");
+        let kinds: Vec<_> = tasks.iter().map(|task| (task.kind.as_str(), task.event.as_str())).collect();
+        assert_eq!(kinds, [("channel_broken", "opened")]);
+        ground.assert_sound().await;
+    }
+
     async fn every_partner_bank_is_told_and_numbers_have_no_gap(ground) {
         let banks = ground.banks(5).await;
         let officer = ground.person("officer").await;
