@@ -49,6 +49,10 @@ enum Command {
     BenchReceivers(bench::receivers::Args),
 }
 
+/// Of SQLite too: its build takes the place of `malloc`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match run(CommandLine::parse()) {
         Ok(done) => ExitCode::from(done.exit_code()),

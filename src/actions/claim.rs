@@ -10,6 +10,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// Due deliveries that one claim looks at.
+const LOOK_AT: i64 = 512;
+
 /// What the claiming node can take.
 #[derive(Debug, Clone)]
 pub struct Room {
@@ -48,8 +51,10 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
         .filter(|(_, count)| **count >= room.per_bank)
         .filter_map(|(bank, _)| *bank)
         .collect();
-    // More than fits is looked at, so that a bank with many due rows does not hide the others.
-    let look_at = i64::try_from(room.total.saturating_mul(2)).unwrap_or(i64::MAX);
+    // More than fits is looked at, so that a bank with many due rows does not hide the others; not too many,
+    // because banks without a place are left out already.
+    let look_at =
+        i64::try_from(room.total.saturating_mul(2)).map_or(LOOK_AT, |twice| twice.min(LOOK_AT));
     let candidates = delivery::due(tx, room.channel, now, &full, look_at)?;
     let chosen = backoff::choose(
         candidates,
@@ -69,17 +74,17 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
         })
         .collect();
     let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
-    let tokens: HashMap<Uid, Uid> = leases
-        .iter()
-        .filter(|lease| taken.contains(&lease.delivery))
-        .map(|lease| (lease.delivery, lease.attempt))
+    let ids: Vec<Uid> = taken.iter().copied().collect();
+    let mut parts: HashMap<Uid, DueRow> = delivery::parts_of(tx, &ids)?
+        .into_iter()
+        .map(|due| (due.id, due))
         .collect();
-    let ids: Vec<Uid> = tokens.keys().copied().collect();
 
     let mut attempts = Vec::with_capacity(taken.len());
     let mut claimed = Vec::with_capacity(taken.len());
-    for due in delivery::parts_of(tx, &ids)? {
-        let Some(attempt) = tokens.get(&due.id).copied() else {
+    // In the order of preference: what is claimed first is sent first.
+    for Lease { delivery, attempt } in leases {
+        let Some(due) = parts.remove(&delivery) else {
             continue;
         };
         // The lease has counted this attempt already.

@@ -280,8 +280,6 @@ fn write_group(
     delivery::insert_messages(tx, &rows.messages)?;
     delivery::insert_deliveries(tx, &rows.deliveries)?;
     evidence::insert_task_events(tx, &rows.tasks)?;
-    let ids: Vec<Uid> = rows.notices.iter().map(|row| row.id).collect();
-    evidence::list(tx, &ids, group.fanout_id, scene.now)?;
 
     let notice_count = i64::try_from(rows.notices.len()).unwrap_or(i64::MAX);
     let root = merkle::root(rows.leaves);

@@ -9,7 +9,7 @@ use crate::domain::id::Uid;
 use crate::domain::level::Level;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::{self, Advance, Leases, OutcomeRow};
-use crate::storage::evidence::{self, Reached};
+use crate::storage::evidence::{self, Flag, Reached};
 use crate::storage::{Tx, notice, payload};
 use std::collections::HashSet;
 
@@ -198,7 +198,12 @@ fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<()
         return Ok(());
     }
     if let Some(notice) = row.notice_id {
-        evidence::flag(tx, notice, bounced, row.channel == "webhook")?;
+        if bounced {
+            evidence::flag(tx, notice, Flag::Bounced)?;
+        }
+        if row.channel == "webhook" {
+            evidence::flag(tx, notice, Flag::EndpointDown)?;
+        }
     }
     match due.bank_id {
         Some(bank) => break_channel::broken(tx, bank, row.notice_id, due.message_id, due.target_id),

@@ -11,7 +11,7 @@ use crate::domain::level::Level;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::ResponseCode;
 use crate::merkle;
-use crate::storage::evidence::{self, Reached, ResponseRow};
+use crate::storage::evidence::{self, Flag, Reached, ResponseRow};
 use crate::storage::{Tx, notice, payload};
 use crate::vault;
 use serde::Serialize;
@@ -75,7 +75,7 @@ pub fn respond(
         }],
     )?;
     if response.codes.contains(&ResponseCode::DisputesNotice) {
-        evidence::dispute(tx, found.id)?;
+        evidence::flag(tx, found.id, Flag::Disputed)?;
     }
     let entry = entry::Response {
         at: now,

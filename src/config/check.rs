@@ -283,12 +283,13 @@ pub(super) fn together(settings: &Settings, r: &mut Reader) {
             "must not be more than webhook.answer_read_bytes",
         );
     }
-    // A lease that ends while its delivery is under way would let a second node send the same.
-    let sending = webhook.timeout + mail.timeout;
+    // A lease that ends while its delivery is under way would let a second node send the same; and a claim may
+    // wait for the send before it.
+    let sending = webhook.timeout.max(mail.timeout) * 2;
     if engine.lease <= sending {
         let least = sending.as_secs() + 1;
         let message = format!(
-            "must be longer than webhook.timeout_ms and mail.timeout_ms together: at least {least}"
+            "must be longer than twice webhook.timeout_ms and twice mail.timeout_ms: at least {least}"
         );
         r.fault("engine.lease_s", message);
     }

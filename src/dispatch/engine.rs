@@ -1,9 +1,10 @@
 //! The engine of one channel: wake, claim, send outside any transaction, record. One write is under way at
-//! a time; what ends meanwhile is recorded by the next, which claims again in the same commit. Wake-ups are
-//! only speed: a scan finds what no wake-up told of.
+//! a time; what ends meanwhile is recorded by the next, which claims again in the same commit. It claims as
+//! much again as may be sent at once, so that sending goes on while a commit is under way. Wake-ups are only
+//! speed: a scan finds what no wake-up told of.
 
 use super::sources::Sources;
-use super::transport::Transport;
+use super::transport::{Parts, Transport};
 use crate::actions::claim::{self, Claimed, Room};
 use crate::actions::record::{self, Finished};
 use crate::actions::{Error, cut_roster};
@@ -11,11 +12,14 @@ use crate::domain::id::Uid;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::Leases;
 use crate::storage::{Lane, Store, Tx};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+
+/// Claims held for each send under way: the one itself, and its successor.
+const CLAIMS_PER_SEND: usize = 2;
 
 /// The engine's bounds.
 #[derive(Debug, Clone, Copy)]
@@ -23,11 +27,11 @@ pub struct EngineBounds {
     /// Sends at once.
     pub in_flight: usize,
     pub per_bank: usize,
-    /// Outcomes in one commit.
+    /// Outcomes that a commit waits for.
     pub batch: usize,
     /// How long a commit waits for more outcomes.
     pub batch_wait: Duration,
-    /// Longer than any send may take.
+    /// Longer than a send and its successor may take.
     pub lease: Duration,
     pub scan: Duration,
     /// How long a stop waits for sends under way.
@@ -41,8 +45,11 @@ pub struct Engine {
     bounds: EngineBounds,
     node: Uid,
     sources: Sources,
+    /// Sends under way, by bank.
     in_flight: HashMap<Option<Uid>, usize>,
     total: usize,
+    /// Claimed, waiting for a place.
+    ready: VecDeque<(Claimed, Parts)>,
     /// Ended, not recorded yet.
     finished: Vec<Finished>,
     ended: mpsc::UnboundedReceiver<Finished>,
@@ -71,6 +78,7 @@ impl Engine {
             sources: Sources::default(),
             in_flight: HashMap::new(),
             total: 0,
+            ready: VecDeque::new(),
             finished: Vec::new(),
             ended,
             end,
@@ -86,12 +94,14 @@ impl Engine {
         scan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stopping = self.stopping.clone();
         while !*stopping.borrow() {
-            tokio::select! {
-                biased;
-                _ = stopping.changed() => break,
-                Some(one) = self.ended.recv() => self.note(one),
-                _ = wake.changed() => {}
-                _ = scan.tick() => self.tick().await,
+            if self.finished.is_empty() {
+                tokio::select! {
+                    biased;
+                    _ = stopping.changed() => break,
+                    Some(one) = self.ended.recv() => self.note(one),
+                    _ = wake.changed() => {}
+                    _ = scan.tick() => self.tick().await,
+                }
             }
             self.gather().await;
             self.write_and_send().await;
@@ -106,7 +116,10 @@ impl Engine {
         loop {
             attempts += self.finished.len();
             self.write_and_send().await;
-            if self.total == 0 && self.finished.is_empty() {
+            if !self.finished.is_empty() {
+                continue;
+            }
+            if self.total == 0 {
                 return attempts;
             }
             if let Some(one) = self.ended.recv().await {
@@ -128,6 +141,7 @@ impl Engine {
         }
         self.total -= 1;
         self.finished.push(one);
+        self.launch();
     }
 
     /// Takes what has ended meanwhile, and waits a moment for more while much is under way.
@@ -207,22 +221,20 @@ impl Engine {
     /// One commit: records what ended, claims what fits; then sends what was claimed.
     async fn write_and_send(&mut self) {
         let finished: Arc<[Finished]> = std::mem::take(&mut self.finished).into();
-        let room = Room {
-            node: self.node,
-            channel: self.transport.channel(),
-            lease: self.bounds.lease,
-            in_flight: self.in_flight.clone(),
-            per_bank: self.bounds.per_bank,
-            total: self.bounds.in_flight.saturating_sub(self.total),
-        };
         let batch = Arc::clone(&finished);
-        let claims: Claims = self
-            .store
-            .write(Lane::Back, move |tx: &mut Tx<'_>| {
-                record::record(tx, &batch)?;
-                claim::claim(tx, &room)
-            })
-            .await;
+        let room = self.room();
+        let store = self.store.clone();
+        let mut write = std::pin::pin!(store.write(Lane::Back, move |tx: &mut Tx<'_>| {
+            record::record(tx, &batch)?;
+            claim::claim(tx, &room)
+        }));
+        let claims: Claims = loop {
+            tokio::select! {
+                biased;
+                claims = &mut write => break claims,
+                Some(one) = self.ended.recv() => self.note(one),
+            }
+        };
         match claims {
             Ok(claimed) => self.start(claimed).await,
             Err(fault) => {
@@ -230,6 +242,23 @@ impl Engine {
                 self.finished.extend(finished.iter().cloned());
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+        }
+    }
+
+    /// What may be claimed beside what is held already.
+    fn room(&self) -> Room {
+        let mut held = self.in_flight.clone();
+        for (claimed, _) in &self.ready {
+            *held.entry(claimed.due.bank_id).or_insert(0) += 1;
+        }
+        Room {
+            node: self.node,
+            channel: self.transport.channel(),
+            lease: self.bounds.lease,
+            in_flight: held,
+            per_bank: self.bounds.per_bank * CLAIMS_PER_SEND,
+            total: (self.bounds.in_flight * CLAIMS_PER_SEND)
+                .saturating_sub(self.total + self.ready.len()),
         }
     }
 
@@ -248,31 +277,58 @@ impl Engine {
             tracing::error!(%fault, "reading what is to be sent");
         }
         for one in claimed {
-            *self.in_flight.entry(one.due.bank_id).or_insert(0) += 1;
-            self.total += 1;
             let parts = self.transport.parts(&self.sources, &one);
-            let transport = Arc::clone(&self.transport);
-            let end = self.end.clone();
-            let stopping = self.stopping.clone();
-            tokio::spawn(async move {
-                let (outcome, body_hash) = if *stopping.borrow() {
-                    (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
-                } else {
-                    transport.send(&one, parts).await
-                };
-                // The engine outlives its sends, except at a stop that ran out of patience.
-                let _ = end.send(Finished {
-                    claimed: one,
-                    outcome,
-                    body_hash,
-                });
-            });
+            self.ready.push_back((one, parts));
+        }
+        self.launch();
+    }
+
+    /// Sends what is ready and has a place: of the whole, and of its bank.
+    fn launch(&mut self) {
+        let mut place = 0;
+        while self.total < self.bounds.in_flight && place < self.ready.len() {
+            let bank = self.ready[place].0.due.bank_id;
+            let under_way = self.in_flight.entry(bank).or_insert(0);
+            if *under_way >= self.bounds.per_bank {
+                place += 1;
+                continue;
+            }
+            *under_way += 1;
+            self.total += 1;
+            if let Some((one, parts)) = self.ready.remove(place) {
+                self.send(one, parts);
+            }
         }
     }
 
-    /// Waits for what is under way, records it, and leaves the rest to its leases.
+    fn send(&self, one: Claimed, parts: Parts) {
+        let transport = Arc::clone(&self.transport);
+        let end = self.end.clone();
+        let stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            let (outcome, body_hash) = if *stopping.borrow() {
+                (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
+            } else {
+                transport.send(&one, parts).await
+            };
+            // The engine outlives its sends, except at a stop that ran out of patience.
+            let _ = end.send(Finished {
+                claimed: one,
+                outcome,
+                body_hash,
+            });
+        });
+    }
+
+    /// Releases what waits, waits for what is under way, records both, and leaves the rest to its leases.
     async fn finish(mut self) {
         let until = Instant::now() + self.bounds.stop;
+        let released = self.ready.drain(..).map(|(claimed, _)| Finished {
+            claimed,
+            outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
+            body_hash: None,
+        });
+        self.finished.extend(released);
         while self.total > 0 {
             match tokio::time::timeout_at(until, self.ended.recv()).await {
                 Ok(Some(one)) => self.note(one),

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::schema::types::{BigInt, Text};
 use super::tx::{Tx, on_either};
 use diesel::prelude::*;
+use std::collections::HashSet;
 
 /// One thing that must never be found. `count` is how often it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,16 +63,6 @@ const RULES: &[(&str, &str)] = &[
          WHERE m.notice_id IS NOT NULL AND m.kind IN ('notice.issued', 'notice.withdrawn'))",
     ),
     (
-        "every notice is listed",
-        "SELECT count(*) AS n FROM notice WHERE NOT EXISTS
-         (SELECT 1 FROM notice_level l WHERE l.notice_id = notice.id AND l.level = 0)",
-    ),
-    (
-        "every notice has its status",
-        "SELECT count(*) AS n FROM notice n LEFT JOIN notice_status s ON s.notice_id = n.id
-         WHERE s.level IS NULL OR s.level <> (SELECT max(l.level) FROM notice_level l WHERE l.notice_id = n.id)",
-    ),
-    (
         "every acknowledged notice was acknowledged",
         "SELECT count(*) AS n FROM notice_level l WHERE l.level = 4 AND NOT EXISTS
          (SELECT 1 FROM acknowledgement a WHERE a.notice_id = l.notice_id)",
@@ -126,8 +117,7 @@ struct Digest {
     row: String,
 }
 
-const STATUS_FROM_FACTS: &str = "SELECT n.id AS notice_id,
-        (SELECT max(l.level) FROM notice_level l WHERE l.notice_id = n.id) AS level,
+const STATUS_FROM_FACTS: &str = "SELECT notice_id, bounced, endpoint_down, disputed FROM (SELECT n.id AS notice_id,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'email'
             AND o.outcome = 'mail_rejected') AS bounced,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'webhook'
@@ -135,22 +125,23 @@ const STATUS_FROM_FACTS: &str = "SELECT n.id AS notice_id,
                 OR (o.number >= 10 AND o.outcome NOT IN ('accepted', 'released', 'unknown')))) AS endpoint_down,
         EXISTS (SELECT 1 FROM response r WHERE r.notice_id = n.id
             AND ' ' || r.codes || ' ' LIKE '% disputes_notice %') AS disputed
-     FROM notice n";
+     FROM notice n) AS flags WHERE bounced OR endpoint_down OR disputed";
 
-/// Rebuilds the projections that facts alone determine: the status of every notice, and of every delivery
+/// Rebuilds the projections that facts alone determine: what is amiss with every notice, and of every delivery
 /// how often it was tried and whether it was accepted or its notice acknowledged. Returns how many rows differed.
 pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
     let before = status_rows(tx)?;
     on_either!(tx, conn => {
         diesel::sql_query("DELETE FROM notice_status").execute(conn)?;
         diesel::sql_query(format!(
-            "INSERT INTO notice_status (notice_id, level, bounced, endpoint_down, disputed) {STATUS_FROM_FACTS}"
+            "INSERT INTO notice_status (notice_id, bounced, endpoint_down, disputed) {STATUS_FROM_FACTS}"
         ))
         .execute(conn)?;
     });
     let after = status_rows(tx)?;
-    let statuses = i64::try_from(before.iter().filter(|row| !after.contains(*row)).count())
-        .unwrap_or(i64::MAX);
+    let notice = |row: &String| row.split(':').next().map(str::to_owned);
+    let differing: HashSet<_> = before.symmetric_difference(&after).map(notice).collect();
+    let statuses = i64::try_from(differing.len()).unwrap_or(i64::MAX);
     let deliveries = on_either!(tx, conn => diesel::sql_query(
         "UPDATE delivery SET
             attempts = (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
@@ -174,13 +165,13 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
     Ok(statuses + i64::try_from(deliveries).unwrap_or(i64::MAX))
 }
 
-fn status_rows(tx: &mut Tx<'_>) -> Result<std::collections::HashSet<String>, Error> {
+fn status_rows(tx: &mut Tx<'_>) -> Result<HashSet<String>, Error> {
     let id = match tx.conn {
         super::tx::Conn::Sqlite(_) => "hex(notice_id)",
         super::tx::Conn::Postgres(_) => "CAST(notice_id AS text)",
     };
     let sql = format!(
-        "SELECT {id} || ':' || CAST(level AS text) || CAST(bounced AS text) || CAST(endpoint_down AS text)
+        "SELECT {id} || ':' || CAST(bounced AS text) || CAST(endpoint_down AS text)
             || CAST(disputed AS text) AS \"row\" FROM notice_status"
     );
     let rows: Vec<Digest> = on_either!(tx, conn => diesel::sql_query(sql.as_str()).load(conn)?);

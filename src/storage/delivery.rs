@@ -1,6 +1,7 @@
 //! Messages, deliveries and their attempts. The state machine is the schema's; when and whom is decided above.
 
 use super::error::Error;
+use super::prepared::prepared;
 use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
 use super::schema::{attempt, attempt_outcome, delivery, message, notice};
 use super::tx::{Conn, Tx, on_either};
@@ -204,6 +205,14 @@ pub struct Lease {
     pub attempt: Uid,
 }
 
+prepared!(TakeLease:
+    "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
+    ", lease_owner = " owner: UidSql = Uid,
+    ", lease_token = " token: UidSql = Uid,
+    " WHERE id = " delivery: UidSql = Uid,
+    " AND (state = 'due' OR state = 'waiting')",
+);
+
 /// Leases deliveries that are still free, until `until`; returns those that were. The attempt count rises
 /// with the lease, because the attempt row is written in the same transaction.
 pub fn lease(
@@ -216,19 +225,13 @@ pub fn lease(
     match &mut tx.conn {
         Conn::Sqlite(conn) => {
             for lease in leases {
-                // All values are bound, so that the statement is prepared once for all rows.
-                let free = delivery::table
-                    .find(lease.delivery)
-                    .filter(delivery::state.eq("due").or(delivery::state.eq("waiting")));
-                let changed = diesel::update(free)
-                    .set((
-                        delivery::state.eq("leased"),
-                        delivery::attempts.eq(delivery::attempts + 1),
-                        delivery::due_at.eq(until),
-                        delivery::lease_owner.eq(owner),
-                        delivery::lease_token.eq(lease.attempt),
-                    ))
-                    .execute(*conn)?;
+                let changed = TakeLease {
+                    until,
+                    owner,
+                    token: lease.attempt,
+                    delivery: lease.delivery,
+                }
+                .execute(*conn)?;
                 if changed == 1 {
                     taken.insert(lease.delivery);
                 }
@@ -276,25 +279,30 @@ pub struct Advance {
     pub counts: bool,
 }
 
+prepared!(EndLease:
+    "UPDATE delivery SET state = " state: Text = &'static str,
+    ", due_at = " due_at: InstantSql = Instant,
+    ", failures = " failures: BigInt = i64,
+    ", attempts = attempts - " back: BigInt = i64,
+    ", lease_owner = NULL, lease_token = NULL WHERE id = " delivery: UidSql = Uid,
+    " AND lease_token = " token: UidSql = Uid,
+);
+
 /// Ends leases, fenced by their tokens; returns the deliveries whose token still held.
 pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Error> {
     let mut held = HashSet::with_capacity(advances.len());
     match &mut tx.conn {
         Conn::Sqlite(conn) => {
             for to in advances {
-                let leased = delivery::table
-                    .find(to.delivery)
-                    .filter(delivery::lease_token.eq(to.token));
-                let changed = diesel::update(leased)
-                    .set((
-                        delivery::state.eq(to.state),
-                        delivery::due_at.eq(to.due_at),
-                        delivery::failures.eq(to.failures),
-                        delivery::attempts.eq(delivery::attempts - i64::from(!to.counts)),
-                        delivery::lease_owner.eq(None::<Uid>),
-                        delivery::lease_token.eq(None::<Uid>),
-                    ))
-                    .execute(*conn)?;
+                let changed = EndLease {
+                    state: to.state,
+                    due_at: to.due_at,
+                    failures: to.failures,
+                    back: i64::from(!to.counts),
+                    delivery: to.delivery,
+                    token: to.token,
+                }
+                .execute(*conn)?;
                 if changed == 1 {
                     held.insert(to.delivery);
                 }

@@ -1,6 +1,7 @@
 //! Evidence: levels reached, acknowledgements, responses, tasks, and entries staged for the log.
 
 use super::error::Error;
+use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response,
     task_event,
@@ -28,7 +29,6 @@ pub struct LevelRow {
 #[diesel(table_name = notice_status, treat_none_as_default_value = false)]
 pub struct StatusRow {
     pub notice_id: Uid,
-    pub level: i64,
     pub bounced: bool,
     pub endpoint_down: bool,
     pub disputed: bool,
@@ -106,32 +106,6 @@ pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>,
     Ok(hashes)
 }
 
-/// Lists new notices at L0, in facts and projection.
-pub fn list(tx: &mut Tx<'_>, notices: &[Uid], fanout: Uid, at: Instant) -> Result<(), Error> {
-    let levels: Vec<LevelRow> = notices
-        .iter()
-        .map(|id| LevelRow {
-            notice_id: *id,
-            level: 0,
-            reached_at: at,
-            recorded_at: at,
-            evidence_id: fanout,
-        })
-        .collect();
-    let statuses: Vec<StatusRow> = notices
-        .iter()
-        .map(|id| StatusRow {
-            notice_id: *id,
-            level: 0,
-            bounced: false,
-            endpoint_down: false,
-            disputed: false,
-        })
-        .collect();
-    insert_all!(tx, notice_level::table, levels)?;
-    insert_all!(tx, notice_status::table, statuses)
-}
-
 /// A level shown for a notice by a piece of evidence.
 #[derive(Debug, Clone)]
 pub struct Reached {
@@ -171,48 +145,35 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
             }
         }
     }
-    for level in Level::ALL {
-        let notices: Vec<Uid> = reached
-            .iter()
-            .filter(|one| one.level == level)
-            .map(|one| one.notice)
-            .collect();
-        for part in notices.chunks(ROWS_AT_ONCE) {
-            on_either!(tx, conn => diesel::update(
-                    notice_status::table
-                        .filter(notice_status::notice_id.eq_any(part))
-                        .filter(notice_status::level.lt(level.number())),
-                )
-                .set(notice_status::level.eq(level.number()))
-                .execute(conn)?);
-        }
-    }
     Ok(())
 }
 
-/// Marks a notice as bounced or its endpoint as down.
-pub fn flag(
-    tx: &mut Tx<'_>,
-    notice_id: Uid,
-    bounced: bool,
-    endpoint_down: bool,
-) -> Result<(), Error> {
-    let row = notice_status::table.find(notice_id);
-    on_either!(tx, conn => {
-        if bounced {
-            diesel::update(row).set(notice_status::bounced.eq(true)).execute(conn)?;
-        }
-        if endpoint_down {
-            diesel::update(row).set(notice_status::endpoint_down.eq(true)).execute(conn)?;
-        }
-    });
-    Ok(())
+/// What is amiss with a notice.
+#[derive(Debug, Clone, Copy)]
+pub enum Flag {
+    Bounced,
+    EndpointDown,
+    /// By its bank.
+    Disputed,
 }
 
-/// Marks a notice as disputed by its bank.
-pub fn dispute(tx: &mut Tx<'_>, notice_id: Uid) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::update(notice_status::table.find(notice_id))
-        .set(notice_status::disputed.eq(true))
+/// Marks a notice; what is marked already stays so.
+pub fn flag(tx: &mut Tx<'_>, notice_id: Uid, flag: Flag) -> Result<(), Error> {
+    let row = StatusRow {
+        notice_id,
+        bounced: matches!(flag, Flag::Bounced),
+        endpoint_down: matches!(flag, Flag::EndpointDown),
+        disputed: matches!(flag, Flag::Disputed),
+    };
+    on_either!(tx, conn => diesel::insert_into(notice_status::table)
+        .values(&row)
+        .on_conflict(notice_status::notice_id)
+        .do_update()
+        .set((
+            notice_status::bounced.eq(notice_status::bounced.or::<bool, Bool>(row.bounced)),
+            notice_status::endpoint_down.eq(notice_status::endpoint_down.or::<bool, Bool>(row.endpoint_down)),
+            notice_status::disputed.eq(notice_status::disputed.or::<bool, Bool>(row.disputed)),
+        ))
         .execute(conn)?);
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod error;
 mod migrations;
 mod postgres;
+mod prepared;
 mod schema;
 mod sqlite;
 mod store;

@@ -1,8 +1,10 @@
 //! Fan-outs and notices, and the numbers that have no gap.
 
 use super::error::Error;
+use super::prepared::prepared;
 use super::roster::Gate;
-use super::schema::{bank_counter, fanout, notice, revision, roster_leaf};
+use super::schema::types::{BigInt, UidSql};
+use super::schema::{bank_counter, fanout, notice, revision};
 use super::tx::{Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::id::Uid;
@@ -42,24 +44,19 @@ pub struct FanoutRow {
     pub issued_at: Instant,
 }
 
+prepared!(TakeRosterNumbers returns (UidSql, BigInt):
+    "UPDATE bank_counter SET last_number = last_number + 1
+     WHERE bank_id IN (SELECT bank_id FROM roster_leaf WHERE version = " version: BigInt = i64,
+    ") RETURNING bank_id, last_number",
+);
+
 /// Takes the next number of every bank on a roster.
 pub fn take_roster_numbers(
     tx: &mut Tx<'_>,
     _gate: &Gate,
     version: i64,
 ) -> Result<HashMap<Uid, i64>, Error> {
-    let on_roster = || {
-        roster_leaf::table
-            .filter(roster_leaf::version.eq(version))
-            .select(roster_leaf::bank_id)
-    };
-    on_either!(tx, conn => diesel::update(bank_counter::table.filter(bank_counter::bank_id.eq_any(on_roster())))
-        .set(bank_counter::last_number.eq(bank_counter::last_number + 1))
-        .execute(conn)?);
-    let rows: Vec<(Uid, i64)> = on_either!(tx, conn => bank_counter::table
-        .filter(bank_counter::bank_id.eq_any(on_roster()))
-        .select((bank_counter::bank_id, bank_counter::last_number))
-        .load(conn)?);
+    let rows: Vec<(Uid, i64)> = on_either!(tx, conn => TakeRosterNumbers { version }.load(conn)?);
     Ok(rows.into_iter().collect())
 }
 

@@ -91,29 +91,46 @@ pub struct Tally {
 
 /// Tallies of revisions.
 pub fn tallies(tx: &mut Tx<'_>, revisions: &[Uid]) -> Result<HashMap<Uid, Tally>, Error> {
-    let rows: Vec<(Uid, i64, bool, i64)> = on_either!(tx, conn => notice::table
+    let issued: Vec<(Uid, i64)> = on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq_any(revisions))
+        .group_by(notice::revision_id)
+        .select((notice::revision_id, diesel::dsl::count_star()))
+        .load(conn)?);
+    let bounced: Vec<(Uid, i64)> = on_either!(tx, conn => notice::table
         .inner_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
         .filter(notice::revision_id.eq_any(revisions))
-        .group_by((notice::revision_id, notice_status::level, notice_status::bounced))
-        .select((notice::revision_id, notice_status::level, notice_status::bounced, diesel::dsl::count_star()))
+        .filter(notice_status::bounced)
+        .group_by(notice::revision_id)
+        .select((notice::revision_id, diesel::dsl::count_star()))
         .load(conn)?);
-    let mut tallies: HashMap<Uid, Tally> = HashMap::new();
-    for (revision_id, level, bounced, count) in rows {
-        let tally = tallies.entry(revision_id).or_default();
-        tally.notices += count;
-        tally.delivered += if level >= Level::Delivered.number() {
-            count
-        } else {
-            0
-        };
-        tally.acknowledged += if level >= Level::Acknowledged.number() {
-            count
-        } else {
-            0
-        };
-        tally.bounced += if bounced { count } else { 0 };
-    }
-    Ok(tallies)
+    let delivered = reached(tx, revisions, Level::Delivered)?;
+    let acknowledged = reached(tx, revisions, Level::Acknowledged)?;
+    let of = |counts: &HashMap<Uid, i64>, id: Uid| counts.get(&id).copied().unwrap_or(0);
+    let bounced = bounced.into_iter().collect();
+    Ok(issued
+        .into_iter()
+        .map(|(id, notices)| {
+            let tally = Tally {
+                notices,
+                delivered: of(&delivered, id),
+                acknowledged: of(&acknowledged, id),
+                bounced: of(&bounced, id),
+            };
+            (id, tally)
+        })
+        .collect())
+}
+
+/// How many notices of each revision reached this level or a higher one.
+fn reached(tx: &mut Tx<'_>, revisions: &[Uid], level: Level) -> Result<HashMap<Uid, i64>, Error> {
+    let rows: Vec<(Uid, i64)> = on_either!(tx, conn => notice::table
+        .inner_join(notice_level::table.on(notice_level::notice_id.eq(notice::id)))
+        .filter(notice::revision_id.eq_any(revisions))
+        .filter(notice_level::level.ge(level.number()))
+        .group_by(notice::revision_id)
+        .select((notice::revision_id, diesel::dsl::count(notice_level::notice_id).aggregate_distinct()))
+        .load(conn)?);
+    Ok(rows.into_iter().collect())
 }
 
 /// One cell of the stamp board.
@@ -128,10 +145,8 @@ pub struct Cell {
     pub concerns_you: bool,
     pub acknowledge_by: Instant,
     pub issued_at: Instant,
-    pub level: i64,
-    pub bounced: bool,
-    pub endpoint_down: bool,
-    pub disputed: bool,
+    /// Bounced, endpoint down, disputed.
+    pub flags: Option<(bool, bool, bool)>,
     pub acknowledged_at: Option<Instant>,
     pub class: Option<String>,
 }
@@ -140,7 +155,7 @@ pub struct Cell {
 pub fn board(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Cell>, Error> {
     Ok(on_either!(tx, conn => notice::table
         .inner_join(bank::table.on(bank::id.eq(notice::bank_id)))
-        .inner_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
+        .left_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
         .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
         .filter(notice::revision_id.eq(revision_id))
         .order(bank::code)
@@ -154,17 +169,19 @@ pub fn board(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Cell>, Error> {
             notice::concerns_you,
             notice::acknowledge_by,
             notice::issued_at,
-            notice_status::level,
-            notice_status::bounced,
-            notice_status::endpoint_down,
-            notice_status::disputed,
+            (
+                notice_status::bounced,
+                notice_status::endpoint_down,
+                notice_status::disputed,
+            )
+                .nullable(),
             acknowledgement::recorded_at.nullable(),
             acknowledgement::class.nullable(),
         ))
         .load(conn)?))
 }
 
-/// The level of each of these notices, as it stood at an instant.
+/// The level of each of these notices, as it stood at an instant; those not named were listed (L0).
 pub fn levels_at(
     tx: &mut Tx<'_>,
     notices: &[Uid],

@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::insert_all;
+use super::prepared::prepared;
 use super::schema::{bank, issue_gate, roster_leaf, roster_version};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -20,12 +21,12 @@ impl Gate {
     }
 }
 
+prepared!(TakeTurn: "UPDATE issue_gate SET turns = turns + 1 WHERE id = 1");
+
 /// Enters the gate: a guarded update of its one row, so that on both databases those who issue and those
 /// who change the register pass one after the other. Taken first, before any other row.
 pub fn enter_gate(tx: &mut Tx<'_>) -> Result<Gate, Error> {
-    let passed = on_either!(tx, conn => diesel::update(issue_gate::table.find(1))
-        .set(issue_gate::turns.eq(issue_gate::turns + 1))
-        .execute(conn)?);
+    let passed = on_either!(tx, conn => TakeTurn {}.execute(conn)?);
     if passed != 1 {
         return Err(Error::Corrupt("the issue gate is missing".into()));
     }

@@ -618,7 +618,6 @@ diesel::table! {
 
     notice_status (notice_id) {
         notice_id -> UidSql,
-        level -> BigInt,
         bounced -> Bool,
         endpoint_down -> Bool,
         disputed -> Bool,
@@ -678,10 +677,4 @@ diesel::allow_tables_to_appear_in_same_query!(
     task_event,
     notice_status,
     log_pending,
-);
-
-diesel::allow_columns_to_appear_in_same_group_by_clause!(
-    notice::revision_id,
-    notice_status::level,
-    notice_status::bounced
 );

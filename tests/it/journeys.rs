@@ -32,6 +32,7 @@ mod acknowledging;
 mod checks;
 mod delivery;
 mod filing;
+mod filing_from_the_shell;
 mod mail;
 mod people;
 mod problems;

@@ -29,9 +29,9 @@ const SLOW: [usize; 2] = [1, 2];
 const TAKEN_BACK: Duration = Duration::from_secs(2);
 
 const LOOPBACK: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\n";
-/// Leases that run out while a test watches: just longer than both send timeouts.
+/// Leases that run out while a test watches: just longer than two sends may take.
 const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 2000\n\
-    [engine]\nlease_s = 4\nscan_ms = 100\n";
+    [engine]\nlease_s = 5\nscan_ms = 100\n";
 
 /// SplitMix64: moments that a seed repeats.
 struct Moments(u64);
@@ -231,8 +231,8 @@ async fn rounds(on: On) {
 
         let lost = unknown(judge(&world, from).await);
         assert!(
-            lost.len() <= BANKS * PER_BANK,
-            "{} were under way",
+            lost.len() <= BANKS * PER_BANK * 2,
+            "{} were claimed: more than may be under way, each with its successor",
             lost.len()
         );
         for row in &lost {

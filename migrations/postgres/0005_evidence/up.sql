@@ -1,11 +1,12 @@
 -- What the banks did, what people did about them, and the entries that will stand in the log.
 
+-- Levels above L0: the notice itself is the listing.
 CREATE TABLE notice_level (
     notice_id uuid NOT NULL REFERENCES notice,
-    level bigint NOT NULL CHECK (level BETWEEN 0 AND 5),
+    level bigint NOT NULL CHECK (level BETWEEN 1 AND 5),
     reached_at timestamptz NOT NULL,
     recorded_at timestamptz NOT NULL,
-    evidence_id uuid NOT NULL, -- the fan-out, attempt, acknowledgement or response that shows it
+    evidence_id uuid NOT NULL, -- the attempt, acknowledgement or response that shows it
     PRIMARY KEY (notice_id, level)
 );
 
@@ -52,9 +53,9 @@ CREATE INDEX task_of_target ON task_event (target_id);
 
 -- PROJECTION --------------------------------------------------------------------------------------
 
+-- What is amiss with a notice; a row only where something was. How far it has come is in notice_level.
 CREATE TABLE notice_status (
     notice_id uuid PRIMARY KEY REFERENCES notice,
-    level bigint NOT NULL CHECK (level BETWEEN 0 AND 5),
     bounced boolean NOT NULL,
     endpoint_down boolean NOT NULL,
     disputed boolean NOT NULL

@@ -57,7 +57,8 @@ CREATE TABLE notice (
     incident_id BLOB NOT NULL,
     bank_id BLOB NOT NULL REFERENCES bank,
     number INTEGER NOT NULL CHECK (number >= 1),
-    reason TEXT NOT NULL CHECK (reason IN ('partner', 'affected', 'former', 'late_joiner', 'observer')),
+    -- Written with OR: SQLite builds a table for every longer IN, at every row.
+    reason TEXT NOT NULL CHECK (reason = 'partner' OR reason = 'affected' OR reason = 'former' OR reason = 'late_joiner' OR reason = 'observer'),
     exposed INTEGER NOT NULL,
     concerns_you INTEGER NOT NULL,
     acknowledge_by INTEGER NOT NULL,

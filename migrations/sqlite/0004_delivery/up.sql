@@ -54,7 +54,8 @@ CREATE TABLE delivery (
     bank_id BLOB,
     channel TEXT NOT NULL CHECK (channel IN ('webhook', 'email')),
     target_id BLOB NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('due', 'leased', 'waiting', 'accepted', 'superseded', 'closed')),
+    -- Written with OR: SQLite builds a table for every longer IN, at every row.
+    state TEXT NOT NULL CHECK (state = 'due' OR state = 'leased' OR state = 'waiting' OR state = 'accepted' OR state = 'superseded' OR state = 'closed'),
     attempts INTEGER NOT NULL CHECK (attempts >= 0),
     failures INTEGER NOT NULL CHECK (failures >= 0), -- in a row
     due_at INTEGER NOT NULL,

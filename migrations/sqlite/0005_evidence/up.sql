@@ -1,11 +1,12 @@
 -- What the banks did, what people did about them, and the entries that will stand in the log.
 
+-- Levels above L0: the notice itself is the listing.
 CREATE TABLE notice_level (
     notice_id BLOB NOT NULL REFERENCES notice,
-    level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 5),
+    level INTEGER NOT NULL CHECK (level BETWEEN 1 AND 5),
     reached_at INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
-    evidence_id BLOB NOT NULL, -- the fan-out, attempt, acknowledgement or response that shows it
+    evidence_id BLOB NOT NULL, -- the attempt, acknowledgement or response that shows it
     PRIMARY KEY (notice_id, level)
 ) STRICT, WITHOUT ROWID;
 
@@ -52,9 +53,9 @@ CREATE INDEX task_of_target ON task_event (target_id);
 
 -- PROJECTION --------------------------------------------------------------------------------------
 
+-- What is amiss with a notice; a row only where something was. How far it has come is in notice_level.
 CREATE TABLE notice_status (
     notice_id BLOB PRIMARY KEY REFERENCES notice,
-    level INTEGER NOT NULL CHECK (level BETWEEN 0 AND 5),
     bounced INTEGER NOT NULL,
     endpoint_down INTEGER NOT NULL,
     disputed INTEGER NOT NULL

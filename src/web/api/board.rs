@@ -1,5 +1,6 @@
 //! The stamp board: one revision's notices, bank by bank, now or as they stood at an instant.
 
+use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::storage::Tx;
@@ -11,6 +12,7 @@ use crate::web::problem::{Answered, Problem};
 use crate::web::query::{Asked, Number};
 use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 use super::incidents::found;
@@ -77,11 +79,19 @@ pub async fn board(
             let now = tx.now()?;
             let then = which.at.map(|entered| entered.at).filter(|at| *at < now);
             let row = revision(tx, &reference, which.revision, then.unwrap_or(now))?;
+            let at = then.unwrap_or(now);
             let mut cells = reading::board(tx, row.id)?;
-            if let Some(then) = then {
-                wind_back(tx, &mut cells, then)?;
-            }
-            Ok(drawn(&reference, row.number, cells, then, now))
+            wind_back(&mut cells, at);
+            let notices: Vec<_> = cells.iter().map(|cell| cell.notice).collect();
+            let levels = reading::levels_at(tx, &notices, at)?;
+            Ok(drawn(
+                &reference,
+                row.number,
+                cells,
+                &levels,
+                at,
+                then.is_none(),
+            ))
         })
         .await?;
     Ok(page::ok(&board))
@@ -103,37 +113,31 @@ fn revision(
     row.ok_or_else(Problem::missing)
 }
 
-/// Shows the levels that were reached by then, and nothing that came later.
-fn wind_back(tx: &mut Tx<'_>, cells: &mut Vec<Cell>, then: Instant) -> Result<(), Problem> {
-    cells.retain(|cell| cell.issued_at <= then);
-    let notices: Vec<_> = cells.iter().map(|cell| cell.notice).collect();
-    let levels = reading::levels_at(tx, &notices, then)?;
+/// Takes away what came later.
+fn wind_back(cells: &mut Vec<Cell>, at: Instant) {
+    cells.retain(|cell| cell.issued_at <= at);
     for cell in cells {
-        cell.level = levels
-            .get(&cell.notice)
-            .map_or(0, |(level, _)| level.number());
-        if cell.acknowledged_at.is_some_and(|at| at > then) {
+        if cell.acknowledged_at.is_some_and(|stamped| stamped > at) {
             cell.acknowledged_at = None;
             cell.class = None;
         }
     }
-    Ok(())
 }
 
 fn drawn(
     reference: &str,
     revision: i64,
     cells: Vec<Cell>,
-    then: Option<Instant>,
-    now: Instant,
+    levels: &HashMap<Uid, (Level, Instant)>,
+    at: Instant,
+    current: bool,
 ) -> Board {
-    let at = then.unwrap_or(now);
-    let reached = |level: Level| {
-        cells
-            .iter()
-            .filter(|cell| cell.level >= level.number())
-            .count()
+    let level_of = |cell: &Cell| {
+        levels
+            .get(&cell.notice)
+            .map_or(Level::Listed, |(level, _)| *level)
     };
+    let reached = |level: Level| cells.iter().filter(|cell| level_of(cell) >= level).count();
     Board {
         reference: reference.to_owned(),
         revision,
@@ -143,12 +147,16 @@ fn drawn(
         acknowledged: reached(Level::Acknowledged),
         cells: cells
             .into_iter()
-            .map(|cell| stamp(cell, at, then.is_none()))
+            .map(|cell| {
+                let level = level_of(&cell);
+                stamp(cell, level, at, current)
+            })
             .collect(),
     }
 }
 
-fn stamp(cell: Cell, at: Instant, current: bool) -> BoardCell {
+fn stamp(cell: Cell, level: Level, at: Instant, current: bool) -> BoardCell {
+    let (bounced, endpoint_down, disputed) = cell.flags.unwrap_or_default();
     BoardCell {
         notice: cell.notice.to_string(),
         bank: cell.bank,
@@ -158,20 +166,12 @@ fn stamp(cell: Cell, at: Instant, current: bool) -> BoardCell {
         concerns_you: cell.concerns_you,
         issued_at: cell.issued_at.to_string(),
         acknowledge_by: cell.acknowledge_by.to_string(),
-        level: level_code(cell.level),
+        level: level.code().to_owned(),
         late: cell.acknowledged_at.unwrap_or(at) > cell.acknowledge_by,
-        bounced: current.then_some(cell.bounced),
-        endpoint_down: current.then_some(cell.endpoint_down),
-        disputed: current.then_some(cell.disputed),
+        bounced: current.then_some(bounced),
+        endpoint_down: current.then_some(endpoint_down),
+        disputed: current.then_some(disputed),
         acknowledged_at: cell.acknowledged_at.map(|at| at.to_string()),
         class: cell.class,
     }
-}
-
-/// The code of a stored level.
-pub(super) fn level_code(number: i64) -> String {
-    Level::from_number(number)
-        .unwrap_or(Level::Listed)
-        .code()
-        .to_owned()
 }

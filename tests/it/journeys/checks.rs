@@ -72,7 +72,7 @@ journeys! {
         for bank in [&well, &gone, &ill] { notices.push(text(&hub.newest(bank).await, "notice").to_owned()); }
         let before = projections(&hub, text(&filed, "reference"), &notices).await;
         let (yes, no) = if hub.postgres.is_some() { ("true", "false") } else { ("1", "0") };
-        hub.tamper(&format!("UPDATE notice_status SET level = 1, bounced = {yes}, endpoint_down = {no}, disputed = {no};
+        hub.tamper(&format!("UPDATE notice_status SET bounced = {yes}, endpoint_down = {no}, disputed = {no};
             UPDATE delivery SET state = 'waiting', attempts = 9;"));
         assert_ne!(projections(&hub, text(&filed, "reference"), &notices).await, before);
         assert!(hub.store.write(Lane::Front, audit::rebuild).await.expect("rebuilt") > 0);
