@@ -3,7 +3,8 @@
 //!
 //! Templates hold no prose: `t(key="…", name=value)` finds a label of the reader's language, and
 //! `label(vocabulary="typology", code="…")` names a code of the vocabularies. A missing label, code or
-//! variable is an error, never an empty place. `.html` is escaped; nothing is ever marked as safe.
+//! variable is an error, never an empty place. `when(at="2026-…Z")` shows an instant in the reader's zone, and
+//! `number(n=…)` groups thousands. `.html` is escaped; nothing is ever marked as safe.
 
 pub mod mails;
 
@@ -66,6 +67,12 @@ impl Templates {
                 )
             },
         );
+        tera.register_function("when", |kw: Kwargs, state: &State| -> TeraResult<String> {
+            when(kw.must_get::<&str>("at")?, state)
+        });
+        tera.register_function("number", |kw: Kwargs, _: &State| -> TeraResult<String> {
+            Ok(grouped(kw.must_get::<i64>("n")?))
+        });
         let mut sources = Vec::new();
         for file in Files::iter().filter(|file| !file.starts_with("locales/")) {
             sources.push((file.to_string(), text_of(&file)?));
@@ -109,6 +116,33 @@ fn language(state: &State) -> TeraResult<String> {
     state
         .get::<String>("lang")?
         .ok_or_else(|| tera::Error::message("no language in the context"))
+}
+
+/// An instant as the reader's clock shows it, with the zone (`zone` of the context, an IANA name).
+fn when(at: &str, state: &State) -> TeraResult<String> {
+    let refuse = |fault: jiff::Error| tera::Error::message(format!("{at:?}: {fault}"));
+    let zone = state
+        .get::<String>("zone")?
+        .ok_or_else(|| tera::Error::message("no zone in the context"))?;
+    let at = at.parse::<jiff::Timestamp>().map_err(refuse)?;
+    let there = at.in_tz(&zone).map_err(refuse)?;
+    Ok(there.strftime("%Y-%m-%d %H:%M %Z").to_string())
+}
+
+/// Thousands are grouped, as people write yen and counts in both languages.
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
+    if number < 0 {
+        text.push('-');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn load_fault(file: &str, reason: impl Into<String>) -> TemplateFault {

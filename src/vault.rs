@@ -2,6 +2,9 @@
 //! the hub's own keys and one data key per bank, incident or person. Knows nothing of tables: callers
 //! name the place a value belongs to, and a value moved to another place does not open.
 
+pub mod password;
+pub mod totp;
+
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};

@@ -6,10 +6,13 @@ use super::{Error, Rules, bootstrap};
 use crate::domain::access::Role;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
 use crate::storage::people::{self, InvitationRow, PersonRow, RoleGrantRow};
+use crate::storage::session::{self, CredentialRow};
 use crate::storage::{self, Tx, payload};
+use crate::vault::totp;
 
 /// The new person, and the key that is shown this once.
 #[derive(Clone)]
@@ -21,10 +24,72 @@ pub struct Accepted {
 
 /// Uses an invitation up. Unknown, used and expired ones are told alike.
 pub fn accept_invitation(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<Accepted, Error> {
+    let (person, roles) = enter(tx, token)?;
+    let until = tx.now()? + rules.key_lifetime;
+    let key = issue_key::make(tx, Owner::Person(person), "first key", until)?;
+    Ok(Accepted { person, roles, key })
+}
+
+/// What a person chose on the page of an invitation.
+pub struct Chosen {
+    /// argon2id, as a PHC string.
+    pub password_hash: String,
+    pub totp_secret: [u8; totp::SECRET],
+    /// The time step of the code that showed the authenticator to be set up.
+    pub totp_step: i64,
+}
+
+/// Uses an invitation up in a browser: a password and a second factor instead of a key.
+pub fn accept_in_browser(tx: &mut Tx<'_>, token: &str, chosen: &Chosen) -> Result<Uid, Error> {
+    let (person_id, _) = enter(tx, token)?;
+    let totp_id = payload::seal(tx, person_id, &chosen.totp_secret)?;
+    let changed_at = tx.now()?;
+    session::set_credential(
+        tx,
+        &CredentialRow {
+            person_id,
+            password_hash: chosen.password_hash.clone(),
+            totp_id,
+            totp_step: chosen.totp_step,
+            changed_at,
+        },
+    )?;
+    Ok(person_id)
+}
+
+/// Whom a live invitation is for.
+pub struct Invitee {
+    pub name: String,
+    pub email: String,
+    pub roles: Vec<String>,
+    pub bank_id: Option<Uid>,
+    pub language: String,
+    pub expires_at: Instant,
+}
+
+pub fn invitee(tx: &mut Tx<'_>, token: &str) -> Result<Invitee, Error> {
+    let row = live(tx, token)?;
+    let PersonPayload { name, email } = particulars(tx, &row)?;
+    Ok(Invitee {
+        name,
+        email,
+        roles: row.roles.split(' ').map(str::to_owned).collect(),
+        bank_id: row.bank_id,
+        language: row.language,
+        expires_at: row.expires_at,
+    })
+}
+
+fn live(tx: &mut Tx<'_>, token: &str) -> Result<InvitationRow, Error> {
     let now = tx.now()?;
-    let invitation = people::invitation_by_hash(tx, &Digest::of(token.as_bytes()).0)?
+    people::invitation_by_hash(tx, &Digest::of(token.as_bytes()).0)?
         .filter(|row| row.used_at.is_none() && row.expires_at > now)
-        .ok_or(Refusal::InvitationEnded)?;
+        .ok_or_else(|| Refusal::InvitationEnded.into())
+}
+
+fn enter(tx: &mut Tx<'_>, token: &str) -> Result<(Uid, Vec<String>), Error> {
+    let now = tx.now()?;
+    let invitation = live(tx, token)?;
     if invitation.invited_by.is_none() {
         bootstrap::refuse_if_there_is_one(tx)?;
     }
@@ -36,19 +101,18 @@ pub fn accept_invitation(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<
         return Err(Refusal::InvitationEnded.into());
     }
     let roles = give_roles(tx, &invitation, person)?;
-    let key = issue_key::make(
-        tx,
-        Owner::Person(person),
-        "first key",
-        now + rules.key_lifetime,
-    )?;
-    Ok(Accepted { person, roles, key })
+    Ok((person, roles))
+}
+
+fn particulars(tx: &mut Tx<'_>, invitation: &InvitationRow) -> Result<PersonPayload, Error> {
+    let opened = payload::open(tx, invitation.payload_id)?.ok_or(Refusal::InvitationEnded)?;
+    let known = serde_json::from_slice(&opened)
+        .map_err(|_| storage::Error::Corrupt("the particulars of an invitation".into()))?;
+    Ok(known)
 }
 
 fn enter_person(tx: &mut Tx<'_>, invitation: &InvitationRow) -> Result<Uid, Error> {
-    let opened = payload::open(tx, invitation.payload_id)?.ok_or(Refusal::InvitationEnded)?;
-    let known: PersonPayload = serde_json::from_slice(&opened)
-        .map_err(|_| storage::Error::Corrupt("the particulars of an invitation".into()))?;
+    let known = particulars(tx, invitation)?;
     let id = tx.new_id()?;
     // Sealed anew under the person's own key, so that erasing the person erases it.
     let payload_id = payload::seal(tx, id, &json::canonical(&known))?;

@@ -3,6 +3,7 @@
 use super::{Error, issue_key};
 use crate::domain::access::{Caller, Role, Roles};
 use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
 use crate::storage::Tx;
 use crate::storage::people::{self, ApiKeyRow};
 use subtle::ConstantTimeEq;
@@ -32,6 +33,15 @@ fn caller(tx: &mut Tx<'_>, key: &ApiKeyRow) -> Result<Option<Caller>, Error> {
     let Some(id) = key.person_id else {
         return Ok(None);
     };
+    person_with(tx, id, key.id)
+}
+
+/// A person with the roles in force, known by a key or a session.
+pub(super) fn person_with(
+    tx: &mut Tx<'_>,
+    id: Uid,
+    credential: Uid,
+) -> Result<Option<Caller>, Error> {
     let Some(person) = people::person(tx, id)? else {
         return Ok(None);
     };
@@ -46,7 +56,7 @@ fn caller(tx: &mut Tx<'_>, key: &ApiKeyRow) -> Result<Option<Caller>, Error> {
     }
     Ok(Some(Caller::Person {
         id,
-        key: key.id,
+        key: credential,
         bank: person.bank_id,
         roles,
     }))

@@ -25,6 +25,7 @@ pub mod join_bank;
 pub mod mail_link;
 pub mod on_behalf;
 pub mod once;
+pub mod open_notice;
 pub mod read_register;
 pub mod record;
 mod redirect;
@@ -35,6 +36,7 @@ pub mod revoke_key;
 pub mod rotate_secret;
 pub mod send_test;
 pub mod set_endpoint;
+pub mod sign_in;
 pub mod withdraw;
 
 use crate::domain::address::AddressPolicy;

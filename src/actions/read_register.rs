@@ -100,6 +100,36 @@ pub fn endpoints(
         .collect()
 }
 
+/// The address that an attempt used: an endpoint's URL, or the e-mail address of a contact or person. `None` once
+/// it was erased.
+pub fn address(tx: &mut Tx<'_>, channel: &str, target: Uid) -> Result<Option<String>, Error> {
+    if channel == "webhook" {
+        let row = bank::endpoint(tx, target)?.ok_or(Error::NotFound)?;
+        let known: Option<EndpointPayload> = open(tx, row.payload_id)?;
+        return Ok(known.map(|known| known.url));
+    }
+    if let Some(row) = bank::contact(tx, target)? {
+        let known: Option<ContactPayload> = open(tx, row.payload_id)?;
+        return Ok(known.map(|known| known.email));
+    }
+    let row = people::person(tx, target)?.ok_or(Error::NotFound)?;
+    let known: Option<PersonPayload> = open(tx, row.payload_id)?;
+    Ok(known.map(|known| known.email))
+}
+
+/// What people are called, by their ids as texts; who was erased is left out.
+pub fn names(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<HashMap<String, String>, Error> {
+    let mut names = HashMap::new();
+    for id in ids {
+        if let Some(person) = people::person(tx, *id)?
+            && let Some(PersonPayload { name, .. }) = open(tx, person.payload_id)?
+        {
+            names.insert(id.to_string(), name);
+        }
+    }
+    Ok(names)
+}
+
 /// Everybody, the operator's side first.
 pub fn everybody(tx: &mut Tx<'_>) -> Result<Vec<KnownPerson>, Error> {
     let codes: HashMap<Uid, String> = bank::all(tx)?

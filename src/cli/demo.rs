@@ -74,6 +74,8 @@ struct Stage {
     api: Api,
     url: String,
     people: People,
+    /// Invitations to the desks: whose, and the link.
+    seats: Vec<(&'static str, String)>,
     /// The key of one bank's machine, to look through its eyes.
     bank_key: String,
     street: Street,
@@ -175,6 +177,8 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
     let (store, rules) = (parts.store.clone(), parts.rules.clone());
     let people = register::people(&store, &rules).await?;
     let handovers = register::banks(&store, &rules, &banks, &waiting.ports).await?;
+    let first = banks.first().map(|bank| bank.code).unwrap_or_default();
+    let seats = register::seats(&store, &rules, first).await?;
     let bank_key = handovers
         .values()
         .next()
@@ -201,6 +205,7 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
         api,
         url,
         people,
+        seats,
         bank_key,
         street,
         letters,

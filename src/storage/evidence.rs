@@ -282,3 +282,34 @@ pub fn covered_by(tx: &mut Tx<'_>, acknowledgement_id: Uid) -> Result<usize, Err
         .get_result(conn)?);
     Ok(usize::try_from(count).unwrap_or(0))
 }
+
+/// How many notices of a bank nobody has acknowledged.
+pub fn waiting_of_bank(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
+        .filter(notice::bank_id.eq(bank_id))
+        .filter(acknowledgement::id.nullable().is_null())
+        .count()
+        .get_result(conn)?))
+}
+
+/// The levels above L0 of one notice, in order.
+pub fn levels_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<LevelRow>, Error> {
+    Ok(on_either!(tx, conn => notice_level::table
+        .filter(notice_level::notice_id.eq(notice_id))
+        .order(notice_level::level)
+        .select(LevelRow::as_select())
+        .load(conn)?))
+}
+
+/// A staged entry: its place, kind and leaf hash.
+pub type EntryRow = (i64, String, Vec<u8>);
+
+/// The entries about these subjects.
+pub fn entries_of(tx: &mut Tx<'_>, subjects: &[Uid]) -> Result<Vec<EntryRow>, Error> {
+    Ok(on_either!(tx, conn => log_pending::table
+        .filter(log_pending::subject_id.eq_any(subjects))
+        .order(log_pending::seq)
+        .select((log_pending::seq, log_pending::kind, log_pending::leaf_hash))
+        .load(conn)?))
+}

@@ -23,6 +23,7 @@ pub mod payload;
 pub mod people;
 pub mod reading;
 pub mod roster;
+pub mod session;
 
 pub use error::Error;
 pub use store::{Bounds, Lane, Location, Store};

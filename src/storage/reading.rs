@@ -307,3 +307,114 @@ pub fn delivery_log(
         query.load(conn)?
     }))
 }
+
+/// The newest attempts to reach a bank, older than `before`.
+pub fn newest_attempts(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    before: Option<Uid>,
+    limit: i64,
+) -> Result<Vec<OutcomeRow>, Error> {
+    Ok(on_either!(tx, conn => {
+        let mut query = attempt_outcome::table
+            .filter(attempt_outcome::bank_id.eq(bank_id))
+            .order((attempt_outcome::attempt_id.desc(), attempt_outcome::seq.desc()))
+            .limit(limit)
+            .select(OutcomeRow::as_select())
+            .into_boxed();
+        if let Some(before) = before {
+            query = query.filter(attempt_outcome::attempt_id.lt(before));
+        }
+        query.load(conn)?
+    }))
+}
+
+/// A notice that nobody acknowledged in time.
+#[derive(Debug, Clone, Queryable)]
+pub struct LateRow {
+    pub notice: Uid,
+    pub reference: String,
+    pub revision: i64,
+    pub bank: String,
+    pub number: i64,
+    pub acknowledge_by: Instant,
+    pub exposed: bool,
+    pub concerns_you: bool,
+    /// Bounced, endpoint down, disputed.
+    pub flags: Option<(bool, bool, bool)>,
+}
+
+/// The newest notice of each bank and incident, where its time is past; the longest overdue first.
+pub fn late(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<LateRow>, Error> {
+    let newer = diesel::alias!(notice as newer);
+    Ok(on_either!(tx, conn => notice::table
+        .inner_join(bank::table.on(bank::id.eq(notice::bank_id)))
+        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
+        .inner_join(incident::table.on(incident::id.eq(notice::incident_id)))
+        .left_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
+        .filter(notice::acknowledge_by.lt(now))
+        .filter(not(exists(acknowledgement::table.filter(acknowledgement::notice_id.eq(notice::id)))))
+        .filter(not(exists(newer
+            .filter(newer.field(notice::bank_id).eq(notice::bank_id))
+            .filter(newer.field(notice::incident_id).eq(notice::incident_id))
+            .filter(newer.field(notice::number).gt(notice::number)))))
+        .order((notice::acknowledge_by, notice::id))
+        .limit(limit)
+        .select((
+            notice::id,
+            incident::reference,
+            revision::number,
+            bank::code,
+            notice::number,
+            notice::acknowledge_by,
+            notice::exposed,
+            notice::concerns_you,
+            (
+                notice_status::bounced,
+                notice_status::endpoint_down,
+                notice_status::disputed,
+            )
+                .nullable(),
+        ))
+        .load(conn)?))
+}
+
+/// A level above L0 that a notice reached.
+#[derive(Debug, Clone, Queryable)]
+pub struct ReachedRow {
+    pub notice: Uid,
+    pub level: i64,
+    pub issued_at: Instant,
+    pub reached_at: Instant,
+}
+
+/// The newest notices' levels.
+pub fn levels_reached(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ReachedRow>, Error> {
+    Ok(on_either!(tx, conn => notice_level::table
+        .inner_join(notice::table.on(notice::id.eq(notice_level::notice_id)))
+        .order((notice_level::notice_id.desc(), notice_level::level))
+        .limit(limit)
+        .select((notice_level::notice_id, notice_level::level, notice::issued_at, notice_level::reached_at))
+        .load(conn)?))
+}
+
+pub fn notices_issued(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => notice::table.count().get_result(conn)?))
+}
+
+/// Every outcome of the attempts to deliver one notice, oldest first.
+pub fn attempts_of_notice(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+    bank_id: Uid,
+    notice_id: Uid,
+) -> Result<Vec<OutcomeRow>, Error> {
+    Ok(on_either!(tx, conn => attempt_outcome::table
+        .filter(attempt_outcome::incident_id.eq(incident_id))
+        .filter(attempt_outcome::bank_id.eq(bank_id))
+        .filter(attempt_outcome::notice_id.eq(notice_id))
+        .order((attempt_outcome::attempt_id, attempt_outcome::seq))
+        .limit(1_000)
+        .select(OutcomeRow::as_select())
+        .load(conn)?))
+}

@@ -637,6 +637,52 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    credential (person_id) {
+        person_id -> UidSql,
+        password_hash -> Text,
+        totp_id -> UidSql,
+        totp_step -> BigInt,
+        changed_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    preference (person_id) {
+        person_id -> UidSql,
+        language -> Text,
+        zone -> Text,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    session (id) {
+        id -> UidSql,
+        token_hash -> Binary,
+        person_id -> UidSql,
+        agent -> Text,
+        created_at -> InstantSql,
+        seen_at -> InstantSql,
+        ended_at -> Nullable<InstantSql>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    sign_in_counter (subject) {
+        subject -> Binary,
+        failures -> BigInt,
+        last_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -661,6 +707,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitation,
     api_key,
     idempotency,
+    credential,
+    preference,
+    session,
+    sign_in_counter,
     guess_counter,
     incident,
     revision,

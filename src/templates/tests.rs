@@ -162,8 +162,8 @@ impl Words {
             bank: Some(bank),
             name: self.say("佐藤 一郎", "Ichiro Sato"),
             url: self.say(
-                "https://kairan.example/invitation/x",
-                "https://kairan.example/invitation/x",
+                "https://kairan.example/invitations/x",
+                "https://kairan.example/invitations/x",
             ),
             expires_at: later(),
         };
@@ -498,4 +498,59 @@ fn every_label_that_a_template_names_exists() {
             }
         }
     }
+}
+
+/// The contexts of all pages behind a sign-in: `tests/pages/<room>/<page>[.<variant>].json`.
+fn desk_pages() -> Vec<(String, serde_json::Value)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pages");
+    let mut found = Vec::new();
+    for room in std::fs::read_dir(root).expect("rooms").flatten() {
+        for file in std::fs::read_dir(room.path()).expect("pages").flatten() {
+            let (room, file) = (room.file_name(), file.path());
+            let stem = file
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .expect("a name");
+            let page = stem.split('.').next().expect("a page");
+            let context = std::fs::read_to_string(&file).expect("read");
+            found.push((
+                format!("desk/{}/{page}.html", room.to_str().expect("a name")),
+                serde_json::from_str(&context).unwrap_or_else(|fault| panic!("{file:?}: {fault}")),
+            ));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_desk_page_renders_in_both_languages_from_its_context() {
+    let templates = templates();
+    let pages = desk_pages();
+    for (page, context) in &pages {
+        for lang in LANGUAGES {
+            let html = templates
+                .render(page, lang, context)
+                .unwrap_or_else(|fault| panic!("{page} {lang}: {fault}"));
+            for refused in ["<script", "<style", " style=", " onclick=", "javascript:"] {
+                assert!(
+                    !html.contains(refused),
+                    "{page} {lang}: {refused} is refused by the page's policy"
+                );
+            }
+        }
+    }
+    let known: std::collections::BTreeSet<&str> =
+        pages.iter().map(|(page, _)| page.as_str()).collect();
+    let all = templates.names();
+    let unshown: Vec<&String> = all
+        .iter()
+        .filter(|name| {
+            name.starts_with("desk/") && name.matches('/').count() == 2 && !name.contains("/parts/")
+        })
+        .filter(|name| !known.contains(name.as_str()))
+        .collect();
+    assert!(
+        unshown.is_empty(),
+        "without a context in tests/pages: {unshown:?}"
+    );
 }

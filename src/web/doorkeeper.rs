@@ -2,8 +2,9 @@
 //! may do this. Decides by the route table alone; handlers never ask again.
 
 use super::App;
+use super::pages::{problem_page, seat};
 use super::problem::Problem;
-use super::routes::Allowed;
+use super::routes::{Allowed, is_page};
 use crate::actions::authenticate::authenticate;
 use crate::domain::access::{Caller, Roles};
 use actix_web::body::BoxBody;
@@ -11,7 +12,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage, ResponseError};
+use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
 use std::net::{IpAddr, Ipv4Addr};
 use zeroize::Zeroizing;
 
@@ -91,6 +92,9 @@ pub(super) async fn pass(
     req: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if is_page(door.path) {
+        return pass_to_page(door, req, next).await;
+    }
     match admit(door, &req).await {
         Ok(caller) => {
             if let Some(caller) = caller {
@@ -100,6 +104,68 @@ pub(super) async fn pass(
         }
         Err(problem) => Ok(req.into_response(problem.error_response())),
     }
+}
+
+/// The same for a page: whoever is not signed in is sent to where that is done, and a refusal is a page.
+async fn pass_to_page(
+    door: &Door,
+    req: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match admit_to_page(door, &req).await {
+        Ok(()) => {}
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED => {
+            let answer = seat::to_sign_in(req.request());
+            return Ok(req.into_response(answer));
+        }
+        Err(problem) => {
+            let page = problem_page(req.request(), &problem);
+            return Ok(req.into_response(page));
+        }
+    }
+    let answer = next.call(req).await?;
+    let problem = answer
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Problem>())
+        .cloned();
+    match problem {
+        Some(problem) => {
+            let page = problem_page(answer.request(), &problem);
+            Ok(answer.into_response(page))
+        }
+        None => Ok(answer),
+    }
+}
+
+async fn admit_to_page(door: &Door, req: &ServiceRequest) -> Result<(), Problem> {
+    let app = req
+        .app_data::<Data<App>>()
+        .ok_or_else(|| Problem::internal(&"the application has no App"))?;
+    if req.method() == Method::POST && !seat::is_same_origin(app, req.headers()) {
+        app.throttle.peer(peer(app, req), false)?;
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "other_origin",
+            "this form was sent from another site; open the page itself and send it again",
+        ));
+    }
+    match door.allowed(req.method()) {
+        Some(Allowed::Anyone) => return app.throttle.peer(peer(app, req), false),
+        None if door.open_to_anyone() => {
+            return Err(Problem::method_not_allowed(door.allow_header()));
+        }
+        _ => {}
+    }
+    let Some(seated) = seat::find(app, req.headers()).await? else {
+        app.throttle.peer(peer(app, req), false)?;
+        return Err(Problem::unauthenticated());
+    };
+    let caller = seated.who.caller.clone();
+    app.throttle.key(caller.key(), false)?;
+    req.extensions_mut().insert(seated);
+    req.extensions_mut().insert(caller.clone());
+    door.judge(req.method(), caller.roles(), caller.bank().is_some())
 }
 
 async fn admit(door: &Door, req: &ServiceRequest) -> Result<Option<Caller>, Problem> {
@@ -163,6 +229,10 @@ fn bearer(value: &str) -> Option<&str> {
 
 /// The client's address: the socket's, or the entry that the outermost trusted proxy wrote.
 fn peer(app: &App, req: &ServiceRequest) -> IpAddr {
+    client(app, req.request())
+}
+
+pub(super) fn client(app: &App, req: &HttpRequest) -> IpAddr {
     let socket = req.peer_addr().map(|addr| addr.ip());
     let forwarded = match app.limits.trusted_proxies {
         0 => None,
@@ -173,7 +243,7 @@ fn peer(app: &App, req: &ServiceRequest) -> IpAddr {
         .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
-fn forwarded(req: &ServiceRequest, trusted: usize) -> Option<IpAddr> {
+fn forwarded(req: &HttpRequest, trusted: usize) -> Option<IpAddr> {
     let values = req.headers().get_all("x-forwarded-for");
     let entries: Vec<&str> = values
         .filter_map(|value| value.to_str().ok())

@@ -28,9 +28,20 @@ pub struct Route {
 }
 
 impl Route {
+    /// Read in a browser, by a session instead of a key.
+    pub fn is_page(&self) -> bool {
+        is_page(self.path)
+    }
+
     pub(super) fn mounted(&self) -> actix_web::Route {
         (self.mount)()
     }
+}
+
+/// All but what machines call, what anybody fetches, and the mail link's page, which knows no session.
+pub(super) fn is_page(path: &str) -> bool {
+    let others = ["/api/", "/health/", "/.well-known/", "/static/", "/n/"];
+    !others.iter().any(|start| path.starts_with(start))
 }
 
 const fn only(roles: &[Role]) -> Allowed {
@@ -78,6 +89,69 @@ pub fn routes() -> Vec<Route> {
         GET "/static/{file:.*}" ANYONE pages::assets::file;
         GET "/n/{token}" ANYONE pages::link::show;
         POST "/n/{token}" ANYONE pages::link::confirm;
+
+        GET "/sign-in" ANYONE pages::account::sign_in_form;
+        POST "/sign-in" ANYONE pages::account::sign_in;
+        GET "/invitations/{token}" ANYONE pages::account::invitation;
+        POST "/invitations/{token}" ANYONE pages::account::accept;
+        GET "/" PERSON pages::start;
+        POST "/sign-out" PERSON pages::account::sign_out;
+        GET "/account" PERSON pages::account::account;
+        POST "/account/language" PERSON pages::account::language;
+        POST "/account/zone" PERSON pages::account::zone;
+        POST "/account/password" PERSON pages::account::change_password;
+        POST "/account/sessions/end-others" PERSON pages::account::end_other_sessions;
+        POST "/account/sessions/{id}/end" PERSON pages::account::end_session;
+        POST "/account/keys" PERSON pages::account::make_key;
+        POST "/account/keys/{id}/revoke" PERSON pages::account::revoke_key;
+
+        GET "/inbox" BANK_PEOPLE pages::bank::inbox;
+        GET "/inbox/{id}" BANK_PEOPLE pages::bank::notice;
+        POST "/inbox/{id}/acknowledgement" BANK_PEOPLE pages::bank::acknowledge;
+        POST "/inbox/{id}/responses" BANK_PEOPLE pages::bank::respond;
+        GET "/own" BANK_PEOPLE pages::bank::channels;
+        GET "/own/deliveries" BANK_PEOPLE pages::bank::deliveries;
+        POST "/own/test" BANK_ADMINISTRATOR pages::bank::send_test;
+        POST "/own/contacts" BANK_ADMINISTRATOR pages::bank::add_contact;
+        POST "/own/contacts/{id}/end" BANK_ADMINISTRATOR pages::bank::end_contact;
+        POST "/own/endpoints" BANK_ADMINISTRATOR pages::bank::add_endpoint;
+        POST "/own/endpoints/{id}/rotate" BANK_ADMINISTRATOR pages::bank::rotate_secret;
+        POST "/own/endpoints/{id}/end" BANK_ADMINISTRATOR pages::bank::end_endpoint;
+        POST "/own/keys" BANK_ADMINISTRATOR pages::bank::make_key;
+        POST "/own/keys/{id}/revoke" BANK_ADMINISTRATOR pages::bank::revoke_key;
+
+        GET "/home" OFFICER pages::officer::home;
+        GET "/incidents/new" OFFICER pages::filing::form;
+        POST "/incidents/new" OFFICER pages::filing::file;
+        GET "/incidents/{reference}" READERS pages::officer::incident;
+        GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
+        POST "/incidents/{reference}/revise" OFFICER pages::filing::revise;
+        POST "/incidents/{reference}/withdrawal" OFFICER pages::officer::withdraw;
+
+        GET "/matrix" READERS pages::auditor::matrix;
+        GET "/evidence/{id}" READERS pages::auditor::chain;
+        GET "/deliveries" READERS pages::auditor::log;
+        GET "/deliveries/export" READERS pages::auditor::export;
+        GET "/as-of" READERS pages::auditor::as_of;
+        GET "/figures" READERS pages::auditor::figures;
+        GET "/check" READERS pages::auditor::check;
+
+        GET "/approvals" OPERATOR pages::operator::approvals;
+        POST "/approvals/{id}" DECIDERS pages::operator::decide;
+        GET "/register" ADMINISTRATOR pages::operator::register;
+        POST "/register" ADMINISTRATOR pages::operator::enter_bank;
+        GET "/register/import" ADMINISTRATOR pages::operator::import_form;
+        POST "/register/import" ADMINISTRATOR pages::operator::import_banks;
+        GET "/register/{code}" ADMINISTRATOR pages::operator::bank;
+        POST "/register/{code}/partnership" ADMINISTRATOR pages::operator::join;
+        POST "/register/{code}/ending" ADMINISTRATOR pages::operator::end_partnership;
+        POST "/register/{code}/contacts" ADMINISTRATOR pages::operator::add_contact;
+        POST "/register/{code}/contacts/{id}/end" ADMINISTRATOR pages::operator::end_contact;
+        POST "/register/{code}/endpoints" ADMINISTRATOR pages::operator::add_endpoint;
+        POST "/register/{code}/keys" ADMINISTRATOR pages::operator::make_key;
+        GET "/people" ADMINISTRATOR pages::operator::everybody;
+        POST "/people/invitations" ADMINISTRATOR pages::operator::invite;
+        POST "/people/{id}/roles" ADMINISTRATOR pages::operator::change_roles;
 
         GET "/api/v1/incidents" READERS incidents::search;
         POST "/api/v1/incidents" OFFICER incidents::file;

@@ -259,7 +259,7 @@ async fn every_route_answers_each_caller_as_the_table_says() {
     let service = served!(desk);
     let (status, nothing) = ask!(service, asked(&Method::GET, "/api/v1/nothing", None));
     assert_eq!(status, 404);
-    for route in routes() {
+    for route in routes().into_iter().filter(|route| !route.is_page()) {
         let path = address(&route);
         let Allowed::Roles(may) = route.who else {
             continue;
@@ -289,6 +289,35 @@ async fn every_route_answers_each_caller_as_the_table_says() {
             } else {
                 assert_eq!(status, 403, "{told}");
             }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn no_key_opens_a_page() {
+    let desk = Desk::open(roomy()).await;
+    let service = served!(desk);
+    for route in routes().into_iter().filter(Route::is_page) {
+        if matches!(route.who, Allowed::Anyone) {
+            continue;
+        }
+        for key in [
+            None,
+            Some(desk.key(Role::Officer)),
+            Some(desk.key(Role::BankAdministrator)),
+        ] {
+            let request = asked(&route.method, &address(&route), key).to_request();
+            let answer = test::call_service(&service, request).await;
+            let told = format!("{} {}", route.method, route.path);
+            assert_eq!(answer.status().as_u16(), 303, "{told}");
+            let there = answer
+                .headers()
+                .get("location")
+                .and_then(|value| value.to_str().ok());
+            assert!(
+                there.is_some_and(|there| there.starts_with("/sign-in?next=%2F")),
+                "{told}: {there:?}"
+            );
         }
     }
 }

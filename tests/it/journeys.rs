@@ -34,11 +34,12 @@ mod delivery;
 mod filing;
 mod filing_from_the_shell;
 mod mail;
+mod pages;
 mod people;
 mod problems;
 mod reading;
 mod register;
-mod steps;
+pub mod steps;
 mod webhooks;
 
 use serde_json::json;

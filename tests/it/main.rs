@@ -2,6 +2,8 @@
 //! over the real server. Run by `scripts/test`, which starts what it needs.
 
 mod support {
+    pub mod browser;
+    pub mod chromium;
     pub mod ground;
     pub mod hub;
     pub mod maildir;
@@ -17,6 +19,7 @@ mod bench;
 mod canary;
 mod command_line;
 mod demo;
+mod desks;
 mod floors;
 mod journeys;
 mod kill;

@@ -10,7 +10,7 @@ use crate::actions::issue_key::{KeyInput, issue_first_key};
 use crate::actions::register_bank::bank_by_code;
 use crate::actions::{self, Rules};
 use crate::cli::CliError;
-use crate::storage::{Lane, Store, Tx};
+use crate::storage::{Lane, Store, Tx, people};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,6 +57,40 @@ pub async fn people(store: &Store, rules: &Arc<Rules>) -> Result<People, CliErro
             officer,
             auditor,
         })
+    });
+    Ok(made.await?)
+}
+
+/// Links for somebody who wants to sit at the desks: officer, second officer, auditor, administrator, and an
+/// administrator of one bank. Each works once: whoever opens it chooses a password and sets up an authenticator.
+pub async fn seats(
+    store: &Store,
+    rules: &Arc<Rules>,
+    bank: &str,
+) -> Result<Vec<(&'static str, String)>, CliError> {
+    let (rules, bank) = (Arc::clone(rules), bank.to_owned());
+    let made = store.write(Lane::Front, move |tx| -> Result<_, actions::Error> {
+        let holders = people::holders(tx, "administrator")?;
+        let by = *holders.first().ok_or(actions::Error::NotFound)?;
+        let guests = [
+            ("officer", "officer", None),
+            ("second officer", "officer", None),
+            ("auditor", "auditor", None),
+            ("administrator", "administrator", None),
+            ("a bank", "bank_administrator", Some(bank.clone())),
+        ];
+        let mut links = Vec::with_capacity(guests.len());
+        for (seat, role, bank) in guests {
+            let input = InvitationInput {
+                name: format!("Guest, {seat}"),
+                email: format!("guest-{}@{MAIL_DOMAIN}", seat.replace(' ', "-")),
+                roles: vec![role.to_owned()],
+                bank,
+                language: "en".to_owned(),
+            };
+            links.push((seat, invite(tx, &rules, by, &input)?.link));
+        }
+        Ok(links)
     });
     Ok(made.await?)
 }

@@ -41,6 +41,14 @@ pub(super) fn show_where_to_look(stage: &Stage, issued: &Issued, is_once: bool) 
     ));
     say::line("");
     say::line("Where to look:");
+    if !is_once {
+        say::line(
+            "  desks        each link works once: choose a password, and set up any authenticator app",
+        );
+        for (seat, link) in &stage.seats {
+            say::line(format_args!("    {seat:<16} {link}"));
+        }
+    }
     say::line(format_args!("  API          {url}/api/docs"));
     let board = curl(
         &stage.people.auditor,

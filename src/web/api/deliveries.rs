@@ -68,7 +68,7 @@ pub struct DeliveryPage {
 
 /// What ids are called, as far as it was looked up.
 #[derive(Default)]
-pub(super) struct Names {
+pub(in crate::web) struct Names {
     banks: HashMap<Uid, String>,
     incidents: HashMap<Uid, String>,
 }
@@ -77,7 +77,7 @@ pub(super) struct Names {
 const KEPT_REFERENCES: usize = 10_000;
 
 impl Names {
-    pub(super) fn lines(
+    pub(in crate::web) fn lines(
         &mut self,
         tx: &mut Tx<'_>,
         rows: Vec<OutcomeRow>,

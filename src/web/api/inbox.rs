@@ -62,7 +62,7 @@ pub struct Inbox {
 }
 
 impl InboxLine {
-    pub(super) fn of(row: NoticeRow, level: Level) -> Result<Self, Problem> {
+    pub(in crate::web) fn of(row: NoticeRow, level: Level) -> Result<Self, Problem> {
         let told = Told::read(&row.object)?;
         Ok(Self {
             number: row.number,

@@ -17,7 +17,7 @@ use crate::web::problem::{Answered, FaultDocument, Problem};
 use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use utoipa::ToSchema;
 
 use super::incidents::{found, status};
@@ -57,6 +57,8 @@ pub struct NamedPeer {
 /// What peers did: counts first.
 #[derive(Serialize, ToSchema)]
 pub struct PeerResponses {
+    /// How many other banks share what they did.
+    banks: usize,
     /// How many other banks said each code, among those that share.
     counts: BTreeMap<String, usize>,
     named: Vec<NamedPeer>,
@@ -144,6 +146,7 @@ fn of_peers(tx: &mut Tx<'_>, scope: BankScope, notice_id: Uid) -> Result<PeerRes
     let code = |bank: Uid| banks.get(&bank).cloned().unwrap_or_default();
     let rows = evidence::responses(tx, found.incident_id)?;
     let mut answer = PeerResponses {
+        banks: 0,
         counts: BTreeMap::new(),
         named: Vec::new(),
         own: Vec::new(),
@@ -166,6 +169,8 @@ fn of_peers(tx: &mut Tx<'_>, scope: BankScope, notice_id: Uid) -> Result<PeerRes
             });
         }
     }
+    let sharing: HashSet<Uid> = told.keys().map(|(bank, _)| *bank).collect();
+    answer.banks = sharing.len();
     for (_, code) in told.into_keys() {
         *answer.counts.entry(code).or_default() += 1;
     }

@@ -54,7 +54,7 @@ fn wish(req: &HttpRequest) -> Result<Option<Language>, Problem> {
 }
 
 /// The first language of the header that we have; browsers write them in order of preference.
-fn accepted(header: &str) -> Option<Language> {
+pub(super) fn accepted(header: &str) -> Option<Language> {
     header.split(',').find_map(|part| {
         let tag = part.split([';', '-']).next().unwrap_or_default().trim();
         Language::parse(&tag.to_ascii_lowercase())

@@ -1,5 +1,381 @@
-//! What is read in a browser: the page behind a mail link, and the files that pages need.
+//! What is read in a browser. A page shows what the API answers, by the same handlers and the same rights,
+//! put into words; a form is one call of the API, or of the action behind it, and then a redirect.
 
+pub(super) mod account;
 pub(super) mod assets;
+pub(super) mod auditor;
+pub(super) mod bank;
+pub(super) mod filing;
 pub(super) mod link;
+pub(super) mod officer;
+pub(super) mod operator;
+pub(super) mod seat;
 mod words;
+
+use super::App;
+use super::problem::{Answered, Problem};
+use crate::actions::add_contact::ContactInput;
+use crate::actions::issue_key::KeyInput;
+use crate::actions::read_register;
+use crate::actions::set_endpoint::EndpointInput;
+use crate::domain::access::{Role, Roles};
+use crate::domain::vocabulary::Language;
+use crate::storage::Tx;
+use actix_web::body::to_bytes_limited;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use seat::{Fields, Seat};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// A page's place in the navigation, and what it is called there.
+struct Entry {
+    key: &'static str,
+    href: &'static str,
+    may: Roles,
+}
+
+const fn entry(key: &'static str, href: &'static str, may: &[Role]) -> Entry {
+    let may = Roles::of(may);
+    Entry { key, href, may }
+}
+
+const BANK: &[Role] = &[Role::BankMember, Role::BankAdministrator];
+const READERS: &[Role] = &[Role::Officer, Role::Auditor];
+
+const NAVIGATION: &[Entry] = &[
+    entry("nav-inbox", "/inbox", BANK),
+    entry("nav-channels", "/own", BANK),
+    entry("nav-own-deliveries", "/own/deliveries", BANK),
+    entry("nav-home", "/home", &[Role::Officer]),
+    entry("nav-file", "/incidents/new", &[Role::Officer]),
+    entry("nav-matrix", "/matrix", READERS),
+    entry("nav-deliveries", "/deliveries", READERS),
+    entry("nav-as-of", "/as-of", READERS),
+    entry("nav-figures", "/figures", READERS),
+    entry("nav-check", "/check", &[Role::Auditor]),
+    entry("nav-register", "/register", &[Role::Administrator]),
+    entry("nav-people", "/people", &[Role::Administrator]),
+    entry(
+        "nav-approvals",
+        "/approvals",
+        &[Role::Officer, Role::Auditor, Role::Administrator],
+    ),
+];
+
+/// Where each desk begins.
+fn home(roles: Roles) -> &'static str {
+    let first = NAVIGATION.iter().find(|entry| entry.may.shares(roles));
+    first.map_or("/account", |entry| entry.href)
+}
+
+fn desk(seat: &Seat) -> &'static str {
+    let roles = seat.who.caller.roles();
+    if seat.who.caller.bank().is_some() {
+        "bank"
+    } else if roles.contains(Role::Officer) {
+        "officer"
+    } else if roles.contains(Role::Administrator) {
+        "administrator"
+    } else {
+        "auditor"
+    }
+}
+
+/// `/`: to one's own desk.
+pub(super) async fn start(seat: Seat) -> HttpResponse {
+    seat::see(home(seat.who.caller.roles()))
+}
+
+/// What every page of somebody signed in shows around its own.
+fn shell(req: &HttpRequest, seat: &Seat) -> Value {
+    let roles = seat.who.caller.roles();
+    let here = req.uri().path_and_query().map_or("/", |path| path.as_str());
+    let nav: Vec<Value> = NAVIGATION
+        .iter()
+        .filter(|entry| entry.may.shares(roles))
+        .map(|entry| {
+            json!({ "key": entry.key, "href": entry.href, "current": req.path() == entry.href, "count": null })
+        })
+        .collect();
+    json!({
+        "person": { "name": seat.who.name, "bank": seat.who.bank },
+        "desk": desk(seat), "nav": nav, "csrf": seat.csrf, "here": here, "done": done(req),
+    })
+}
+
+/// What was just done, where the address says so; only words that we have.
+fn done(req: &HttpRequest) -> Option<String> {
+    const KNOWN: [&str; 6] = [
+        "acknowledged",
+        "responded",
+        "issued",
+        "asked",
+        "saved",
+        "sent",
+    ];
+    url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(name, _)| name == "done")
+        .filter(|(_, value)| KNOWN.contains(&value.as_ref()))
+        .map(|(_, value)| format!("done-{value}"))
+}
+
+fn public_shell(req: &HttpRequest) -> Value {
+    json!({ "person": null, "desk": "public", "nav": [], "csrf": "", "here": req.path(), "done": null })
+}
+
+/// The language of a page before anybody is signed in: `?lang`, or else what the browser says.
+fn public_language(req: &HttpRequest) -> Language {
+    let asked = url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(name, _)| name == "lang")
+        .and_then(|(_, value)| Language::parse(&value));
+    let accept = req.headers().get(header::ACCEPT_LANGUAGE);
+    asked
+        .or_else(|| link::accepted(accept?.to_str().ok()?))
+        .unwrap_or(Language::Ja)
+}
+
+/// A page of somebody signed in.
+fn show(
+    app: &App,
+    req: &HttpRequest,
+    seat: &Seat,
+    status: StatusCode,
+    template: &str,
+    page: Value,
+) -> Answered {
+    let context = json!({ "zone": seat.who.zone, "shell": shell(req, seat), "page": page });
+    render(app, status, template, &seat.who.language, &context)
+}
+
+/// A page that anybody may see.
+fn show_public(
+    app: &App,
+    req: &HttpRequest,
+    status: StatusCode,
+    template: &str,
+    page: Value,
+) -> Answered {
+    let zone = app.rules.zone.iana_name().unwrap_or("UTC");
+    let context = json!({ "zone": zone, "shell": public_shell(req), "page": page });
+    render(app, status, template, public_language(req).code(), &context)
+}
+
+fn render(
+    app: &App,
+    status: StatusCode,
+    template: &str,
+    language: &str,
+    context: &Value,
+) -> Answered {
+    let page = app.templates.render(template, language, context);
+    let page = page.map_err(|fault| Problem::internal(&fault))?;
+    Ok(HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .body(page))
+}
+
+/// A refusal as a page, for whoever is there.
+pub(super) fn problem_page(req: &HttpRequest, problem: &Problem) -> HttpResponse {
+    use actix_web::ResponseError;
+    let Some(app) = req.app_data::<Data<App>>() else {
+        return problem.error_response();
+    };
+    let seat = req.extensions().get::<Seat>().cloned();
+    let titled = match problem.status.as_u16() {
+        status @ (400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 429 | 500 | 503) => status,
+        410 => 404,
+        500.. => 500,
+        _ => 400,
+    };
+    let page = json!({
+        "status": problem.status.as_u16(), "title_key": format!("problem-title-{titled}"),
+        "detail": problem.detail, "code": problem.code, "faults": problem.faults,
+        "next_href": "/", "next_key": "problem-next-home",
+    });
+    let shown = match &seat {
+        Some(seat) => show(
+            app,
+            req,
+            seat,
+            problem.status,
+            "desk/account/problem.html",
+            page,
+        ),
+        None => show_public(app, req, problem.status, "desk/account/problem.html", page),
+    };
+    shown.unwrap_or_else(|fault| fault.error_response())
+}
+
+/// The document that a handler of the API answered with.
+async fn document(answer: Answered) -> Result<Value, Problem> {
+    const LIMIT: usize = 64 << 20;
+    let body = to_bytes_limited(answer?.into_body(), LIMIT).await;
+    let body = body
+        .map_err(|fault| Problem::internal(&fault))?
+        .map_err(|fault| Problem::internal(&fault))?;
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&body).map_err(|fault| Problem::internal(&fault))
+}
+
+/// The words of a body in the reader's language, or in the other where there is none.
+fn words(body: &Value, field: &str, language: &str) -> Option<String> {
+    let words: crate::domain::incident::Words =
+        serde_json::from_value(body.get(field)?.clone()).ok()?;
+    let language = Language::parse(language).unwrap_or(Language::En);
+    let best = words.best(language);
+    (!best.is_empty()).then(|| best.to_owned())
+}
+
+/// What was wrong, as a form shows it: field by field, or in one sentence.
+fn faults_of(problem: &Problem) -> Value {
+    if problem.faults.is_empty() {
+        json!([{ "pointer": "", "code": problem.code, "message": problem.detail }])
+    } else {
+        json!(problem.faults)
+    }
+}
+
+/// The same under the name of one of several forms of a page.
+fn faults_under(name: &str, problem: &Problem) -> Value {
+    let mut faults = faults_of(problem);
+    for fault in faults.as_array_mut().into_iter().flatten() {
+        let pointer = fault["pointer"].as_str().unwrap_or_default();
+        if !pointer.is_empty() {
+            fault["pointer"] = json!(format!("/{name}{pointer}"));
+        }
+    }
+    faults
+}
+
+/// Every bank's name in one language, by its code.
+fn bank_names(tx: &mut Tx<'_>, language: &str) -> Result<HashMap<String, String>, Problem> {
+    let known = read_register::banks(tx)?;
+    Ok(known
+        .into_iter()
+        .map(|known| {
+            let name = match language {
+                "ja" => known.profile.name_ja,
+                _ => known.profile.name_en,
+            };
+            (known.bank.code, name)
+        })
+        .collect())
+}
+
+/// Stamps as a board draws them: with the bank's name and how long it took.
+fn stamps(cells: &Value, names: &HashMap<String, String>) -> Value {
+    let mut cells = list(cells);
+    for cell in cells.as_array_mut().into_iter().flatten() {
+        let at = |field: &str| {
+            cell[field]
+                .as_str()
+                .and_then(|at| at.parse::<jiff::Timestamp>().ok())
+        };
+        let took = at("acknowledged_at")
+            .zip(at("issued_at"))
+            .map(|(done, issued)| (done.as_second() - issued.as_second()).max(0));
+        let name = cell["bank"]
+            .as_str()
+            .and_then(|code| names.get(code))
+            .cloned();
+        cell["name"] = json!(name);
+        cell["took_s"] = json!(took);
+        // The API leaves out what is not so; a template knows no absent field.
+        for field in [
+            "class",
+            "acknowledged_at",
+            "bounced",
+            "endpoint_down",
+            "disputed",
+        ] {
+            if cell.get(field).is_none() {
+                cell[field] = Value::Null;
+            }
+        }
+        if let Some(notice) = cell["notice"].as_str().map(str::to_owned) {
+            cell["href"] = json!(format!("/evidence/{notice}"));
+        }
+    }
+    cells
+}
+
+/// A list of the body, which may leave it out.
+fn list(value: &Value) -> Value {
+    if value.is_array() {
+        value.clone()
+    } else {
+        json!([])
+    }
+}
+
+/// Countermeasures with every field there, because a template knows no absent one.
+fn measures(value: &Value) -> Value {
+    let whole = value.as_array().into_iter().flatten().map(|one| {
+        json!({ "code": one["code"], "scope": one["scope"], "taken_at": one["taken_at"],
+            "planned_for": one["planned_for"], "note": one["note"] })
+    });
+    whole.collect()
+}
+
+/// A local time of a form (`2026-11-23T18:05`) as the instant it is in the person's zone, with its offset.
+fn entered(local: &str, zone: &str) -> Result<String, Problem> {
+    let refuse = |_| Problem::bad_request("time_invalid", "write a time like 2026-11-23T18:05");
+    let time: jiff::civil::DateTime = local.parse().map_err(refuse)?;
+    let there = time.in_tz(zone).map_err(refuse)?;
+    Ok(there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+}
+
+/// The input of an API call from the fields of a form.
+fn input<T: serde::de::DeserializeOwned>(document: &Value) -> Result<T, Problem> {
+    Ok(crate::domain::json::read(document)?)
+}
+
+fn contact_input(fields: &Fields) -> Result<ContactInput, Problem> {
+    let level: i64 = fields.one("level").parse().unwrap_or(0);
+    input(&json!({
+        "name": fields.one("name"), "role": fields.one("role"), "email": fields.one("email"),
+        "phone": fields.one("phone"), "hours": fields.one("hours"), "level": level,
+        "language": fields.one("language"),
+    }))
+}
+
+fn endpoint_input(fields: &Fields) -> Result<EndpointInput, Problem> {
+    let ed25519 = !fields.one("ed25519").is_empty();
+    input(&json!({ "url": fields.one("url"), "ed25519": ed25519 }))
+}
+
+fn key_input(fields: &Fields) -> Result<KeyInput, Problem> {
+    input(&json!({ "label": fields.one("label") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_time_is_taken_in_the_zone_of_who_typed_it() {
+        assert_eq!(
+            entered("2026-11-23T18:05", "Asia/Tokyo"),
+            Ok("2026-11-23T18:05:00+09:00".into())
+        );
+        assert_eq!(
+            entered("2026-11-23T18:05", "UTC"),
+            Ok("2026-11-23T18:05:00+00:00".into())
+        );
+        assert!(entered("yesterday", "UTC").is_err());
+    }
+
+    #[test]
+    fn everybody_has_a_desk() {
+        for role in Role::ALL
+            .into_iter()
+            .filter(|role| *role != Role::BankMachine)
+        {
+            assert_ne!(home(Roles::of(&[role])), "/account", "{role:?}");
+        }
+    }
+}

@@ -13,6 +13,8 @@ pub(super) enum Said {
     ExpiredLink,
     LockedLink,
     Failed,
+    EndpointSecret,
+    MachineKey,
 }
 
 pub(super) fn say(said: Said, language: Language) -> &'static str {
@@ -38,6 +40,14 @@ pub(super) fn say(said: Said, language: Language) -> &'static str {
         Said::LockedLink => (
             "コードの誤入力が続いたため、このリンクはロックされました。新しいメールのリンクか、APIをご利用ください。",
             "The code was wrong too often, so this link is locked. Use the link of a newer mail, or the API.",
+        ),
+        Said::EndpointSecret => (
+            "Webhookの署名用シークレット（一度だけ表示されます）",
+            "The secret that signs the webhooks; it is shown this once",
+        ),
+        Said::MachineKey => (
+            "APIキー（一度だけ表示されます）",
+            "The API key; it is shown this once",
         ),
         Said::Failed => (
             "処理できませんでした。しばらくしてからもう一度お試しください。",

@@ -28,3 +28,10 @@ linkdone-portal = Tell the other banks what you did, in the portal:
 
 problem-reference = Reference
 problem-next = What you can do
+
+done-acknowledged = Receipt is confirmed. Thank you.
+done-responded = What you did is on record.
+done-issued = Issued. Every partner bank is being told.
+done-asked = Asked for. It waits for a second person.
+done-saved = Saved.
+done-sent = Sent. The delivery log shows what comes of it.

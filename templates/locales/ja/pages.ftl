@@ -28,3 +28,10 @@ linkdone-portal = 貴行で講じた措置を、ポータルで他行に共有�
 
 problem-reference = 照会番号
 problem-next = できること
+
+done-acknowledged = 受領を確認しました。ありがとうございます。
+done-responded = 対応状況を記録しました。
+done-issued = 発出しました。すべての提携銀行に通知されます。
+done-asked = 申請しました。別の担当者の承認を待っています。
+done-saved = 保存しました。
+done-sent = 送信しました。配信記録で結果を確認できます。

@@ -290,8 +290,10 @@ impl Matrix {
 
 /// Routes of the hub that the table lacks, and rows that no route has.
 fn uncovered(rows: &[Row]) -> Vec<String> {
+    // Pages know sessions and no keys: journeys/pages.rs tries them.
     let hub: BTreeSet<String> = routes()
         .iter()
+        .filter(|route| !route.is_page())
         .map(|route| format!("{} {}", route.method, route.path))
         .collect();
     let table: BTreeSet<String> = rows.iter().map(Row::name).collect();

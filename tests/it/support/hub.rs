@@ -7,12 +7,14 @@ use super::postgres::{FreshPostgres, fresh_postgres};
 use super::receiver::Receiver;
 use kairan::actions::Error;
 use kairan::actions::add_contact::{ContactInput, add_contact};
+use kairan::actions::invite::email_tag;
 use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
 use kairan::actions::register_bank::register_bank;
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::clock::Clock;
 use kairan::config::Settings;
 use kairan::dispatch::engine::Engine;
+use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
 use kairan::server::Parts;
 use kairan::storage::people::{PersonRow, RoleGrantRow};
@@ -90,6 +92,12 @@ fn listener() -> (TcpListener, String) {
 pub struct Person {
     pub id: Uid,
     pub key: String,
+}
+
+impl Person {
+    pub fn email(&self) -> String {
+        format!("{}@people.example", self.id)
+    }
 }
 
 /// A partner bank with its own receiver.
@@ -273,10 +281,11 @@ impl TestHub {
         self.act(move |tx| {
             let id = tx.new_id()?;
             let now = tx.now()?;
-            let inputs =
-                json!({ "name": role, "email": format!("{id}@people.example") }).to_string();
+            let address = format!("{id}@people.example");
+            let inputs = json!({ "name": role, "email": address }).to_string();
             let payload_id = payload::seal(tx, id, inputs.as_bytes())?;
-            let email_tag = vault::mac(&tx.vault().keys().email_tag, id.as_bytes()).to_vec();
+            let address = EmailAddress::parse(&address).expect("an address");
+            let email_tag = email_tag(tx, &address);
             let row = PersonRow {
                 id,
                 bank_id: bank,

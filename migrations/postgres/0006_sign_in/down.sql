@@ -1,0 +1,4 @@
+DROP TABLE sign_in_counter;
+DROP TABLE session;
+DROP TABLE preference;
+DROP TABLE credential;

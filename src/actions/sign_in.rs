@@ -1,0 +1,255 @@
+//! Signing in with password and second factor, and the sessions that come of it. Whatever fails is told
+//! alike, takes alike, and is counted: for the account and for the network it came from.
+
+use super::Error;
+use super::authenticate::person_with;
+use super::invite::{PersonPayload, email_tag};
+use crate::domain::access::Caller;
+use crate::domain::digest::Digest;
+use crate::domain::email::EmailAddress;
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::storage::session::{self, Ending, PreferenceRow, SessionRow};
+use crate::storage::{self, Tx, bank, payload, people};
+use crate::vault::{self, totp};
+use base64::prelude::*;
+use std::net::IpAddr;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// A session ends when nobody used it for so long.
+pub const IDLE: Duration = Duration::from_secs(15 * 60);
+/// A session ends after so long, whatever was done.
+pub const ABSOLUTE: Duration = Duration::from_secs(8 * 3_600);
+/// A use is written down at most so often.
+const TOUCHED: Duration = Duration::from_secs(60);
+/// Failures in a row after which an account, or a network, must wait.
+const ACCOUNT_FAILURES: i64 = 10;
+const NETWORK_FAILURES: i64 = 100;
+/// How long it must wait after the last one; then the count begins anew.
+const PAUSE: Duration = Duration::from_secs(15 * 60);
+const AGENT_LIMIT: usize = 200;
+
+/// What must be verified outside of any transaction, which it would hold up.
+#[derive(Clone)]
+pub struct Known {
+    person: Option<Uid>,
+    pub password_hash: Option<String>,
+    account: Vec<u8>,
+    network: Vec<u8>,
+}
+
+/// A new session; the token is given to the browser this once.
+pub struct Opened {
+    pub token: Zeroizing<String>,
+    pub person: Uid,
+}
+
+/// Looks an account up; one that does not exist looks the same.
+pub fn look_up(tx: &mut Tx<'_>, email: &str, from: IpAddr) -> Result<Known, Error> {
+    let account = match EmailAddress::parse(email) {
+        Ok(email) => email_tag(tx, &email),
+        Err(_) => vault::mac(&tx.vault().keys().email_tag, email.as_bytes()).to_vec(),
+    };
+    let network = vault::mac(&tx.vault().keys().email_tag, network(from).as_bytes()).to_vec();
+    let person = people::by_email_tag(tx, &account)?.map(|row| row.id);
+    let password_hash = match person {
+        Some(id) => session::credential(tx, id)?.map(|row| row.password_hash),
+        None => None,
+    };
+    Ok(Known {
+        person,
+        password_hash,
+        account,
+        network,
+    })
+}
+
+/// IPv6 addresses of one /64 are one network.
+fn network(from: IpAddr) -> String {
+    match from.to_canonical() {
+        IpAddr::V4(v4) => format!("network|{v4}"),
+        IpAddr::V6(v6) => format!("network|{:x}", v6.to_bits() >> 64),
+    }
+}
+
+/// Ends the attempt: a session, or `None` for whatever failed.
+pub fn sign_in(
+    tx: &mut Tx<'_>,
+    known: &Known,
+    password_holds: bool,
+    code: &str,
+    agent: &str,
+) -> Result<Option<Opened>, Error> {
+    let now = tx.now()?;
+    let account = counted(tx, &known.account, now)?;
+    let network = counted(tx, &known.network, now)?;
+    let waits = account >= ACCOUNT_FAILURES || network >= NETWORK_FAILURES;
+    let person = known.person.filter(|_| password_holds && !waits);
+    let person = match person {
+        Some(id) if use_code(tx, id, code)? => Some(id),
+        _ => None,
+    };
+    let Some(person) = person else {
+        session::set_failures(tx, &known.account, account + 1, now)?;
+        session::set_failures(tx, &known.network, network + 1, now)?;
+        return Ok(None);
+    };
+    session::set_failures(tx, &known.account, 0, now)?;
+    open(tx, person, agent).map(Some)
+}
+
+fn counted(tx: &mut Tx<'_>, subject: &[u8], now: Instant) -> Result<i64, Error> {
+    let found = session::failures(tx, subject)?;
+    Ok(found
+        .filter(|(_, last_at)| now.since(*last_at) < PAUSE)
+        .map_or(0, |(failures, _)| failures))
+}
+
+/// Whether the code of the person's authenticator holds; it works once.
+pub fn use_code(tx: &mut Tx<'_>, person: Uid, code: &str) -> Result<bool, Error> {
+    let now = tx.now()?;
+    let Some(credential) = session::credential(tx, person)? else {
+        return Ok(false);
+    };
+    let Some(sealed) = payload::open(tx, credential.totp_id)? else {
+        return Ok(false);
+    };
+    let secret = <&[u8; totp::SECRET]>::try_from(sealed.as_slice())
+        .map_err(|_| storage::Error::Corrupt("the secret of a second factor".into()))?;
+    match totp::step_of(secret, code, now.seconds()) {
+        Some(step) => Ok(session::use_step(tx, person, step)?),
+        None => Ok(false),
+    }
+}
+
+/// Opens a session for a person who has just shown who it is.
+pub fn open(tx: &mut Tx<'_>, person_id: Uid, agent: &str) -> Result<Opened, Error> {
+    let now = tx.now()?;
+    let token = vault::random::<32>().map_err(storage::Error::from)?;
+    let token = Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(token));
+    let id = tx.new_id()?;
+    session::insert(
+        tx,
+        &SessionRow {
+            id,
+            token_hash: Digest::of(token.as_bytes()).0.to_vec(),
+            person_id,
+            agent: agent
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(AGENT_LIMIT)
+                .collect(),
+            created_at: now,
+            seen_at: now,
+            ended_at: None,
+        },
+    )?;
+    Ok(Opened {
+        token,
+        person: person_id,
+    })
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone)]
+pub struct Seated {
+    pub caller: Caller,
+    pub session: Uid,
+    pub name: String,
+    pub email: String,
+    /// The name of the person's bank, in the person's language.
+    pub bank: Option<String>,
+    /// `ja` or `en`.
+    pub language: String,
+    /// IANA name.
+    pub zone: String,
+    /// The use is worth writing down.
+    pub touch: bool,
+}
+
+/// Is the session still good?
+pub fn is_live(row: &SessionRow, now: Instant) -> bool {
+    row.ended_at.is_none() && now.since(row.seen_at) < IDLE && now.since(row.created_at) < ABSOLUTE
+}
+
+/// Who holds this session; `None` = nobody does any more.
+pub fn seated(tx: &mut Tx<'_>, token: &str, default_zone: &str) -> Result<Option<Seated>, Error> {
+    let now = tx.now()?;
+    let row = session::by_token_hash(tx, &Digest::of(token.as_bytes()).0)?;
+    let Some(row) = row.filter(|row| is_live(row, now)) else {
+        return Ok(None);
+    };
+    let Some(caller) = person_with(tx, row.person_id, row.id)? else {
+        return Ok(None);
+    };
+    let Some(person) = people::person(tx, row.person_id)? else {
+        return Ok(None);
+    };
+    let known = match payload::open(tx, person.payload_id)? {
+        Some(sealed) => serde_json::from_slice::<PersonPayload>(&sealed)
+            .map_err(|_| storage::Error::Corrupt("the particulars of a person".into()))?,
+        // Erased: nobody is left to sit here.
+        None => return Ok(None),
+    };
+    let (language, zone) = match session::preference(tx, row.person_id)? {
+        Some(chosen) => (chosen.language, chosen.zone),
+        None => (person.language, default_zone.to_owned()),
+    };
+    let bank = match person.bank_id {
+        Some(id) => bank::profile(tx, id)?.map(|profile| match language.as_str() {
+            "ja" => profile.name_ja,
+            _ => profile.name_en,
+        }),
+        None => None,
+    };
+    Ok(Some(Seated {
+        caller,
+        session: row.id,
+        name: known.name,
+        email: known.email,
+        bank,
+        language,
+        zone,
+        touch: now.since(row.seen_at) >= TOUCHED,
+    }))
+}
+
+pub fn touch(tx: &mut Tx<'_>, session_id: Uid) -> Result<(), Error> {
+    let now = tx.now()?;
+    Ok(session::touch(tx, session_id, now)?)
+}
+
+/// Ends one session of the person, or all others.
+pub fn sign_out(tx: &mut Tx<'_>, person: Uid, which: Ending) -> Result<(), Error> {
+    let now = tx.now()?;
+    session::end(tx, person, which, now)?;
+    Ok(())
+}
+
+/// What the person wants the pages to be like.
+pub fn prefer(tx: &mut Tx<'_>, row: &PreferenceRow) -> Result<(), Error> {
+    Ok(session::set_preference(tx, row)?)
+}
+
+/// Replaces the password, by the present one and a code; every other session ends. False = refused.
+pub fn change_password(
+    tx: &mut Tx<'_>,
+    person: Uid,
+    password_holds: bool,
+    code: &str,
+    new_hash: &str,
+    keep: Uid,
+) -> Result<bool, Error> {
+    if !password_holds || !use_code(tx, person, code)? {
+        return Ok(false);
+    }
+    let Some(mut credential) = session::credential(tx, person)? else {
+        return Ok(false);
+    };
+    credential.password_hash = new_hash.to_owned();
+    credential.changed_at = tx.now()?;
+    session::set_credential(tx, &credential)?;
+    sign_out(tx, person, Ending::AllBut(keep))?;
+    Ok(true)
+}

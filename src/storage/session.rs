@@ -1,0 +1,167 @@
+//! Credentials, sessions, what people chose for the pages, and failures to sign in.
+
+use super::error::Error;
+use super::schema::{credential, preference, session, sign_in_counter};
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = credential, treat_none_as_default_value = false)]
+pub struct CredentialRow {
+    pub person_id: Uid,
+    pub password_hash: String,
+    pub totp_id: Uid,
+    pub totp_step: i64,
+    pub changed_at: Instant,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = preference, treat_none_as_default_value = false)]
+pub struct PreferenceRow {
+    pub person_id: Uid,
+    pub language: String,
+    pub zone: String,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = session, treat_none_as_default_value = false)]
+pub struct SessionRow {
+    pub id: Uid,
+    pub token_hash: Vec<u8>,
+    pub person_id: Uid,
+    pub agent: String,
+    pub created_at: Instant,
+    pub seen_at: Instant,
+    pub ended_at: Option<Instant>,
+}
+
+/// Sets or replaces a person's password and second factor.
+pub fn set_credential(tx: &mut Tx<'_>, row: &CredentialRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(credential::table)
+        .values(row)
+        .on_conflict(credential::person_id)
+        .do_update()
+        .set(row)
+        .execute(conn)?);
+    Ok(())
+}
+
+pub fn credential(tx: &mut Tx<'_>, person: Uid) -> Result<Option<CredentialRow>, Error> {
+    Ok(on_either!(tx, conn => credential::table
+        .find(person)
+        .select(CredentialRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// Uses up a time step; false = it, or a later one, was used already.
+pub fn use_step(tx: &mut Tx<'_>, person: Uid, step: i64) -> Result<bool, Error> {
+    let changed = on_either!(tx, conn => diesel::update(
+            credential::table.find(person).filter(credential::totp_step.lt(step)),
+        )
+        .set(credential::totp_step.eq(step))
+        .execute(conn)?);
+    Ok(changed == 1)
+}
+
+pub fn preference(tx: &mut Tx<'_>, person: Uid) -> Result<Option<PreferenceRow>, Error> {
+    Ok(on_either!(tx, conn => preference::table
+        .find(person)
+        .select(PreferenceRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+pub fn set_preference(tx: &mut Tx<'_>, row: &PreferenceRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(preference::table)
+        .values(row)
+        .on_conflict(preference::person_id)
+        .do_update()
+        .set(row)
+        .execute(conn)?);
+    Ok(())
+}
+
+pub fn insert(tx: &mut Tx<'_>, row: &SessionRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(session::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+pub fn by_token_hash(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<SessionRow>, Error> {
+    Ok(on_either!(tx, conn => session::table
+        .filter(session::token_hash.eq(hash))
+        .select(SessionRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// Sessions of a person that nobody ended, newest first; they may have run out.
+pub fn open_of(tx: &mut Tx<'_>, person: Uid) -> Result<Vec<SessionRow>, Error> {
+    Ok(on_either!(tx, conn => session::table
+        .filter(session::person_id.eq(person))
+        .filter(session::ended_at.is_null())
+        .order(session::id.desc())
+        .limit(100)
+        .select(SessionRow::as_select())
+        .load(conn)?))
+}
+
+pub fn touch(tx: &mut Tx<'_>, id: Uid, at: Instant) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(session::table.find(id))
+        .set(session::seen_at.eq(at))
+        .execute(conn)?);
+    Ok(())
+}
+
+/// Ends sessions of a person: one, or all but one. Returns how many.
+pub fn end(tx: &mut Tx<'_>, person: Uid, which: Ending, at: Instant) -> Result<usize, Error> {
+    let open = session::table
+        .filter(session::person_id.eq(person))
+        .filter(session::ended_at.is_null());
+    Ok(on_either!(tx, conn => match which {
+        Ending::One(id) => diesel::update(open.filter(session::id.eq(id)))
+            .set(session::ended_at.eq(at))
+            .execute(conn)?,
+        Ending::AllBut(id) => diesel::update(open.filter(session::id.ne(id)))
+            .set(session::ended_at.eq(at))
+            .execute(conn)?,
+    }))
+}
+
+/// Which sessions end.
+#[derive(Debug, Clone, Copy)]
+pub enum Ending {
+    One(Uid),
+    AllBut(Uid),
+}
+
+/// Failures in a row of a subject, and the last one's time.
+pub fn failures(tx: &mut Tx<'_>, subject: &[u8]) -> Result<Option<(i64, Instant)>, Error> {
+    Ok(on_either!(tx, conn => sign_in_counter::table
+        .find(subject)
+        .select((sign_in_counter::failures, sign_in_counter::last_at))
+        .first(conn)
+        .optional()?))
+}
+
+/// Stores the failures of a subject; none forgets them.
+pub fn set_failures(
+    tx: &mut Tx<'_>,
+    subject: &[u8],
+    failures: i64,
+    at: Instant,
+) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(sign_in_counter::table)
+        .values((
+            sign_in_counter::subject.eq(subject),
+            sign_in_counter::failures.eq(failures),
+            sign_in_counter::last_at.eq(at),
+        ))
+        .on_conflict(sign_in_counter::subject)
+        .do_update()
+        .set((sign_in_counter::failures.eq(failures), sign_in_counter::last_at.eq(at)))
+        .execute(conn)?);
+    Ok(())
+}

@@ -1,0 +1,434 @@
+//! Signing in and out, accepting an invitation, and one's own sessions, choices and keys.
+
+use super::seat::{self, Fields, OwnForm, Seat};
+use super::words::{Said, say};
+use super::{document, public_language, show, show_public};
+use crate::actions::accept_invitation::{self, Chosen};
+use crate::actions::issue_key::KeyInput;
+use crate::actions::sign_in;
+use crate::domain::fault::Fault;
+use crate::domain::id::Uid;
+use crate::domain::vocabulary::Language;
+use crate::storage::session::{self, Ending, PreferenceRow};
+use crate::storage::{Lane, Tx, bank};
+use crate::vault::{password, totp};
+use crate::web::api::keys;
+use crate::web::body::{Form, Strict};
+use crate::web::doorkeeper::client;
+use crate::web::identity::Who;
+use crate::web::problem::{Answered, Problem};
+use crate::web::{App, page};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+/// Characters of a password, at least (NIST SP 800-63B §3.1.1.2) and at most.
+const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 12..=200;
+/// Time zones that are offered; any other IANA name may be typed into the settings of the operator.
+const ZONES: [&str; 6] = [
+    "Asia/Tokyo",
+    "UTC",
+    "Asia/Singapore",
+    "Europe/London",
+    "America/New_York",
+    "Australia/Sydney",
+];
+
+fn fault(pointer: &str, code: &'static str, message: &str) -> Fault {
+    Fault {
+        pointer: format!("/{pointer}"),
+        code,
+        message: message.into(),
+    }
+}
+
+fn agent(req: &HttpRequest) -> String {
+    let named = req.headers().get(header::USER_AGENT);
+    let named = named.and_then(|value| value.to_str().ok());
+    named.unwrap_or_default().to_owned()
+}
+
+/// The form; where it leads is kept across a failure.
+pub(in crate::web) async fn sign_in_form(app: Data<App>, req: HttpRequest) -> Answered {
+    let next = url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(name, _)| name == "next")
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default();
+    form_page(&app, &req, StatusCode::OK, "", &next, &[])
+}
+
+fn form_page(
+    app: &App,
+    req: &HttpRequest,
+    status: StatusCode,
+    email: &str,
+    next: &str,
+    faults: &[Fault],
+) -> Answered {
+    let page = json!({ "email": email, "next": seat::own_path(next), "faults": faults });
+    show_public(app, req, status, "desk/account/sign_in.html", page)
+}
+
+/// One answer for whatever fails, after the same work.
+pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form) -> Answered {
+    let fields = Fields(form.0);
+    let (email, next) = (fields.one("email"), fields.one("next"));
+    let (address, asked) = (client(&app, &req), email.clone());
+    let known = app
+        .store
+        .read(move |tx| sign_in::look_up(tx, &asked, address).map_err(Problem::from))
+        .await?;
+    let given = Zeroizing::new(password_of(&fields, "password"));
+    let holds = password::verify(given, known.password_hash.clone()).await;
+    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
+    let (code, agent) = (fields.one("code"), agent(&req));
+    let opened = app
+        .store
+        .write(Lane::Front, move |tx| {
+            sign_in::sign_in(tx, &known, holds, &code, &agent).map_err(Problem::from)
+        })
+        .await?;
+    let Some(opened) = opened else {
+        let refused = fault("password", "sign_in_refused", "");
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return form_page(&app, &req, status, &email, &next, &[refused]);
+    };
+    let mut answer = seat::see(seat::own_path(&next));
+    carry(&app, &mut answer, &opened.token)?;
+    Ok(answer)
+}
+
+/// A password is taken as typed: no space of it is cut away.
+fn password_of(fields: &Fields, name: &str) -> String {
+    let found = fields.0.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+fn carry(app: &App, answer: &mut HttpResponse, token: &str) -> Result<(), Problem> {
+    let cookie = header::HeaderValue::from_str(&seat::cookie(app, token))
+        .map_err(|fault| Problem::internal(&fault))?;
+    answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    Ok(())
+}
+
+pub(in crate::web) async fn sign_out(app: Data<App>, seat: Seat, _form: OwnForm) -> Answered {
+    end_sessions(&app, &seat, Ending::One(seat.who.session)).await?;
+    let mut answer = seat::see("/sign-in");
+    carry(&app, &mut answer, "")?;
+    Ok(answer)
+}
+
+async fn end_sessions(app: &App, seat: &Seat, which: Ending) -> Result<(), Problem> {
+    let person = person_of(seat)?;
+    app.store
+        .write(Lane::Front, move |tx| {
+            sign_in::sign_out(tx, person, which).map_err(Problem::from)
+        })
+        .await
+}
+
+fn person_of(seat: &Seat) -> Result<Uid, Problem> {
+    seat.who.caller.person().ok_or_else(Problem::missing)
+}
+
+/// The secret that an invitation's page proposes: the same every time it is opened, known to nobody else.
+fn proposed(tx: &Tx<'_>, token: &str) -> [u8; totp::SECRET] {
+    let vault = tx.vault();
+    let mac = crate::vault::mac(&vault.keys().email_tag, format!("totp|{token}").as_bytes());
+    std::array::from_fn(|place| mac[place])
+}
+
+/// The page behind an invitation.
+pub(in crate::web) async fn invitation(
+    app: Data<App>,
+    req: HttpRequest,
+    token: Path<String>,
+) -> Answered {
+    invitation_page(&app, &req, &token, StatusCode::OK, &[]).await
+}
+
+async fn invitation_page(
+    app: &App,
+    req: &HttpRequest,
+    token: &str,
+    status: StatusCode,
+    faults: &[Fault],
+) -> Answered {
+    let (language, asked) = (public_language(req), token.to_owned());
+    let (invitee, bank, secret) = app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            let invitee = accept_invitation::invitee(tx, &asked)?;
+            let bank = match invitee.bank_id {
+                Some(id) => bank::profile(tx, id)?.map(|profile| match language.code() {
+                    "ja" => profile.name_ja,
+                    _ => profile.name_en,
+                }),
+                None => None,
+            };
+            Ok((invitee, bank, proposed(tx, &asked)))
+        })
+        .await?;
+    let setup = totp::setup(&secret, &invitee.email, &app.rules.operator_name);
+    let setup = setup.ok_or_else(|| Problem::internal(&"a second factor cannot be set up"))?;
+    let (path, size) = qr_path(&setup.uri)?;
+    let page = json!({
+        "token": token, "name": invitee.name, "email": invitee.email, "roles": invitee.roles, "bank": bank,
+        "expires_at": invitee.expires_at.to_string(), "faults": faults,
+        "totp": { "secret_groups": setup.groups, "uri": setup.uri, "qr_svg_path": path, "qr_size": size },
+    });
+    show_public(app, req, status, "desk/account/invitation.html", page)
+}
+
+/// A QR code as the path of an SVG, one unit for each module, without its quiet zone.
+fn qr_path(text: &str) -> Result<(String, usize), Problem> {
+    let code = qrcode::QrCode::new(text).map_err(|fault| Problem::internal(&fault))?;
+    let size = code.width();
+    let mut path = String::new();
+    for (place, colour) in code.to_colors().into_iter().enumerate() {
+        if colour == qrcode::Color::Dark {
+            path.push_str(&format!("M{} {}h1v1h-1z", place % size, place / size));
+        }
+    }
+    Ok((path, size))
+}
+
+/// Accepts: a password twice, and the first code of the authenticator.
+pub(in crate::web) async fn accept(
+    app: Data<App>,
+    req: HttpRequest,
+    token: Path<String>,
+    form: Form,
+) -> Answered {
+    let fields = Fields(form.0);
+    let asked = token.clone();
+    let (secret, seconds) = app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            accept_invitation::invitee(tx, &asked)?;
+            Ok((proposed(tx, &asked), tx.now()?.seconds()))
+        })
+        .await?;
+    let password = Zeroizing::new(password_of(&fields, "password"));
+    let mut faults = password_faults(&password, &password_of(&fields, "password_again"));
+    let step = totp::step_of(&secret, &fields.one("code"), seconds);
+    if step.is_none() {
+        faults.push(fault(
+            "code",
+            "code_wrong",
+            "the code does not hold; type the one shown now",
+        ));
+    }
+    let (true, Some(totp_step)) = (faults.is_empty(), step) else {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return invitation_page(&app, &req, &token, status, &faults).await;
+    };
+    let hash = password::hash(password).await;
+    let chosen = Chosen {
+        password_hash: hash.map_err(|fault| Problem::internal(&fault))?,
+        totp_secret: secret,
+        totp_step,
+    };
+    let (token, agent) = (token.into_inner(), agent(&req));
+    let opened = app
+        .store
+        .write(Lane::Front, move |tx| -> Result<_, Problem> {
+            let person = accept_invitation::accept_in_browser(tx, &token, &chosen)?;
+            Ok(sign_in::open(tx, person, &agent)?)
+        })
+        .await?;
+    let mut answer = seat::see("/");
+    carry(&app, &mut answer, &opened.token)?;
+    Ok(answer)
+}
+
+fn password_faults(password: &str, again: &str) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    if !PASSWORD_LENGTH.contains(&password.chars().count()) {
+        faults.push(fault("password", "password_length", "12 to 200 characters"));
+    } else if password != again {
+        faults.push(fault(
+            "password_again",
+            "password_differs",
+            "the two are not the same",
+        ));
+    }
+    faults
+}
+
+/// One's own account.
+pub(in crate::web) async fn account(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    account_page(&app, &req, &seat, StatusCode::OK, &[], Value::Null).await
+}
+
+async fn account_page(
+    app: &Data<App>,
+    req: &HttpRequest,
+    seat: &Seat,
+    status: StatusCode,
+    faults: &[Fault],
+    secret: Value,
+) -> Answered {
+    let person = person_of(seat)?;
+    let current = seat.who.session;
+    let sessions = app
+        .store
+        .read(move |tx| -> Result<Vec<Value>, Problem> {
+            let now = tx.now()?;
+            let rows = session::open_of(tx, person)?;
+            let live = rows.into_iter().filter(|row| sign_in::is_live(row, now));
+            Ok(live
+                .map(|row| {
+                    json!({ "id": row.id.to_string(), "agent": row.agent, "created_at": row.created_at.to_string(),
+                        "seen_at": row.seen_at.to_string(), "current": row.id == current })
+                })
+                .collect())
+        })
+        .await?;
+    let own_keys = document(keys::list(app.clone(), Who(seat.who.caller.clone())).await).await?;
+    let roles: Vec<&str> = seat
+        .who
+        .caller
+        .roles()
+        .iter()
+        .map(|role| role.code())
+        .collect();
+    let mut zones = ZONES.to_vec();
+    if !zones.contains(&seat.who.zone.as_str()) {
+        zones.insert(0, &seat.who.zone);
+    }
+    let page = json!({
+        "name": seat.who.name, "email": seat.who.email, "roles": roles, "language": seat.who.language,
+        "zone": seat.who.zone, "zones": zones, "sessions": sessions, "keys": own_keys["keys"],
+        "secret": secret, "label": "", "faults": faults,
+    });
+    show(app, req, seat, status, "desk/account/me.html", page)
+}
+
+/// The language of all pages from now on.
+pub(in crate::web) async fn language(app: Data<App>, seat: Seat, form: OwnForm) -> Answered {
+    let wanted = form.0.one("language");
+    if Language::parse(&wanted).is_none() {
+        return Err(Problem::bad_request(
+            "language_unknown",
+            "there is ja, and there is en",
+        ));
+    }
+    prefer(&app, &seat, wanted, seat.who.zone.clone()).await?;
+    Ok(seat::see(seat::own_path(
+        &form.0.given("next").unwrap_or("/account".into()),
+    )))
+}
+
+/// The time zone in which times are shown.
+pub(in crate::web) async fn zone(app: Data<App>, seat: Seat, form: OwnForm) -> Answered {
+    let wanted = form.0.one("zone");
+    if jiff::tz::TimeZone::get(&wanted).is_err() {
+        return Err(Problem::bad_request(
+            "zone_unknown",
+            "there is no such time zone",
+        ));
+    }
+    prefer(&app, &seat, seat.who.language.clone(), wanted).await?;
+    Ok(seat::see("/account?done=saved"))
+}
+
+async fn prefer(app: &App, seat: &Seat, language: String, zone: String) -> Result<(), Problem> {
+    let person_id = person_of(seat)?;
+    let row = PreferenceRow {
+        person_id,
+        language,
+        zone,
+    };
+    app.store
+        .write(Lane::Front, move |tx| {
+            sign_in::prefer(tx, &row).map_err(Problem::from)
+        })
+        .await
+}
+
+pub(in crate::web) async fn end_session(
+    app: Data<App>,
+    seat: Seat,
+    id: Path<String>,
+    _form: OwnForm,
+) -> Answered {
+    end_sessions(&app, &seat, Ending::One(page::id(&id)?)).await?;
+    Ok(seat::see("/account?done=saved"))
+}
+
+pub(in crate::web) async fn end_other_sessions(
+    app: Data<App>,
+    seat: Seat,
+    _form: OwnForm,
+) -> Answered {
+    end_sessions(&app, &seat, Ending::AllBut(seat.who.session)).await?;
+    Ok(seat::see("/account?done=saved"))
+}
+
+/// A new password, by the present one and a code; all other sessions end.
+pub(in crate::web) async fn change_password(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    form: OwnForm,
+) -> Answered {
+    let fields = form.0;
+    let new = Zeroizing::new(password_of(&fields, "password"));
+    let mut faults = password_faults(&new, &password_of(&fields, "password_again"));
+    let person = person_of(&seat)?;
+    let stored = app
+        .store
+        .read(move |tx| session::credential(tx, person).map_err(Problem::from))
+        .await?;
+    let now = Zeroizing::new(password_of(&fields, "password_now"));
+    let hash = stored.as_ref().map(|row| row.password_hash.clone());
+    let holds = password::verify(now, hash).await;
+    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
+    if faults.is_empty() {
+        let hash = password::hash(new).await;
+        let hash = hash.map_err(|fault| Problem::internal(&fault))?;
+        let (code, keep) = (fields.one("code"), seat.who.session);
+        let changed = app
+            .store
+            .write(Lane::Front, move |tx| {
+                sign_in::change_password(tx, person, holds, &code, &hash, keep)
+                    .map_err(Problem::from)
+            })
+            .await?;
+        if changed {
+            return Ok(seat::see("/account?done=saved"));
+        }
+        faults.push(fault("password_now", "sign_in_refused", ""));
+    }
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    account_page(&app, &req, &seat, status, &faults, Value::Null).await
+}
+
+/// A personal key; it is shown this once.
+pub(in crate::web) async fn make_key(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: Who,
+    form: OwnForm,
+) -> Answered {
+    let input: KeyInput = serde_json::from_value(json!({ "label": form.0.one("label") }))
+        .map_err(|fault| Problem::internal(&fault))?;
+    let made = document(keys::create(app.clone(), who, Strict(input)).await).await?;
+    let language = Language::parse(&seat.who.language).unwrap_or(Language::En);
+    let secret = json!({ "label": say(Said::MachineKey, language), "value": made["key"] });
+    account_page(&app, &req, &seat, StatusCode::OK, &[], secret).await
+}
+
+pub(in crate::web) async fn revoke_key(
+    app: Data<App>,
+    who: Who,
+    id: Path<String>,
+    _form: OwnForm,
+) -> Answered {
+    keys::revoke(app, who, id).await?;
+    Ok(seat::see("/account?done=saved"))
+}

@@ -1,0 +1,503 @@
+//! The auditor's desk: the matrix of incidents and banks on any day, the chain of evidence behind a cell, the
+//! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
+
+use super::seat::Seat;
+use super::{document, entered, show};
+use crate::actions::read_register;
+use crate::domain::level::Level;
+use crate::domain::outcome::ErrorClass;
+use crate::storage::{Tx, audit, bank, evidence, incident, notice, reading};
+use crate::web::api::deliveries::Names;
+use crate::web::api::{as_of, board, deliveries, incidents};
+use crate::web::identity::Who;
+use crate::web::problem::{Answered, Problem};
+use crate::web::query::{self, Asked};
+use crate::web::{App, page};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+/// Rows of the matrix.
+const INCIDENTS: &str = "limit=50";
+/// Evidence read for the figures: the newest.
+const MEASURED: i64 = 50_000;
+
+/// The parameters of an address that were filled in.
+fn asked(req: &HttpRequest) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(req.query_string().as_bytes())
+        .into_owned()
+        .filter(|(_, value)| !value.trim().is_empty())
+        .collect()
+}
+
+fn one<'a>(asked: &'a [(String, String)], name: &str) -> &'a str {
+    let found = asked.iter().find(|(known, _)| known == name);
+    found.map_or("", |(_, value)| value.as_str())
+}
+
+fn query_of(fields: &[(&str, &str)]) -> String {
+    let filled = fields.iter().filter(|(_, value)| !value.is_empty());
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(filled)
+        .finish()
+}
+
+/// Every bank, by code, with its name in one language.
+fn banks(tx: &mut Tx<'_>, language: &str) -> Result<Vec<Value>, Problem> {
+    let mut banks = Vec::new();
+    for row in bank::all(tx)? {
+        let profile = bank::profile(tx, row.id)?;
+        let name = profile.map(|known| {
+            if language == "ja" {
+                known.name_ja
+            } else {
+                known.name_en
+            }
+        });
+        banks.push(json!({ "code": row.code, "name": name }));
+    }
+    banks.sort_by_key(|bank| bank["code"].as_str().map(str::to_owned));
+    Ok(banks)
+}
+
+/// Incident × bank as it stood at the end of a day.
+pub(in crate::web) async fn matrix(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let asked = asked(&req);
+    let zone = seat.who.zone.as_str();
+    let now = app.store.clock().now();
+    let today = jiff::Timestamp::from_microsecond(now.micros())
+        .and_then(|at| at.in_tz(zone))
+        .map(|there| there.date())
+        .map_err(|fault| Problem::internal(&fault))?;
+    let day: Date = match one(&asked, "day") {
+        "" => today,
+        text => text
+            .parse()
+            .map_err(|_| Problem::bad_request("day_invalid", "write a day like 2026-11-23"))?,
+    };
+    let day = day.min(today);
+    // The first instant of the next day, or now while the day goes on.
+    let end = if day == today {
+        now.to_string()
+    } else {
+        let next = day.tomorrow().map_err(|fault| Problem::internal(&fault))?;
+        entered(&format!("{next}T00:00"), zone)?
+    };
+    let language = seat.who.language.clone();
+    let columns = app.store.read(move |tx| banks(tx, &language)).await?;
+    let language = seat.who.language.clone();
+    let names = app
+        .store
+        .read(move |tx| super::bank_names(tx, &language))
+        .await?;
+    let who = Who(seat.who.caller.clone());
+    let found = incidents::search(app.clone(), who, Asked(query::read(INCIDENTS)?)).await;
+    let found = document(found).await?;
+    let mut rows = Vec::new();
+    let mut first_day = day;
+    for line in found["incidents"].as_array().into_iter().flatten() {
+        if let Some(opened) = line["opened_at"]
+            .as_str()
+            .and_then(|at| at.parse::<jiff::Timestamp>().ok())
+            && let Ok(there) = opened.in_tz(zone)
+        {
+            first_day = first_day.min(there.date());
+        }
+        let reference = line["reference"].as_str().unwrap_or_default().to_owned();
+        let then = Asked(query::read(&query_of(&[("at", &end)]))?);
+        let stamps = match board::board(app.clone(), Path::from(reference), then).await {
+            Ok(answer) => document(Ok(answer)).await?,
+            // Not filed yet on that day.
+            Err(problem) if problem.status == StatusCode::NOT_FOUND => continue,
+            Err(problem) => return Err(problem),
+        };
+        let cells = super::stamps(&stamps["cells"], &names);
+        let cells = cells.as_array().cloned().unwrap_or_default();
+        let in_order = columns.iter().map(|column| {
+            let found = cells.iter().find(|cell| cell["bank"] == column["code"]);
+            found.cloned().unwrap_or(Value::Null)
+        });
+        rows.push(json!({
+            "reference": line["reference"], "title": super::officer::title(&line["title"], &seat.who.language),
+            "kind": line["kind"], "phase": line["phase"], "revision": stamps["revision"], "accepted_at": line["accepted_at"],
+            "delivered": stamps["delivered"], "acknowledged": stamps["acknowledged"], "notices": stamps["notices"],
+            "cells": in_order.collect::<Vec<_>>(),
+        }));
+    }
+    let link = |day: Option<Date>| day.map(|day| format!("/matrix?day={day}"));
+    let page = json!({
+        "at": end, "day": day.to_string(), "from_day": first_day.to_string(), "to_day": today.to_string(),
+        "earlier": link(day.yesterday().ok()), "later": link(day.tomorrow().ok().filter(|next| *next <= today)),
+        "banks": columns, "rows": rows,
+    });
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/auditor/matrix.html",
+        page,
+    )
+}
+
+/// The chain of evidence of one notice.
+pub(in crate::web) async fn chain(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    id: Path<String>,
+) -> Answered {
+    let id = page::id(&id)?;
+    let language = seat.who.language.clone();
+    let page = app
+        .store
+        .read(move |tx| chain_of(tx, id, &language))
+        .await?;
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/auditor/evidence.html",
+        page,
+    )
+}
+
+fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Result<Value, Problem> {
+    let row = notice::by_id(tx, id)?.ok_or_else(Problem::missing)?;
+    let revision = incident::revision(tx, row.revision_id)?.ok_or_else(Problem::missing)?;
+    let known = incident::by_id(tx, row.incident_id)?.ok_or_else(Problem::missing)?;
+    let own = bank::by_id(tx, row.bank_id)?.ok_or_else(Problem::missing)?;
+    let profile = bank::profile(tx, row.bank_id)?;
+    let name = profile.map(|known| {
+        if language == "ja" {
+            known.name_ja
+        } else {
+            known.name_en
+        }
+    });
+    let fanouts = notice::fanouts(tx, row.revision_id)?;
+    let fanout = fanouts.iter().find(|fanout| fanout.id == row.fanout_id);
+    let levels: Vec<Value> = std::iter::once(json!({
+        "level": "listed", "reached_at": row.issued_at.to_string(), "recorded_at": row.issued_at.to_string(),
+        "evidence": row.fanout_id.to_string() }))
+    .chain(evidence::levels_of(tx, id)?.into_iter().map(|level| {
+        json!({ "level": Level::from_number(level.level).unwrap_or(Level::Listed).code(),
+            "reached_at": level.reached_at.to_string(), "recorded_at": level.recorded_at.to_string(),
+            "evidence": level.evidence_id.to_string() })
+    }))
+    .collect();
+    let outcomes = reading::attempts_of_notice(tx, row.incident_id, row.bank_id, id)?;
+    let mut subjects = vec![row.revision_id, row.fanout_id];
+    subjects.extend(outcomes.iter().map(|outcome| outcome.attempt_id));
+    let mut addresses = Vec::with_capacity(outcomes.len());
+    for outcome in &outcomes {
+        addresses.push(read_register::address(
+            tx,
+            &outcome.channel,
+            outcome.target_id,
+        )?);
+    }
+    let attempts: Vec<Value> = Names::default()
+        .lines(tx, outcomes)?
+        .into_iter()
+        .zip(addresses)
+        .map(|(line, address)| {
+            json!({ "attempt": line.attempt, "channel": line.channel, "number": line.number, "outcome": line.outcome,
+                "status": line.status, "started_at": line.started_at, "recorded_at": line.recorded_at,
+                "duration_ms": line.duration_ms, "body_hash": line.body_digest, "address": address })
+        })
+        .collect();
+    let stamped = evidence::acknowledgement_of(tx, id)?;
+    subjects.extend(stamped.as_ref().map(|done| done.id));
+    let entries: Vec<Value> = evidence::entries_of(tx, &subjects)?
+        .into_iter()
+        .map(
+            |(seq, kind, hash)| json!({ "seq": seq, "kind": kind, "leaf_hash": hex::encode(hash) }),
+        )
+        .collect();
+    let said: Vec<Value> = evidence::responses(tx, row.incident_id)?
+        .into_iter()
+        .filter(|one| one.bank_id == row.bank_id)
+        .map(|one| {
+            json!({ "codes": one.codes.split(' ').collect::<Vec<_>>(), "share": one.share,
+                "recorded_at": one.recorded_at.to_string() })
+        })
+        .collect();
+    Ok(json!({
+        "notice": id.to_string(), "number": row.number, "bank": { "code": own.code, "name": name },
+        "incident": known.reference, "revision": revision.number, "reason": row.reason, "exposed": row.exposed,
+        "concerns_you": row.concerns_you, "issued_at": row.issued_at.to_string(),
+        "acknowledge_by": row.acknowledge_by.to_string(), "digest": page::digest(&row.digest),
+        "incident_digest": page::digest(&revision.digest),
+        "fanout": fanout.map(|fanout| json!({ "kind": fanout.kind, "n": fanout.n, "notice_count": fanout.notice_count,
+            "roster_version": fanout.roster_version })),
+        "levels": levels, "attempts": attempts,
+        "acknowledgement": stamped.map(|done| json!({ "id": done.id.to_string(), "class": done.class,
+            "at": done.recorded_at.to_string(), "name": null, "role": null,
+            "covered_by": done.covered_by.map(|id| id.to_string()) })),
+        "responses": said, "entries": entries,
+    }))
+}
+
+/// The delivery log with its filters in the address.
+pub(in crate::web) async fn log(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let asked = asked(&req);
+    let zone = seat.who.zone.as_str();
+    let instant = |name: &str| match one(&asked, name) {
+        "" => Ok(String::new()),
+        text if text.contains('T') && !text.ends_with('Z') && !text.contains('+') => {
+            entered(text, zone)
+        }
+        text => Ok(text.to_owned()),
+    };
+    let (from, to) = (instant("from")?, instant("to")?);
+    let filter = [
+        ("bank", one(&asked, "bank")),
+        ("incident", one(&asked, "incident")),
+        ("channel", one(&asked, "channel")),
+        ("outcome", one(&asked, "outcome")),
+        ("from", from.as_str()),
+        ("to", to.as_str()),
+    ];
+    let mut wanted = filter.to_vec();
+    wanted.push(("format", "json"));
+    wanted.push(("cursor", one(&asked, "cursor")));
+    let asking = Asked(query::read(&query_of(&wanted))?);
+    let who = Who(seat.who.caller.clone());
+    let found = document(deliveries::list(app.clone(), who, req.clone(), asking).await).await?;
+    let next = found["next_cursor"].as_str().map(|cursor| {
+        let mut further = filter.to_vec();
+        further.push(("cursor", cursor));
+        format!("/deliveries?{}", query_of(&further))
+    });
+    let export = |format: &str| {
+        let mut wanted = filter.to_vec();
+        wanted.push(("format", format));
+        format!("/deliveries/export?{}", query_of(&wanted))
+    };
+    let codes = app
+        .store
+        .read(|tx| -> Result<Vec<String>, Problem> {
+            let mut codes: Vec<String> = bank::all(tx)?.into_iter().map(|row| row.code).collect();
+            codes.sort();
+            Ok(codes)
+        })
+        .await?;
+    let outcomes: Vec<&str> = std::iter::once("accepted")
+        .chain(ErrorClass::ALL.iter().map(|class| class.code()))
+        .collect();
+    let page = json!({
+        "filter": { "bank": filter[0].1, "incident": filter[1].1, "channel": filter[2].1, "outcome": filter[3].1,
+            "from": one(&asked, "from"), "to": one(&asked, "to") },
+        "options": { "banks": codes, "channels": ["webhook", "email"], "outcomes": outcomes },
+        "attempts": found["deliveries"], "next": next, "csv": export("csv"), "jsonl": export("jsonl"),
+    });
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/auditor/deliveries.html",
+        page,
+    )
+}
+
+/// The whole log as a stream: the API's own export, under a session.
+pub(in crate::web) async fn export(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let asking = Asked(query::read(req.query_string())?);
+    deliveries::list(app, Who(seat.who.caller.clone()), req, asking).await
+}
+
+/// What a bank had been told by an instant, and what not.
+pub(in crate::web) async fn as_of(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let asked = asked(&req);
+    let (code, at) = (one(&asked, "bank").to_owned(), one(&asked, "at").to_owned());
+    let language = seat.who.language.clone();
+    let known = app.store.read(move |tx| banks(tx, &language)).await?;
+    let answer = if code.is_empty() || at.is_empty() {
+        Value::Null
+    } else {
+        let instant = entered(&at, &seat.who.zone)?;
+        let question = query_of(&[
+            ("bank", &code),
+            ("at", &instant),
+            ("limit", "200"),
+            ("after", one(&asked, "after")),
+        ]);
+        let found = as_of::as_of(app.clone(), Asked(query::read(&question)?)).await;
+        let found = document(found).await?;
+        let bank = known.iter().find(|bank| bank["code"] == code.as_str());
+        let next = found["next_after"].as_i64().map(|after| {
+            let after = after.to_string();
+            format!(
+                "/as-of?{}",
+                query_of(&[("bank", &code), ("at", &at), ("after", &after)])
+            )
+        });
+        json!({ "bank": bank, "at": found["at"], "told": found["told"], "next": next, "not_told": found["not_told"],
+            "not_told_complete": found["not_told_complete"], "asked_at": app.store.clock().now().to_string() })
+    };
+    let page = json!({ "bank": code, "at": at, "banks": known, "answer": answer, "faults": [] });
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/auditor/as_of.html",
+        page,
+    )
+}
+
+/// Funnel and distributions.
+pub(in crate::web) async fn figures(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let (total, reached) = app
+        .store
+        .read(|tx| -> Result<_, Problem> {
+            Ok((
+                reading::notices_issued(tx)?,
+                reading::levels_reached(tx, MEASURED)?,
+            ))
+        })
+        .await?;
+    let at_least = |level: Level| {
+        let mut notices: Vec<_> = reached
+            .iter()
+            .filter(|one| one.level >= level.number())
+            .map(|one| one.notice)
+            .collect();
+        notices.sort();
+        notices.dedup();
+        i64::try_from(notices.len()).unwrap_or(i64::MAX)
+    };
+    let funnel: Vec<Value> = Level::ALL
+        .into_iter()
+        .map(|level| {
+            let notices = if level == Level::Listed {
+                total
+            } else {
+                at_least(level)
+            };
+            json!({ "level": level.code(), "notices": notices, "width": share(notices, total) })
+        })
+        .collect();
+    let seconds = |level: Level| -> Vec<i64> {
+        let one = reached.iter().filter(|one| one.level == level.number());
+        let mut seconds: Vec<i64> = one
+            .map(|one| {
+                i64::try_from(one.reached_at.since(one.issued_at).as_secs()).unwrap_or(i64::MAX)
+            })
+            .collect();
+        seconds.sort_unstable();
+        seconds
+    };
+    let span = |pick: fn(&reading::ReachedRow) -> crate::domain::instant::Instant| {
+        (
+            reached.iter().map(pick).min(),
+            reached.iter().map(pick).max(),
+        )
+    };
+    let (from, to) = span(|one| one.issued_at);
+    let now = app.store.clock().now();
+    let page = json!({
+        "funnel": funnel, "notify": spread(&seconds(Level::Delivered), total),
+        "acknowledge": spread(&seconds(Level::Acknowledged), total),
+        "span": { "from": from.unwrap_or(now).to_string(), "to": to.unwrap_or(now).to_string() },
+    });
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/auditor/figures.html",
+        page,
+    )
+}
+
+fn share(part: i64, whole: i64) -> i64 {
+    if whole == 0 { 0 } else { part * 100 / whole }
+}
+
+/// A distribution in the steps that people ask for, with its median, 95th percentile and longest.
+fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
+    const STEPS: [(&str, i64); 7] = [
+        ("under_1m", 60),
+        ("under_5m", 300),
+        ("under_15m", 900),
+        ("under_1h", 3_600),
+        ("under_4h", 14_400),
+        ("under_1d", 86_400),
+        ("over_1d", i64::MAX),
+    ];
+    let mut below = 0;
+    let mut counts = Vec::new();
+    for (label, limit) in STEPS {
+        let up_to = sorted_seconds.partition_point(|seconds| *seconds < limit);
+        counts.push((label, i64::try_from(up_to - below).unwrap_or(i64::MAX)));
+        below = up_to;
+    }
+    let reached = i64::try_from(sorted_seconds.len()).unwrap_or(i64::MAX);
+    counts.push(("not_yet", (notices - reached).max(0)));
+    let most = counts
+        .iter()
+        .map(|(_, notices)| *notices)
+        .max()
+        .unwrap_or(0);
+    let buckets: Vec<Value> = counts
+        .into_iter()
+        .map(|(label, notices)| json!({ "label": label, "notices": notices, "width": share(notices, most) }))
+        .collect();
+    let at = |percent: usize| {
+        let last = sorted_seconds.len().checked_sub(1)?;
+        sorted_seconds.get(last * percent / 100).copied()
+    };
+    json!({ "buckets": buckets, "median_s": at(50), "p95_s": at(95), "max_s": at(100) })
+}
+
+/// The self-check, tried now.
+pub(in crate::web) async fn check(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let found = app
+        .store
+        .read(|tx| audit::findings(tx).map_err(Problem::from))
+        .await?;
+    let findings: Vec<Value> = found
+        .iter()
+        .map(|finding| json!({ "rule": finding.rule, "count": finding.count }))
+        .collect();
+    let page = json!({
+        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": app.store.clock().now().to_string(),
+        "since": null, "findings": findings, "history": [],
+    });
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/auditor/check.html",
+        page,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_counts_everything_once() {
+        let told = spread(&[1, 9, 11, 61, 90_000], 7);
+        let counts: Vec<i64> = told["buckets"]
+            .as_array()
+            .expect("buckets")
+            .iter()
+            .filter_map(|bucket| bucket["notices"].as_i64())
+            .collect();
+        assert_eq!(counts, [3, 1, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(
+            (&told["median_s"], &told["max_s"]),
+            (&json!(11), &json!(90_000))
+        );
+        assert_eq!(spread(&[], 0)["median_s"], Value::Null);
+    }
+}

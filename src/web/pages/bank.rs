@@ -1,0 +1,526 @@
+//! The bank's desk: its inbox, one notice with the two things to do about it, and its own addresses.
+
+use super::seat::{self, OwnForm, Seat};
+use super::words::{Said, say};
+use super::{document, list, measures, show, words};
+use crate::actions::acknowledge::{self, Confirmation};
+use crate::actions::open_notice::open_notice;
+use crate::actions::send_test;
+use crate::domain::access::{BankScope, Role};
+use crate::domain::digest::Digest;
+use crate::domain::incident::OperatorContact;
+use crate::domain::level::{AckClass, Level};
+use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
+use crate::storage::delivery::OutcomeRow;
+use crate::storage::{Lane, Tx, bank, evidence, incident, notice, payload, reading};
+use crate::web::api::deliveries::Names;
+use crate::web::api::inbox::InboxLine;
+use crate::web::api::{contacts, endpoints, keys, notices, responses};
+use crate::web::body::{RawJson, Strict};
+use crate::web::identity::BankWho;
+use crate::web::once_key::OnceKey;
+use crate::web::problem::{Answered, Problem};
+use crate::web::{App, page};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use serde_json::{Value, json};
+use std::collections::HashMap;
+
+/// Notices on one page of the inbox.
+const LINES: i64 = 50;
+
+/// The number after `name=` in the address, if any.
+fn number(req: &HttpRequest, name: &str) -> Option<i64> {
+    url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(known, _)| known == name)
+        .and_then(|(_, value)| value.parse().ok())
+        .filter(|number| *number >= 0)
+}
+
+/// The newest notices first, by number; `?to=n` goes back.
+pub(in crate::web) async fn inbox(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+) -> Answered {
+    let (to, language) = (number(&req, "to"), seat.who.language.clone());
+    let page = app
+        .store
+        .read(move |tx| inbox_page(tx, who.scope, to, &language))
+        .await?;
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/bank/inbox.html",
+        page,
+    )
+}
+
+fn inbox_page(
+    tx: &mut Tx<'_>,
+    scope: BankScope,
+    to: Option<i64>,
+    language: &str,
+) -> Result<Value, Problem> {
+    let now = tx.now()?;
+    let last_number = notice::last_number(tx, scope.bank())?;
+    let to = to.unwrap_or(last_number).clamp(0, last_number);
+    let after = (to - LINES).max(0);
+    let rows = notice::inbox(tx, scope.bank(), after, to - after)?;
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let levels = reading::levels_at(tx, &ids, now)?;
+    let mut lines = Vec::with_capacity(rows.len());
+    for row in rows {
+        let level = levels
+            .get(&row.id)
+            .map_or(Level::Listed, |(level, _)| *level);
+        let revision = incident::revision(tx, row.revision_id)?;
+        let body: Value = revision
+            .and_then(|revision| serde_json::from_slice(&revision.body).ok())
+            .unwrap_or_default();
+        let late = level < Level::Acknowledged && row.acknowledge_by < now;
+        let mut line = serde_json::to_value(InboxLine::of(row, level)?)
+            .map_err(|fault| Problem::internal(&fault))?;
+        line["title"] = json!(words(&body, "title", language));
+        line["late"] = json!(late);
+        lines.insert(0, line);
+    }
+    let waiting = evidence::waiting_of_bank(tx, scope.bank())?;
+    Ok(json!({
+        "notices": lines, "last_number": last_number, "waiting": waiting,
+        "older": (after > 0).then(|| format!("/inbox?to={after}")),
+        "newer": (to < last_number).then(|| format!("/inbox?to={}", (to + LINES).min(last_number))),
+    }))
+}
+
+/// One notice. Opening it here is shown as *accessed*.
+pub(in crate::web) async fn notice(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+) -> Answered {
+    let notice_id = page::id(&id)?;
+    let (scope, session) = (who.scope, seat.who.session);
+    app.store
+        .write(Lane::Front, move |tx| {
+            open_notice(tx, scope, notice_id, session)
+        })
+        .await?;
+    notice_page(
+        &app,
+        &req,
+        &seat,
+        who,
+        id,
+        StatusCode::OK,
+        Value::Array(Vec::new()),
+    )
+    .await
+}
+
+async fn notice_page(
+    app: &Data<App>,
+    req: &HttpRequest,
+    seat: &Seat,
+    who: BankWho,
+    id: Path<String>,
+    status: StatusCode,
+    faults: Value,
+) -> Answered {
+    let notice_id = page::id(&id)?;
+    let view = notices::notice(app.clone(), who.clone(), Path::from(id.clone())).await;
+    let mut page = document(view).await?;
+    let peers = responses::for_bank(app.clone(), who.clone(), Path::from(id.into_inner())).await;
+    let peers = document(peers).await?;
+    let scope = who.scope;
+    let around = app
+        .store
+        .read(move |tx| around_notice(tx, scope, notice_id))
+        .await?;
+    let body = page["body"].take();
+    let language = seat.who.language.as_str();
+    let is_withdrawal = page["phase"] == "withdrawal";
+    let counts: Vec<Value> = peers["counts"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(code, banks)| json!({ "code": code, "banks": banks }))
+        .collect();
+    let own: Vec<Value> = peers["own"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|one| {
+            json!({ "codes": one["codes"], "share": one["share"], "note": one["content"]["note"],
+                "recorded_at": one["recorded_at"] })
+        })
+        .collect();
+    let told: Value = json!({
+        "title": words(&body, "title", language), "description": words(&body, "description", language),
+        "change_summary": words(&body, "change_summary", language), "advice": words(&body, "advice", language),
+        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
+        "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
+        "countermeasures": measures(&body["countermeasures"]),
+        "withdrawn": is_withdrawal.then(|| json!({ "reason": body["reason"], "text": words(&body, "text", language) })),
+        "responses_own": own,
+        "peers": { "banks": peers["banks"], "counts": counts, "named": peers["named"] },
+        "response_codes": ResponseCode::ALL.iter().map(|code| code.code()).collect::<Vec<_>>(), "sharing": Sharing::ALL.iter().map(|share| share.code()).collect::<Vec<_>>(),
+        "person_name": seat.who.name, "person_role": null, "faults": faults,
+    });
+    merge(&mut page, around);
+    merge(&mut page, told);
+    show(app, req, seat, status, "desk/bank/notice.html", page)
+}
+
+fn merge(page: &mut Value, more: Value) {
+    if let (Value::Object(page), Value::Object(more)) = (page, more) {
+        page.extend(more);
+    }
+}
+
+/// What stands around the notice: why, with whom, by when, and what was confirmed.
+fn around_notice(
+    tx: &mut Tx<'_>,
+    scope: BankScope,
+    id: crate::domain::id::Uid,
+) -> Result<Value, Problem> {
+    let row = notice::by_id(tx, id)?.filter(|row| row.bank_id == scope.bank());
+    let row = row.ok_or_else(Problem::missing)?;
+    let now = tx.now()?;
+    let revision = incident::revision(tx, row.revision_id)?;
+    let revision = revision.ok_or_else(|| Problem::internal(&"a notice without its revision"))?;
+    let roster = notice::fanouts(tx, row.revision_id)?;
+    let roster = roster.iter().find(|fanout| fanout.kind == "roster");
+    let contacts: Vec<OperatorContact> = match revision.contacts_id {
+        Some(sealed) => payload::open(tx, sealed)?
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let stamped = evidence::acknowledgement_of(tx, id)?;
+    Ok(json!({
+        "reason": row.reason, "late": stamped.is_none() && row.acknowledge_by < now,
+        "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version) },
+        "contacts": contacts.iter().map(|one| json!({ "name": one.name, "role": one.role, "phone": one.phone, "email": one.email })).collect::<Vec<_>>(),
+        "acknowledgement": stamped.map(|done| json!({ "at": done.recorded_at.to_string(), "class": done.class, "name": null })),
+    }))
+}
+
+/// *Confirm receipt*: received, not agreed.
+pub(in crate::web) async fn acknowledge(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    let notice_id = page::id(&id)?;
+    let digest: Digest = form.0.one("digest").parse().map_err(|_| {
+        Problem::bad_request(
+            "digest_missing",
+            "open the notice again; its digest is part of the form",
+        )
+    })?;
+    let by = Confirmation {
+        class: AckClass::Portal,
+        person: who.caller.person(),
+        api_key: None,
+        delivery: None,
+        name: form.0.one("name"),
+        role: form.0.one("role"),
+    };
+    let scope = who.scope;
+    let done = app
+        .store
+        .write(Lane::Front, move |tx| {
+            acknowledge::acknowledge(tx, scope, notice_id, digest, &by)
+        })
+        .await
+        .map_err(Problem::from);
+    match done {
+        Ok(_) => Ok(seat::see(&format!("/inbox/{notice_id}?done=acknowledged"))),
+        Err(problem) if !problem.faults.is_empty() => {
+            let faults = json!(problem.faults);
+            notice_page(&app, &req, &seat, who, id, problem.status, faults).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// *What we did.*
+pub(in crate::web) async fn respond(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    let fields = form.0;
+    let mut filing = json!({ "codes": fields.all("codes"), "share": fields.one("share") });
+    if let Some(note) = fields.given("note") {
+        filing["note"] = json!(note);
+    }
+    if let Some(local) = fields.given("effective_from") {
+        filing["effective_from"] = json!(super::entered(&local, &seat.who.zone)?);
+    }
+    let body = RawJson(page::bytes(&filing).into());
+    let key = OnceKey(fields.given("idempotency_key").unwrap_or_else(|| {
+        // The same words of the same person about the same notice are one response.
+        Digest::of(filing.to_string().as_bytes()).to_string()
+    }));
+    let done =
+        responses::respond(app.clone(), who.clone(), key, Path::from(id.clone()), body).await;
+    match done {
+        Ok(_) => Ok(seat::see(&format!("/inbox/{id}?done=responded"))),
+        Err(problem) if !problem.faults.is_empty() => {
+            let faults = json!(problem.faults);
+            notice_page(&app, &req, &seat, who, id, problem.status, faults).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Contacts, endpoints and keys of the bank.
+pub(in crate::web) async fn channels(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+) -> Answered {
+    channels_page(
+        &app,
+        &req,
+        &seat,
+        who,
+        StatusCode::OK,
+        Value::Null,
+        json!([]),
+    )
+    .await
+}
+
+async fn channels_page(
+    app: &Data<App>,
+    req: &HttpRequest,
+    seat: &Seat,
+    who: BankWho,
+    status: StatusCode,
+    secret: Value,
+    faults: Value,
+) -> Answered {
+    let may_change = who.caller.roles().contains(Role::BankAdministrator);
+    let own_contacts = document(contacts::list_own(app.clone(), who.clone()).await).await?;
+    let own_endpoints = document(endpoints::list_own(app.clone(), who.clone()).await).await?;
+    let own_keys = document(keys::list_own(app.clone(), who).await).await?;
+    let page = json!({
+        "contacts": own_contacts["contacts"], "endpoints": own_endpoints["endpoints"], "keys": own_keys["keys"],
+        "may_change": may_change, "secret": secret, "contact": null, "faults": faults,
+    });
+    show(app, req, seat, status, "desk/bank/channels.html", page)
+}
+
+/// What a form of the page is about; the faults of its fields stand under its name.
+#[derive(Clone, Copy)]
+enum What {
+    Contact,
+    NewEndpoint,
+    Endpoint,
+    NewKey,
+    Key,
+}
+
+impl What {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Contact => "contact",
+            Self::NewEndpoint | Self::Endpoint => "endpoint",
+            Self::NewKey | Self::Key => "key",
+        }
+    }
+
+    /// What is made is shown once: what it is, and where the API's answer has it.
+    fn shown_once(self) -> Option<(Said, &'static str)> {
+        match self {
+            Self::NewEndpoint => Some((Said::EndpointSecret, "secret")),
+            Self::NewKey => Some((Said::MachineKey, "key")),
+            _ => None,
+        }
+    }
+}
+
+/// After a change: back to the page, or the page with what was wrong.
+async fn changed(
+    app: &Data<App>,
+    req: &HttpRequest,
+    seat: &Seat,
+    who: BankWho,
+    answer: Answered,
+    what: What,
+) -> Answered {
+    let shown_once = what.shown_once();
+    match (answer, shown_once) {
+        (Ok(answer), Some((said, field))) => {
+            let made = document(Ok(answer)).await?;
+            let language = Language::parse(&seat.who.language).unwrap_or(Language::En);
+            let secret = json!({ "label": say(said, language), "value": made[field] });
+            channels_page(app, req, seat, who, StatusCode::OK, secret, json!([])).await
+        }
+        (Ok(_), None) => Ok(seat::see("/own?done=saved")),
+        (Err(problem), _) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
+            let faults = super::faults_under(what.name(), &problem);
+            channels_page(app, req, seat, who, problem.status, Value::Null, faults).await
+        }
+        (Err(problem), _) => Err(problem),
+    }
+}
+
+pub(in crate::web) async fn add_contact(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    form: OwnForm,
+) -> Answered {
+    let input = super::contact_input(&form.0)?;
+    let answer = contacts::create_own(app.clone(), who.clone(), Strict(input)).await;
+    changed(&app, &req, &seat, who, answer, What::Contact).await
+}
+
+pub(in crate::web) async fn end_contact(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+    _form: OwnForm,
+) -> Answered {
+    let answer = contacts::end_own(app.clone(), who.clone(), id).await;
+    changed(&app, &req, &seat, who, answer, What::Contact).await
+}
+
+pub(in crate::web) async fn add_endpoint(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    form: OwnForm,
+) -> Answered {
+    let input = super::endpoint_input(&form.0)?;
+    let answer = endpoints::create_own(app.clone(), who.clone(), Strict(input)).await;
+    changed(&app, &req, &seat, who, answer, What::NewEndpoint).await
+}
+
+pub(in crate::web) async fn rotate_secret(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+    _form: OwnForm,
+) -> Answered {
+    let answer = endpoints::rotate_own(app.clone(), who.clone(), id).await;
+    changed(&app, &req, &seat, who, answer, What::NewEndpoint).await
+}
+
+pub(in crate::web) async fn end_endpoint(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+    _form: OwnForm,
+) -> Answered {
+    let answer = endpoints::end_own(app.clone(), who.clone(), id).await;
+    changed(&app, &req, &seat, who, answer, What::Endpoint).await
+}
+
+pub(in crate::web) async fn make_key(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    form: OwnForm,
+) -> Answered {
+    let input = super::key_input(&form.0)?;
+    let answer = keys::create_own(app.clone(), who.clone(), Strict(input)).await;
+    changed(&app, &req, &seat, who, answer, What::NewKey).await
+}
+
+pub(in crate::web) async fn revoke_key(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+    id: Path<String>,
+    _form: OwnForm,
+) -> Answered {
+    let answer = keys::revoke_own(app.clone(), who.clone(), id).await;
+    changed(&app, &req, &seat, who, answer, What::Key).await
+}
+
+/// A test notice to every channel of the own bank.
+pub(in crate::web) async fn send_test(app: Data<App>, who: BankWho, _form: OwnForm) -> Answered {
+    app.store
+        .write(Lane::Front, move |tx| -> Result<_, Problem> {
+            let own = bank::by_id(tx, who.scope.bank())?.ok_or_else(Problem::missing)?;
+            Ok(send_test::send_test(tx, &own.code)?)
+        })
+        .await?;
+    Ok(seat::see("/own?done=sent"))
+}
+
+/// The bank's own delivery log, newest first; `?before=` an attempt goes back.
+pub(in crate::web) async fn deliveries(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    who: BankWho,
+) -> Answered {
+    let before = url::form_urlencoded::parse(req.query_string().as_bytes())
+        .find(|(name, _)| name == "before")
+        .map(|(_, id)| page::id(&id))
+        .transpose()?;
+    let page = app
+        .store
+        .read(move |tx| -> Result<Value, Problem> {
+            let mut rows = reading::newest_attempts(tx, who.scope.bank(), before, LINES + 1)?;
+            let more = page::cut(&mut rows, LINES);
+            let last = rows.last().filter(|_| more).map(|row| row.attempt_id);
+            let numbers = numbers_of(tx, &rows)?;
+            let mut attempts = json!(Names::default().lines(tx, rows)?);
+            for line in attempts.as_array_mut().into_iter().flatten() {
+                line["notice_number"] = json!(line["notice"].as_str().and_then(|id| numbers.get(id)));
+            }
+            Ok(json!({ "attempts": attempts, "newer": null, "older": last.map(|id| format!("/own/deliveries?before={id}")) }))
+        })
+        .await?;
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/bank/deliveries.html",
+        page,
+    )
+}
+
+/// The numbers of the notices that these attempts were for.
+fn numbers_of(tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<HashMap<String, i64>, Problem> {
+    let mut numbers = HashMap::new();
+    for id in rows.iter().filter_map(|row| row.notice_id) {
+        if !numbers.contains_key(&id.to_string())
+            && let Some(row) = notice::by_id(tx, id)?
+        {
+            numbers.insert(id.to_string(), row.number);
+        }
+    }
+    Ok(numbers)
+}

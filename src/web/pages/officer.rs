@@ -1,0 +1,334 @@
+//! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
+
+use super::seat::{self, OwnForm, Seat};
+use super::{bank_names, document, show, words};
+use crate::domain::vocabulary::WithdrawalReason;
+use crate::storage::{Tx, bank, reading};
+use crate::web::api::{approvals, board, contacts, drafts, incidents, responses, tasks};
+use crate::web::body::RawJson;
+use crate::web::identity::Who;
+use crate::web::problem::{Answered, Problem};
+use crate::web::query::{self, Asked};
+use crate::web::{App, page};
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Path};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// Incidents on the home page's board, and late banks listed.
+const NEWEST: &str = "limit=10";
+const LATE: i64 = 100;
+
+/// A title in the reader's language, or in the other.
+pub(super) fn title(title: &Value, language: &str) -> Value {
+    let other = if language == "ja" { "en" } else { "ja" };
+    let text = |language: &str| title[language].as_str().filter(|text| !text.is_empty());
+    json!(text(language).or_else(|| text(other)))
+}
+
+/// What is late first, then the newest incidents with every bank's stamp.
+pub(in crate::web) async fn home(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+    let who = || Who(seat.who.caller.clone());
+    let language = seat.who.language.clone();
+    let names = app.store.read(move |tx| bank_names(tx, &language)).await?;
+    let mut late = app.store.read(late).await?;
+    named(&mut late, &names);
+    let mut open_tasks = document(tasks::list(app.clone()).await).await?;
+    named(&mut open_tasks["tasks"], &names);
+    let waiting = document(approvals::list(app.clone(), who()).await).await?;
+    let waiting = waiting["approvals"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|one| one["state"] == "waiting")
+        .count();
+    let newest = Asked(query::read(NEWEST)?);
+    let found = document(incidents::search(app.clone(), who(), newest).await).await?;
+    let mut rows = Vec::new();
+    for line in found["incidents"].as_array().into_iter().flatten() {
+        let reference = line["reference"].as_str().unwrap_or_default().to_owned();
+        let stamps = board::board(app.clone(), Path::from(reference), Asked(query::read("")?));
+        let stamps = document(stamps.await).await?;
+        rows.push(json!({
+            "reference": line["reference"], "title": title(&line["title"], &seat.who.language),
+            "phase": line["phase"], "kind": line["kind"], "severity": line["severity"],
+            "urgency": line["urgency"], "accepted_at": line["accepted_at"], "revision": line["revision"],
+            "status": line["status"], "notices": stamps["notices"], "delivered": stamps["delivered"],
+            "acknowledged": stamps["acknowledged"], "bounced": line["stamps"]["bounced"], "cells": super::stamps(&stamps["cells"], &names),
+        }));
+    }
+    let page = json!({
+        "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
+        "drafts": open_drafts(&app).await?, "incidents": rows, "faults": [],
+    });
+    show(
+        &app,
+        &req,
+        &seat,
+        StatusCode::OK,
+        "desk/officer/home.html",
+        page,
+    )
+}
+
+/// Rows that name a bank by its code get its name too.
+fn named(rows: &mut Value, names: &HashMap<String, String>) {
+    for row in rows.as_array_mut().into_iter().flatten() {
+        row["name"] = json!(row["bank"].as_str().and_then(|code| names.get(code)));
+    }
+}
+
+fn late(tx: &mut Tx<'_>) -> Result<Value, Problem> {
+    let now = tx.now()?;
+    let rows = reading::late(tx, now, LATE)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let (bounced, endpoint_down, _) = row.flags.unwrap_or_default();
+            json!({ "incident": row.reference, "revision": row.revision, "bank": row.bank, "number": row.number,
+                "notice": row.notice.to_string(), "acknowledge_by": row.acknowledge_by.to_string(),
+                "exposed": row.exposed, "concerns_you": row.concerns_you, "bounced": bounced,
+                "endpoint_down": endpoint_down })
+        })
+        .collect())
+}
+
+async fn open_drafts(app: &Data<App>) -> Result<Value, Problem> {
+    let listed = document(drafts::list(app.clone()).await).await?;
+    let open = listed["drafts"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|draft| draft["state"] == "open")
+        .map(
+            |draft| json!({ "id": draft["id"], "title": null, "updated_at": draft["updated_at"] }),
+        );
+    Ok(open.collect())
+}
+
+/// One incident: its board, its revisions with what changed, what the banks did, and its open tasks.
+pub(in crate::web) async fn incident(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    reference: Path<String>,
+) -> Answered {
+    incident_page(&app, &req, &seat, &reference, StatusCode::OK, json!([])).await
+}
+
+async fn incident_page(
+    app: &Data<App>,
+    req: &HttpRequest,
+    seat: &Seat,
+    reference: &str,
+    status: StatusCode,
+    faults: Value,
+) -> Answered {
+    let path = || Path::from(reference.to_owned());
+    let language = seat.who.language.as_str();
+    let latest = document(incidents::latest(app.clone(), path()).await).await?;
+    let listed = document(incidents::revisions(app.clone(), path()).await).await?;
+    let stamps = board::board(app.clone(), path(), Asked(query::read("")?)).await;
+    let mut stamps = document(stamps).await?;
+    let wanted = seat.who.language.clone();
+    let names = app.store.read(move |tx| bank_names(tx, &wanted)).await?;
+    stamps["cells"] = super::stamps(&stamps["cells"], &names);
+    let said = document(responses::of_incident(app.clone(), path()).await).await?;
+    let open_tasks = document(tasks::list(app.clone()).await).await?;
+    let mut revisions = Vec::new();
+    let mut before: Option<Value> = None;
+    for line in listed["revisions"].as_array().into_iter().flatten() {
+        let number = line["revision"].as_i64().unwrap_or_default();
+        let at = Path::from((reference.to_owned(), number.to_string()));
+        let view = document(incidents::revision(app.clone(), at).await).await?;
+        let body = view["body"].clone();
+        let changes = before
+            .as_ref()
+            .map_or_else(Vec::new, |old| changes(old, &body));
+        revisions.push(json!({ "number": number, "phase": line["phase"], "accepted_at": line["accepted_at"],
+            "by": null, "changes": changes, "change_summary": words(&body, "change_summary", language) }));
+        before = Some(body);
+    }
+    let notices: Vec<&Value> = stamps["cells"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|cell| &cell["notice"])
+        .collect();
+    let mut own_tasks = Vec::new();
+    for task in open_tasks["tasks"].as_array().into_iter().flatten() {
+        if !notices.contains(&&task["notice"]) {
+            continue;
+        }
+        let code = task["bank"].as_str().unwrap_or_default().to_owned();
+        let known = document(contacts::list(app.clone(), Path::from(code)).await).await?;
+        let mut task = task.clone();
+        task["contacts"] = known["contacts"].clone();
+        own_tasks.push(task);
+    }
+    let mut own_tasks = Value::Array(own_tasks);
+    named(&mut own_tasks, &names);
+    let mut answers = Value::Array(responses_of(&said));
+    named(&mut answers, &names);
+    revisions.reverse();
+    let body = &latest["body"];
+    let open = latest["status"] != "closed" && latest["phase"] != "withdrawal";
+    let is_officer = seat
+        .who
+        .caller
+        .roles()
+        .contains(crate::domain::access::Role::Officer);
+    let mut page = json!({
+        "reference": reference, "title": title(&latest["title"], language),
+        "description": words(body, "description", language), "advice": words(body, "advice", language),
+        "text": words(body, "text", language), "board": stamps, "revisions": revisions,
+        "responses": answers, "response_counts": counts(&said), "private": said["private"],
+        "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
+        "tasks": own_tasks, "open": open && is_officer, "withdrawal": null, "withdrawal_values": null, "q_warnings": [], "faults": faults,
+        "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
+        "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
+        "incident_digest": latest["incident_digest"],
+    });
+    for field in [
+        "phase",
+        "kind",
+        "severity",
+        "urgency",
+        "determination",
+        "tlp",
+        "status",
+        "revision",
+        "opened_at",
+        "accepted_at",
+    ] {
+        page[field] = latest[field].clone();
+    }
+    show(app, req, seat, status, "desk/officer/incident.html", page)
+}
+
+/// Fields of the shared body that differ, as short texts.
+fn changes(old: &Value, new: &Value) -> Vec<Value> {
+    const OWN: [&str; 4] = ["revision", "accepted_at", "supersedes", "change_summary"];
+    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else {
+        return Vec::new();
+    };
+    let mut fields: Vec<&String> = old.keys().chain(new.keys()).collect();
+    fields.sort();
+    fields.dedup();
+    fields
+        .into_iter()
+        .filter(|field| !OWN.contains(&field.as_str()) && old.get(*field) != new.get(*field))
+        .map(|field| json!({ "field": field, "before": told(old.get(field)), "after": told(new.get(field)) }))
+        .collect()
+}
+
+fn told(value: Option<&Value>) -> Value {
+    match value {
+        None | Some(Value::Null) => Value::Null,
+        Some(Value::String(text)) => json!(text),
+        Some(Value::Array(items)) => {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            json!(items.join(", "))
+        }
+        Some(other) => json!(plain(other)),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", plain(value)))
+                .collect();
+            fields.join(" / ")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn responses_of(said: &Value) -> Vec<Value> {
+    let all = said["responses"].as_array().into_iter().flatten();
+    all.map(|one| {
+        json!({ "bank": one["bank"], "codes": one["codes"], "share": one["share"],
+            "note": one["content"]["note"], "recorded_at": one["recorded_at"] })
+    })
+    .collect()
+}
+
+/// How many banks said each code.
+fn counts(said: &Value) -> Vec<Value> {
+    let mut banks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for one in said["responses"].as_array().into_iter().flatten() {
+        let bank = one["bank"].as_str().unwrap_or_default();
+        for code in one["codes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+        {
+            let known = banks.entry(code).or_default();
+            if !known.contains(&bank) {
+                known.push(bank);
+            }
+        }
+    }
+    banks
+        .into_iter()
+        .map(|(code, banks)| json!({ "code": code, "banks": banks.len() }))
+        .collect()
+}
+
+/// Asks for a withdrawal; a second officer decides.
+pub(in crate::web) async fn withdraw(
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+    reference: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    let fields = form.0;
+    let mut text = serde_json::Map::new();
+    for language in ["ja", "en"] {
+        if let Some(given) = fields.given(&format!("text_{language}")) {
+            text.insert(language.to_owned(), json!(given));
+        }
+    }
+    let mut body = json!({ "reason": fields.one("reason"), "text": text });
+    if let Some(other) = fields.given("replaces") {
+        body["replaces"] = json!(other);
+    }
+    let body = RawJson(page::bytes(&body).into());
+    let who = Who(seat.who.caller.clone());
+    let asked = incidents::withdraw(app.clone(), who, Path::from(reference.clone()), body).await;
+    match asked {
+        Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=asked"))),
+        Err(problem) if !problem.faults.is_empty() => {
+            let faults = json!(problem.faults);
+            incident_page(&app, &req, &seat, &reference, problem.status, faults).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// The banks that a filing would go to now.
+pub(super) fn recipients(tx: &mut Tx<'_>, language: &str) -> Result<Value, Problem> {
+    let Some(version) = crate::storage::roster::latest(tx)? else {
+        return Ok(json!({ "count": 0, "roster_version": 0, "banks": [] }));
+    };
+    let mut banks = Vec::new();
+    for member in crate::storage::roster::members(tx, version.version)? {
+        let profile = bank::profile(tx, member.bank_id)?;
+        let name = profile.map(|profile| {
+            if language == "ja" {
+                profile.name_ja
+            } else {
+                profile.name_en
+            }
+        });
+        banks.push(json!({ "code": member.code, "name": name }));
+    }
+    Ok(json!({ "count": version.bank_count, "roster_version": version.version, "banks": banks }))
+}

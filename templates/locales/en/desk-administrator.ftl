@@ -1,0 +1,169 @@
+# The administrator's desk, and approvals on every desk of the operator.
+
+administrator-action = Action
+administrator-code = Bank code
+administrator-code-hint = 1 to 16 capital letters, digits and hyphens. It can never be changed.
+administrator-bank = Bank
+administrator-language = Language
+administrator-mail-language = Language of notices
+administrator-entered = Entered
+administrator-erased = erased
+administrator-reason = Reason
+administrator-email = E-mail address
+administrator-secret-once = Copy it now and hand it over safely. It is shown only this once.
+
+administrator-register-title = Register of partner banks
+administrator-register-lead = Whoever is a partner here is told of every incident. Nobody can choose recipients.
+administrator-register-caption = { $n ->
+    [one] One bank
+   *[other] { $n } banks
+}, by code
+administrator-register-none = No bank has been entered yet. Until then nobody can be told of anything.
+administrator-import-link = Import from CSV
+administrator-roster-banks = Banks on the roster
+administrator-roster-version = Roster version
+administrator-roster-since = In force since
+administrator-partner = Partner
+administrator-contacts = Contacts
+administrator-endpoints = Endpoints
+administrator-no-partner = Not a partner
+administrator-is-partner = Partner bank
+administrator-ends = ends
+administrator-ends-at = ends on { $at }
+administrator-unreachable = cannot be reached
+administrator-new-bank = Enter a bank
+administrator-new-bank-note = From the start of the partnership every notice goes to the bank.
+administrator-new-bank-do = Enter the bank
+administrator-valid-from = Partner from
+administrator-valid-from-hint = In your time zone. Empty: from now on.
+administrator-name-ja = Name in Japanese
+administrator-name-en = Name in English
+administrator-linking = What a customer shows to link an account
+administrator-linking-hint = A bank that matches an exploited procedure is marked “exposed” and gets the shorter deadline. Nothing ticked: not known.
+administrator-new-links = New links
+administrator-top-ups = Top-ups
+administrator-pay-outs = Pay-outs
+
+administrator-profile = Profile
+administrator-profile-revision = Revision { $revision } of the profile
+administrator-partnership = Partnership
+administrator-partnership-dates = Dates of the partnership
+administrator-partnership-none = The bank has never been a partner.
+administrator-from = From
+administrator-until = Until
+administrator-open-ended = no end
+administrator-join = Make it a partner
+administrator-join-note = Takes effect at once: from now on every notice goes to this bank.
+administrator-rejoin = Call off the ending
+administrator-rejoin-note = The partnership goes on without an end.
+administrator-ending = End the partnership
+administrator-ending-note = A second administrator decides. Then the bank is told, and the partnership ends one day later.
+administrator-ending-do = Ask for the ending
+administrator-ending-waits = An ending was asked for and waits for a second person.
+administrator-contacts-note = Level 1 is told first; levels 2 and 3 when nobody confirms. An address is never edited: end it, and enter another.
+administrator-contacts-none = The bank has no contacts. Notices cannot reach it by e-mail.
+administrator-contact-new = Enter a contact
+administrator-contact-name = Name
+administrator-contact-role = Role or department
+administrator-contact-do = Enter the contact
+administrator-contact-end = End
+administrator-person = Person
+administrator-addresses = E-mail and telephone
+administrator-phone = Telephone
+administrator-hours = When the telephone is answered
+administrator-ladder = Level
+administrator-ladder-1 = 1 · told at once
+administrator-ladder-2 = 2 · told next
+administrator-ladder-3 = 3 · told last
+administrator-endpoints-note = The first endpoint can be entered here at once. Any further change takes two people, or is made by the bank itself.
+administrator-endpoints-none = The bank has no webhook endpoint.
+administrator-endpoint-new = Enter an endpoint
+administrator-endpoint-do = Enter the endpoint
+administrator-endpoint-ask = Ask for the endpoint
+administrator-endpoint-secret = Secret of the endpoint
+administrator-second-person = The bank has an endpoint already. A second administrator must agree to another one.
+administrator-url = Address
+administrator-url-hint = https://, on a public network
+administrator-ed25519 = Also sign with the hub’s Ed25519 key
+administrator-signature = Signature
+administrator-keys = API keys of the bank’s systems
+administrator-keys-note = Only the first key is made here. The bank makes further ones itself.
+administrator-key-label = What it is for
+administrator-key-made = Made
+administrator-key-until = Valid until
+administrator-key-revoked = Revoked
+administrator-key-do = Make the first key
+
+administrator-import-title = Import from CSV
+administrator-import-lead = All banks of the file are taken, or none. Check first: nothing is stored then.
+administrator-import-refused = Nothing was stored
+administrator-import-mend = To the CSV
+administrator-import-would = This is what would happen
+administrator-import-did = Imported
+administrator-import-nothing-yet = Nothing has been stored yet. If this is right, import it.
+administrator-import-version = Roster version { $version } is in force.
+administrator-import-caption = { $n ->
+    [one] One bank
+   *[other] { $n } banks
+} in the file
+administrator-import-check = Check only
+administrator-import-do = Import
+administrator-line = Line
+administrator-effect = Effect
+administrator-effect-added = Added
+administrator-effect-amended = Amended
+administrator-effect-unchanged = Unchanged
+administrator-csv = CSV
+administrator-csv-hint = The first line names the columns. Separated by commas, one bank a line.
+administrator-columns = Columns
+administrator-columns-needed = Needed:
+administrator-columns-more = May be left out:
+administrator-columns-contacts = Up to three contacts (1, 2, 3):
+
+administrator-people-title = People
+administrator-people-lead = Everybody who can sign in, and what they may do.
+administrator-people-caption = { $n ->
+    [one] One person
+   *[other] { $n } people
+}, the operator’s side first
+administrator-side = Belongs to
+administrator-operator = Operator
+administrator-roles = Roles
+administrator-roles-hint = Of the operator: compliance officer, auditor, administrator. Of a bank: bank member, bank administrator. An administrator is neither compliance officer nor auditor.
+administrator-roles-change = Change of roles
+administrator-roles-then = Roles afterwards
+administrator-change = Change
+administrator-change-ask = Ask for the change
+administrator-change-note = A second administrator must agree to every change of roles.
+administrator-invite = Invite a person
+administrator-invite-do = Make an invitation
+administrator-invited = The invitation is ready
+administrator-invited-once = Hand this link over safely. It works once, until { $until }, and is shown only this once.
+
+administrator-approvals-title = Approvals
+administrator-approvals-lead = What one person asked for, and another must decide.
+administrator-waiting = Waiting ({ $n })
+administrator-waiting-none = Nothing waits for a decision.
+administrator-decided = Decided and expired
+administrator-act = What
+administrator-act-roles-change = Change of roles
+administrator-act-roles-change-note = Approved, the person has the new roles at once.
+administrator-act-partnership-end = End of a partnership
+administrator-act-partnership-end-note = Approved, the bank is told, and the partnership ends one day later.
+administrator-act-endpoint-change = Change of an endpoint or key on a bank’s behalf
+administrator-act-endpoint-change-note = Approved, it takes effect at once. Ask the bank by another way whether it is wanted.
+administrator-act-incident-withdrawal = Withdrawal of an incident
+administrator-act-incident-withdrawal-note = Approved, every bank that was told gets the withdrawal at once.
+administrator-requester = Asked by
+administrator-requested = Asked
+administrator-expires = Expires
+administrator-decider = Decided by
+administrator-outcome = Outcome
+administrator-approve = Approve
+administrator-refuse = Refuse
+administrator-own = You asked for this. Another person must decide.
+administrator-not-yours = A person with another role decides this.
+administrator-state-waiting = Waiting
+administrator-state-expired = Expired
+administrator-state-approved = Approved
+administrator-state-refused = Refused

@@ -1,0 +1,165 @@
+# The auditor's desk.
+
+auditor-all = All
+auditor-choose = Choose
+auditor-bank = Bank
+auditor-incident = Incident
+auditor-revision = rev. { $revision }
+auditor-number = No. { $number }
+auditor-notice-number = Number
+auditor-notices = Notices
+auditor-level = Evidence level
+auditor-level-then = Level at that time
+auditor-reached = Reached
+auditor-recorded = Recorded
+auditor-issued = Issued
+auditor-accepted = Accepted
+auditor-phase = Phase
+auditor-digest = Digest of the notice
+auditor-incident-digest = Digest of the shared body
+auditor-erased = erased
+auditor-channel = Channel
+auditor-outcome = Outcome
+auditor-address = Address as used
+auditor-try = Try
+auditor-took = Took
+auditor-started = Started
+auditor-body-hash = SHA-256 of the bytes sent
+auditor-evidence = Evidence
+auditor-chain = Chain
+
+auditor-matrix-title = Incident by bank
+auditor-matrix-lead = As everything stood on { $at }.
+auditor-matrix-caption = { $incidents ->
+    [one] One incident
+   *[other] { $incidents } incidents
+}, { $banks } banks, newest first. A cell leads to its chain of evidence.
+auditor-matrix-not-owed = No notice owed
+auditor-matrix-banks = Names of the { $banks } banks
+auditor-matrix-none = Nothing had been issued by that day.
+auditor-day = Day
+auditor-day-show = Show
+auditor-day-earlier = Day before
+auditor-day-later = Day after
+
+auditor-evidence-title = Notice No. { $number } to { $bank }
+auditor-chain-incident = The incident was registered
+auditor-chain-fanout = The roster fixed who is told
+auditor-fanout-roster = { $notices } notices, one for each bank on roster version { $version }.
+auditor-fanout-former = { $notices } notices to former partners that had got an earlier revision (roster version { $version }).
+auditor-fanout-late_joiner = { $notices } notices to a bank that joined later (roster version { $version }).
+auditor-fanout-observer = { $notices } notices to observers (roster version { $version }).
+auditor-fanout-n = Fan-out { $n } of this revision.
+auditor-chain-notice = The notice was issued
+auditor-acknowledge-by = To be confirmed by
+auditor-digest-note = This is what the bank confirms.
+auditor-notice-id = Identifier
+auditor-chain-attempts = It was sent
+auditor-attempts-caption = { $n ->
+    [one] One attempt
+   *[other] { $n } attempts
+}, oldest first
+auditor-attempts-none = Nothing has been sent yet.
+auditor-chain-levels = It reached these levels
+auditor-levels-caption = A level never falls.
+auditor-evidence-id = Shown by
+auditor-chain-acknowledgement = Receipt was confirmed
+auditor-ack-class = How
+auditor-ack-at = When
+auditor-ack-by = By
+auditor-ack-covered = Covered by the confirmation
+auditor-ack-id = Identifier
+auditor-ack-none = Not yet. It is due by { $by }.
+auditor-chain-responses = The bank said what it did
+auditor-responses-none = Not yet.
+auditor-chain-entries = All of it is in the log
+auditor-entries-caption = { $n ->
+    [one] One entry
+   *[other] { $n } entries
+}, in the order of the log
+auditor-seq = Entry
+auditor-entry-kind = Kind
+auditor-leaf-hash = Leaf hash
+
+auditor-deliveries-title = Delivery log
+auditor-deliveries-lead = Every attempt and what came of it. The filters stand in the address of this page.
+auditor-deliveries-caption = { $n ->
+    [one] One line
+   *[other] { $n } lines
+} on this page, oldest attempt first
+auditor-deliveries-none = No attempt fits these filters.
+auditor-from = Started from ({ $zone })
+auditor-to = Started before ({ $zone })
+auditor-filter = Show
+auditor-filter-none = Clear filters
+auditor-to-operator = Operator
+
+auditor-as-of-title = What had a bank been told?
+auditor-as-of-lead = Choose a bank and an instant. The answer lists what it had been told by then, and what it had not.
+auditor-as-of-at = At ({ $zone })
+auditor-as-of-ask = Answer
+auditor-as-of = As of
+auditor-asked = Asked
+auditor-certificate = What { $bank } had been told by { $at }
+auditor-told = Told
+auditor-told-caption = { $n ->
+    [one] One notice
+   *[other] { $n } notices
+}, by the bank’s own number, with the level of that time
+auditor-told-none = By then no notice had been issued to { $bank }.
+auditor-told-more = There are further notices.
+auditor-told-next = Next page
+auditor-not-told = Not told
+auditor-not-told-caption = { $n ->
+    [one] One revision
+   *[other] { $n } revisions
+} accepted by then that had not been addressed to the bank by then
+auditor-not-told-none = Nothing: everything accepted by then had been addressed to the bank.
+auditor-not-told-more = There are more than are listed here.
+auditor-certificate-note = Compiled from the record of facts, which are never changed or deleted. “Delivered” means that the bank’s system accepted it; only “acknowledged” means that the bank confirmed receipt.
+
+auditor-figures-title = Figures
+auditor-funnel = From listed to responded
+auditor-funnel-note = Each notice counts at every level that it has reached.
+auditor-of-all = Of all
+auditor-notify = Time to notify
+auditor-notify-note = From the issue of a notice until the bank’s own system accepted it.
+auditor-acknowledge = Time to acknowledge
+auditor-acknowledge-note = From the issue of a notice until the bank confirmed receipt.
+auditor-median = Median
+auditor-p95 = 95 % within
+auditor-max = Longest
+auditor-within = Time
+auditor-bucket-under_1m = under 1 min
+auditor-bucket-under_5m = 1 to 5 min
+auditor-bucket-under_15m = 5 to 15 min
+auditor-bucket-under_1h = 15 to 60 min
+auditor-bucket-under_4h = 1 to 4 h
+auditor-bucket-under_1d = 4 to 24 h
+auditor-bucket-over_1d = over 1 day
+auditor-bucket-not_yet = not yet
+
+auditor-check-title = Is the record sound?
+auditor-check-register = register
+auditor-check-roster = roster
+auditor-check-notices = notices
+auditor-check-messages = messages
+auditor-check-sound = Sound
+auditor-check-sound-since = Sound since { $since }
+auditor-check-broken = { $findings ->
+    [one] One rule is broken
+   *[other] { $findings } rules are broken
+}
+auditor-check-tried = { $rules } rules tried on
+auditor-findings = Broken rules
+auditor-findings-caption = Each rule counts what must never be found.
+auditor-findings-what = Keep a copy of the database as it is, and report this. The hub goes on sending.
+auditor-rule = Rule
+auditor-violations = Found
+auditor-history = Earlier checks
+auditor-history-none = There is no earlier check.
+auditor-checked = Checked
+auditor-result = Result
+auditor-result-sound = Sound
+auditor-result-broken = Broken
+auditor-findings-count = Rules broken

@@ -1,0 +1,161 @@
+# The officer's desk.
+
+home-title = Home
+home-lead-late = { $count ->
+    [one] One notice is not confirmed, and its deadline has passed.
+   *[other] { $count } notices are not confirmed, and their deadlines have passed.
+}
+home-lead-quiet = No notice is late.
+home-file = File an incident
+home-late = Late
+home-late-none = No bank is late.
+home-was-due = Was due
+home-number = No. { $number }
+home-todo = Waiting for you
+home-count = { $count }
+home-broken = Broken channels
+home-drafts = Drafts
+home-draft-untitled = (no title)
+home-draft-touched = Last changed
+home-board = Stamp board
+home-incidents-none = There is no incident yet.
+
+tally-delivered = delivered
+tally-acknowledged = acknowledged
+tally-bounced = bounced
+board-title = Stamps
+board-of = Stamps of { $incident }
+board-at = As of
+
+incident-revision = { $incident }, revision { $revision }
+incident-number = Revision { $revision }
+incident-revise = Write a revision
+incident-tasks = Tasks
+incident-tasks-none = No task for this incident.
+incident-task-since = Since
+incident-no-phone = no telephone number on record
+incident-script = What to say on the telephone
+incident-script-text =
+    “Is this { $bank }? I am calling about an urgent notice of suspected theft.
+    We sent you a notice about { $incident }, and have no confirmation of receipt.
+    Please read it in your inbox and confirm receipt.”
+incident-script-note = Do not say customers’ names or account numbers. The call does not replace the notice.
+incident-revisions = Revisions
+incident-before = Before
+incident-after = After
+incident-content = What the notice says
+incident-responses = What the banks did
+incident-responses-none = No bank has responded yet.
+incident-banks = { $banks }
+incident-private = { $banks ->
+    [one] One more bank responded for itself alone.
+   *[other] { $banks } more banks responded for themselves alone.
+}
+incident-withdraw = Ask for a withdrawal
+incident-withdraw-hint = When another officer approves, every bank that was told is told of the withdrawal. The earlier notices stay on record.
+incident-withdraw-reason = Reason
+incident-withdraw-text-ja = Explanation (Japanese)
+incident-withdraw-text-en = Explanation (English)
+incident-withdraw-replaces = Incident to read instead (for a duplicate)
+incident-withdraw-send = Ask for the withdrawal
+incident-withdrawal-waits = A withdrawal waits for a second person. Asked for by { $name },
+
+file-title = File an incident
+file-title-revise = Revision of { $reference }
+file-lead = Issue with what is known. “Unknown yet” is an answer.
+file-clock-since = First suspected
+file-clock-by = Issue by
+file-goes-to = Goes to { $count } of { $all } partner banks
+file-goes-to-hint = Every bank on the register (version { $version }). Nobody chooses them.
+file-warnings = Please look at this again before issuing
+file-warning = Check
+file-impersonal = Leave out customers’ names and account numbers, and whether a suspicious-transaction report exists.
+file-step-what = What happened
+file-step-how = Attack and authentication
+file-step-when = When and where
+file-step-scale = How much
+file-step-act = What was done, what to do
+file-step-more = The rest
+file-severity = Severity
+file-urgency = Urgency
+file-unknown = Unknown yet
+file-estimate = Estimate
+file-choose = Please choose
+file-not-said = Not said
+file-unit-people = people
+file-unit-cases = transactions
+file-unit-yen = yen
+file-affected-banks = These banks
+file-affected-unknown = Unknown yet
+file-affected-none = None
+file-affected-codes = Codes of banks
+file-affected-hint = Apart by spaces or commas. Banks that were hit, not banks that are told.
+file-measures-scope = Where it holds
+file-measures-taken = When it was done
+file-more-report = Phase, urgency and marking
+file-more-inquiry = Details of the inquiry
+file-bodies-hint = One a line: body | 2019-05-16T18:05 | reference
+file-bodies-none = Nobody was notified
+file-contact = Contact { $number }
+file-contact-name = Name
+file-contact-role = Role
+file-contact-email = E-mail
+file-contact-phone = Phone
+file-preview = Preview
+file-issue = Issue to all { $count } banks
+file-nobody-chooses = What is issued is never changed or deleted: a revision or a withdrawal corrects it.
+
+preview-title = Preview
+preview-heading = What { $bank } will be told
+preview-lead = Nothing is issued yet. It goes to all { $count } banks, each with its own number and deadline.
+preview-as = Seen as
+preview-language = Language
+preview-show = Show
+preview-page = On the bank’s desk
+preview-mail = Mail
+preview-subject = Subject
+preview-webhook = Webhook
+preview-issue = Issue to all { $count } banks
+preview-edit = Change it
+preview-for-good = Issuing cannot be undone.
+
+# The fields of a filing
+field-title = Title
+field-description = What happened
+field-determination = How sure
+field-typology = Kind of attack
+field-typology_other = Another kind, in words
+field-attack_stage = Stage of the attack
+field-auth_exploited = Authentication that was exploited
+field-auth_weakness = Why it was not enough
+field-discovery_method = How it came to light
+field-occurred_from = Took place from
+field-occurred_to = Took place until
+field-detected_at = Detected
+field-aware_at = Became aware
+field-aware_reason = Why that differs from the detection
+field-resolved_at = Resolved
+field-closed_at = Closed
+field-next_update_at = Next update
+field-affected_banks = Banks that were hit
+field-services = State of the services
+field-victims = Victims
+field-transactions = Transactions
+field-amount_lost = Amount lost
+field-amount_recovered = Amount recovered
+field-amount_compensated = Amount compensated
+field-severity = Severity
+field-urgency = Urgency
+field-countermeasures = What was done
+field-advice = Advice to the banks
+field-cause_types = Causes (codes)
+field-lessons = Lessons
+field-bodies_notified = Bodies notified
+field-tlp = Marking (TLP)
+field-kind = Kind
+field-phase = Phase
+field-incident_status = Status
+field-change_summary = What changed
+field-related_incidents = Related incidents
+field-operator_contacts = The operator’s contacts
+field-late_reason = Why it is late

@@ -1,0 +1,109 @@
+# The shell of every desk, and the names of codes that all desks show.
+
+shell-navigation = Main menu
+shell-sign-out = Sign out
+shell-count = ({ $count } waiting)
+shell-desk-bank = Bank desk
+shell-desk-officer = Officer’s desk
+shell-desk-auditor = Auditor’s desk
+shell-desk-administrator = Administrator’s desk
+shell-desk-public = Kairan
+
+nav-inbox = Inbox
+nav-channels = Contacts and keys
+nav-own-deliveries = Deliveries
+nav-home = Home
+nav-incidents = Incidents
+nav-file = File an incident
+nav-tasks = Tasks
+nav-approvals = Approvals
+nav-matrix = Matrix
+nav-deliveries = Delivery log
+nav-as-of = As-of certificate
+nav-figures = Figures
+nav-check = Soundness
+nav-register = Register
+nav-people = People
+nav-account = Account
+
+# How far a notice is shown to have come
+level-listed = Listed
+level-dispatched = Dispatched
+level-delivered = Delivered
+level-accessed = Accessed
+level-acknowledged = Acknowledged
+level-responded = Responded
+
+level-hint-listed = in the register of notices
+level-hint-dispatched = sent, or tried
+level-hint-delivered = the bank’s own system took it
+level-hint-accessed = a signed-in person opened it
+level-hint-acknowledged = a person or the bank’s key confirmed receipt
+level-hint-responded = the bank said what it did
+
+ack-class-signed = Signed with the bank’s own key
+ack-class-portal = In the portal
+ack-class-api_key = By API key
+ack-class-link = By mail link
+ack-class-out_of_band = By telephone or letter
+
+channel-webhook = Webhook
+channel-email = E-mail
+
+# What came of an attempt
+outcome-accepted = Accepted
+outcome-pending = Under way
+outcome-address_refused = Address refused
+outcome-dns = Name not found
+outcome-connect = No connection
+outcome-tls = TLS failed
+outcome-timeout = Timed out
+outcome-broken = Connection broke
+outcome-status = Error answer
+outcome-mail_deferred = Mail deferred
+outcome-mail_rejected = Mail rejected
+outcome-internal = Fault of this hub
+outcome-unknown = Outcome unknown
+outcome-released = Handed back unsent
+
+role-officer = Compliance officer
+role-auditor = Auditor
+role-administrator = Administrator
+role-bank_member = Bank member
+role-bank_administrator = Bank administrator
+role-bank_machine = Bank system
+
+# Why a bank is told
+reason-partner = Partner bank
+reason-affected = Affected bank
+reason-former = Former partner
+reason-late_joiner = Late joiner
+reason-observer = Observer
+
+task-kind-no_channel = No channel
+task-kind-channel_broken = Channel broken
+
+shell-none = None
+shell-unknown = Not known
+shell-yes = Yes
+shell-no = No
+shell-older = Older
+shell-newer = Newer
+shell-faults = Please check what you entered
+shell-required = required
+shell-optional = optional
+shell-table = { $name } (table)
+shell-pages = Pages
+
+took-seconds = { $n } s
+took-minutes = { $n } min
+took-hours = { $n } h
+took-days = { $n } d
+
+legend-heading = Legend
+mark-late = Late
+mark-down = Endpoint down
+mark-bounced = Mail bounced
+mark-disputed = Disputed
+mark-concerns = Accounts affected
+mark-exposed = Exposed

@@ -1,0 +1,109 @@
+# The shell of every desk, and the names of codes that all desks show.
+
+shell-navigation = メインメニュー
+shell-sign-out = ログアウト
+shell-count = （{ $count }件）
+shell-desk-bank = 銀行デスク
+shell-desk-officer = 担当者デスク
+shell-desk-auditor = 監査デスク
+shell-desk-administrator = 管理デスク
+shell-desk-public = Kairan
+
+nav-inbox = 受信箱
+nav-channels = 連絡先と鍵
+nav-own-deliveries = 配信記録
+nav-home = ホーム
+nav-incidents = 事案
+nav-file = 事案を起票
+nav-tasks = タスク
+nav-approvals = 承認
+nav-matrix = 一覧表
+nav-deliveries = 配信記録
+nav-as-of = 時点証明
+nav-figures = 統計
+nav-check = 整合性
+nav-register = 提携台帳
+nav-people = 利用者
+nav-account = アカウント
+
+# How far a notice is shown to have come
+level-listed = 登録済み
+level-dispatched = 発送済み
+level-delivered = 配信済み
+level-accessed = 閲覧済み
+level-acknowledged = 受領確認済み
+level-responded = 回答済み
+
+level-hint-listed = 通知台帳に登録された
+level-hint-dispatched = 発送した、または発送を試みた
+level-hint-delivered = 銀行のシステムが受け付けた
+level-hint-accessed = ログインした担当者が開いた
+level-hint-acknowledged = 担当者または銀行の鍵が受領を確認した
+level-hint-responded = 銀行が講じた措置を回答した
+
+ack-class-signed = 銀行の署名鍵による確認
+ack-class-portal = ポータルでの確認
+ack-class-api_key = APIキーによる確認
+ack-class-link = メールのリンクによる確認
+ack-class-out_of_band = 電話・書面による確認
+
+channel-webhook = Webhook
+channel-email = メール
+
+# What came of an attempt
+outcome-accepted = 受付済み
+outcome-pending = 送信中
+outcome-address_refused = 宛先アドレスを拒否
+outcome-dns = 名前解決に失敗
+outcome-connect = 接続できず
+outcome-tls = TLSの失敗
+outcome-timeout = 時間切れ
+outcome-broken = 通信の中断
+outcome-status = エラー応答
+outcome-mail_deferred = メールの一時的な拒否
+outcome-mail_rejected = メールの恒久的な拒否
+outcome-internal = 本システムの障害
+outcome-unknown = 結果不明
+outcome-released = 送信せず返却
+
+role-officer = コンプライアンス担当
+role-auditor = 監査担当
+role-administrator = 管理者
+role-bank_member = 銀行担当者
+role-bank_administrator = 銀行管理者
+role-bank_machine = 銀行システム
+
+# Why a bank is told
+reason-partner = 提携銀行
+reason-affected = 被害のあった銀行
+reason-former = 過去の提携銀行
+reason-late_joiner = 新規の提携銀行
+reason-observer = オブザーバー
+
+task-kind-no_channel = 通知手段なし
+task-kind-channel_broken = 通知手段の不通
+
+shell-none = なし
+shell-unknown = 不明
+shell-yes = はい
+shell-no = いいえ
+shell-older = 以前のもの
+shell-newer = 新しいもの
+shell-faults = 入力内容をご確認ください
+shell-required = 必須
+shell-optional = 任意
+shell-table = { $name }（表）
+shell-pages = ページ送り
+
+took-seconds = { $n }秒
+took-minutes = { $n }分
+took-hours = { $n }時間
+took-days = { $n }日
+
+legend-heading = 凡例
+mark-late = 期限超過
+mark-down = 接続先の不通
+mark-bounced = メールの不達
+mark-disputed = 異議あり
+mark-concerns = 被害あり
+mark-exposed = 認証方式が該当

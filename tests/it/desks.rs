@@ -1,0 +1,301 @@
+//! Each desk in a real browser, in both languages: the main act by clicking and typing, and then every page
+//! in both themes and at three widths, with axe-core and a picture in `target/screens/`.
+
+use crate::journeys::steps::{further, text};
+use crate::support::browser::{PASSWORD, code, give_credential};
+use crate::support::chromium::Chromium;
+use crate::support::hub::{Bank, On, Person, TestHub};
+use fantoccini::Locator;
+use kairan::domain::id::Uid;
+use kairan::domain::mail_id;
+use kairan::storage::delivery;
+use std::time::Duration;
+
+/// A hub with something to look at: twelve banks, two of them silent, one that is down, an incident in two
+/// revisions, and what the banks did.
+struct Scene {
+    hub: TestHub,
+    banks: Vec<Bank>,
+    reference: String,
+    officer: Person,
+}
+
+async fn scene() -> Scene {
+    let hub = TestHub::start(On::Sqlite).await;
+    let officer = hub.officer().await;
+    let mut banks = Vec::new();
+    for number in 1..=12 {
+        banks.push(hub.bank(&format!("B{number:03}")).await);
+    }
+    banks[11]
+        .receiver
+        .answer(crate::support::receiver::Answer::Status(410));
+    let filed = hub.file(&officer).await;
+    hub.deliver_due().await;
+    let reference = text(&filed, "reference").to_owned();
+    for bank in &banks[2..9] {
+        hub.stamp(bank).await.expect(200);
+    }
+    hub.respond(&banks[3], &["suspended_new_links"], "peers_named")
+        .await
+        .expect(201);
+    hub.respond(
+        &banks[4],
+        &["suspended_new_links", "contacted_customers"],
+        "peers_anonymous",
+    )
+    .await
+    .expect(201);
+    let path = format!("/api/v1/incidents/{reference}/revisions");
+    hub.post(&path, &officer.key, &further()).await.expect(201);
+    hub.deliver_due().await;
+    hub.stamp(&banks[5]).await.expect(200);
+    hub.advance(Duration::from_secs(6 * 3_600));
+    Scene {
+        hub,
+        banks,
+        reference,
+        officer,
+    }
+}
+
+impl Scene {
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.hub.url)
+    }
+
+    /// Types into the sign-in form.
+    async fn sign_in(&self, browser: &Chromium, person: &Person) {
+        give_credential(&self.hub, person.id).await;
+        let page = &browser.client;
+        page.goto(&self.url("/sign-in")).await.expect("it opens");
+        let (email, code) = (person.email(), code(&self.hub));
+        for (name, value) in [
+            ("email", email.as_str()),
+            ("password", PASSWORD),
+            ("code", code.as_str()),
+        ] {
+            typed(browser, name, value).await;
+        }
+        click(browser, "main form button[type=submit]").await;
+    }
+
+    /// Looks at pages in both languages, changing over by the button at the top.
+    async fn look_at(&self, browser: &Chromium, desk: &str, pages: &[(&str, String)]) {
+        let mut complaints = Vec::new();
+        for language in ["en", "ja"] {
+            for (name, path) in pages {
+                let name = format!("{desk}-{name}.{language}");
+                browser.look(&self.url(path), &name, &mut complaints).await;
+            }
+            click(browser, "header form[action='/account/language'] button").await;
+        }
+        assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    }
+}
+
+async fn typed(browser: &Chromium, name: &str, value: &str) {
+    let selector = format!("main [name='{name}']");
+    let field = browser.client.find(Locator::Css(&selector)).await;
+    let field = field.unwrap_or_else(|fault| panic!("no field {name}: {fault}"));
+    field.clear().await.expect("cleared");
+    field.send_keys(value).await.expect("typed");
+}
+
+async fn click(browser: &Chromium, selector: &str) {
+    let found = browser.client.find(Locator::Css(selector)).await;
+    let found = found.unwrap_or_else(|fault| panic!("nothing at {selector}: {fault}"));
+    let here = serde_json::to_value(&found).expect("an element");
+    let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
+    browser
+        .client
+        .execute(scroll, vec![here])
+        .await
+        .expect("scrolled");
+    found.click().await.expect("clicked");
+}
+
+async fn shows(browser: &Chromium, words: &str) {
+    let page = browser.client.source().await.expect("a page");
+    assert!(
+        page.contains(words),
+        "{words:?} is not on the page:\n{page}"
+    );
+}
+
+fn page(name: &'static str, path: impl Into<String>) -> (&'static str, String) {
+    (name, path.into())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_bank_finds_its_notice_confirms_it_and_says_what_it_did() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    let head = scene
+        .hub
+        .person("bank_administrator", Some(scene.banks[0].id))
+        .await;
+    scene.sign_in(&browser, &head).await;
+    click(&browser, "main a[href^='/inbox/']").await;
+    let path = browser
+        .client
+        .current_url()
+        .await
+        .expect("an address")
+        .path()
+        .to_owned();
+    let pages = [
+        page("inbox", "/inbox"),
+        page("notice", &path),
+        page("channels", "/own"),
+        page("deliveries", "/own/deliveries"),
+        page("account", "/account"),
+    ];
+    scene.look_at(&browser, "bank", &pages).await;
+    browser
+        .client
+        .goto(&scene.url(&path))
+        .await
+        .expect("it opens");
+    typed(&browser, "role", "Duty officer").await;
+    click(
+        &browser,
+        "form[action$='/acknowledgement'] button[type=submit]",
+    )
+    .await;
+    shows(&browser, "Receipt is confirmed").await;
+    click(&browser, "input[name='codes'][value='suspended_new_links']").await;
+    click(&browser, "input[name='share'][value='peers_named']").await;
+    click(&browser, "form[action$='/responses'] button[type=submit]").await;
+    shows(&browser, "What you did is on record").await;
+    assert_eq!(
+        scene.hub.newest(&scene.banks[0]).await["level"],
+        "responded"
+    );
+    scene
+        .look_at(&browser, "bank", &[page("notice-done", &path)])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_officer_sees_what_is_late_and_files_in_one_form() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    scene.sign_in(&browser, &scene.officer).await;
+    shows(&browser, "B001").await;
+    let incident = format!("/incidents/{}", scene.reference);
+    let pages = [
+        page("home", "/home"),
+        page("incident", &incident),
+        page("file", "/incidents/new"),
+        page("revise", format!("{incident}/revise")),
+    ];
+    scene.look_at(&browser, "officer", &pages).await;
+    browser
+        .client
+        .goto(&scene.url("/incidents/new"))
+        .await
+        .expect("it opens");
+    for (name, value) in [
+        ("title_ja", "連携口座からの不正チャージ"),
+        ("title_en", "Fraudulent top-ups"),
+        ("description_ja", "複数の口座で確認。"),
+        ("description_en", "Seen at several accounts."),
+    ] {
+        typed(&browser, name, value).await;
+    }
+    click(&browser, "input[name='typology'][value='pin_spraying']").await;
+    click(&browser, "input[name='auth_exploited'][value='unknown']").await;
+    // The operator's people stand there as the incident before named them.
+    shows(&browser, "suzuki@operator.example").await;
+    click(&browser, "main button[name='act'][value='issue']").await;
+    shows(&browser, "Every partner bank is being told").await;
+    assert_eq!(scene.hub.inbox(&scene.banks[0]).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    let auditor = scene.hub.person("auditor", None).await;
+    scene.sign_in(&browser, &auditor).await;
+    click(&browser, "main a[href^='/evidence/']").await;
+    let path = browser
+        .client
+        .current_url()
+        .await
+        .expect("an address")
+        .path()
+        .to_owned();
+    shows(&browser, &scene.reference).await;
+    let pages = [
+        page("matrix", "/matrix"),
+        page("evidence", &path),
+        page("deliveries", "/deliveries"),
+        page("as-of", "/as-of?bank=B003&at=2035-01-01T00:00"),
+        page("figures", "/figures"),
+        page("check", "/check"),
+        page("approvals", "/approvals"),
+    ];
+    scene.look_at(&browser, "auditor", &pages).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_administrator_keeps_the_register_and_invites_people() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    let administrator = scene.hub.person("administrator", None).await;
+    scene.sign_in(&browser, &administrator).await;
+    shows(&browser, "B012").await;
+    let pages = [
+        page("register", "/register"),
+        page("bank", "/register/B001"),
+        page("import", "/register/import"),
+        page("people", "/people"),
+        page("approvals", "/approvals"),
+    ];
+    scene.look_at(&browser, "administrator", &pages).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_is_not_signed_in_meets_a_page_that_says_what_to_do() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    let administrator = scene.hub.person("administrator", None).await;
+    let invited = serde_json::json!({ "name": "小林 翼", "email": "kobayashi@people.example", "roles": ["auditor"], "language": "ja" });
+    let made = scene
+        .hub
+        .post("/api/v1/invitations", &administrator.key, &invited)
+        .await
+        .expect(201)
+        .json();
+    let token = text(&made, "link")
+        .rsplit('/')
+        .next()
+        .expect("a token")
+        .to_owned();
+    let notice: Uid = text(&scene.hub.newest(&scene.banks[0]).await, "notice")
+        .parse()
+        .expect("an id");
+    let link = scene.hub.act(move |tx| {
+        let mails = delivery::of_notice(tx, notice)?;
+        let mail = mails
+            .iter()
+            .find(|row| row.channel == "email")
+            .expect("a mail");
+        Ok(mail_id::link_token(
+            tx.vault().keys().mail.as_slice(),
+            &mail.id,
+        ))
+    });
+    let link = link.await;
+    let mut complaints = Vec::new();
+    for language in ["en", "ja"] {
+        for (name, path) in [
+            ("sign-in", "/sign-in".to_owned()),
+            ("invitation", format!("/invitations/{token}")),
+            ("link", format!("/n/{link}")),
+        ] {
+            let url = scene.url(&format!("{path}?lang={language}"));
+            browser
+                .look(&url, &format!("public-{name}.{language}"), &mut complaints)
+                .await;
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}

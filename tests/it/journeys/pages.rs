@@ -1,0 +1,314 @@
+//! The desks over HTTP: signing in, every page as everybody, and forms that were not sent from a desk.
+
+use super::steps::{further, text, withdrawal};
+use crate::support::browser::{
+    Browser, PASSWORD, code, get, give_credential, hidden, post, post_from,
+};
+use crate::support::hub::{Person, TestHub};
+use kairan::web::routes::routes;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Every page and form, and who may: officer, auditor, administrator (d), member, head; `*` = anybody. Written
+/// apart from the hub's own table on purpose; the two are compared.
+const PAGES: &[(&str, &str, &str)] = &[
+    ("GET", "/sign-in", "*"),
+    ("POST", "/sign-in", "*"),
+    ("GET", "/invitations/{token}", "*"),
+    ("POST", "/invitations/{token}", "*"),
+    ("GET", "/", "oadmh"),
+    ("POST", "/sign-out", "oadmh"),
+    ("GET", "/account", "oadmh"),
+    ("POST", "/account/language", "oadmh"),
+    ("POST", "/account/zone", "oadmh"),
+    ("POST", "/account/password", "oadmh"),
+    ("POST", "/account/sessions/end-others", "oadmh"),
+    ("POST", "/account/sessions/{id}/end", "oadmh"),
+    ("POST", "/account/keys", "oadmh"),
+    ("POST", "/account/keys/{id}/revoke", "oadmh"),
+    ("GET", "/inbox", "mh"),
+    ("GET", "/inbox/{id}", "mh"),
+    ("POST", "/inbox/{id}/acknowledgement", "mh"),
+    ("POST", "/inbox/{id}/responses", "mh"),
+    ("GET", "/own", "mh"),
+    ("GET", "/own/deliveries", "mh"),
+    ("POST", "/own/test", "h"),
+    ("POST", "/own/contacts", "h"),
+    ("POST", "/own/contacts/{id}/end", "h"),
+    ("POST", "/own/endpoints", "h"),
+    ("POST", "/own/endpoints/{id}/rotate", "h"),
+    ("POST", "/own/endpoints/{id}/end", "h"),
+    ("POST", "/own/keys", "h"),
+    ("POST", "/own/keys/{id}/revoke", "h"),
+    ("GET", "/home", "o"),
+    ("GET", "/incidents/new", "o"),
+    ("POST", "/incidents/new", "o"),
+    ("GET", "/incidents/{reference}", "oa"),
+    ("GET", "/incidents/{reference}/revise", "o"),
+    ("POST", "/incidents/{reference}/revise", "o"),
+    ("POST", "/incidents/{reference}/withdrawal", "o"),
+    ("GET", "/matrix", "oa"),
+    ("GET", "/evidence/{id}", "oa"),
+    ("GET", "/deliveries", "oa"),
+    ("GET", "/deliveries/export", "oa"),
+    ("GET", "/as-of", "oa"),
+    ("GET", "/figures", "oa"),
+    ("GET", "/check", "oa"),
+    ("GET", "/approvals", "oad"),
+    ("POST", "/approvals/{id}", "od"),
+    ("GET", "/register", "d"),
+    ("POST", "/register", "d"),
+    ("GET", "/register/import", "d"),
+    ("POST", "/register/import", "d"),
+    ("GET", "/register/{code}", "d"),
+    ("POST", "/register/{code}/partnership", "d"),
+    ("POST", "/register/{code}/ending", "d"),
+    ("POST", "/register/{code}/contacts", "d"),
+    ("POST", "/register/{code}/contacts/{id}/end", "d"),
+    ("POST", "/register/{code}/endpoints", "d"),
+    ("POST", "/register/{code}/keys", "d"),
+    ("GET", "/people", "d"),
+    ("POST", "/people/invitations", "d"),
+    ("POST", "/people/{id}/roles", "d"),
+];
+
+async fn seated(hub: &TestHub, person: &Person) -> Browser {
+    give_credential(hub, person.id).await;
+    Browser::sign_in(hub, &person.email()).await
+}
+
+fn place(path: &str, reference: &str) -> String {
+    // B001 has a key already, and only the first is made for a bank.
+    let path = &path.replace("{code}/keys", "ZZZZ/keys");
+    path.replace("{reference}", reference)
+        .replace("{id}", "0190b3c0-1c00-7a00-8000-0123456789ab")
+        .replace("{code}", "B001")
+        .replace("{token}", "AAAA")
+}
+
+#[test]
+fn every_page_of_the_hub_stands_in_this_table() {
+    let hub: BTreeSet<String> = routes()
+        .iter()
+        .filter(|route| route.is_page())
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    let table: BTreeSet<String> = PAGES
+        .iter()
+        .map(|(method, path, _)| format!("{method} {path}"))
+        .collect();
+    assert_eq!(
+        hub.symmetric_difference(&table).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
+}
+
+journeys! {
+    async fn one_signs_in_with_password_and_code_and_every_failure_reads_the_same(hub) {
+        let officer = hub.officer().await;
+        give_credential(&hub, officer.id).await;
+        let (email, now) = (officer.email(), code(&hub));
+        let attempts = [
+            [("email", email.as_str()), ("password", "not the password"), ("code", now.as_str())],
+            [("email", email.as_str()), ("password", PASSWORD), ("code", "000000")],
+            [("email", "nobody@people.example"), ("password", PASSWORD), ("code", now.as_str())],
+        ];
+        let mut told = BTreeSet::new();
+        for fields in &attempts {
+            let answer = post(&hub, "", "/sign-in", fields).await.expect(422);
+            assert!(!answer.headers.contains_key("set-cookie"));
+            told.insert(String::from_utf8_lossy(&answer.body).replace(fields[0].1, ""));
+        }
+        assert_eq!(told.len(), 1, "a failure tells what was wrong");
+        let browser = Browser::sign_in(&hub, &email).await;
+        assert!(browser.page(&hub, "/home").await.contains("<h1"));
+        browser.post(&hub, "/sign-out", &[]).await.expect(303);
+        browser.get(&hub, "/home").await.expect(303);
+    }
+
+    async fn a_code_works_once_and_ten_failures_make_an_account_wait(hub) {
+        let officer = hub.officer().await;
+        give_credential(&hub, officer.id).await;
+        let email = officer.email();
+        Browser::sign_in(&hub, &email).await;
+        let again = [("email", email.as_str()), ("password", PASSWORD), ("code", &*code(&hub))];
+        post(&hub, "", "/sign-in", &again).await.expect(422);
+        for _ in 0..9 {
+            post(&hub, "", "/sign-in", &[("email", &email), ("password", "wrong"), ("code", "1")]).await.expect(422);
+        }
+        hub.advance(Duration::from_secs(30));
+        let right = [("email", email.as_str()), ("password", PASSWORD), ("code", &*code(&hub))];
+        post(&hub, "", "/sign-in", &right).await.expect(422);
+        hub.advance(Duration::from_secs(16 * 60));
+        Browser::sign_in(&hub, &email).await;
+    }
+
+    async fn a_session_ends_by_itself_and_can_be_ended_from_another(hub) {
+        let officer = hub.officer().await;
+        let first = seated(&hub, &officer).await;
+        let second = Browser::sign_in(&hub, &officer.email()).await;
+        second.post(&hub, "/account/sessions/end-others", &[]).await.expect(303);
+        first.get(&hub, "/home").await.expect(303);
+        second.get(&hub, "/home").await.expect(200);
+        hub.advance(Duration::from_secs(16 * 60));
+        let gone = second.get(&hub, "/home").await.expect(303);
+        assert_eq!(gone.headers["location"], "/sign-in?next=%2Fhome");
+    }
+
+    async fn every_page_answers_everybody_as_the_table_says(hub) {
+        let bank = hub.bank("B001").await;
+        let filer = hub.officer().await;
+        let filed = hub.file(&filer).await;
+        let reference = text(&filed, "reference");
+        let mut people = Vec::new();
+        for (letter, role, of) in [('o', "officer", None), ('a', "auditor", None), ('d', "administrator", None), ('m', "bank_member", Some(bank.id)), ('h', "bank_administrator", Some(bank.id))] {
+            let person = hub.person(role, of).await;
+            people.push((letter, of.is_some(), seated(&hub, &person).await));
+        }
+        for (method, path, may) in PAGES.iter().filter(|(_, _, may)| *may != "*") {
+            // What ends the session would end the test.
+            if path.starts_with("/sign-out") || path.contains("end-others") { continue }
+            let here = place(path, reference);
+            for (letter, of_bank, browser) in &people {
+                let answer = match *method {
+                    "GET" => browser.get(&hub, &here).await,
+                    _ => browser.post(&hub, &here, &[]).await,
+                };
+                let (status, told) = (answer.status.as_u16(), format!("{method} {path} as {letter}: {}", answer.status));
+                let for_banks = may.contains(['m', 'h']);
+                if may.contains(*letter) {
+                    assert!(![401, 403, 405].contains(&status) && status < 500, "{told}: {}", String::from_utf8_lossy(&answer.body));
+                } else if *of_bank && !for_banks {
+                    assert_eq!(status, 404, "{told}");
+                } else {
+                    assert_eq!(status, 403, "{told}");
+                }
+            }
+        }
+    }
+
+    async fn a_form_from_another_site_or_without_its_token_does_nothing(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        hub.file(&officer).await;
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let browser = seated(&hub, &member).await;
+        let inbox = hub.inbox(&bank).await;
+        let path = format!("/inbox/{}/acknowledgement", text(&inbox[0], "notice"));
+        let stamp = [("csrf", browser.csrf.as_str()), ("digest", text(&inbox[0], "digest")), ("name", "佐藤 花子"), ("role", "不正対策室")];
+        for site in ["cross-site", "same-site", "none"] {
+            post_from(&hub, &browser.cookie, &path, &stamp, site).await.expect(403);
+        }
+        post(&hub, &browser.cookie, &path, &stamp[1..]).await.expect(403);
+        let mut forged = stamp;
+        forged[0].1 = "sha-256:0000";
+        post(&hub, &browser.cookie, &path, &forged).await.expect(403);
+        assert_eq!(hub.inbox(&bank).await[0]["level"], "listed");
+        post(&hub, &browser.cookie, &path, &stamp).await.expect(303);
+        assert_eq!(hub.inbox(&bank).await[0]["level"], "acknowledged");
+    }
+
+    async fn a_bank_reads_confirms_and_says_what_it_did(hub) {
+        let (bank, other, officer) = (hub.bank("B001").await, hub.bank("B002").await, hub.officer().await);
+        hub.file(&officer).await;
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let browser = seated(&hub, &member).await;
+        assert!(browser.page(&hub, "/inbox").await.contains("INC-"));
+        let notice = text(&hub.inbox(&bank).await[0], "notice").to_owned();
+        let page = browser.page(&hub, &format!("/inbox/{notice}")).await;
+        assert_eq!(hub.inbox(&bank).await[0]["level"], "accessed", "opened by a person");
+        let digest = hidden(&page, "digest");
+        let stamp = [("digest", digest.as_str()), ("name", "佐藤 花子"), ("role", "不正対策室")];
+        browser.post(&hub, &format!("/inbox/{notice}/acknowledgement"), &stamp).await.expect(303);
+        let said = [("codes", "suspended_new_links"), ("codes", "added_factor"), ("share", "peers_named")];
+        let answered = browser.post(&hub, &format!("/inbox/{notice}/responses"), &said).await;
+        assert_eq!(answered.status, 303, "{}", String::from_utf8_lossy(&answered.body));
+        assert_eq!(hub.inbox(&bank).await[0]["level"], "responded");
+        let foreign = text(&hub.inbox(&other).await[0], "notice").to_owned();
+        browser.get(&hub, &format!("/inbox/{foreign}")).await.expect(404);
+    }
+
+    async fn an_officer_files_by_the_form_and_what_was_typed_survives_a_fault(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        let browser = seated(&hub, &officer).await;
+        let page = browser.page(&hub, "/incidents/new").await;
+        let (key, at) = (hidden(&page, "idempotency_key"), "2019-05-16T17:25");
+        let mut form = vec![
+            ("idempotency_key", key.as_str()), ("act", "issue"), ("title_ja", "連携口座からの不正チャージ"), ("description_ja", "複数の口座から覚えのないチャージ。"),
+            ("determination", "suspected"), ("severity", "high"), ("urgency", "immediate"), ("tlp", "AMBER"), ("kind", "actual"),
+            ("phase", "initial"), ("incident_status", "open"), ("typology", "pin_spraying"), ("auth_exploited", "unknown"),
+            ("detected_at", at), ("affected", "unknown"), ("late_reason", "試験のため"),
+            ("operator_contacts_0_name", "佐藤 花子"), ("operator_contacts_0_email", "sato@operator.example"), ("operator_contacts_0_phone", "+81 3 0000 0001"), ("operator_contacts_0_role", "不正対策室"),
+            ("operator_contacts_1_name", "鈴木 健"), ("operator_contacts_1_email", "suzuki@operator.example"), ("operator_contacts_1_phone", "+81 3 0000 0002"), ("operator_contacts_1_role", "当直"),
+        ];
+        let whole = form.clone();
+        form.retain(|(name, _)| *name != "operator_contacts_1_phone");
+        let refused = browser.post(&hub, "/incidents/new", &form).await.expect(422);
+        let shown = String::from_utf8_lossy(&refused.body).into_owned();
+        assert!(shown.contains("連携口座からの不正チャージ") && shown.contains("sato@operator.example"), "what was typed is lost");
+        assert!(hub.inbox(&bank).await.is_empty());
+        let issued = browser.post(&hub, "/incidents/new", &whole).await;
+        assert_eq!(issued.status, 303, "{}", String::from_utf8_lossy(&issued.body));
+        let again = browser.post(&hub, "/incidents/new", &whole).await.expect(303);
+        assert_eq!(issued.headers["location"], again.headers["location"], "sent twice, filed once");
+        assert_eq!(hub.inbox(&bank).await.len(), 1);
+        let incident = issued.headers["location"].to_str().expect("text").to_owned();
+        assert!(browser.page(&hub, &incident).await.contains("連携口座からの不正チャージ"));
+        browser.page(&hub, "/home").await;
+    }
+
+    async fn an_auditor_follows_a_cell_to_its_evidence(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.stamp(&bank).await.expect(200);
+        hub.respond(&bank, &["suspended_new_links"], "peers_named").await.expect(201);
+        let path = format!("/api/v1/incidents/{}/revisions", text(&filed, "reference"));
+        hub.post(&path, &officer.key, &further()).await.expect(201);
+        let auditor = hub.person("auditor", None).await;
+        let browser = seated(&hub, &auditor).await;
+        let notice = text(&hub.inbox(&bank).await[0], "notice").to_owned();
+        assert!(browser.page(&hub, "/matrix").await.contains(text(&filed, "reference")));
+        let chain = browser.page(&hub, &format!("/evidence/{notice}")).await;
+        for shown in [text(&filed, "reference"), "B001", "notice.acknowledged"] { assert!(chain.contains(shown), "{shown}"); }
+        assert!(browser.page(&hub, "/deliveries?bank=B001").await.contains("B001"));
+        let csv = browser.get(&hub, "/deliveries/export?format=csv").await.expect(200);
+        assert!(csv.headers["content-type"].to_str().expect("text").starts_with("text/csv"));
+        assert!(browser.page(&hub, "/as-of?bank=B001&at=2030-01-01T00:00").await.contains(text(&filed, "reference")));
+        browser.page(&hub, "/figures").await;
+        assert!(browser.page(&hub, "/check").await.contains("<h1"));
+        browser.page(&hub, &format!("/incidents/{}", text(&filed, "reference"))).await;
+    }
+
+    async fn an_invited_person_chooses_a_password_and_an_authenticator_and_sits_down(hub) {
+        let administrator = hub.person("administrator", None).await;
+        let browser = seated(&hub, &administrator).await;
+        let invited = [("name", "小林 翼"), ("email", "kobayashi@people.example"), ("roles", "auditor"), ("language", "ja")];
+        let page = browser.post(&hub, "/people/invitations", &invited).await.expect(200);
+        let page = String::from_utf8_lossy(&page.body).into_owned();
+        let at = page.find("/invitations/").expect("a link is shown");
+        let token: String = page[at + 13..].chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+        let path = format!("/invitations/{token}");
+        let form = get(&hub, "", &format!("{path}?lang=ja")).await.expect(200);
+        let form = String::from_utf8_lossy(&form.body).into_owned();
+        assert!(form.contains("<svg") && form.contains("小林 翼"));
+        post(&hub, "", &path, &[("password", "short"), ("password_again", "short"), ("code", "000000")]).await.expect(422);
+        assert_eq!(get(&hub, "", &path).await.status, 200, "a refused try uses nothing up");
+    }
+
+    async fn a_withdrawal_waits_in_the_approvals_of_another_officer(hub) {
+        let (bank, asking, other) = (hub.bank("B001").await, hub.officer().await, hub.officer().await);
+        let filed = hub.file(&asking).await;
+        let path = format!("/incidents/{}/withdrawal", text(&filed, "reference"));
+        let (first, second) = (seated(&hub, &asking).await, seated(&hub, &other).await);
+        let reason = withdrawal();
+        let asked = [("reason", text(&reason, "reason")), ("text_ja", "誤りでした。"), ("text_en", "It was a mistake.")];
+        first.post(&hub, &path, &asked).await.expect(303);
+        let requests = hub.get("/api/v1/approvals", &asking.key).await.json();
+        let decision = format!("/approvals/{}", text(&requests["approvals"][0], "id"));
+        first.post(&hub, &decision, &[("approve", "yes")]).await.expect(409);
+        assert!(second.page(&hub, "/approvals").await.contains(&decision));
+        second.post(&hub, &decision, &[("approve", "yes")]).await.expect(303);
+        assert_eq!(hub.inbox(&bank).await.len(), 2);
+        assert_eq!(hub.inbox(&bank).await[1]["phase"], "withdrawal");
+    }
+}

@@ -1,0 +1,121 @@
+//! Somebody at a desk, as far as HTTP shows it: a cookie, pages and forms. What only a real browser shows is
+//! tried in `desks`.
+#![allow(dead_code, reason = "the harness offers more than each test takes")]
+
+use super::hub::{Reply, TestHub};
+use kairan::domain::id::Uid;
+use kairan::storage::payload;
+use kairan::storage::session::{CredentialRow, set_credential};
+use kairan::vault::{password, totp};
+use reqwest::Method;
+use zeroize::Zeroizing;
+
+pub const PASSWORD: &str = "夜明け前の回覧板 はやく確かに";
+const SECRET: [u8; totp::SECRET] = *b"12345678901234567890";
+
+/// The code that the authenticators of these tests show now.
+pub fn code(hub: &TestHub) -> String {
+    totp::code_at(&SECRET, hub.clock.now().seconds()).expect("a code")
+}
+
+/// Gives a person a password and an authenticator.
+pub async fn give_credential(hub: &TestHub, person_id: Uid) {
+    let hash = password::hash(Zeroizing::new(PASSWORD.to_owned())).await;
+    let password_hash = hash.expect("hashed");
+    hub.act(move |tx| {
+        let row = CredentialRow {
+            person_id,
+            password_hash: password_hash.clone(),
+            totp_id: payload::seal(tx, person_id, &SECRET)?,
+            totp_step: 0,
+            changed_at: tx.now()?,
+        };
+        Ok(set_credential(tx, &row)?)
+    })
+    .await;
+}
+
+/// A signed-in browser.
+pub struct Browser {
+    pub cookie: String,
+    pub csrf: String,
+}
+
+/// The value of the first hidden field of this name.
+pub fn hidden(html: &str, name: &str) -> String {
+    let field = format!(r#"name="{name}" value=""#);
+    let at = html
+        .find(&field)
+        .unwrap_or_else(|| panic!("no field {name} in {html}"));
+    let rest = &html[at + field.len()..];
+    rest[..rest.find('"').expect("closed")].to_owned()
+}
+
+impl Browser {
+    /// Signs in through the form; the person needs a credential.
+    pub async fn sign_in(hub: &TestHub, email: &str) -> Self {
+        // A code works once, and tests are quicker than its 30 seconds.
+        hub.clock.advance(std::time::Duration::from_secs(30));
+        let answer = post(
+            hub,
+            "",
+            "/sign-in",
+            &[
+                ("email", email),
+                ("password", PASSWORD),
+                ("code", &code(hub)),
+            ],
+        )
+        .await;
+        let answer = answer.expect(303);
+        let cookie = answer.headers["set-cookie"].to_str().expect("text");
+        let cookie = cookie.split(';').next().expect("a pair").to_owned();
+        let page = get(hub, &cookie, "/account").await.expect(200);
+        let csrf = hidden(&String::from_utf8_lossy(&page.body), "csrf");
+        Self { cookie, csrf }
+    }
+
+    pub async fn get(&self, hub: &TestHub, path: &str) -> Reply {
+        get(hub, &self.cookie, path).await
+    }
+
+    /// The page's text.
+    pub async fn page(&self, hub: &TestHub, path: &str) -> String {
+        let reply = self.get(hub, path).await.expect(200);
+        String::from_utf8(reply.body).expect("UTF-8")
+    }
+
+    pub async fn post(&self, hub: &TestHub, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let mut all = vec![("csrf", self.csrf.as_str())];
+        all.extend(fields);
+        post(hub, &self.cookie, path, &all).await
+    }
+}
+
+pub async fn get(hub: &TestHub, cookie: &str, path: &str) -> Reply {
+    hub.send(hub.request(Method::GET, path).header("cookie", cookie))
+        .await
+}
+
+/// A form as a browser of this site sends it.
+pub async fn post(hub: &TestHub, cookie: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+    post_from(hub, cookie, path, fields, "same-origin").await
+}
+
+pub async fn post_from(
+    hub: &TestHub,
+    cookie: &str,
+    path: &str,
+    fields: &[(&str, &str)],
+    site: &str,
+) -> Reply {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    let request = hub
+        .request(Method::POST, path)
+        .header("cookie", cookie)
+        .header("sec-fetch-site", site)
+        .header("content-type", "application/x-www-form-urlencoded");
+    hub.send(request.body(form)).await
+}
