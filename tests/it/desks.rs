@@ -103,7 +103,8 @@ async fn typed(browser: &Chromium, name: &str, value: &str) {
 }
 
 async fn click(browser: &Chromium, selector: &str) {
-    let found = browser.client.find(Locator::Css(selector)).await;
+    let wait = browser.client.wait().at_most(Duration::from_secs(20));
+    let found = wait.for_element(Locator::Css(selector)).await;
     let found = found.unwrap_or_else(|fault| panic!("nothing at {selector}: {fault}"));
     let here = serde_json::to_value(&found).expect("an element");
     let scroll = "arguments[0].scrollIntoView({ block: 'center' })";
@@ -115,12 +116,17 @@ async fn click(browser: &Chromium, selector: &str) {
     found.click().await.expect("clicked");
 }
 
+/// Waits until the page says so: a click returns before what it leads to is there.
 async fn shows(browser: &Chromium, words: &str) {
-    let page = browser.client.source().await.expect("a page");
-    assert!(
-        page.contains(words),
-        "{words:?} is not on the page:\n{page}"
-    );
+    let mut page = String::new();
+    for _ in 0..100 {
+        page = browser.client.source().await.expect("a page");
+        if page.contains(words) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("{words:?} is not on the page:\n{page}");
 }
 
 fn page(name: &'static str, path: impl Into<String>) -> (&'static str, String) {
@@ -136,6 +142,7 @@ async fn a_bank_finds_its_notice_confirms_it_and_says_what_it_did() {
         .await;
     scene.sign_in(&browser, &head).await;
     click(&browser, "main a[href^='/inbox/']").await;
+    shows(&browser, "Whom do we call?").await;
     let path = browser
         .client
         .current_url()
@@ -217,6 +224,7 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
     let auditor = scene.hub.person("auditor", None).await;
     scene.sign_in(&browser, &auditor).await;
     click(&browser, "main a[href^='/evidence/']").await;
+    shows(&browser, "incident.registered").await;
     let path = browser
         .client
         .current_url()
@@ -224,7 +232,6 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         .expect("an address")
         .path()
         .to_owned();
-    shows(&browser, &scene.reference).await;
     let pages = [
         page("matrix", "/matrix"),
         page("evidence", &path),
