@@ -136,22 +136,22 @@ pub fn routes() -> Vec<Route> {
         GET "/figures" READERS pages::auditor::figures;
         GET "/check" READERS pages::auditor::check;
 
-        GET "/approvals" OPERATOR pages::operator::approvals;
-        POST "/approvals/{id}" DECIDERS pages::operator::decide;
-        GET "/register" ADMINISTRATOR pages::operator::register;
-        POST "/register" ADMINISTRATOR pages::operator::enter_bank;
-        GET "/register/import" ADMINISTRATOR pages::operator::import_form;
-        POST "/register/import" ADMINISTRATOR pages::operator::import_banks;
-        GET "/register/{code}" ADMINISTRATOR pages::operator::bank;
-        POST "/register/{code}/partnership" ADMINISTRATOR pages::operator::join;
-        POST "/register/{code}/ending" ADMINISTRATOR pages::operator::end_partnership;
-        POST "/register/{code}/contacts" ADMINISTRATOR pages::operator::add_contact;
-        POST "/register/{code}/contacts/{id}/end" ADMINISTRATOR pages::operator::end_contact;
-        POST "/register/{code}/endpoints" ADMINISTRATOR pages::operator::add_endpoint;
-        POST "/register/{code}/keys" ADMINISTRATOR pages::operator::make_key;
-        GET "/people" ADMINISTRATOR pages::operator::everybody;
-        POST "/people/invitations" ADMINISTRATOR pages::operator::invite;
-        POST "/people/{id}/roles" ADMINISTRATOR pages::operator::change_roles;
+        GET "/approvals" OPERATOR pages::approvals::list;
+        POST "/approvals/{id}" DECIDERS pages::approvals::decide;
+        GET "/register" ADMINISTRATOR pages::administrator::register;
+        POST "/register" ADMINISTRATOR pages::administrator::enter_bank;
+        GET "/register/import" ADMINISTRATOR pages::administrator::import_form;
+        POST "/register/import" ADMINISTRATOR pages::administrator::import_banks;
+        GET "/register/{code}" ADMINISTRATOR pages::administrator::bank;
+        POST "/register/{code}/partnership" ADMINISTRATOR pages::administrator::join;
+        POST "/register/{code}/ending" ADMINISTRATOR pages::administrator::end_partnership;
+        POST "/register/{code}/contacts" ADMINISTRATOR pages::administrator::add_contact;
+        POST "/register/{code}/contacts/{id}/end" ADMINISTRATOR pages::administrator::end_contact;
+        POST "/register/{code}/endpoints" ADMINISTRATOR pages::administrator::add_endpoint;
+        POST "/register/{code}/keys" ADMINISTRATOR pages::administrator::make_key;
+        GET "/people" ADMINISTRATOR pages::administrator::everybody;
+        POST "/people/invitations" ADMINISTRATOR pages::administrator::invite;
+        POST "/people/{id}/roles" ADMINISTRATOR pages::administrator::change_roles;
 
         GET "/api/v1/incidents" READERS incidents::search;
         POST "/api/v1/incidents" OFFICER incidents::file;

@@ -2,7 +2,7 @@
 
 use super::seat::{self, Fields, OwnForm, Seat};
 use super::words::{Said, say};
-use super::{document, public_language, show, show_public};
+use super::{Desk, document, public_language, show, show_public};
 use crate::actions::accept_invitation::{self, Chosen};
 use crate::actions::issue_key::KeyInput;
 use crate::actions::sign_in;
@@ -113,16 +113,17 @@ fn carry(app: &App, answer: &mut HttpResponse, token: &str) -> Result<(), Proble
     Ok(())
 }
 
-pub(in crate::web) async fn sign_out(app: Data<App>, seat: Seat, _form: OwnForm) -> Answered {
-    end_sessions(&app, &seat, Ending::One(seat.who.session)).await?;
+pub(in crate::web) async fn sign_out(desk: Desk, _form: OwnForm) -> Answered {
+    end_sessions(&desk, Ending::One(desk.seat.who.session)).await?;
     let mut answer = seat::see("/sign-in");
-    carry(&app, &mut answer, "")?;
+    carry(&desk.app, &mut answer, "")?;
     Ok(answer)
 }
 
-async fn end_sessions(app: &App, seat: &Seat, which: Ending) -> Result<(), Problem> {
-    let person = person_of(seat)?;
-    app.store
+async fn end_sessions(desk: &Desk, which: Ending) -> Result<(), Problem> {
+    let person = person_of(&desk.seat)?;
+    desk.app
+        .store
         .write(Lane::Front, move |tx| {
             sign_in::sign_out(tx, person, which).map_err(Problem::from)
         })
@@ -259,21 +260,19 @@ fn password_faults(password: &str, again: &str) -> Vec<Fault> {
 }
 
 /// One's own account.
-pub(in crate::web) async fn account(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    account_page(&app, &req, &seat, StatusCode::OK, &[], Value::Null).await
+pub(in crate::web) async fn account(desk: Desk) -> Answered {
+    account_page(&desk, StatusCode::OK, &[], Value::Null).await
 }
 
 async fn account_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     status: StatusCode,
     faults: &[Fault],
     secret: Value,
 ) -> Answered {
-    let person = person_of(seat)?;
-    let current = seat.who.session;
-    let sessions = app
+    let person = person_of(&desk.seat)?;
+    let current = desk.seat.who.session;
+    let sessions = desk.app
         .store
         .read(move |tx| -> Result<Vec<Value>, Problem> {
             let now = tx.now()?;
@@ -287,8 +286,9 @@ async fn account_page(
                 .collect())
         })
         .await?;
-    let own_keys = document(keys::list(app.clone(), Who(seat.who.caller.clone())).await).await?;
-    let roles: Vec<&str> = seat
+    let own_keys = document(keys::list(desk.app.clone(), desk.who()).await).await?;
+    let roles: Vec<&str> = desk
+        .seat
         .who
         .caller
         .roles()
@@ -296,19 +296,19 @@ async fn account_page(
         .map(|role| role.code())
         .collect();
     let mut zones = ZONES.to_vec();
-    if !zones.contains(&seat.who.zone.as_str()) {
-        zones.insert(0, &seat.who.zone);
+    if !zones.contains(&desk.seat.who.zone.as_str()) {
+        zones.insert(0, &desk.seat.who.zone);
     }
     let page = json!({
-        "name": seat.who.name, "email": seat.who.email, "roles": roles, "language": seat.who.language,
-        "zone": seat.who.zone, "zones": zones, "sessions": sessions, "keys": own_keys["keys"],
+        "name": desk.seat.who.name, "email": desk.seat.who.email, "roles": roles, "language": desk.seat.who.language,
+        "zone": desk.seat.who.zone, "zones": zones, "sessions": sessions, "keys": own_keys["keys"],
         "secret": secret, "label": "", "faults": faults,
     });
-    show(app, req, seat, status, "desk/account/me.html", page)
+    show(desk, status, "desk/account/me.html", page)
 }
 
 /// The language of all pages from now on.
-pub(in crate::web) async fn language(app: Data<App>, seat: Seat, form: OwnForm) -> Answered {
+pub(in crate::web) async fn language(desk: Desk, form: OwnForm) -> Answered {
     let wanted = form.0.one("language");
     if Language::parse(&wanted).is_none() {
         return Err(Problem::bad_request(
@@ -316,14 +316,14 @@ pub(in crate::web) async fn language(app: Data<App>, seat: Seat, form: OwnForm) 
             "there is ja, and there is en",
         ));
     }
-    prefer(&app, &seat, wanted, seat.who.zone.clone()).await?;
+    prefer(&desk, wanted, desk.seat.who.zone.clone()).await?;
     Ok(seat::see(seat::own_path(
         &form.0.given("next").unwrap_or("/account".into()),
     )))
 }
 
 /// The time zone in which times are shown.
-pub(in crate::web) async fn zone(app: Data<App>, seat: Seat, form: OwnForm) -> Answered {
+pub(in crate::web) async fn zone(desk: Desk, form: OwnForm) -> Answered {
     let wanted = form.0.one("zone");
     if jiff::tz::TimeZone::get(&wanted).is_err() {
         return Err(Problem::bad_request(
@@ -331,55 +331,43 @@ pub(in crate::web) async fn zone(app: Data<App>, seat: Seat, form: OwnForm) -> A
             "there is no such time zone",
         ));
     }
-    prefer(&app, &seat, seat.who.language.clone(), wanted).await?;
+    prefer(&desk, desk.seat.who.language.clone(), wanted).await?;
     Ok(seat::see("/account?done=saved"))
 }
 
-async fn prefer(app: &App, seat: &Seat, language: String, zone: String) -> Result<(), Problem> {
-    let person_id = person_of(seat)?;
+async fn prefer(desk: &Desk, language: String, zone: String) -> Result<(), Problem> {
+    let person_id = person_of(&desk.seat)?;
     let row = PreferenceRow {
         person_id,
         language,
         zone,
     };
-    app.store
+    desk.app
+        .store
         .write(Lane::Front, move |tx| {
             sign_in::prefer(tx, &row).map_err(Problem::from)
         })
         .await
 }
 
-pub(in crate::web) async fn end_session(
-    app: Data<App>,
-    seat: Seat,
-    id: Path<String>,
-    _form: OwnForm,
-) -> Answered {
-    end_sessions(&app, &seat, Ending::One(page::id(&id)?)).await?;
+pub(in crate::web) async fn end_session(desk: Desk, id: Path<String>, _form: OwnForm) -> Answered {
+    end_sessions(&desk, Ending::One(page::id(&id)?)).await?;
     Ok(seat::see("/account?done=saved"))
 }
 
-pub(in crate::web) async fn end_other_sessions(
-    app: Data<App>,
-    seat: Seat,
-    _form: OwnForm,
-) -> Answered {
-    end_sessions(&app, &seat, Ending::AllBut(seat.who.session)).await?;
+pub(in crate::web) async fn end_other_sessions(desk: Desk, _form: OwnForm) -> Answered {
+    end_sessions(&desk, Ending::AllBut(desk.seat.who.session)).await?;
     Ok(seat::see("/account?done=saved"))
 }
 
 /// A new password, by the present one and a code; all other sessions end.
-pub(in crate::web) async fn change_password(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn change_password(desk: Desk, form: OwnForm) -> Answered {
     let fields = form.0;
     let new = Zeroizing::new(password_of(&fields, "password"));
     let mut faults = password_faults(&new, &password_of(&fields, "password_again"));
-    let person = person_of(&seat)?;
-    let stored = app
+    let person = person_of(&desk.seat)?;
+    let stored = desk
+        .app
         .store
         .read(move |tx| session::credential(tx, person).map_err(Problem::from))
         .await?;
@@ -390,8 +378,9 @@ pub(in crate::web) async fn change_password(
     if faults.is_empty() {
         let hash = password::hash(new).await;
         let hash = hash.map_err(|fault| Problem::internal(&fault))?;
-        let (code, keep) = (fields.one("code"), seat.who.session);
-        let changed = app
+        let (code, keep) = (fields.one("code"), desk.seat.who.session);
+        let changed = desk
+            .app
             .store
             .write(Lane::Front, move |tx| {
                 sign_in::change_password(tx, person, holds, &code, &hash, keep)
@@ -404,23 +393,17 @@ pub(in crate::web) async fn change_password(
         faults.push(fault("password_now", "sign_in_refused", ""));
     }
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    account_page(&app, &req, &seat, status, &faults, Value::Null).await
+    account_page(&desk, status, &faults, Value::Null).await
 }
 
 /// A personal key; it is shown this once.
-pub(in crate::web) async fn make_key(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: Who,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn make_key(desk: Desk, who: Who, form: OwnForm) -> Answered {
     let input: KeyInput = serde_json::from_value(json!({ "label": form.0.one("label") }))
         .map_err(|fault| Problem::internal(&fault))?;
-    let made = document(keys::create(app.clone(), who, Strict(input)).await).await?;
-    let language = Language::parse(&seat.who.language).unwrap_or(Language::En);
+    let made = document(keys::create(desk.app.clone(), who, Strict(input)).await).await?;
+    let language = Language::parse(&desk.seat.who.language).unwrap_or(Language::En);
     let secret = json!({ "label": say(Said::MachineKey, language), "value": made["key"] });
-    account_page(&app, &req, &seat, StatusCode::OK, &[], secret).await
+    account_page(&desk, StatusCode::OK, &[], secret).await
 }
 
 pub(in crate::web) async fn revoke_key(

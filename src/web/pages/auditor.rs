@@ -1,21 +1,19 @@
 //! The auditor's desk: the matrix of incidents and banks on any day, the chain of evidence behind a cell, the
 //! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
 
-use super::seat::Seat;
-use super::{document, entered, show};
+use super::{Desk, document, entered, show};
 use crate::actions::read_register;
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::{Tx, audit, bank, evidence, incident, notice, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, deliveries, incidents};
-use crate::web::identity::Who;
+use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
-use crate::web::{App, page};
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Path;
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -63,10 +61,10 @@ fn banks(tx: &mut Tx<'_>, language: &str) -> Result<Vec<Value>, Problem> {
 }
 
 /// Incident × bank as it stood at the end of a day.
-pub(in crate::web) async fn matrix(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let asked = asked(&req);
-    let zone = seat.who.zone.as_str();
-    let now = app.store.clock().now();
+pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
+    let asked = asked(&desk.req);
+    let zone = desk.seat.who.zone.as_str();
+    let now = desk.app.store.clock().now();
     let today = jiff::Timestamp::from_microsecond(now.micros())
         .and_then(|at| at.in_tz(zone))
         .map(|there| there.date())
@@ -85,15 +83,16 @@ pub(in crate::web) async fn matrix(app: Data<App>, req: HttpRequest, seat: Seat)
         let next = day.tomorrow().map_err(|fault| Problem::internal(&fault))?;
         entered(&format!("{next}T00:00"), zone)?
     };
-    let language = seat.who.language.clone();
-    let columns = app.store.read(move |tx| banks(tx, &language)).await?;
-    let language = seat.who.language.clone();
-    let names = app
+    let language = desk.seat.who.language.clone();
+    let columns = desk.app.store.read(move |tx| banks(tx, &language)).await?;
+    let language = desk.seat.who.language.clone();
+    let names = desk
+        .app
         .store
         .read(move |tx| super::bank_names(tx, &language))
         .await?;
-    let who = Who(seat.who.caller.clone());
-    let found = incidents::search(app.clone(), who, Asked(query::read(INCIDENTS)?)).await;
+    let who = desk.who();
+    let found = incidents::search(desk.app.clone(), who, Asked(query::read(INCIDENTS)?)).await;
     let found = document(found).await?;
     let mut rows = Vec::new();
     let mut first_day = day;
@@ -107,7 +106,7 @@ pub(in crate::web) async fn matrix(app: Data<App>, req: HttpRequest, seat: Seat)
         }
         let reference = line["reference"].as_str().unwrap_or_default().to_owned();
         let then = Asked(query::read(&query_of(&[("at", &end)]))?);
-        let stamps = match board::board(app.clone(), Path::from(reference), then).await {
+        let stamps = match board::board(desk.app.clone(), Path::from(reference), then).await {
             Ok(answer) => document(Ok(answer)).await?,
             // Not filed yet on that day.
             Err(problem) if problem.status == StatusCode::NOT_FOUND => continue,
@@ -120,7 +119,7 @@ pub(in crate::web) async fn matrix(app: Data<App>, req: HttpRequest, seat: Seat)
             found.cloned().unwrap_or(Value::Null)
         });
         rows.push(json!({
-            "reference": line["reference"], "title": super::officer::title(&line["title"], &seat.who.language),
+            "reference": line["reference"], "title": super::officer::title(&line["title"], &desk.seat.who.language),
             "kind": line["kind"], "phase": line["phase"], "revision": stamps["revision"], "accepted_at": line["accepted_at"],
             "delivered": stamps["delivered"], "acknowledged": stamps["acknowledged"], "notices": stamps["notices"],
             "cells": in_order.collect::<Vec<_>>(),
@@ -132,37 +131,19 @@ pub(in crate::web) async fn matrix(app: Data<App>, req: HttpRequest, seat: Seat)
         "earlier": link(day.yesterday().ok()), "later": link(day.tomorrow().ok().filter(|next| *next <= today)),
         "banks": columns, "rows": rows,
     });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/auditor/matrix.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/auditor/matrix.html", page)
 }
 
 /// The chain of evidence of one notice.
-pub(in crate::web) async fn chain(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    id: Path<String>,
-) -> Answered {
+pub(in crate::web) async fn chain(desk: Desk, id: Path<String>) -> Answered {
     let id = page::id(&id)?;
-    let language = seat.who.language.clone();
-    let page = app
+    let language = desk.seat.who.language.clone();
+    let page = desk
+        .app
         .store
         .read(move |tx| chain_of(tx, id, &language))
         .await?;
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/auditor/evidence.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/auditor/evidence.html", page)
 }
 
 fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Result<Value, Problem> {
@@ -243,9 +224,9 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
 }
 
 /// The delivery log with its filters in the address.
-pub(in crate::web) async fn log(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let asked = asked(&req);
-    let zone = seat.who.zone.as_str();
+pub(in crate::web) async fn log(desk: Desk) -> Answered {
+    let asked = asked(&desk.req);
+    let zone = desk.seat.who.zone.as_str();
     let instant = |name: &str| match one(&asked, name) {
         "" => Ok(String::new()),
         text if text.contains('T') && !text.ends_with('Z') && !text.contains('+') => {
@@ -266,8 +247,9 @@ pub(in crate::web) async fn log(app: Data<App>, req: HttpRequest, seat: Seat) ->
     wanted.push(("format", "json"));
     wanted.push(("cursor", one(&asked, "cursor")));
     let asking = Asked(query::read(&query_of(&wanted))?);
-    let who = Who(seat.who.caller.clone());
-    let found = document(deliveries::list(app.clone(), who, req.clone(), asking).await).await?;
+    let who = desk.who();
+    let found =
+        document(deliveries::list(desk.app.clone(), who, desk.req.clone(), asking).await).await?;
     let next = found["next_cursor"].as_str().map(|cursor| {
         let mut further = filter.to_vec();
         further.push(("cursor", cursor));
@@ -278,7 +260,8 @@ pub(in crate::web) async fn log(app: Data<App>, req: HttpRequest, seat: Seat) ->
         wanted.push(("format", format));
         format!("/deliveries/export?{}", query_of(&wanted))
     };
-    let codes = app
+    let codes = desk
+        .app
         .store
         .read(|tx| -> Result<Vec<String>, Problem> {
             let mut codes: Vec<String> = bank::all(tx)?.into_iter().map(|row| row.code).collect();
@@ -295,39 +278,33 @@ pub(in crate::web) async fn log(app: Data<App>, req: HttpRequest, seat: Seat) ->
         "options": { "banks": codes, "channels": ["webhook", "email"], "outcomes": outcomes },
         "attempts": found["deliveries"], "next": next, "csv": export("csv"), "jsonl": export("jsonl"),
     });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/auditor/deliveries.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/auditor/deliveries.html", page)
 }
 
 /// The whole log as a stream: the API's own export, under a session.
-pub(in crate::web) async fn export(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let asking = Asked(query::read(req.query_string())?);
-    deliveries::list(app, Who(seat.who.caller.clone()), req, asking).await
+pub(in crate::web) async fn export(desk: Desk) -> Answered {
+    let asking = Asked(query::read(desk.req.query_string())?);
+    let who = desk.who();
+    deliveries::list(desk.app, who, desk.req, asking).await
 }
 
 /// What a bank had been told by an instant, and what not.
-pub(in crate::web) async fn as_of(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let asked = asked(&req);
+pub(in crate::web) async fn as_of(desk: Desk) -> Answered {
+    let asked = asked(&desk.req);
     let (code, at) = (one(&asked, "bank").to_owned(), one(&asked, "at").to_owned());
-    let language = seat.who.language.clone();
-    let known = app.store.read(move |tx| banks(tx, &language)).await?;
+    let language = desk.seat.who.language.clone();
+    let known = desk.app.store.read(move |tx| banks(tx, &language)).await?;
     let answer = if code.is_empty() || at.is_empty() {
         Value::Null
     } else {
-        let instant = entered(&at, &seat.who.zone)?;
+        let instant = entered(&at, &desk.seat.who.zone)?;
         let question = query_of(&[
             ("bank", &code),
             ("at", &instant),
             ("limit", "200"),
             ("after", one(&asked, "after")),
         ]);
-        let found = as_of::as_of(app.clone(), Asked(query::read(&question)?)).await;
+        let found = as_of::as_of(desk.app.clone(), Asked(query::read(&question)?)).await;
         let found = document(found).await?;
         let bank = known.iter().find(|bank| bank["code"] == code.as_str());
         let next = found["next_after"].as_i64().map(|after| {
@@ -338,22 +315,16 @@ pub(in crate::web) async fn as_of(app: Data<App>, req: HttpRequest, seat: Seat) 
             )
         });
         json!({ "bank": bank, "at": found["at"], "told": found["told"], "next": next, "not_told": found["not_told"],
-            "not_told_complete": found["not_told_complete"], "asked_at": app.store.clock().now().to_string() })
+            "not_told_complete": found["not_told_complete"], "asked_at": desk.app.store.clock().now().to_string() })
     };
     let page = json!({ "bank": code, "at": at, "banks": known, "answer": answer, "faults": [] });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/auditor/as_of.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/auditor/as_of.html", page)
 }
 
 /// Funnel and distributions.
-pub(in crate::web) async fn figures(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let (total, reached) = app
+pub(in crate::web) async fn figures(desk: Desk) -> Answered {
+    let (total, reached) = desk
+        .app
         .store
         .read(|tx| -> Result<_, Problem> {
             Ok((
@@ -400,20 +371,13 @@ pub(in crate::web) async fn figures(app: Data<App>, req: HttpRequest, seat: Seat
         )
     };
     let (from, to) = span(|one| one.issued_at);
-    let now = app.store.clock().now();
+    let now = desk.app.store.clock().now();
     let page = json!({
         "funnel": funnel, "notify": spread(&seconds(Level::Delivered), total),
         "acknowledge": spread(&seconds(Level::Acknowledged), total),
         "span": { "from": from.unwrap_or(now).to_string(), "to": to.unwrap_or(now).to_string() },
     });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/auditor/figures.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/auditor/figures.html", page)
 }
 
 fn share(part: i64, whole: i64) -> i64 {
@@ -457,8 +421,9 @@ fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
 }
 
 /// The self-check, tried now.
-pub(in crate::web) async fn check(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let found = app
+pub(in crate::web) async fn check(desk: Desk) -> Answered {
+    let found = desk
+        .app
         .store
         .read(|tx| audit::findings(tx).map_err(Problem::from))
         .await?;
@@ -467,17 +432,10 @@ pub(in crate::web) async fn check(app: Data<App>, req: HttpRequest, seat: Seat) 
         .map(|finding| json!({ "rule": finding.rule, "count": finding.count }))
         .collect();
     let page = json!({
-        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": app.store.clock().now().to_string(),
+        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": desk.app.store.clock().now().to_string(),
         "since": null, "findings": findings, "history": [],
     });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/auditor/check.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/auditor/check.html", page)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The bank's desk: its inbox, one notice with the two things to do about it, and its own addresses.
 
-use super::seat::{self, OwnForm, Seat};
+use super::seat::{self, OwnForm};
 use super::words::{Said, say};
-use super::{document, list, measures, show, words};
+use super::{Desk, document, list, measures, show, words};
 use crate::actions::acknowledge::{self, Confirmation};
 use crate::actions::open_notice::open_notice;
 use crate::actions::send_test;
@@ -39,25 +39,14 @@ fn number(req: &HttpRequest, name: &str) -> Option<i64> {
 }
 
 /// The newest notices first, by number; `?to=n` goes back.
-pub(in crate::web) async fn inbox(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-) -> Answered {
-    let (to, language) = (number(&req, "to"), seat.who.language.clone());
-    let page = app
+pub(in crate::web) async fn inbox(desk: Desk, who: BankWho) -> Answered {
+    let (to, language) = (number(&desk.req, "to"), desk.seat.who.language.clone());
+    let page = desk
+        .app
         .store
         .read(move |tx| inbox_page(tx, who.scope, to, &language))
         .await?;
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/bank/inbox.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/bank/inbox.html", page)
 }
 
 fn inbox_page(
@@ -98,53 +87,39 @@ fn inbox_page(
 }
 
 /// One notice. Opening it here is shown as *accessed*.
-pub(in crate::web) async fn notice(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-    id: Path<String>,
-) -> Answered {
+pub(in crate::web) async fn notice(desk: Desk, who: BankWho, id: Path<String>) -> Answered {
     let notice_id = page::id(&id)?;
-    let (scope, session) = (who.scope, seat.who.session);
-    app.store
+    let (scope, session) = (who.scope, desk.seat.who.session);
+    desk.app
+        .store
         .write(Lane::Front, move |tx| {
             open_notice(tx, scope, notice_id, session)
         })
         .await?;
-    notice_page(
-        &app,
-        &req,
-        &seat,
-        who,
-        id,
-        StatusCode::OK,
-        Value::Array(Vec::new()),
-    )
-    .await
+    notice_page(&desk, who, id, StatusCode::OK, Value::Array(Vec::new())).await
 }
 
 async fn notice_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     who: BankWho,
     id: Path<String>,
     status: StatusCode,
     faults: Value,
 ) -> Answered {
     let notice_id = page::id(&id)?;
-    let view = notices::notice(app.clone(), who.clone(), Path::from(id.clone())).await;
+    let view = notices::notice(desk.app.clone(), who.clone(), Path::from(id.clone())).await;
     let mut page = document(view).await?;
-    let peers = responses::for_bank(app.clone(), who.clone(), Path::from(id.into_inner())).await;
+    let peers =
+        responses::for_bank(desk.app.clone(), who.clone(), Path::from(id.into_inner())).await;
     let peers = document(peers).await?;
     let scope = who.scope;
-    let around = app
+    let around = desk
+        .app
         .store
         .read(move |tx| around_notice(tx, scope, notice_id))
         .await?;
     let body = page["body"].take();
-    let language = seat.who.language.as_str();
+    let language = desk.seat.who.language.as_str();
     let is_withdrawal = page["phase"] == "withdrawal";
     let counts: Vec<Value> = peers["counts"]
         .as_object()
@@ -171,11 +146,11 @@ async fn notice_page(
         "responses_own": own,
         "peers": { "banks": peers["banks"], "counts": counts, "named": peers["named"] },
         "response_codes": ResponseCode::ALL.iter().map(|code| code.code()).collect::<Vec<_>>(), "sharing": Sharing::ALL.iter().map(|share| share.code()).collect::<Vec<_>>(),
-        "person_name": seat.who.name, "person_role": null, "faults": faults,
+        "person_name": desk.seat.who.name, "person_role": null, "faults": faults,
     });
     merge(&mut page, around);
     merge(&mut page, told);
-    show(app, req, seat, status, "desk/bank/notice.html", page)
+    show(desk, status, "desk/bank/notice.html", page)
 }
 
 fn merge(page: &mut Value, more: Value) {
@@ -214,9 +189,7 @@ fn around_notice(
 
 /// *Confirm receipt*: received, not agreed.
 pub(in crate::web) async fn acknowledge(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     who: BankWho,
     id: Path<String>,
     form: OwnForm,
@@ -237,7 +210,8 @@ pub(in crate::web) async fn acknowledge(
         role: form.0.one("role"),
     };
     let scope = who.scope;
-    let done = app
+    let done = desk
+        .app
         .store
         .write(Lane::Front, move |tx| {
             acknowledge::acknowledge(tx, scope, notice_id, digest, &by)
@@ -248,7 +222,7 @@ pub(in crate::web) async fn acknowledge(
         Ok(_) => Ok(seat::see(&format!("/inbox/{notice_id}?done=acknowledged"))),
         Err(problem) if !problem.faults.is_empty() => {
             let faults = json!(problem.faults);
-            notice_page(&app, &req, &seat, who, id, problem.status, faults).await
+            notice_page(&desk, who, id, problem.status, faults).await
         }
         Err(problem) => Err(problem),
     }
@@ -256,9 +230,7 @@ pub(in crate::web) async fn acknowledge(
 
 /// *What we did.*
 pub(in crate::web) async fn respond(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     who: BankWho,
     id: Path<String>,
     form: OwnForm,
@@ -269,62 +241,52 @@ pub(in crate::web) async fn respond(
         filing["note"] = json!(note);
     }
     if let Some(local) = fields.given("effective_from") {
-        filing["effective_from"] = json!(super::entered(&local, &seat.who.zone)?);
+        filing["effective_from"] = json!(super::entered(&local, &desk.seat.who.zone)?);
     }
     let body = RawJson(page::bytes(&filing).into());
     let key = OnceKey(fields.given("idempotency_key").unwrap_or_else(|| {
         // The same words of the same person about the same notice are one response.
         Digest::of(filing.to_string().as_bytes()).to_string()
     }));
-    let done =
-        responses::respond(app.clone(), who.clone(), key, Path::from(id.clone()), body).await;
+    let done = responses::respond(
+        desk.app.clone(),
+        who.clone(),
+        key,
+        Path::from(id.clone()),
+        body,
+    )
+    .await;
     match done {
         Ok(_) => Ok(seat::see(&format!("/inbox/{id}?done=responded"))),
         Err(problem) if !problem.faults.is_empty() => {
             let faults = json!(problem.faults);
-            notice_page(&app, &req, &seat, who, id, problem.status, faults).await
+            notice_page(&desk, who, id, problem.status, faults).await
         }
         Err(problem) => Err(problem),
     }
 }
 
 /// Contacts, endpoints and keys of the bank.
-pub(in crate::web) async fn channels(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-) -> Answered {
-    channels_page(
-        &app,
-        &req,
-        &seat,
-        who,
-        StatusCode::OK,
-        Value::Null,
-        json!([]),
-    )
-    .await
+pub(in crate::web) async fn channels(desk: Desk, who: BankWho) -> Answered {
+    channels_page(&desk, who, StatusCode::OK, Value::Null, json!([])).await
 }
 
 async fn channels_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     who: BankWho,
     status: StatusCode,
     secret: Value,
     faults: Value,
 ) -> Answered {
     let may_change = who.caller.roles().contains(Role::BankAdministrator);
-    let own_contacts = document(contacts::list_own(app.clone(), who.clone()).await).await?;
-    let own_endpoints = document(endpoints::list_own(app.clone(), who.clone()).await).await?;
-    let own_keys = document(keys::list_own(app.clone(), who).await).await?;
+    let own_contacts = document(contacts::list_own(desk.app.clone(), who.clone()).await).await?;
+    let own_endpoints = document(endpoints::list_own(desk.app.clone(), who.clone()).await).await?;
+    let own_keys = document(keys::list_own(desk.app.clone(), who).await).await?;
     let page = json!({
         "contacts": own_contacts["contacts"], "endpoints": own_endpoints["endpoints"], "keys": own_keys["keys"],
         "may_change": may_change, "secret": secret, "contact": null, "faults": faults,
     });
-    show(app, req, seat, status, "desk/bank/channels.html", page)
+    show(desk, status, "desk/bank/channels.html", page)
 }
 
 /// What a form of the page is about; the faults of its fields stand under its name.
@@ -357,113 +319,80 @@ impl What {
 }
 
 /// After a change: back to the page, or the page with what was wrong.
-async fn changed(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
-    who: BankWho,
-    answer: Answered,
-    what: What,
-) -> Answered {
+async fn changed(desk: &Desk, who: BankWho, answer: Answered, what: What) -> Answered {
     let shown_once = what.shown_once();
     match (answer, shown_once) {
         (Ok(answer), Some((said, field))) => {
             let made = document(Ok(answer)).await?;
-            let language = Language::parse(&seat.who.language).unwrap_or(Language::En);
+            let language = Language::parse(&desk.seat.who.language).unwrap_or(Language::En);
             let secret = json!({ "label": say(said, language), "value": made[field] });
-            channels_page(app, req, seat, who, StatusCode::OK, secret, json!([])).await
+            channels_page(desk, who, StatusCode::OK, secret, json!([])).await
         }
         (Ok(_), None) => Ok(seat::see("/own?done=saved")),
         (Err(problem), _) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
             let faults = super::faults_under(what.name(), &problem);
-            channels_page(app, req, seat, who, problem.status, Value::Null, faults).await
+            channels_page(desk, who, problem.status, Value::Null, faults).await
         }
         (Err(problem), _) => Err(problem),
     }
 }
 
-pub(in crate::web) async fn add_contact(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn add_contact(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
     let input = super::contact_input(&form.0)?;
-    let answer = contacts::create_own(app.clone(), who.clone(), Strict(input)).await;
-    changed(&app, &req, &seat, who, answer, What::Contact).await
+    let answer = contacts::create_own(desk.app.clone(), who.clone(), Strict(input)).await;
+    changed(&desk, who, answer, What::Contact).await
 }
 
 pub(in crate::web) async fn end_contact(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     who: BankWho,
     id: Path<String>,
     _form: OwnForm,
 ) -> Answered {
-    let answer = contacts::end_own(app.clone(), who.clone(), id).await;
-    changed(&app, &req, &seat, who, answer, What::Contact).await
+    let answer = contacts::end_own(desk.app.clone(), who.clone(), id).await;
+    changed(&desk, who, answer, What::Contact).await
 }
 
-pub(in crate::web) async fn add_endpoint(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn add_endpoint(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
     let input = super::endpoint_input(&form.0)?;
-    let answer = endpoints::create_own(app.clone(), who.clone(), Strict(input)).await;
-    changed(&app, &req, &seat, who, answer, What::NewEndpoint).await
+    let answer = endpoints::create_own(desk.app.clone(), who.clone(), Strict(input)).await;
+    changed(&desk, who, answer, What::NewEndpoint).await
 }
 
 pub(in crate::web) async fn rotate_secret(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     who: BankWho,
     id: Path<String>,
     _form: OwnForm,
 ) -> Answered {
-    let answer = endpoints::rotate_own(app.clone(), who.clone(), id).await;
-    changed(&app, &req, &seat, who, answer, What::NewEndpoint).await
+    let answer = endpoints::rotate_own(desk.app.clone(), who.clone(), id).await;
+    changed(&desk, who, answer, What::NewEndpoint).await
 }
 
 pub(in crate::web) async fn end_endpoint(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     who: BankWho,
     id: Path<String>,
     _form: OwnForm,
 ) -> Answered {
-    let answer = endpoints::end_own(app.clone(), who.clone(), id).await;
-    changed(&app, &req, &seat, who, answer, What::Endpoint).await
+    let answer = endpoints::end_own(desk.app.clone(), who.clone(), id).await;
+    changed(&desk, who, answer, What::Endpoint).await
 }
 
-pub(in crate::web) async fn make_key(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn make_key(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
     let input = super::key_input(&form.0)?;
-    let answer = keys::create_own(app.clone(), who.clone(), Strict(input)).await;
-    changed(&app, &req, &seat, who, answer, What::NewKey).await
+    let answer = keys::create_own(desk.app.clone(), who.clone(), Strict(input)).await;
+    changed(&desk, who, answer, What::NewKey).await
 }
 
 pub(in crate::web) async fn revoke_key(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     who: BankWho,
     id: Path<String>,
     _form: OwnForm,
 ) -> Answered {
-    let answer = keys::revoke_own(app.clone(), who.clone(), id).await;
-    changed(&app, &req, &seat, who, answer, What::Key).await
+    let answer = keys::revoke_own(desk.app.clone(), who.clone(), id).await;
+    changed(&desk, who, answer, What::Key).await
 }
 
 /// A test notice to every channel of the own bank.
@@ -478,17 +407,12 @@ pub(in crate::web) async fn send_test(app: Data<App>, who: BankWho, _form: OwnFo
 }
 
 /// The bank's own delivery log, newest first; `?before=` an attempt goes back.
-pub(in crate::web) async fn deliveries(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    who: BankWho,
-) -> Answered {
-    let before = url::form_urlencoded::parse(req.query_string().as_bytes())
+pub(in crate::web) async fn deliveries(desk: Desk, who: BankWho) -> Answered {
+    let before = url::form_urlencoded::parse(desk.req.query_string().as_bytes())
         .find(|(name, _)| name == "before")
         .map(|(_, id)| page::id(&id))
         .transpose()?;
-    let page = app
+    let page = desk.app
         .store
         .read(move |tx| -> Result<Value, Problem> {
             let mut rows = reading::newest_attempts(tx, who.scope.bank(), before, LINES + 1)?;
@@ -502,14 +426,7 @@ pub(in crate::web) async fn deliveries(
             Ok(json!({ "attempts": attempts, "newer": null, "older": last.map(|id| format!("/own/deliveries?before={id}")) }))
         })
         .await?;
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/bank/deliveries.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/bank/deliveries.html", page)
 }
 
 /// The numbers of the notices that these attempts were for.

@@ -3,7 +3,7 @@
 
 use super::officer::recipients;
 use super::seat::{self, Fields, OwnForm, Seat};
-use super::{document, entered, list, show};
+use super::{Desk, document, entered, list, show};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, FilingContext, OperatorContact};
 use crate::domain::vocabulary::{
@@ -14,12 +14,10 @@ use crate::storage::reading::{self, IncidentFilter};
 use crate::storage::{Tx, incident, payload};
 use crate::web::api::incidents::{self, found};
 use crate::web::body::RawJson;
-use crate::web::identity::Who;
 use crate::web::once_key::OnceKey;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
 use crate::web::{App, page};
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use serde_json::{Map, Value, json};
@@ -70,15 +68,15 @@ struct Before {
     contacts: Vec<OperatorContact>,
 }
 
-pub(in crate::web) async fn form(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let now = local(&seat, app.store.clock().now())?;
+pub(in crate::web) async fn form(desk: Desk) -> Answered {
+    let now = local(&desk.seat, desk.app.store.clock().now())?;
     let mut values = values_of(&Fields::default());
     values["detected_at"] = json!(now);
     values["affected"] = json!("unknown");
-    let usual = app.store.read(usual_contacts).await?;
+    let usual = desk.app.store.read(usual_contacts).await?;
     fill_contacts(&mut values, &usual);
     let form = Form::new(values, None);
-    form_page(&app, &req, &seat, StatusCode::OK, form).await
+    form_page(&desk, StatusCode::OK, form).await
 }
 
 /// An instant as a form shows it, in the person's zone.
@@ -129,15 +127,13 @@ fn options() -> Value {
     })
 }
 
-async fn form_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
-    status: StatusCode,
-    form: Form,
-) -> Answered {
-    let language = seat.who.language.clone();
-    let told = app.store.read(move |tx| recipients(tx, &language)).await?;
+async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
+    let language = desk.seat.who.language.clone();
+    let told = desk
+        .app
+        .store
+        .read(move |tx| recipients(tx, &language))
+        .await?;
     let action = match &form.revising {
         Some((reference, _)) => format!("/incidents/{reference}/revise"),
         None => "/incidents/new".to_owned(),
@@ -149,7 +145,7 @@ async fn form_page(
     });
     let key = match form.values["idempotency_key"].as_str() {
         Some(given) if !given.is_empty() => given.to_owned(),
-        _ => Uid::at(app.store.clock().now()).to_string(),
+        _ => Uid::at(desk.app.store.clock().now()).to_string(),
     };
     let page = json!({
         "action": action, "values": form.values, "faults": form.faults, "warnings": form.warnings,
@@ -157,7 +153,7 @@ async fn form_page(
         "options": options(), "recipients": told, "late": late, "idempotency_key": key,
         "clock": { "first_suspected_at": null, "ceiling_at": null },
     });
-    show(app, req, seat, status, "desk/officer/file.html", page)
+    show(desk, status, "desk/officer/file.html", page)
 }
 
 /// Every value that the form shows, as typed, or as it begins.
@@ -478,48 +474,26 @@ async fn before(app: &Data<App>, reference: &str) -> Result<Before, Problem> {
         .await
 }
 
-pub(in crate::web) async fn revision_form(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    reference: Path<String>,
-) -> Answered {
-    let before = before(&app, &reference).await?;
-    let values = values_before(&seat, &before);
+pub(in crate::web) async fn revision_form(desk: Desk, reference: Path<String>) -> Answered {
+    let before = before(&desk.app, &reference).await?;
+    let values = values_before(&desk.seat, &before);
     let form = Form::new(values, Some((reference.into_inner(), before.number + 1)));
-    form_page(&app, &req, &seat, StatusCode::OK, form).await
+    form_page(&desk, StatusCode::OK, form).await
 }
 
 /// Issues a new incident, or only judges it.
-pub(in crate::web) async fn file(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    form: OwnForm,
-) -> Answered {
-    taken(&app, &req, &seat, form.0, None).await
+pub(in crate::web) async fn file(desk: Desk, form: OwnForm) -> Answered {
+    taken(&desk, form.0, None).await
 }
 
 /// Issues a further revision, or only judges it.
-pub(in crate::web) async fn revise(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    reference: Path<String>,
-    form: OwnForm,
-) -> Answered {
-    taken(&app, &req, &seat, form.0, Some(reference.into_inner())).await
+pub(in crate::web) async fn revise(desk: Desk, reference: Path<String>, form: OwnForm) -> Answered {
+    taken(&desk, form.0, Some(reference.into_inner())).await
 }
 
-async fn taken(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
-    fields: Fields,
-    revising: Option<String>,
-) -> Answered {
+async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answered {
     let before = match &revising {
-        Some(reference) => Some(before(app, reference).await?),
+        Some(reference) => Some(before(&desk.app, reference).await?),
         None => None,
     };
     let number = before.as_ref().map_or(1, |before| before.number + 1);
@@ -527,34 +501,41 @@ async fn taken(
     let mut again = Form::new(values_of(&fields), revising.clone());
     let filing = filing_of(
         &fields,
-        &seat.who.zone,
+        &desk.seat.who.zone,
         before.as_ref().map(|before| &before.body),
     );
     let body = match filing {
         Ok(filing) => page::bytes(&filing),
         Err(problem) => {
             again.faults = super::faults_of(&problem);
-            return form_page(app, req, seat, problem.status, again).await;
+            return form_page(desk, problem.status, again).await;
         }
     };
     if fields.one("act") != "issue" {
-        again.warnings = match judged(app, &body, revising.is_some()) {
+        again.warnings = match judged(&desk.app, &body, revising.is_some()) {
             Ok(warnings) => warnings,
             Err(problem) => {
                 again.faults = super::faults_of(&problem);
-                return form_page(app, req, seat, problem.status, again).await;
+                return form_page(desk, problem.status, again).await;
             }
         };
-        return form_page(app, req, seat, StatusCode::OK, again).await;
+        return form_page(desk, StatusCode::OK, again).await;
     }
-    let who = Who(seat.who.caller.clone());
+    let who = desk.who();
     let key = OnceKey(fields.one("idempotency_key"));
     let body = RawJson(body.into());
     let issued = match &revising {
         Some((reference, _)) => {
-            incidents::revise(app.clone(), who, key, Path::from(reference.clone()), body).await
+            incidents::revise(
+                desk.app.clone(),
+                who,
+                key,
+                Path::from(reference.clone()),
+                body,
+            )
+            .await
         }
-        None => incidents::file(app.clone(), who, key, Asked(query::read("")?), body).await,
+        None => incidents::file(desk.app.clone(), who, key, Asked(query::read("")?), body).await,
     };
     match issued {
         Ok(answer) => {
@@ -564,7 +545,7 @@ async fn taken(
         }
         Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
             again.faults = super::faults_of(&problem);
-            form_page(app, req, seat, problem.status, again).await
+            form_page(desk, problem.status, again).await
         }
         Err(problem) => Err(problem),
     }

@@ -2,17 +2,19 @@
 //! put into words; a form is one call of the API, or of the action behind it, and then a redirect.
 
 pub(super) mod account;
+pub(super) mod administrator;
+pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod auditor;
 pub(super) mod bank;
 pub(super) mod filing;
 pub(super) mod link;
 pub(super) mod officer;
-pub(super) mod operator;
 pub(super) mod seat;
 mod words;
 
 use super::App;
+use super::identity::Who;
 use super::problem::{Answered, Problem};
 use crate::actions::add_contact::ContactInput;
 use crate::actions::issue_key::KeyInput;
@@ -22,12 +24,14 @@ use crate::domain::access::{Role, Roles};
 use crate::domain::vocabulary::Language;
 use crate::storage::Tx;
 use actix_web::body::to_bytes_limited;
+use actix_web::dev::Payload;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use seat::{Fields, Seat};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::future::{Ready, ready};
 
 /// A page's place in the navigation, and what it is called there.
 struct Entry {
@@ -136,17 +140,47 @@ fn public_language(req: &HttpRequest) -> Language {
         .unwrap_or(Language::Ja)
 }
 
+/// What every page of somebody signed in is made from: the hub, the request, and who sits there.
+pub(in crate::web) struct Desk {
+    app: Data<App>,
+    req: HttpRequest,
+    seat: Seat,
+}
+
+impl Desk {
+    fn who(&self) -> Who {
+        Who(self.seat.who.caller.clone())
+    }
+
+    /// `ja` or `en`.
+    fn language(&self) -> &str {
+        &self.seat.who.language
+    }
+}
+
+impl FromRequest for Desk {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let app = req.app_data::<Data<App>>().cloned();
+        let seat = req.extensions().get::<Seat>().cloned();
+        ready(match (app, seat) {
+            (Some(app), Some(seat)) => Ok(Self {
+                app,
+                req: req.clone(),
+                seat,
+            }),
+            _ => Err(Problem::unauthenticated()),
+        })
+    }
+}
+
 /// A page of somebody signed in.
-fn show(
-    app: &App,
-    req: &HttpRequest,
-    seat: &Seat,
-    status: StatusCode,
-    template: &str,
-    page: Value,
-) -> Answered {
+fn show(desk: &Desk, status: StatusCode, template: &str, page: Value) -> Answered {
+    let Desk { app, req, seat } = desk;
     let context = json!({ "zone": seat.who.zone, "shell": shell(req, seat), "page": page });
-    render(app, status, template, &seat.who.language, &context)
+    render(app, status, template, desk.language(), &context)
 }
 
 /// A page that anybody may see.
@@ -182,7 +216,6 @@ pub(super) fn problem_page(req: &HttpRequest, problem: &Problem) -> HttpResponse
     let Some(app) = req.app_data::<Data<App>>() else {
         return problem.error_response();
     };
-    let seat = req.extensions().get::<Seat>().cloned();
     let titled = match problem.status.as_u16() {
         status @ (400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 429 | 500 | 503) => status,
         410 => 404,
@@ -194,16 +227,13 @@ pub(super) fn problem_page(req: &HttpRequest, problem: &Problem) -> HttpResponse
         "detail": problem.detail, "code": problem.code, "faults": problem.faults,
         "next_href": "/", "next_key": "problem-next-home",
     });
-    let shown = match &seat {
-        Some(seat) => show(
-            app,
-            req,
-            seat,
-            problem.status,
-            "desk/account/problem.html",
-            page,
-        ),
-        None => show_public(app, req, problem.status, "desk/account/problem.html", page),
+    let template = "desk/account/problem.html";
+    let shown = match req.extensions().get::<Seat>().cloned() {
+        Some(seat) => {
+            let (app, req) = (app.clone(), req.clone());
+            show(&Desk { app, req, seat }, problem.status, template, page)
+        }
+        None => show_public(app, req, problem.status, template, page),
     };
     shown.unwrap_or_else(|fault| fault.error_response())
 }

@@ -1,16 +1,14 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
-use super::seat::{self, OwnForm, Seat};
-use super::{bank_names, document, show, words};
+use super::seat::{self, OwnForm};
+use super::{Desk, bank_names, document, show, words};
 use crate::domain::vocabulary::WithdrawalReason;
 use crate::storage::{Tx, bank, reading};
 use crate::web::api::{approvals, board, contacts, drafts, incidents, responses, tasks};
 use crate::web::body::RawJson;
-use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
 use crate::web::{App, page};
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use serde_json::{Value, json};
@@ -28,15 +26,19 @@ pub(super) fn title(title: &Value, language: &str) -> Value {
 }
 
 /// What is late first, then the newest incidents with every bank's stamp.
-pub(in crate::web) async fn home(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let who = || Who(seat.who.caller.clone());
-    let language = seat.who.language.clone();
-    let names = app.store.read(move |tx| bank_names(tx, &language)).await?;
-    let mut late = app.store.read(late).await?;
+pub(in crate::web) async fn home(desk: Desk) -> Answered {
+    let who = || desk.who();
+    let language = desk.seat.who.language.clone();
+    let names = desk
+        .app
+        .store
+        .read(move |tx| bank_names(tx, &language))
+        .await?;
+    let mut late = desk.app.store.read(late).await?;
     named(&mut late, &names);
-    let mut open_tasks = document(tasks::list(app.clone()).await).await?;
+    let mut open_tasks = document(tasks::list(desk.app.clone()).await).await?;
     named(&mut open_tasks["tasks"], &names);
-    let waiting = document(approvals::list(app.clone(), who()).await).await?;
+    let waiting = document(approvals::list(desk.app.clone(), who()).await).await?;
     let waiting = waiting["approvals"]
         .as_array()
         .into_iter()
@@ -44,14 +46,18 @@ pub(in crate::web) async fn home(app: Data<App>, req: HttpRequest, seat: Seat) -
         .filter(|one| one["state"] == "waiting")
         .count();
     let newest = Asked(query::read(NEWEST)?);
-    let found = document(incidents::search(app.clone(), who(), newest).await).await?;
+    let found = document(incidents::search(desk.app.clone(), who(), newest).await).await?;
     let mut rows = Vec::new();
     for line in found["incidents"].as_array().into_iter().flatten() {
         let reference = line["reference"].as_str().unwrap_or_default().to_owned();
-        let stamps = board::board(app.clone(), Path::from(reference), Asked(query::read("")?));
+        let stamps = board::board(
+            desk.app.clone(),
+            Path::from(reference),
+            Asked(query::read("")?),
+        );
         let stamps = document(stamps.await).await?;
         rows.push(json!({
-            "reference": line["reference"], "title": title(&line["title"], &seat.who.language),
+            "reference": line["reference"], "title": title(&line["title"], &desk.seat.who.language),
             "phase": line["phase"], "kind": line["kind"], "severity": line["severity"],
             "urgency": line["urgency"], "accepted_at": line["accepted_at"], "revision": line["revision"],
             "status": line["status"], "notices": stamps["notices"], "delivered": stamps["delivered"],
@@ -60,16 +66,9 @@ pub(in crate::web) async fn home(app: Data<App>, req: HttpRequest, seat: Seat) -
     }
     let page = json!({
         "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
-        "drafts": open_drafts(&app).await?, "incidents": rows, "faults": [],
+        "drafts": open_drafts(&desk.app).await?, "incidents": rows, "faults": [],
     });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/officer/home.html",
-        page,
-    )
+    show(&desk, StatusCode::OK, "desk/officer/home.html", page)
 }
 
 /// Rows that name a bank by its code get its name too.
@@ -108,40 +107,37 @@ async fn open_drafts(app: &Data<App>) -> Result<Value, Problem> {
 }
 
 /// One incident: its board, its revisions with what changed, what the banks did, and its open tasks.
-pub(in crate::web) async fn incident(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    reference: Path<String>,
-) -> Answered {
-    incident_page(&app, &req, &seat, &reference, StatusCode::OK, json!([])).await
+pub(in crate::web) async fn incident(desk: Desk, reference: Path<String>) -> Answered {
+    incident_page(&desk, &reference, StatusCode::OK, json!([])).await
 }
 
 async fn incident_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     reference: &str,
     status: StatusCode,
     faults: Value,
 ) -> Answered {
     let path = || Path::from(reference.to_owned());
-    let language = seat.who.language.as_str();
-    let latest = document(incidents::latest(app.clone(), path()).await).await?;
-    let listed = document(incidents::revisions(app.clone(), path()).await).await?;
-    let stamps = board::board(app.clone(), path(), Asked(query::read("")?)).await;
+    let language = desk.seat.who.language.as_str();
+    let latest = document(incidents::latest(desk.app.clone(), path()).await).await?;
+    let listed = document(incidents::revisions(desk.app.clone(), path()).await).await?;
+    let stamps = board::board(desk.app.clone(), path(), Asked(query::read("")?)).await;
     let mut stamps = document(stamps).await?;
-    let wanted = seat.who.language.clone();
-    let names = app.store.read(move |tx| bank_names(tx, &wanted)).await?;
+    let wanted = desk.seat.who.language.clone();
+    let names = desk
+        .app
+        .store
+        .read(move |tx| bank_names(tx, &wanted))
+        .await?;
     stamps["cells"] = super::stamps(&stamps["cells"], &names);
-    let said = document(responses::of_incident(app.clone(), path()).await).await?;
-    let open_tasks = document(tasks::list(app.clone()).await).await?;
+    let said = document(responses::of_incident(desk.app.clone(), path()).await).await?;
+    let open_tasks = document(tasks::list(desk.app.clone()).await).await?;
     let mut revisions = Vec::new();
     let mut before: Option<Value> = None;
     for line in listed["revisions"].as_array().into_iter().flatten() {
         let number = line["revision"].as_i64().unwrap_or_default();
         let at = Path::from((reference.to_owned(), number.to_string()));
-        let view = document(incidents::revision(app.clone(), at).await).await?;
+        let view = document(incidents::revision(desk.app.clone(), at).await).await?;
         let body = view["body"].clone();
         let changes = before
             .as_ref()
@@ -162,7 +158,7 @@ async fn incident_page(
             continue;
         }
         let code = task["bank"].as_str().unwrap_or_default().to_owned();
-        let known = document(contacts::list(app.clone(), Path::from(code)).await).await?;
+        let known = document(contacts::list(desk.app.clone(), Path::from(code)).await).await?;
         let mut task = task.clone();
         task["contacts"] = known["contacts"].clone();
         own_tasks.push(task);
@@ -174,7 +170,8 @@ async fn incident_page(
     revisions.reverse();
     let body = &latest["body"];
     let open = latest["status"] != "closed" && latest["phase"] != "withdrawal";
-    let is_officer = seat
+    let is_officer = desk
+        .seat
         .who
         .caller
         .roles()
@@ -204,7 +201,7 @@ async fn incident_page(
     ] {
         page[field] = latest[field].clone();
     }
-    show(app, req, seat, status, "desk/officer/incident.html", page)
+    show(desk, status, "desk/officer/incident.html", page)
 }
 
 /// Fields of the shared body that differ, as short texts.
@@ -283,9 +280,7 @@ fn counts(said: &Value) -> Vec<Value> {
 
 /// Asks for a withdrawal; a second officer decides.
 pub(in crate::web) async fn withdraw(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     reference: Path<String>,
     form: OwnForm,
 ) -> Answered {
@@ -301,13 +296,14 @@ pub(in crate::web) async fn withdraw(
         body["replaces"] = json!(other);
     }
     let body = RawJson(page::bytes(&body).into());
-    let who = Who(seat.who.caller.clone());
-    let asked = incidents::withdraw(app.clone(), who, Path::from(reference.clone()), body).await;
+    let who = desk.who();
+    let asked =
+        incidents::withdraw(desk.app.clone(), who, Path::from(reference.clone()), body).await;
     match asked {
         Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=asked"))),
         Err(problem) if !problem.faults.is_empty() => {
             let faults = json!(problem.faults);
-            incident_page(&app, &req, &seat, &reference, problem.status, faults).await
+            incident_page(&desk, &reference, problem.status, faults).await
         }
         Err(problem) => Err(problem),
     }

@@ -1,128 +1,39 @@
-//! What the operator's desks share: approvals; and the administrator's: the register and the people.
+//! The administrator's desk: the register and the people.
 
-use super::seat::{self, Fields, OwnForm, Seat};
+use super::seat::{self, Fields, OwnForm};
 use super::words::{Said, say};
-use super::{document, input, show};
-use crate::actions::read_register;
+use super::{Desk, document, input, show};
 use crate::domain::vocabulary::Language;
-use crate::web::App;
 use crate::web::api::{
     approvals, banks, contacts, endpoints, import, invitations, keys, partnerships, people,
 };
 use crate::web::body::{RawCsv, Strict};
-use crate::web::identity::Who;
-use crate::web::problem::{Answered, Problem};
+use crate::web::problem::Answered;
 use crate::web::query::{self, Asked};
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::Path;
 use serde_json::{Value, json};
 
-/// Everything that waits for a second person, and what was decided.
-pub(in crate::web) async fn approvals(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
-    let who = Who(seat.who.caller.clone());
-    let own_id = seat.who.caller.id().to_string();
-    let may = seat.who.caller.roles();
-    let listed = document(approvals::list(app.clone(), who).await).await?;
-    let all = listed["approvals"].as_array().cloned().unwrap_or_default();
-    let named = all
-        .iter()
-        .flat_map(|one| [&one["requester"], &one["approver"]]);
-    let ids: Vec<_> = named
-        .filter_map(Value::as_str)
-        .filter_map(|id| id.parse().ok())
-        .collect();
-    let names = app
-        .store
-        .read(move |tx| read_register::names(tx, &ids))
-        .await?;
-    let name = |id: &Value| json!(id.as_str().and_then(|id| names.get(id)));
-    let mut waiting = Vec::new();
-    let mut decided = Vec::new();
-    for mut one in all {
-        let own = one["requester"] == own_id.as_str();
-        let of_content = one["act"]
-            .as_str()
-            .is_some_and(|act| act.starts_with("incident."));
-        let decider = if of_content {
-            crate::domain::access::Role::Officer
-        } else {
-            crate::domain::access::Role::Administrator
-        };
-        one["own"] = json!(own);
-        one["may_decide"] = json!(!own && may.contains(decider));
-        one["requester_name"] = name(&one["requester"]);
-        one["approver_name"] = name(&one["approver"]);
-        // The API leaves out what is not there yet; a template knows no absent field.
-        for field in ["approver", "decided_at", "subject_name", "subject_href"] {
-            one[field] = one[field].take();
-        }
-        let list = if one["state"] == "waiting" {
-            &mut waiting
-        } else {
-            &mut decided
-        };
-        list.push(one);
-    }
-    let page = json!({ "waiting": waiting, "decided": decided, "faults": [] });
-    show(
-        &app,
-        &req,
-        &seat,
-        StatusCode::OK,
-        "desk/administrator/approvals.html",
-        page,
-    )
-}
-
-pub(in crate::web) async fn decide(
-    app: Data<App>,
-    seat: Seat,
-    id: Path<String>,
-    form: OwnForm,
-) -> Answered {
-    let approve = match form.0.one("approve").as_str() {
-        "yes" => true,
-        "no" => false,
-        _ => {
-            return Err(Problem::bad_request(
-                "decision_missing",
-                "choose one of the two buttons",
-            ));
-        }
-    };
-    let filing = Strict(input(&json!({ "approve": approve }))?);
-    let who = Who(seat.who.caller.clone());
-    approvals::decide(app, who, id, filing).await?;
-    Ok(seat::see("/approvals?done=saved"))
-}
-
 /// The register: every bank ever entered.
-pub(in crate::web) async fn register(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+pub(in crate::web) async fn register(desk: Desk) -> Answered {
     let values = bank_values(&Fields::default());
-    register_page(&app, &req, &seat, StatusCode::OK, json!([]), values).await
+    register_page(&desk, StatusCode::OK, json!([]), values).await
 }
 
-async fn register_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
-    status: StatusCode,
-    faults: Value,
-    values: Value,
-) -> Answered {
-    let listed = document(banks::list(app.clone()).await).await?;
+async fn register_page(desk: &Desk, status: StatusCode, faults: Value, values: Value) -> Answered {
+    let listed = document(banks::list(desk.app.clone()).await).await?;
     let mut rows = listed["banks"].as_array().cloned().unwrap_or_default();
     for row in &mut rows {
         let code = row["code"].as_str().unwrap_or_default().to_owned();
-        let known = document(contacts::list(app.clone(), Path::from(code.clone())).await).await?;
-        let hooks = document(endpoints::list(app.clone(), Path::from(code)).await).await?;
+        let known =
+            document(contacts::list(desk.app.clone(), Path::from(code.clone())).await).await?;
+        let hooks = document(endpoints::list(desk.app.clone(), Path::from(code)).await).await?;
         row["contacts"] = json!(known["contacts"].as_array().map_or(0, Vec::len));
         row["endpoints"] = json!(hooks["endpoints"].as_array().map_or(0, Vec::len));
         row["partner_since"] = row["valid_from"].clone();
         row["partner_until"] = row["valid_to"].clone();
     }
-    let roster = match banks::roster(app.clone()).await {
+    let roster = match banks::roster(desk.app.clone()).await {
         Ok(answer) => {
             let known = document(Ok(answer)).await?;
             json!({ "version": known["version"], "bank_count": known["banks"], "effective_at": known["effective_at"] })
@@ -131,14 +42,7 @@ async fn register_page(
         Err(problem) => return Err(problem),
     };
     let page = json!({ "banks": rows, "roster": roster, "faults": faults, "values": values });
-    show(
-        app,
-        req,
-        seat,
-        status,
-        "desk/administrator/register.html",
-        page,
-    )
+    show(desk, status, "desk/administrator/register.html", page)
 }
 
 /// A new bank as typed, or as the form begins.
@@ -151,12 +55,7 @@ fn bank_values(fields: &Fields) -> Value {
     })
 }
 
-pub(in crate::web) async fn enter_bank(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn enter_bank(desk: Desk, form: OwnForm) -> Answered {
     let fields = form.0;
     let values = bank_values(&fields);
     let mut profile = values.clone();
@@ -167,10 +66,10 @@ pub(in crate::web) async fn enter_bank(
     }
     wanted["profile"] = profile;
     if let Some(from) = fields.given("valid_from") {
-        wanted["valid_from"] = json!(super::entered(&from, &seat.who.zone)?);
+        wanted["valid_from"] = json!(super::entered(&from, &desk.seat.who.zone)?);
     }
     let entered = match input(&wanted) {
-        Ok(new_bank) => banks::create(app.clone(), Strict(new_bank)).await,
+        Ok(new_bank) => banks::create(desk.app.clone(), Strict(new_bank)).await,
         Err(problem) => Err(problem),
     };
     match entered {
@@ -180,47 +79,31 @@ pub(in crate::web) async fn enter_bank(
         ))),
         Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
             let faults = super::faults_of(&problem);
-            register_page(&app, &req, &seat, problem.status, faults, values).await
+            register_page(&desk, problem.status, faults, values).await
         }
         Err(problem) => Err(problem),
     }
 }
 
 /// One bank with everything that the register knows of it.
-pub(in crate::web) async fn bank(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    code: Path<String>,
-) -> Answered {
-    bank_page(
-        &app,
-        &req,
-        &seat,
-        &code,
-        StatusCode::OK,
-        Value::Null,
-        json!([]),
-    )
-    .await
+pub(in crate::web) async fn bank(desk: Desk, code: Path<String>) -> Answered {
+    bank_page(&desk, &code, StatusCode::OK, Value::Null, json!([])).await
 }
 
 async fn bank_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     code: &str,
     status: StatusCode,
     secret: Value,
     faults: Value,
 ) -> Answered {
     let path = || Path::from(code.to_owned());
-    let known = document(banks::read(app.clone(), path()).await).await?;
-    let people = document(contacts::list(app.clone(), path()).await).await?;
-    let hooks = document(endpoints::list(app.clone(), path()).await).await?;
-    let machine_keys = document(keys::list_of_bank(app.clone(), path()).await).await?;
-    let who = Who(seat.who.caller.clone());
-    let asked = document(approvals::list(app.clone(), who).await).await?;
+    let known = document(banks::read(desk.app.clone(), path()).await).await?;
+    let people = document(contacts::list(desk.app.clone(), path()).await).await?;
+    let hooks = document(endpoints::list(desk.app.clone(), path()).await).await?;
+    let machine_keys = document(keys::list_of_bank(desk.app.clone(), path()).await).await?;
+    let who = desk.who();
+    let asked = document(approvals::list(desk.app.clone(), who).await).await?;
     let ending_waits = asked["approvals"]
         .as_array()
         .into_iter()
@@ -240,13 +123,11 @@ async fn bank_page(
         "endpoints": hooks["endpoints"], "keys": machine_keys["keys"], "ending_waits": ending_waits,
         "secret": secret, "contact": null, "endpoint": null, "key": null, "ending": null, "faults": faults,
     });
-    show(app, req, seat, status, "desk/administrator/bank.html", page)
+    show(desk, status, "desk/administrator/bank.html", page)
 }
 
 async fn changed(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     code: &str,
     answer: Answered,
     about: &str,
@@ -255,9 +136,9 @@ async fn changed(
     match (answer, shown_once) {
         (Ok(answer), Some((said, field))) if answer.status() == StatusCode::CREATED => {
             let made = document(Ok(answer)).await?;
-            let language = Language::parse(&seat.who.language).unwrap_or(Language::En);
+            let language = Language::parse(&desk.seat.who.language).unwrap_or(Language::En);
             let secret = json!({ "label": say(said, language), "value": made[field] });
-            bank_page(app, req, seat, code, StatusCode::OK, secret, json!([])).await
+            bank_page(desk, code, StatusCode::OK, secret, json!([])).await
         }
         (Ok(answer), _) if answer.status() == StatusCode::ACCEPTED => {
             Ok(seat::see(&format!("/register/{code}?done=asked")))
@@ -265,66 +146,48 @@ async fn changed(
         (Ok(_), _) => Ok(seat::see(&format!("/register/{code}?done=saved"))),
         (Err(problem), _) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
             let faults = super::faults_under(about, &problem);
-            bank_page(app, req, seat, code, problem.status, Value::Null, faults).await
+            bank_page(desk, code, problem.status, Value::Null, faults).await
         }
         (Err(problem), _) => Err(problem),
     }
 }
 
-pub(in crate::web) async fn join(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    code: Path<String>,
-    _form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn join(desk: Desk, code: Path<String>, _form: OwnForm) -> Answered {
     let joining = Strict(input(&json!({ "bank": *code }))?);
-    let answer = partnerships::join(app.clone(), joining).await;
-    changed(&app, &req, &seat, &code, answer, "partnership", None).await
+    let answer = partnerships::join(desk.app.clone(), joining).await;
+    changed(&desk, &code, answer, "partnership", None).await
 }
 
 /// Asks for the end of a partnership; a second person decides.
 pub(in crate::web) async fn end_partnership(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     code: Path<String>,
     form: OwnForm,
 ) -> Answered {
     let reason = Strict(input(&json!({ "reason": form.0.one("reason") }))?);
-    let who = Who(seat.who.caller.clone());
-    let answer = partnerships::end(app.clone(), who, Path::from(code.clone()), reason).await;
-    changed(&app, &req, &seat, &code, answer, "ending", None).await
+    let who = desk.who();
+    let answer = partnerships::end(desk.app.clone(), who, Path::from(code.clone()), reason).await;
+    changed(&desk, &code, answer, "ending", None).await
 }
 
-pub(in crate::web) async fn add_contact(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    code: Path<String>,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn add_contact(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {
     let contact = Strict(super::contact_input(&form.0)?);
-    let answer = contacts::create(app.clone(), Path::from(code.clone()), contact).await;
-    changed(&app, &req, &seat, &code, answer, "contact", None).await
+    let answer = contacts::create(desk.app.clone(), Path::from(code.clone()), contact).await;
+    changed(&desk, &code, answer, "contact", None).await
 }
 
 pub(in crate::web) async fn end_contact(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     path: Path<(String, String)>,
     _form: OwnForm,
 ) -> Answered {
     let (code, _) = path.clone();
-    let answer = contacts::end(app.clone(), path).await;
-    changed(&app, &req, &seat, &code, answer, "contact", None).await
+    let answer = contacts::end(desk.app.clone(), path).await;
+    changed(&desk, &code, answer, "contact", None).await
 }
 
 pub(in crate::web) async fn add_endpoint(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
+    desk: Desk,
     code: Path<String>,
     form: OwnForm,
 ) -> Answered {
@@ -332,12 +195,10 @@ pub(in crate::web) async fn add_endpoint(
     let ed25519 = !fields.one("ed25519").is_empty();
     let wanted = json!({ "endpoint": { "url": fields.one("url"), "ed25519": ed25519 }, "reason": fields.one("reason") });
     let wanted = Strict(input(&wanted)?);
-    let who = Who(seat.who.caller.clone());
-    let answer = endpoints::create(app.clone(), who, Path::from(code.clone()), wanted).await;
+    let who = desk.who();
+    let answer = endpoints::create(desk.app.clone(), who, Path::from(code.clone()), wanted).await;
     changed(
-        &app,
-        &req,
-        &seat,
+        &desk,
         &code,
         answer,
         "endpoint",
@@ -346,50 +207,33 @@ pub(in crate::web) async fn add_endpoint(
     .await
 }
 
-pub(in crate::web) async fn make_key(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    code: Path<String>,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn make_key(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {
     let wanted = Strict(super::key_input(&form.0)?);
-    let answer = keys::create_of_bank(app.clone(), Path::from(code.clone()), wanted).await;
-    changed(
-        &app,
-        &req,
-        &seat,
-        &code,
-        answer,
-        "key",
-        Some((Said::MachineKey, "key")),
-    )
-    .await
+    let answer = keys::create_of_bank(desk.app.clone(), Path::from(code.clone()), wanted).await;
+    changed(&desk, &code, answer, "key", Some((Said::MachineKey, "key"))).await
 }
 
 /// Banks from a CSV text.
-pub(in crate::web) async fn import_form(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+pub(in crate::web) async fn import_form(desk: Desk) -> Answered {
     let page = json!({ "csv": "", "result": null, "faults": [] });
     show(
-        &app,
-        &req,
-        &seat,
+        &desk,
         StatusCode::OK,
         "desk/administrator/import.html",
         page,
     )
 }
 
-pub(in crate::web) async fn import_banks(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn import_banks(desk: Desk, form: OwnForm) -> Answered {
     let csv = form.0.one("csv");
     let dry_run = form.0.one("act") != "import";
     let asked = Asked(query::read(&format!("dry_run={dry_run}"))?);
-    let done = import::import(app.clone(), asked, RawCsv(csv.clone().into_bytes().into())).await;
+    let done = import::import(
+        desk.app.clone(),
+        asked,
+        RawCsv(csv.clone().into_bytes().into()),
+    )
+    .await;
     let (status, result, faults) = match done {
         Ok(answer) => {
             let mut told = document(Ok(answer)).await?;
@@ -405,22 +249,13 @@ pub(in crate::web) async fn import_banks(
         Err(problem) => return Err(problem),
     };
     let page = json!({ "csv": csv, "result": result, "faults": faults });
-    show(
-        &app,
-        &req,
-        &seat,
-        status,
-        "desk/administrator/import.html",
-        page,
-    )
+    show(&desk, status, "desk/administrator/import.html", page)
 }
 
 /// Everybody, and who may be invited.
-pub(in crate::web) async fn everybody(app: Data<App>, req: HttpRequest, seat: Seat) -> Answered {
+pub(in crate::web) async fn everybody(desk: Desk) -> Answered {
     people_page(
-        &app,
-        &req,
-        &seat,
+        &desk,
         StatusCode::OK,
         Value::Null,
         json!([]),
@@ -430,38 +265,29 @@ pub(in crate::web) async fn everybody(app: Data<App>, req: HttpRequest, seat: Se
 }
 
 async fn people_page(
-    app: &Data<App>,
-    req: &HttpRequest,
-    seat: &Seat,
+    desk: &Desk,
     status: StatusCode,
     invitation: Value,
     faults: Value,
     values: Value,
 ) -> Answered {
-    let listed = document(people::list(app.clone()).await).await?;
+    let listed = document(people::list(desk.app.clone()).await).await?;
     let mut rows = listed["people"].as_array().cloned().unwrap_or_default();
     for row in &mut rows {
         row["bank"] = row["bank"].take();
     }
-    let known = document(banks::list(app.clone()).await).await?;
+    let known = document(banks::list(desk.app.clone()).await).await?;
     let codes: Vec<Value> = known["banks"]
         .as_array()
         .into_iter()
         .flatten()
-        .map(|bank| json!({ "code": bank["code"], "name": bank[if seat.who.language == "ja" { "name_ja" } else { "name_en" }] }))
+        .map(|bank| json!({ "code": bank["code"], "name": bank[if desk.seat.who.language == "ja" { "name_ja" } else { "name_en" }] }))
         .collect();
     let page = json!({
         "people": rows, "invitation": invitation, "banks": codes, "faults": faults, "values": values, "change": null,
         "roles": ["officer", "auditor", "administrator", "bank_member", "bank_administrator"],
     });
-    show(
-        app,
-        req,
-        seat,
-        status,
-        "desk/administrator/people.html",
-        page,
-    )
+    show(desk, status, "desk/administrator/people.html", page)
 }
 
 /// An invitation as typed, or as the form begins.
@@ -470,27 +296,20 @@ fn invitee_values(fields: &Fields) -> Value {
         "bank": fields.one("bank"), "language": fields.given("language").unwrap_or_else(|| "ja".to_owned()) })
 }
 
-pub(in crate::web) async fn invite(
-    app: Data<App>,
-    req: HttpRequest,
-    seat: Seat,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn invite(desk: Desk, form: OwnForm) -> Answered {
     let fields = form.0;
     let wanted = json!({ "name": fields.one("name"), "email": fields.one("email"), "roles": fields.all("roles"),
         "bank": fields.given("bank"), "language": fields.one("language") });
-    let who = Who(seat.who.caller.clone());
+    let who = desk.who();
     let invited = match input(&wanted) {
-        Ok(wanted) => invitations::create(app.clone(), who, Strict(wanted)).await,
+        Ok(wanted) => invitations::create(desk.app.clone(), who, Strict(wanted)).await,
         Err(problem) => Err(problem),
     };
     match invited {
         Ok(answer) => {
             let made = document(Ok(answer)).await?;
             people_page(
-                &app,
-                &req,
-                &seat,
+                &desk,
                 StatusCode::OK,
                 made,
                 json!([]),
@@ -501,9 +320,7 @@ pub(in crate::web) async fn invite(
         Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
             let faults = super::faults_of(&problem);
             people_page(
-                &app,
-                &req,
-                &seat,
+                &desk,
                 problem.status,
                 Value::Null,
                 faults,
@@ -516,14 +333,9 @@ pub(in crate::web) async fn invite(
 }
 
 /// Asks to change somebody's roles; another administrator decides.
-pub(in crate::web) async fn change_roles(
-    app: Data<App>,
-    seat: Seat,
-    id: Path<String>,
-    form: OwnForm,
-) -> Answered {
+pub(in crate::web) async fn change_roles(desk: Desk, id: Path<String>, form: OwnForm) -> Answered {
     let wanted = json!({ "roles": form.0.all("roles"), "reason": form.0.one("reason") });
-    let who = Who(seat.who.caller.clone());
-    people::change(app, who, id, Strict(input(&wanted)?)).await?;
+    let who = desk.who();
+    people::change(desk.app, who, id, Strict(input(&wanted)?)).await?;
     Ok(seat::see("/people?done=asked"))
 }
