@@ -5,6 +5,7 @@ use crate::support::ground::contact;
 use crate::support::hub::{Bank, Reply, TestHub};
 use crate::support::maildir::{
     BUSY, Mail, Mailbox, REFUSED_AT_ONCE, mailbox, mailbox_at, smtp_authority, smtp_server,
+    smtp_server_signed_in,
 };
 use crate::support::receiver::Answer;
 use kairan::actions::add_contact::{ContactInput, add_contact};
@@ -13,13 +14,23 @@ use serde_json::json;
 
 /// Settings that send through the mail server of `scripts/test`.
 fn relay() -> String {
-    let server = smtp_server();
+    relay_at(&smtp_server())
+}
+
+fn relay_at(server: &str) -> String {
     let (host, port) = server.split_once(':').expect("host:port");
     format!(
         "[mail]\nrelay_host = \"{host}\"\nrelay_port = {port}\ntls = \"required\"\nca_file = \"{}\"\n\
          from = \"hub@mail.test\"\nfrom_name = \"Example Pay\"\nreturn_path_domain = \"mail.test\"\nhelo = \"mail.test\"\n",
         smtp_authority().display()
     )
+}
+
+/// The same through the port where one signs in first, with the password of a file.
+fn relay_signed_in(password_file: &std::path::Path) -> String {
+    let (server, _) = smtp_server_signed_in();
+    let (relay, file) = (relay_at(&server), password_file.display());
+    format!("{relay}username = \"hub@mail.test\"\npassword_file = \"{file}\"\n")
 }
 
 fn reached_at(mailbox: &Mailbox, level: i64, language: &str) -> ContactInput {
@@ -108,6 +119,26 @@ journeys! {
         }
         assert_eq!(mails[0].header("References"), mails[1].header("References"));
         assert!(mails[0].header("References").is_some_and(|root| root.contains(text(&filed, "reference"))));
+    }
+
+    async fn a_relay_that_asks_who_we_are_is_told(hub, relay_signed_in(&smtp_server_signed_in().1)) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        mailed(&hub, &inbox).await;
+        assert_eq!(hub.newest(&bank).await["level"], "dispatched");
+    }
+
+    async fn a_relay_that_knows_us_not_takes_nothing_and_the_mail_stays_due(hub, relay_signed_in(&smtp_authority())) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let log = hub.log(&officer, "&channel=email").await;
+        assert_eq!((text(&log[0], "outcome"), &log[0]["status"]), ("internal", &json!(535)));
+        assert_eq!((hub.newest(&bank).await["level"].clone(), inbox.mails().len()), (json!("listed"), 0));
+        assert!(hub.tasks(&officer).await.is_empty(), "no bank's channel is broken by it");
+        hub.advance(seconds(10));
+        assert_eq!(hub.deliver_due().await, 2, "webhook and mail are tried again");
     }
 
     async fn under_tlp_red_a_mail_says_nothing_of_the_theft(hub, relay()) {

@@ -37,6 +37,14 @@ pub fn smtp_server() -> String {
     from_scripts("KAIRAN_TEST_SMTP")
 }
 
+/// The `host:port` that takes mail only from `hub@mail.test` with the password of this file.
+pub fn smtp_server_signed_in() -> (String, PathBuf) {
+    (
+        from_scripts("KAIRAN_TEST_SMTP_SIGNED_IN"),
+        from_scripts("KAIRAN_TEST_SMTP_PASSWORD_FILE").into(),
+    )
+}
+
 /// The PEM file of the authority that signed the mail server's certificate.
 pub fn smtp_authority() -> PathBuf {
     from_scripts("KAIRAN_TEST_SMTP_CA").into()
