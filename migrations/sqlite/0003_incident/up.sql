@@ -6,8 +6,9 @@ CREATE TABLE incident (
     opened_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Revisions and notices have rowids: their rows are long, and a tree of long rows is deep.
 CREATE TABLE revision (
-    id BLOB PRIMARY KEY,
+    id BLOB NOT NULL PRIMARY KEY,
     incident_id BLOB NOT NULL REFERENCES incident,
     number INTEGER NOT NULL CHECK (number >= 1),
     phase TEXT NOT NULL CHECK (phase IN ('initial', 'intermediate', 'final', 'withdrawal')),
@@ -32,7 +33,7 @@ CREATE TABLE revision (
     CHECK ((phase = 'withdrawal') = (approval_id IS NOT NULL)),
     CHECK (NOT (phase = 'intermediate' AND status = 'closed')),
     CHECK (NOT (phase = 'final' AND status = 'open'))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- All notices of one revision; inserted last, and refused unless they are all there.
 CREATE TABLE fanout (
@@ -50,7 +51,7 @@ CREATE TABLE fanout (
 
 -- One revision owed to one bank.
 CREATE TABLE notice (
-    id BLOB PRIMARY KEY,
+    id BLOB NOT NULL PRIMARY KEY,
     revision_id BLOB NOT NULL REFERENCES revision,
     -- Not a foreign key: closing a fan-out would look for every notice that waits for it; its trigger counts them.
     fanout_id BLOB NOT NULL,
@@ -67,7 +68,7 @@ CREATE TABLE notice (
     issued_at INTEGER NOT NULL,
     UNIQUE (revision_id, bank_id),
     UNIQUE (bank_id, number)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- STATE -------------------------------------------------------------------------------------------
 

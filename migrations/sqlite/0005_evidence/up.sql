@@ -65,7 +65,7 @@ CREATE TABLE notice_status (
 
 -- Evidence entries staged by the business transaction, in final bytes; one group per transaction.
 CREATE TABLE log_pending (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     group_id BLOB NOT NULL,
     kind TEXT NOT NULL,
     subject_id BLOB NOT NULL,
