@@ -4,7 +4,8 @@ use super::Error;
 use crate::domain::backoff;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use crate::storage::delivery::{self, AttemptRow, DueRow, Lease};
+pub use crate::storage::delivery::Lease;
+use crate::storage::delivery::{self, AttemptRow, DueRow};
 use crate::storage::{Tx, payload};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -39,8 +40,9 @@ pub struct Claimed {
     pub inputs: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Leases what is due and fits, first attempts before retries, fairly between banks.
-pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
+/// Leases what is due and fits, first attempts before retries, fairly between banks; in the order in which it
+/// is to be sent. What sending takes is read after the commit (`open`): it keeps no writer waiting.
+pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
     if room.total == 0 {
         return Ok(Vec::new());
     }
@@ -66,48 +68,42 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Claimed>, Error> {
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
-    let leases: Vec<Lease> = chosen
+    let mut leases: Vec<Lease> = chosen
         .iter()
-        .map(|(delivery, _)| Lease {
+        .map(|(delivery, bank)| Lease {
             delivery: *delivery,
+            bank: *bank,
             attempt: Uid::at(now),
         })
         .collect();
     let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
-    let ids: Vec<Uid> = taken.iter().copied().collect();
-    let mut parts: HashMap<Uid, DueRow> = delivery::parts_of(tx, &ids)?
-        .into_iter()
-        .map(|due| (due.id, due))
-        .collect();
+    leases.retain(|lease| taken.contains(&lease.delivery));
+    delivery::insert_attempts(tx, &leases, now)?;
+    Ok(leases)
+}
 
-    let mut attempts = Vec::with_capacity(taken.len());
-    let mut claimed = Vec::with_capacity(taken.len());
-    // In the order of preference: what is claimed first is sent first.
-    for Lease { delivery, attempt } in leases {
-        let Some(due) = parts.remove(&delivery) else {
+/// What sending these takes, in their order. A lease that was lost meanwhile is left out.
+pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
+    let mut parts: HashMap<Uid, (DueRow, AttemptRow)> = delivery::parts_of(tx, leases)?
+        .into_iter()
+        .map(|(due, attempt)| (attempt.id, (due, attempt)))
+        .collect();
+    let mut claimed = Vec::with_capacity(leases.len());
+    for lease in leases {
+        let Some((due, attempt)) = parts.remove(&lease.attempt) else {
             continue;
         };
-        // The lease has counted this attempt already.
-        let number = due.attempts;
-        attempts.push(AttemptRow {
-            id: attempt,
-            delivery_id: due.id,
-            number,
-            node_id: room.node,
-            started_at: now,
-        });
         let inputs = match due.payload_id {
             Some(id) => payload::open(tx, id)?,
             None => None,
         };
         claimed.push(Claimed {
-            attempt,
-            number,
-            started_at: now,
+            attempt: attempt.id,
+            number: attempt.number,
+            started_at: attempt.started_at,
             due,
             inputs,
         });
     }
-    delivery::insert_attempts(tx, &attempts)?;
     Ok(claimed)
 }

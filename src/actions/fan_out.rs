@@ -11,7 +11,7 @@ use crate::domain::instant::Instant;
 use crate::domain::notice::NoticeObject;
 use crate::domain::vocabulary::{Authentication, Urgency};
 use crate::merkle::{self, Hash};
-use crate::storage::bank::{self, ContactRow, EndpointRow};
+use crate::storage::bank;
 use crate::storage::delivery::{self, DeliveryRow, MessageRow};
 use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::incident::{self, RevisionRow};
@@ -71,45 +71,6 @@ pub(super) struct Written {
     pub roster_version: i64,
 }
 
-/// How the banks are reached, read once for all of them.
-struct Channels {
-    endpoints: HashMap<Uid, Vec<EndpointRow>>,
-    contacts: HashMap<Uid, Vec<ContactRow>>,
-}
-
-impl Channels {
-    fn read(tx: &mut Tx<'_>) -> Result<Self, Error> {
-        let mut endpoints: HashMap<Uid, Vec<EndpointRow>> = HashMap::new();
-        for row in bank::endpoints(tx)? {
-            endpoints.entry(row.bank_id).or_default().push(row);
-        }
-        let mut contacts: HashMap<Uid, Vec<ContactRow>> = HashMap::new();
-        for row in bank::contacts(tx)?.into_iter().filter(|row| row.level == 1) {
-            contacts.entry(row.bank_id).or_default().push(row);
-        }
-        Ok(Self {
-            endpoints,
-            contacts,
-        })
-    }
-
-    fn of(&self, bank: Uid) -> Vec<(&'static str, Uid)> {
-        let endpoints = self
-            .endpoints
-            .get(&bank)
-            .into_iter()
-            .flatten()
-            .map(|row| ("webhook", row.id));
-        let contacts = self
-            .contacts
-            .get(&bank)
-            .into_iter()
-            .flatten()
-            .map(|row| ("email", row.id));
-        endpoints.chain(contacts).collect()
-    }
-}
-
 /// Writes revision, notices, messages, deliveries and entries; last the fan-out rows, which the database
 /// checks. Runs behind the gate, under the roster version in force.
 pub(super) fn issue(
@@ -121,17 +82,15 @@ pub(super) fn issue(
 ) -> Result<Written, Error> {
     let now = issue.revision.accepted_at;
     incident::insert_revision(tx, gate, &issue.revision)?;
-    let channels = Channels::read(tx)?;
     let seed: Hash = vault::random().map_err(crate::storage::Error::from)?;
     let salt_id = payload::seal(tx, issue.revision.incident_id, &seed)?;
 
-    let members = roster::members(tx, version.version)?;
+    let members = roster::members(tx, version)?;
     let former = former_members(tx, issue, &members)?;
     let registered = stage_registered(tx, issue, version, &seed)?;
 
     let scene = Scene {
         rules,
-        channels: &channels,
         seed: &seed,
         salt_id,
         version: version.version,
@@ -189,6 +148,7 @@ fn former_members(
             bank_id,
             code: row.code,
             linking,
+            channels: roster::channels_of(tx, bank_id)?,
         });
     }
     Ok(former)
@@ -226,7 +186,6 @@ pub(super) fn hash_of(bytes: &[u8]) -> Hash {
 /// What all groups of one issue share.
 struct Scene<'a> {
     rules: &'a Rules,
-    channels: &'a Channels,
     seed: &'a Hash,
     salt_id: Uid,
     version: i64,
@@ -342,13 +301,16 @@ fn write_member(
         v: 1,
     }
     .to_bytes();
-    let channels = scene.channels.of(member.bank_id);
     let commitment = merkle::commit(
         "kairan-notice/v1",
         &vault::mac(scene.seed, id.as_bytes()),
         &object,
     );
-    let names: Vec<&str> = channels.iter().map(|(channel, _)| *channel).collect();
+    let names: Vec<&str> = member
+        .channels
+        .iter()
+        .map(|(channel, _)| *channel)
+        .collect();
     rows.leaves.push(entry::notice_leaf(
         member.bank_id,
         id,
@@ -371,7 +333,7 @@ fn write_member(
         None,
         scene.now,
     ));
-    if channels.is_empty() {
+    if member.channels.is_empty() {
         rows.tasks.push(TaskEventRow {
             task_id: Uid::at(scene.now),
             seq: 1,
@@ -383,13 +345,13 @@ fn write_member(
             recorded_at: scene.now,
         });
     }
-    for (channel, target) in channels {
+    for (channel, target) in &member.channels {
         rows.deliveries.push(delivery_row(
             message,
             Some(id),
             Some(member.bank_id),
             channel,
-            target,
+            *target,
             scene.now,
         ));
     }

@@ -5,7 +5,7 @@
 
 use super::sources::Sources;
 use super::transport::{Parts, Transport};
-use crate::actions::claim::{self, Claimed, Room};
+use crate::actions::claim::{self, Claimed, Lease, Room};
 use crate::actions::record::{self, Finished};
 use crate::actions::{Error, cut_roster};
 use crate::domain::id::Uid;
@@ -48,6 +48,8 @@ pub struct Engine {
     /// Sends under way, by bank.
     in_flight: HashMap<Option<Uid>, usize>,
     total: usize,
+    /// Claimed, not read yet.
+    unread: Vec<Lease>,
     /// Claimed, waiting for a place.
     ready: VecDeque<(Claimed, Parts)>,
     /// Ended, not recorded yet.
@@ -56,9 +58,6 @@ pub struct Engine {
     end: mpsc::UnboundedSender<Finished>,
     stopping: watch::Receiver<bool>,
 }
-
-/// What one write brought.
-type Claims = Result<Vec<Claimed>, Error>;
 
 impl Engine {
     /// `node` names this process among those that share the database.
@@ -78,6 +77,7 @@ impl Engine {
             sources: Sources::default(),
             in_flight: HashMap::new(),
             total: 0,
+            unread: Vec::new(),
             ready: VecDeque::new(),
             finished: Vec::new(),
             ended,
@@ -228,7 +228,7 @@ impl Engine {
             record::record(tx, &batch)?;
             claim::claim(tx, &room)
         }));
-        let claims: Claims = loop {
+        let claims = loop {
             tokio::select! {
                 biased;
                 claims = &mut write => break claims,
@@ -236,7 +236,10 @@ impl Engine {
             }
         };
         match claims {
-            Ok(claimed) => self.start(claimed).await,
+            Ok(leases) => {
+                self.unread.extend(leases);
+                self.start().await;
+            }
             Err(fault) => {
                 tracing::error!(channel = self.transport.channel(), %fault, "recording and claiming; will try again");
                 self.finished.extend(finished.iter().cloned());
@@ -251,6 +254,9 @@ impl Engine {
         for (claimed, _) in &self.ready {
             *held.entry(claimed.due.bank_id).or_insert(0) += 1;
         }
+        for lease in &self.unread {
+            *held.entry(lease.bank).or_insert(0) += 1;
+        }
         Room {
             node: self.node,
             channel: self.transport.channel(),
@@ -258,11 +264,34 @@ impl Engine {
             in_flight: held,
             per_bank: self.bounds.per_bank * CLAIMS_PER_SEND,
             total: (self.bounds.in_flight * CLAIMS_PER_SEND)
-                .saturating_sub(self.total + self.ready.len()),
+                .saturating_sub(self.total + self.ready.len() + self.unread.len()),
         }
     }
 
-    async fn start(&mut self, claimed: Vec<Claimed>) {
+    /// Reads what was claimed, and sends what has a place.
+    async fn start(&mut self) {
+        if self.unread.is_empty() {
+            return;
+        }
+        let leases: Arc<[Lease]> = self.unread.as_slice().into();
+        let store = self.store.clone();
+        let mut read = std::pin::pin!(store.read(move |tx| claim::open(tx, &leases)));
+        let claimed = loop {
+            tokio::select! {
+                biased;
+                claimed = &mut read => break claimed,
+                Some(one) = self.ended.recv() => self.note(one),
+            }
+        };
+        let claimed: Vec<Claimed> = match claimed {
+            Ok(claimed) => claimed,
+            Err(fault) => {
+                tracing::error!(channel = self.transport.channel(), %fault, "reading what was claimed; will try again");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                return;
+            }
+        };
+        self.unread.clear();
         let revisions: HashSet<Uid> = claimed
             .iter()
             .filter_map(|one| one.due.notice.as_ref())

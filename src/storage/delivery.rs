@@ -166,13 +166,15 @@ fn due_in(
     }))
 }
 
-/// What sending these deliveries takes.
-pub fn parts_of(tx: &mut Tx<'_>, deliveries: &[Uid]) -> Result<Vec<DueRow>, Error> {
+/// What sending these takes, with the attempt that holds each; those whose lease was lost are not there.
+pub fn parts_of(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<(DueRow, AttemptRow)>, Error> {
+    let deliveries: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
     Ok(on_either!(tx, conn => delivery::table
+        .inner_join(attempt::table.on(delivery::lease_token.eq(attempt::id.nullable())))
         .inner_join(message::table.on(message::id.eq(delivery::message_id)))
         .left_join(notice::table.on(delivery::notice_id.eq(notice::id.nullable())))
-        .filter(delivery::id.eq_any(deliveries))
-        .select((
+        .filter(delivery::id.eq_any(&deliveries))
+        .select(((
             delivery::id,
             delivery::bank_id,
             delivery::channel,
@@ -195,13 +197,15 @@ pub fn parts_of(tx: &mut Tx<'_>, deliveries: &[Uid]) -> Result<Vec<DueRow>, Erro
                 notice::issued_at,
             )
                 .nullable(),
-        ))
+        ), AttemptRow::as_select()))
         .load(conn)?))
 }
 
-/// A lease to be taken: the attempt's id is its token.
+/// A lease to be taken, or held: the attempt's id is its token.
+#[derive(Debug, Clone, Copy)]
 pub struct Lease {
     pub delivery: Uid,
+    pub bank: Option<Uid>,
     pub attempt: Uid,
 }
 
@@ -262,8 +266,41 @@ pub fn lease(
     Ok(taken)
 }
 
-pub fn insert_attempts(tx: &mut Tx<'_>, rows: &[AttemptRow]) -> Result<(), Error> {
-    insert_all!(tx, attempt::table, rows)
+prepared!(BeginAttempt:
+    "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
+     SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
+    " FROM delivery WHERE id = " delivery: UidSql = Uid,
+);
+
+/// The attempts of leases just taken, numbered as the leases count them.
+pub fn insert_attempts(
+    tx: &mut Tx<'_>,
+    leases: &[Lease],
+    started_at: Instant,
+) -> Result<(), Error> {
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            for lease in leases {
+                let delivery = lease.delivery;
+                BeginAttempt {
+                    started_at,
+                    delivery,
+                }
+                .execute(*conn)?;
+            }
+        }
+        Conn::Postgres(conn) => {
+            let ids: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
+            diesel::sql_query(
+                "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
+                 SELECT lease_token, id, attempts, lease_owner, $1 FROM delivery WHERE id = ANY($2)",
+            )
+            .bind::<InstantSql, _>(started_at)
+            .bind::<diesel::sql_types::Array<UidSql>, _>(ids)
+            .execute(*conn)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where a leased delivery goes next.

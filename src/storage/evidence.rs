@@ -1,6 +1,7 @@
 //! Evidence: levels reached, acknowledgements, responses, tasks, and entries staged for the log.
 
 use super::error::Error;
+use super::prepared::Fixed;
 use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response,
@@ -132,9 +133,8 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
         match &mut tx.conn {
             Conn::Sqlite(conn) => {
                 for row in &rows {
-                    diesel::insert_or_ignore_into(notice_level::table)
-                        .values(row)
-                        .execute(*conn)?;
+                    let one = diesel::insert_or_ignore_into(notice_level::table).values(row);
+                    Fixed(one).execute(*conn)?;
                 }
             }
             Conn::Postgres(conn) => {

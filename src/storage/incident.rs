@@ -1,8 +1,10 @@
 //! Incidents and their revisions.
 
 use super::error::Error;
+use super::prepared::prepared;
 use super::roster::Gate;
-use super::schema::{incident, incident_counter, revision};
+use super::schema::types::BigInt;
+use super::schema::{incident, revision};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -60,15 +62,14 @@ pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<IncidentRow>, Error> {
     )
 }
 
+prepared!(NextOfYear returns BigInt:
+    "INSERT INTO incident_counter (year, last_number) VALUES (" year: BigInt = i64,
+    ", 1) ON CONFLICT (year) DO UPDATE SET last_number = incident_counter.last_number + 1 RETURNING last_number",
+);
+
 /// The next `INC-YYYY-NNNN` of a year; dense, because it is taken behind the gate.
 pub fn next_reference(tx: &mut Tx<'_>, _gate: &Gate, year: i64) -> Result<String, Error> {
-    let number: i64 = on_either!(tx, conn => diesel::insert_into(incident_counter::table)
-        .values((incident_counter::year.eq(year), incident_counter::last_number.eq(1)))
-        .on_conflict(incident_counter::year)
-        .do_update()
-        .set(incident_counter::last_number.eq(incident_counter::last_number + 1))
-        .returning(incident_counter::last_number)
-        .get_result(conn)?);
+    let number: i64 = on_either!(tx, conn => NextOfYear { year }.get_result(conn)?);
     Ok(format!("INC-{year:04}-{number:04}"))
 }
 

@@ -39,7 +39,8 @@ macro_rules! insert_all {
         match &mut $tx.conn {
             $crate::storage::tx::Conn::Sqlite(conn) => {
                 for row in $rows.iter() {
-                    diesel::insert_into($table).values(row).execute(*conn)?;
+                    let one = diesel::insert_into($table).values(row);
+                    $crate::storage::prepared::Fixed(one).execute(*conn)?;
                 }
             }
             $crate::storage::tx::Conn::Postgres(conn) => {

@@ -1,13 +1,16 @@
 //! The issue gate and the roster versions cut behind it.
 
+use super::bank::{self, ContactRow, EndpointRow};
 use super::error::Error;
 use super::insert_all;
 use super::prepared::prepared;
-use super::schema::{bank, issue_gate, roster_leaf, roster_version};
+use super::schema::{bank as bank_table, issue_gate, roster_leaf, roster_version};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Proof that this transaction holds the issue gate: whatever must see the register stand still takes it.
 pub struct Gate {
@@ -100,21 +103,63 @@ pub fn leaves(tx: &mut Tx<'_>, version: i64) -> Result<Vec<RosterLeafRow>, Error
 }
 
 /// One bank on a roster: what issuing needs to know.
-#[derive(Debug, Clone, Queryable)]
+#[derive(Debug, Clone)]
 pub struct Member {
     pub bank_id: Uid,
     pub code: String,
     pub linking: String,
+    /// How it is told at once.
+    pub channels: Vec<Channel>,
 }
 
-/// The banks of a version, in the order of its tree.
-pub fn members(tx: &mut Tx<'_>, version: i64) -> Result<Vec<Member>, Error> {
-    Ok(on_either!(tx, conn => roster_leaf::table
-        .inner_join(bank::table.on(bank::id.eq(roster_leaf::bank_id)))
-        .filter(roster_leaf::version.eq(version))
+/// A channel's name, and the endpoint or contact that it leads to.
+pub type Channel = (&'static str, Uid);
+
+/// How a bank is told at once: every live endpoint, and every contact of the first level.
+pub fn channels_of(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<Channel>, Error> {
+    let endpoints = bank::endpoints_of(tx, bank_id)?;
+    let contacts = bank::contacts_of(tx, bank_id)?;
+    Ok(at_once(&endpoints, &contacts)
+        .map(|(_, channel)| channel)
+        .collect())
+}
+
+fn at_once<'a>(
+    endpoints: &'a [EndpointRow],
+    contacts: &'a [ContactRow],
+) -> impl Iterator<Item = (Uid, Channel)> + 'a {
+    let endpoints = endpoints
+        .iter()
+        .map(|row| (row.bank_id, ("webhook", row.id)));
+    let contacts = contacts.iter().filter(|row| row.level == 1);
+    endpoints.chain(contacts.map(|row| (row.bank_id, ("email", row.id))))
+}
+
+/// The banks of the version in force, in the order of its tree. They stay in memory under the hash of the
+/// version's entry: whatever changes a bank on the roster, or how it is reached, makes another version.
+pub fn members(tx: &mut Tx<'_>, version: &RosterVersionRow) -> Result<Arc<[Member]>, Error> {
+    if let Some(known) = tx.roster(&version.entry_hash) {
+        return Ok(known);
+    }
+    let mut channels: HashMap<Uid, Vec<Channel>> = HashMap::new();
+    for (bank_id, channel) in at_once(&bank::endpoints(tx)?, &bank::contacts(tx)?) {
+        channels.entry(bank_id).or_default().push(channel);
+    }
+    let rows: Vec<(Uid, String, String)> = on_either!(tx, conn => roster_leaf::table
+        .inner_join(bank_table::table.on(bank_table::id.eq(roster_leaf::bank_id)))
+        .filter(roster_leaf::version.eq(version.version))
         .order(roster_leaf::position)
-        .select((roster_leaf::bank_id, bank::code, roster_leaf::linking))
-        .load(conn)?))
+        .select((roster_leaf::bank_id, bank_table::code, roster_leaf::linking))
+        .load(conn)?);
+    let members = rows.into_iter().map(|(bank_id, code, linking)| Member {
+        bank_id,
+        code,
+        linking,
+        channels: channels.remove(&bank_id).unwrap_or_default(),
+    });
+    let members: Arc<[Member]> = members.collect();
+    tx.keep_roster(version.entry_hash.clone(), Arc::clone(&members));
+    Ok(members)
 }
 
 /// Roster versions, newest first.

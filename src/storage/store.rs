@@ -77,7 +77,7 @@ impl Store {
         clock: Clock,
         vault: Arc<Vault>,
     ) -> Result<Self, Error> {
-        let around = Arc::new(Surroundings { clock, vault });
+        let around = Arc::new(Surroundings::new(clock, vault));
         let wake = watch::Sender::new(());
         let backend = match location {
             Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &wake)?),

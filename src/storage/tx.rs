@@ -2,17 +2,30 @@
 //! stored clock, the vault, and the group under which evidence is staged.
 
 use super::error::Error;
+use super::roster::Member;
 use crate::clock::Clock;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::vault::Vault;
 use diesel::prelude::*;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What outlives any transaction.
 pub struct Surroundings {
     pub clock: Clock,
     pub vault: Arc<Vault>,
+    /// The roster last issued by, under the hash of its version's entry.
+    roster: Mutex<Option<(Vec<u8>, Arc<[Member]>)>>,
+}
+
+impl Surroundings {
+    pub fn new(clock: Clock, vault: Arc<Vault>) -> Self {
+        Self {
+            clock,
+            vault,
+            roster: Mutex::default(),
+        }
+    }
 }
 
 pub(in crate::storage) enum Conn<'c> {
@@ -99,6 +112,18 @@ impl<'c> Tx<'c> {
         let group = self.new_id()?;
         self.group = Some(group);
         Ok(group)
+    }
+
+    pub(in crate::storage) fn roster(&self, entry_hash: &[u8]) -> Option<Arc<[Member]>> {
+        let kept = self.around.roster.lock();
+        let kept = kept.unwrap_or_else(PoisonError::into_inner);
+        let (hash, members) = kept.as_ref()?;
+        (hash == entry_hash).then(|| Arc::clone(members))
+    }
+
+    pub(in crate::storage) fn keep_roster(&self, entry_hash: Vec<u8>, members: Arc<[Member]>) {
+        let kept = self.around.roster.lock();
+        *kept.unwrap_or_else(PoisonError::into_inner) = Some((entry_hash, members));
     }
 
     pub fn vault(&self) -> Arc<Vault> {

@@ -6,6 +6,7 @@ use kairan::actions::accept_invitation::{Accepted, accept_invitation};
 use kairan::actions::add_contact::{end_contact, replace_contact};
 use kairan::actions::authenticate::authenticate;
 use kairan::actions::bootstrap::bootstrap;
+use kairan::actions::claim::{self, Room};
 use kairan::actions::cut_roster::cut_due;
 use kairan::actions::decide::{self, Requested};
 use kairan::actions::import_banks::{Effect, Imported, import_banks};
@@ -22,6 +23,7 @@ use kairan::domain::access::{Role, Roles};
 use kairan::domain::id::Uid;
 use kairan::domain::refusal::Refusal;
 use kairan::storage::{bank, delivery, notice, roster};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,16 +107,17 @@ on_both! {
         assert!(matches!(alone, Err(Error::Refused(Refusal::SamePerson))), "{alone:?}");
         ground.decide(other, asked).await.expect("approved");
         assert_eq!(ground.roster().await.1, 2);
-        let far = ground.store.read(|tx| tx.now()).await.expect("time") + DAY;
-        let due = ground
-            .store
-            .read(move |tx| {
-                let ids: Vec<_> = delivery::due(tx, "email", far, &[], 10)?.iter().map(|(id, _)| *id).collect();
-                delivery::parts_of(tx, &ids)
-            })
-            .await
-            .expect("read");
-        let told: Vec<_> = due.iter().map(|row| (row.kind.as_str(), row.channel.as_str(), row.bank_id)).collect();
+        let room = Room {
+            node: ids[0],
+            channel: "email",
+            lease: Duration::from_secs(60),
+            in_flight: HashMap::new(),
+            per_bank: 4,
+            total: 10,
+        };
+        let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
+        let due = ground.store.read(move |tx| claim::open(tx, &leases)).await.expect("read");
+        let told: Vec<_> = due.iter().map(|one| (one.due.kind.as_str(), one.due.channel.as_str(), one.due.bank_id)).collect();
         assert_eq!(told, [("partnership.ending", "email", Some(ids[1]))]);
         ground.clock.advance(DAY + Duration::from_secs(1));
         let officer = ground.person("officer").await;

@@ -35,7 +35,8 @@ on_both! {
                     per_bank: 4,
                     total: 10,
                 };
-                let mut claimed = claim::claim(tx, &room)?.remove(0);
+                let leases = claim::claim(tx, &room)?;
+                let mut claimed = claim::open(tx, &leases)?.remove(0);
                 claimed.number = 10;
                 let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
                 record::record(tx, &[Finished { claimed, outcome, body_hash: None }])?;

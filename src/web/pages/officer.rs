@@ -315,7 +315,7 @@ pub(super) fn recipients(tx: &mut Tx<'_>, language: &str) -> Result<Value, Probl
         return Ok(json!({ "count": 0, "roster_version": 0, "banks": [] }));
     };
     let mut banks = Vec::new();
-    for member in crate::storage::roster::members(tx, version.version)? {
+    for member in crate::storage::roster::members(tx, &version)?.iter() {
         let profile = bank::profile(tx, member.bank_id)?;
         let name = profile.map(|profile| {
             if language == "ja" {

@@ -3,7 +3,7 @@
 
 use crate::support::ground::filing;
 use crate::support::hub::{Bank, Person, Reply, TestHub};
-use kairan::actions::claim::{Claimed, Room, claim};
+use kairan::actions::claim::{Claimed, Room, claim, open};
 use kairan::actions::record::{Finished, expire, record};
 use kairan::domain::id::Uid;
 use kairan::domain::outcome::Outcome;
@@ -285,7 +285,11 @@ impl TestHub {
             per_bank: 4,
             total: 512,
         };
-        self.act(move |tx| claim(tx, &room)).await
+        self.act(move |tx| {
+            let leases = claim(tx, &room)?;
+            open(tx, &leases)
+        })
+        .await
     }
 
     /// The other node's leases run out.
