@@ -7,6 +7,7 @@ use crate::cli::open;
 use crate::config::Settings;
 use crate::dispatch::engine::{Engine, EngineBounds};
 use crate::dispatch::mail::Mailer;
+use crate::dispatch::self_check::SelfCheck;
 use crate::dispatch::webhook::WebhookClient;
 use crate::dispatch::{MailTransport, Transport, WebhookTransport};
 use crate::domain::digest::Digest;
@@ -192,6 +193,8 @@ impl Parts {
         let mut engines = vec![tokio::spawn(
             self.webhook_engine(node, stopping.clone())?.run(),
         )];
+        let check = SelfCheck::new(self.store.clone(), stopping.clone());
+        engines.push(tokio::spawn(check.run()));
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(

@@ -2,7 +2,7 @@
 //! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
 
 use super::{Desk, document, entered, show};
-use crate::actions::read_register;
+use crate::actions::{read_register, self_check};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::{Tx, audit, bank, evidence, incident, notice, reading};
@@ -19,6 +19,8 @@ use serde_json::{Value, json};
 
 /// Rows of the matrix.
 const INCIDENTS: &str = "limit=50";
+/// Changes of the self-check's verdict that are shown: the newest.
+const VERDICTS: i64 = 100;
 /// Evidence read for the figures: the newest.
 const MEASURED: i64 = 50_000;
 
@@ -420,20 +422,36 @@ fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
     json!({ "buckets": buckets, "median_s": at(50), "p95_s": at(95), "max_s": at(100) })
 }
 
-/// The self-check, tried now.
+/// The self-check, tried now beside what it said before.
 pub(in crate::web) async fn check(desk: Desk) -> Answered {
-    let found = desk
+    let (at, found, last, verdicts) = desk
         .app
         .store
-        .read(|tx| audit::findings(tx).map_err(Problem::from))
+        .read(|tx| -> Result<_, Problem> {
+            let found = audit::findings(tx)?;
+            let last = self_check::standing(tx)?;
+            Ok((tx.now()?, found, last, audit::verdicts(tx, VERDICTS)?))
+        })
         .await?;
     let findings: Vec<Value> = found
         .iter()
-        .map(|finding| json!({ "rule": finding.rule, "count": finding.count }))
+        .map(|finding| json!({ "code": finding.code, "count": finding.count }))
         .collect();
+    let history: Vec<Value> = verdicts
+        .into_iter()
+        .map(|row| {
+            let broken = self_check::codes(&row.broken);
+            json!({ "at": row.recorded_at.to_string(), "sound": broken.is_empty(), "broken": broken })
+        })
+        .collect();
+    // Since when it is sound is known only where the last try found it so, too.
+    let since = last
+        .as_ref()
+        .filter(|last| found.is_empty() && last.broken.is_empty())
+        .map(|last| last.since.to_string());
     let page = json!({
-        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": desk.app.store.clock().now().to_string(),
-        "since": null, "findings": findings, "history": [],
+        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": at.to_string(), "since": since,
+        "tried_at": last.map(|last| last.tried_at.to_string()), "findings": findings, "history": history,
     });
     show(&desk, StatusCode::OK, "desk/auditor/check.html", page)
 }
@@ -441,6 +459,22 @@ pub(in crate::web) async fn check(desk: Desk) -> Answered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::templates::{LANGUAGES, Templates};
+
+    #[test]
+    fn every_rule_of_the_self_check_has_its_words_in_both_languages() {
+        let templates = Templates::load().expect("the built-in texts load");
+        let text = include_str!("../../../tests/pages/auditor/check.broken.json");
+        let mut context: Value = serde_json::from_str(text).expect("a context");
+        let all = audit::RULES
+            .iter()
+            .map(|rule| json!({ "code": rule.code, "count": 1 }));
+        context["page"]["findings"] = all.collect();
+        for language in LANGUAGES {
+            let page = templates.render("desk/auditor/check.html", language, &context);
+            page.unwrap_or_else(|fault| panic!("{fault}"));
+        }
+    }
 
     #[test]
     fn a_distribution_counts_everything_once() {

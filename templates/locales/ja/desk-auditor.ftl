@@ -135,10 +135,33 @@ auditor-findings-caption = どの規則も、決して見つかってはなら�
 auditor-findings-what = データベースをそのままの状態で複製し、この結果をご報告ください。通知の送信は続きます。
 auditor-rule = 規則
 auditor-violations = 件数
-auditor-history = これまでの検査
-auditor-history-none = これまでの検査はありません。
-auditor-checked = 検査日時
+auditor-check-standing = 常時検査の直近の実施：
+auditor-history = 検査結果の推移
+auditor-history-caption = 結果が変わるたびに1行（新しい順）
+auditor-history-none = 常時検査はまだ実施されていません。
+auditor-history-from = 日時（以降）
 auditor-result = 結果
 auditor-result-sound = 整合
 auditor-result-broken = 違反あり
-auditor-findings-count = 違反した規則
+
+# The line on every page of an auditor
+standing-equation = 提携台帳＝提携先名簿＝通知＝ログ：
+standing-broken = { $since } から{ $rules }件の規則に違反があります
+standing-untried = まだ検査されていません
+standing-overdue = 直近の検査は { $tried } で、検査が遅れています
+
+# The rules of the self-check
+rule-roster_counts = 提携先名簿の各版の行数が、登録された銀行の数と一致すること
+rule-roster_dense = 提携先名簿の版番号に欠番がないこと
+rule-revision_fanout = すべての版に、提携先名簿による一斉通知があること
+rule-fanout_notices = すべての一斉通知について、通知の件数が過不足なく揃っていること
+rule-notice_fanout = すべての通知が、いずれかの一斉通知に属していること
+rule-roster_notices = 一斉通知の提携先名簿に載るすべての銀行に、通知があること
+rule-numbers_dense = 銀行ごとの通知番号に欠番がないこと
+rule-notice_message = すべての通知に送信文があること
+rule-level_acknowledged = 受領確認済みのすべての通知に、受領確認の記録があること
+rule-acknowledged_digest = すべての受領確認が、その通知のダイジェストを確認していること
+rule-delivery_open = 受領確認のない通知の送信が、打ち切られていないこと
+rule-attempt_outcome = 送信中でないすべての試行に、結果の記録があること
+rule-outcome_entry = すべての送信結果が、ログに記録されていること
+rule-acknowledgement_entry = すべての受領確認が、ログに記録されていること

@@ -72,7 +72,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/roles", "d"),
 ];
 
-async fn seated(hub: &TestHub, person: &Person) -> Browser {
+pub async fn seated(hub: &TestHub, person: &Person) -> Browser {
     give_credential(hub, person.id).await;
     Browser::sign_in(hub, &person.email()).await
 }
