@@ -15,6 +15,7 @@ use crate::domain::id::Uid;
 use crate::storage::{Location, Store};
 use crate::templates::Templates;
 use crate::vault::{self, Vault};
+use crate::web::live::Live;
 use crate::web::{self, App, FreeSpace, Limits};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App as Application, HttpServer};
@@ -30,6 +31,7 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     pub rules: Arc<Rules>,
     pub templates: Arc<Templates>,
+    live: Arc<Live>,
     settings: Settings,
 }
 
@@ -38,6 +40,7 @@ pub struct Running {
     pub address: SocketAddr,
     web: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
+    live: Arc<Live>,
     engines: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     store: Store,
@@ -55,6 +58,7 @@ impl Parts {
             vault,
             rules,
             templates: Arc::new(templates),
+            live: Arc::default(),
             settings,
         })
     }
@@ -152,6 +156,7 @@ impl Parts {
             Arc::clone(&self.templates),
             limits,
             free_space(&self.settings.database.url),
+            Arc::clone(&self.live),
         )
     }
 
@@ -208,6 +213,7 @@ impl Parts {
             address,
             web,
             served,
+            live: self.live,
             engines,
             stop,
             store: self.store,
@@ -219,6 +225,7 @@ impl Running {
     /// Takes no new work, finishes or releases what is under way, closes the database.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.live.close();
         self.web.stop(true).await;
         for engine in self.engines {
             if let Err(fault) = engine.await {

@@ -9,6 +9,7 @@ pub(super) mod auditor;
 pub(super) mod bank;
 pub(super) mod filing;
 pub(super) mod link;
+pub(super) mod live;
 pub(super) mod officer;
 pub(super) mod seat;
 mod words;

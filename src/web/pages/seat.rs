@@ -86,8 +86,12 @@ fn token<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
         .filter(|value| value.len() <= 64)
 }
 
-/// Whoever holds the session of this request's cookie.
-pub(in crate::web) async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Seat>, Problem> {
+/// Whoever holds the session of this request's cookie; a use of it puts off its end.
+pub(in crate::web) async fn find(
+    app: &App,
+    headers: &HeaderMap,
+    is_use: bool,
+) -> Result<Option<Seat>, Problem> {
     let Some(token) = token(app, headers) else {
         return Ok(None);
     };
@@ -109,7 +113,7 @@ pub(in crate::web) async fn find(app: &App, headers: &HeaderMap) -> Result<Optio
             Ok(Some((who, standing)))
         })
         .await?;
-    if let Some((who, _)) = seated.as_ref().filter(|(who, _)| who.touch) {
+    if let Some((who, _)) = seated.as_ref().filter(|(who, _)| is_use && who.touch) {
         let session = who.session;
         app.store
             .write(Lane::Front, move |tx| {
