@@ -182,15 +182,15 @@ mod tests {
     #[test]
     fn one_poller_serves_all_and_ends_when_nobody_listens() {
         let live = Arc::new(Live::default());
-        let (first, starts) = live.place(session()).ok().expect("a place");
-        let (second, again) = live.place(session()).ok().expect("a place");
+        let (first, starts) = live.place(session()).expect("a place");
+        let (second, again) = live.place(session()).expect("a place");
         assert!(starts && !again);
         drop(first);
         assert_eq!(live.listened().map(|sessions| sessions.len()), Some(1));
         drop(second);
         assert_eq!(live.listened(), None);
         assert!(
-            live.place(session()).ok().expect("a place").1,
+            live.place(session()).expect("a place").1,
             "the next one starts it anew"
         );
     }
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_hub_that_stops_lets_nobody_listen() {
         let live = Arc::new(Live::default());
-        let (listening, _) = live.place(session()).ok().expect("a place");
+        let (listening, _) = live.place(session()).expect("a place");
         live.close();
         assert!(listening.beats.borrow().is_last && live.place(session()).is_err());
     }

@@ -300,6 +300,36 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_auditor_slides_through_the_days_with_the_arrow_keys() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    let auditor = scene.hub.person("auditor", None).await;
+    scene.hub.advance(Duration::from_secs(3 * 86_400));
+    scene.sign_in(&browser, &auditor).await;
+    shows(&browser, "day-slider").await;
+    let page = &browser.client;
+    let today = page
+        .execute("return document.getElementById('day').value", Vec::new())
+        .await;
+    let today = today.expect("it runs").as_str().expect("a day").to_owned();
+    let slider = page
+        .find(Locator::Css("#day-slider"))
+        .await
+        .expect("a slider");
+    slider
+        .send_keys("\u{E012}\u{E012}")
+        .await
+        .expect("two days back");
+    let slid = format!(
+        "const field = document.getElementById('day'), slider = document.getElementById('day-slider');
+        return location.search === '?day=' + field.value && document.activeElement === slider
+            && (Date.parse('{today}') - Date.parse(field.value)) / 86400000 === 2 && slider.getAttribute('aria-valuetext').includes('20')"
+    );
+    becomes_true(&browser, &slid).await;
+    let pages = [("matrix-slid", "/matrix".to_owned())];
+    scene.look_at(&browser, "auditor", &pages).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_administrator_keeps_the_register_and_invites_people() {
     let (scene, browser) = (scene().await, Chromium::start().await);
     let administrator = scene.hub.person("administrator", None).await;

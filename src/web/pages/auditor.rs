@@ -5,6 +5,7 @@ use super::{Desk, document, entered, show};
 use crate::actions::{read_register, self_check};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
+use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::{Tx, audit, bank, evidence, incident, notice, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, deliveries, incidents};
@@ -16,6 +17,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use jiff::civil::Date;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Rows of the matrix.
 const INCIDENTS: &str = "limit=50";
@@ -97,14 +99,13 @@ pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
     let found = incidents::search(desk.app.clone(), who, Asked(query::read(INCIDENTS)?)).await;
     let found = document(found).await?;
     let mut rows = Vec::new();
-    let mut first_day = day;
+    let mut opened = vec![day];
     for line in found["incidents"].as_array().into_iter().flatten() {
-        if let Some(opened) = line["opened_at"]
+        let at = line["opened_at"]
             .as_str()
-            .and_then(|at| at.parse::<jiff::Timestamp>().ok())
-            && let Ok(there) = opened.in_tz(zone)
-        {
-            first_day = first_day.min(there.date());
+            .map(str::parse::<jiff::Timestamp>);
+        if let Some(there) = at.and_then(Result::ok).and_then(|at| at.in_tz(zone).ok()) {
+            opened.push(there.date());
         }
         let reference = line["reference"].as_str().unwrap_or_default().to_owned();
         let then = Asked(query::read(&query_of(&[("at", &end)]))?);
@@ -127,11 +128,18 @@ pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
             "cells": in_order.collect::<Vec<_>>(),
         }));
     }
+    let first_day = opened.iter().copied().min().unwrap_or(day);
+    let after_first = |day: &Date| {
+        day.since(first_day)
+            .map(|span| span.get_days())
+            .unwrap_or(0)
+    };
+    let ticks: BTreeSet<i32> = opened[1..].iter().map(after_first).collect();
     let link = |day: Option<Date>| day.map(|day| format!("/matrix?day={day}"));
     let page = json!({
         "at": end, "day": day.to_string(), "from_day": first_day.to_string(), "to_day": today.to_string(),
         "earlier": link(day.yesterday().ok()), "later": link(day.tomorrow().ok().filter(|next| *next <= today)),
-        "banks": columns, "rows": rows,
+        "ticks": ticks, "banks": columns, "rows": rows,
     });
     show(&desk, StatusCode::OK, "desk/auditor/matrix.html", page)
 }
@@ -194,6 +202,8 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
         })
         .collect();
     let stamped = evidence::acknowledgement_of(tx, id)?;
+    let acknowledgement = stamped.as_ref().map(|done| confirmation(tx, done));
+    let acknowledgement = acknowledgement.transpose()?;
     subjects.extend(stamped.as_ref().map(|done| done.id));
     let entries: Vec<Value> = evidence::entries_of(tx, &subjects)?
         .into_iter()
@@ -218,10 +228,21 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
         "fanout": fanout.map(|fanout| json!({ "kind": fanout.kind, "n": fanout.n, "notice_count": fanout.notice_count,
             "roster_version": fanout.roster_version })),
         "levels": levels, "attempts": attempts,
-        "acknowledgement": stamped.map(|done| json!({ "id": done.id.to_string(), "class": done.class,
-            "at": done.recorded_at.to_string(), "name": null, "role": null,
-            "covered_by": done.covered_by.map(|id| id.to_string()) })),
+        "acknowledgement": acknowledgement,
         "responses": said, "entries": entries,
+    }))
+}
+
+/// An acknowledgement with who gave it and by what means.
+fn confirmation(tx: &mut Tx<'_>, done: &AcknowledgementRow) -> Result<Value, Problem> {
+    let by = read_register::confirmed(tx, done)?;
+    Ok(json!({
+        "id": done.id.to_string(), "class": done.class, "at": done.recorded_at.to_string(),
+        "name": by.stamp.as_ref().map(|stamp| &stamp.name), "role": by.stamp.as_ref().map(|stamp| &stamp.role),
+        "account": by.account.map(|(id, name)| json!({ "id": id.to_string(), "name": name })),
+        "key": by.key.map(|key| json!({ "id": key.id.to_string(), "label": key.label })),
+        "mail": by.mail.map(|(id, address)| json!({ "id": id.to_string(), "address": address })),
+        "covered_by": done.covered_by.map(|id| id.to_string()),
     }))
 }
 
