@@ -297,6 +297,22 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         page("approvals", "/approvals"),
     ];
     scene.look_at(&browser, "auditor", &pages).await;
+    let mut complaints = Vec::new();
+    for language in ["en", "ja"] {
+        for (name, path) in [&pages[1], &pages[3], &pages[4], &pages[5]] {
+            let name = format!("auditor-{name}.{language}");
+            browser
+                .look_on_paper(&scene.url(path), &name, &mut complaints)
+                .await;
+        }
+        browser
+            .client
+            .goto(&scene.url("/check"))
+            .await
+            .expect("it opens");
+        click(&browser, "header form[action='/account/language'] button").await;
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
