@@ -7,6 +7,7 @@ use crate::cli::open;
 use crate::config::Settings;
 use crate::dispatch::engine::{Engine, EngineBounds};
 use crate::dispatch::mail::Mailer;
+use crate::dispatch::self_check::SelfCheck;
 use crate::dispatch::webhook::WebhookClient;
 use crate::dispatch::{MailTransport, Transport, WebhookTransport};
 use crate::domain::digest::Digest;
@@ -14,6 +15,7 @@ use crate::domain::id::Uid;
 use crate::storage::{Location, Store};
 use crate::templates::Templates;
 use crate::vault::{self, Vault};
+use crate::web::live::Live;
 use crate::web::{self, App, FreeSpace, Limits};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App as Application, HttpServer};
@@ -29,6 +31,7 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     pub rules: Arc<Rules>,
     pub templates: Arc<Templates>,
+    live: Arc<Live>,
     settings: Settings,
 }
 
@@ -37,6 +40,7 @@ pub struct Running {
     pub address: SocketAddr,
     web: ServerHandle,
     served: JoinHandle<std::io::Result<()>>,
+    live: Arc<Live>,
     engines: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
     store: Store,
@@ -54,6 +58,7 @@ impl Parts {
             vault,
             rules,
             templates: Arc::new(templates),
+            live: Arc::default(),
             settings,
         })
     }
@@ -151,6 +156,7 @@ impl Parts {
             Arc::clone(&self.templates),
             limits,
             free_space(&self.settings.database.url),
+            Arc::clone(&self.live),
         )
     }
 
@@ -192,6 +198,8 @@ impl Parts {
         let mut engines = vec![tokio::spawn(
             self.webhook_engine(node, stopping.clone())?.run(),
         )];
+        let check = SelfCheck::new(self.store.clone(), stopping.clone());
+        engines.push(tokio::spawn(check.run()));
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(
@@ -205,6 +213,7 @@ impl Parts {
             address,
             web,
             served,
+            live: self.live,
             engines,
             stop,
             store: self.store,
@@ -216,6 +225,7 @@ impl Running {
     /// Takes no new work, finishes or releases what is under way, closes the database.
     pub async fn stop(self) {
         self.stop.send_replace(true);
+        self.live.close();
         self.web.stop(true).await;
         for engine in self.engines {
             if let Err(fault) = engine.await {

@@ -13,7 +13,7 @@ use crate::domain::text;
 use crate::storage::evidence::{self, AcknowledgementRow, Reached};
 use crate::storage::notice::{self, NoticeRow};
 use crate::storage::{Tx, delivery, payload};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who confirms, and by what means.
 #[derive(Debug, Clone)]
@@ -43,10 +43,11 @@ pub struct Acknowledged {
     pub first: bool,
 }
 
-#[derive(Serialize)]
-struct Stamp<'a> {
-    name: &'a str,
-    role: &'a str,
+/// Who confirmed, as given; lies in the erasable store.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Stamp {
+    pub name: String,
+    pub role: String,
 }
 
 /// Confirms that a bank received the notice with this digest.
@@ -66,14 +67,12 @@ pub fn acknowledge(
     if let Some(known) = on_record(tx, &found)? {
         return Ok(known);
     }
-    let name = one_line("/name", &by.name)?;
-    let role = one_line("/role", &by.role)?;
+    let stamp = Stamp {
+        name: one_line("/name", &by.name)?,
+        role: one_line("/role", &by.role)?,
+    };
     let now = tx.now()?;
-    let stamp = serde_json::to_vec(&Stamp {
-        name: &name,
-        role: &role,
-    })
-    .map_err(|_| super::issue::damaged("stamp"))?;
+    let stamp = serde_json::to_vec(&stamp).map_err(|_| super::issue::damaged("stamp"))?;
     let payload_id = payload::seal(tx, scope.bank(), &stamp)?;
     let row = AcknowledgementRow {
         id: tx.new_id()?,

@@ -34,6 +34,7 @@ pub mod resend;
 pub mod respond;
 pub mod revoke_key;
 pub mod rotate_secret;
+pub mod self_check;
 pub mod send_test;
 pub mod set_endpoint;
 pub mod sign_in;

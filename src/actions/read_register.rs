@@ -2,15 +2,17 @@
 //! ever among it.
 
 use super::Error;
+use super::acknowledge::Stamp;
 use super::add_contact::ContactPayload;
 use super::invite::PersonPayload;
 use super::issue_key::Owner;
 use super::set_endpoint::EndpointPayload;
 use crate::domain::id::Uid;
 use crate::storage::bank::{self, BankRow, ContactRow, EndpointRow, PartnershipRow, ProfileRow};
+use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::people::{self, ApiKeyRow, PersonRow};
 use crate::storage::roster::{self, RosterVersionRow};
-use crate::storage::{self, Tx, payload};
+use crate::storage::{self, Tx, delivery, payload};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
@@ -128,6 +130,38 @@ pub fn names(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<HashMap<String, String>, Er
         }
     }
     Ok(names)
+}
+
+/// Who confirmed a notice and by what means; `None` within for what was erased.
+#[derive(Debug, Default)]
+pub struct Confirmed {
+    pub stamp: Option<Stamp>,
+    /// The account of who was signed in.
+    pub account: Option<(Uid, Option<String>)>,
+    /// The API key.
+    pub key: Option<ApiKeyRow>,
+    /// The mail whose link was used, and the address it went to.
+    pub mail: Option<(Uid, Option<String>)>,
+}
+
+pub fn confirmed(tx: &mut Tx<'_>, row: &AcknowledgementRow) -> Result<Confirmed, Error> {
+    let mut found = Confirmed::default();
+    if let Some(payload) = row.payload_id {
+        found.stamp = open(tx, payload)?;
+    }
+    if let Some(id) = row.person_id {
+        found.account = Some((id, names(tx, &[id])?.remove(&id.to_string())));
+    }
+    if let Some(id) = row.api_key_id {
+        found.key = people::key(tx, id)?;
+    }
+    if let Some(id) = row.delivery_id
+        && let Some(delivery) = delivery::by_id(tx, id)?
+    {
+        let used = address(tx, &delivery.channel, delivery.target_id)?;
+        found.mail = Some((id, used));
+    }
+    Ok(found)
 }
 
 /// Everybody, the operator's side first.

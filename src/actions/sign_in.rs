@@ -13,6 +13,7 @@ use crate::storage::session::{self, Ending, PreferenceRow, SessionRow};
 use crate::storage::{self, Tx, bank, payload, people};
 use crate::vault::{self, totp};
 use base64::prelude::*;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -213,6 +214,28 @@ pub fn seated(tx: &mut Tx<'_>, token: &str, default_zone: &str) -> Result<Option
         zone,
         touch: now.since(row.seen_at) >= TOUCHED,
     }))
+}
+
+/// Those of the sessions that are good no more. Looking is no use of a session.
+pub fn ended(tx: &mut Tx<'_>, sessions: &[Uid]) -> Result<HashSet<Uid>, Error> {
+    let now = tx.now()?;
+    let mut ended: HashSet<Uid> = sessions.iter().copied().collect();
+    for row in session::of_ids(tx, sessions)? {
+        if is_live(&row, now) {
+            ended.remove(&row.id);
+        }
+    }
+    Ok(ended)
+}
+
+/// What the holder of a session that is still good may do now. Asking is no use of the session.
+pub fn still_seated(tx: &mut Tx<'_>, session_id: Uid) -> Result<Option<Caller>, Error> {
+    let now = tx.now()?;
+    let found = session::of_ids(tx, &[session_id])?.pop();
+    match found.filter(|row| is_live(row, now)) {
+        Some(row) => person_with(tx, row.person_id, row.id),
+        None => Ok(None),
+    }
 }
 
 pub fn touch(tx: &mut Tx<'_>, session_id: Uid) -> Result<(), Error> {

@@ -5,6 +5,7 @@ mod address_guard;
 mod assemble;
 pub mod engine;
 pub mod mail;
+pub mod self_check;
 mod sources;
 mod transport;
 pub mod webhook;

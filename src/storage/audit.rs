@@ -2,13 +2,27 @@
 
 use super::error::Error;
 use super::schema::types::{BigInt, Text};
+use super::schema::{self_check, self_check_turn};
 use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
 use diesel::prelude::*;
 use std::collections::HashSet;
+
+/// What must hold at every instant.
+#[derive(Debug)]
+pub struct Rule {
+    /// Stable, snake_case: history and labels go by it. The label of a rule that was dropped stays.
+    pub code: &'static str,
+    pub words: &'static str,
+    /// Counts them in one statement, so that it sees one state of the database.
+    violations: &'static str,
+}
 
 /// One thing that must never be found. `count` is how often it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    pub code: &'static str,
     pub rule: &'static str,
     pub count: i64,
 }
@@ -20,96 +34,175 @@ struct Count {
 }
 
 /// Each rule counts its violations; the same words on both databases.
-const RULES: &[(&str, &str)] = &[
-    (
-        "the newest roster version counts its leaves",
-        "SELECT count(*) AS n FROM roster_version v
+pub const RULES: &[Rule] = &[
+    Rule {
+        code: "roster_counts",
+        words: "the newest roster version counts its leaves",
+        violations: "SELECT count(*) AS n FROM roster_version v
          WHERE v.bank_count <> (SELECT count(*) FROM roster_leaf l WHERE l.version = v.version)",
-    ),
-    (
-        "roster versions are dense",
-        "SELECT count(*) AS n FROM roster_version v
+    },
+    Rule {
+        code: "roster_dense",
+        words: "roster versions are dense",
+        violations: "SELECT count(*) AS n FROM roster_version v
          WHERE v.version > 1 AND NOT EXISTS (SELECT 1 FROM roster_version p WHERE p.version = v.version - 1)",
-    ),
-    (
-        "every revision has its roster fan-out",
-        "SELECT count(*) AS n FROM revision r WHERE NOT EXISTS
+    },
+    Rule {
+        code: "revision_fanout",
+        words: "every revision has its roster fan-out",
+        violations: "SELECT count(*) AS n FROM revision r WHERE NOT EXISTS
          (SELECT 1 FROM fanout f WHERE f.id = r.fanout_id AND f.revision_id = r.id AND f.kind = 'roster')",
-    ),
-    (
-        "every fan-out has exactly its notices",
-        "SELECT count(*) AS n FROM fanout f WHERE f.notice_count <>
+    },
+    Rule {
+        code: "fanout_notices",
+        words: "every fan-out has exactly its notices",
+        violations: "SELECT count(*) AS n FROM fanout f WHERE f.notice_count <>
          (SELECT count(*) FROM notice n WHERE n.revision_id = f.revision_id AND n.fanout_id = f.id)",
-    ),
-    (
-        "every notice belongs to a fan-out",
-        "SELECT count(*) AS n FROM notice WHERE NOT EXISTS (SELECT 1 FROM fanout f WHERE f.id = notice.fanout_id)",
-    ),
-    (
-        "every bank on the roster of a fan-out has its notice",
-        "SELECT count(*) AS n FROM fanout f JOIN roster_leaf l ON l.version = f.roster_version
+    },
+    Rule {
+        code: "notice_fanout",
+        words: "every notice belongs to a fan-out",
+        violations: "SELECT count(*) AS n FROM notice WHERE NOT EXISTS (SELECT 1 FROM fanout f WHERE f.id = notice.fanout_id)",
+    },
+    Rule {
+        code: "roster_notices",
+        words: "every bank on the roster of a fan-out has its notice",
+        violations: "SELECT count(*) AS n FROM fanout f JOIN roster_leaf l ON l.version = f.roster_version
          WHERE f.kind = 'roster' AND NOT EXISTS
          (SELECT 1 FROM notice n WHERE n.revision_id = f.revision_id AND n.bank_id = l.bank_id AND n.fanout_id = f.id)",
-    ),
-    (
-        "numbers are dense",
-        "SELECT count(*) AS n FROM (SELECT c.bank_id FROM bank_counter c LEFT JOIN notice n ON n.bank_id = c.bank_id
+    },
+    Rule {
+        code: "numbers_dense",
+        words: "numbers are dense",
+        violations: "SELECT count(*) AS n FROM (SELECT c.bank_id FROM bank_counter c LEFT JOIN notice n ON n.bank_id = c.bank_id
          GROUP BY c.bank_id, c.last_number
          HAVING count(n.id) <> c.last_number OR coalesce(max(n.number), 0) <> c.last_number) AS holes",
-    ),
-    (
-        "every notice has its message",
-        "SELECT count(*) AS n FROM notice WHERE id NOT IN (SELECT m.notice_id FROM message m
+    },
+    Rule {
+        code: "notice_message",
+        words: "every notice has its message",
+        violations: "SELECT count(*) AS n FROM notice WHERE id NOT IN (SELECT m.notice_id FROM message m
          WHERE m.notice_id IS NOT NULL AND m.kind IN ('notice.issued', 'notice.withdrawn'))",
-    ),
-    (
-        "every acknowledged notice was acknowledged",
-        "SELECT count(*) AS n FROM notice_level l WHERE l.level = 4 AND NOT EXISTS
+    },
+    Rule {
+        code: "level_acknowledged",
+        words: "every acknowledged notice was acknowledged",
+        violations: "SELECT count(*) AS n FROM notice_level l WHERE l.level = 4 AND NOT EXISTS
          (SELECT 1 FROM acknowledgement a WHERE a.notice_id = l.notice_id)",
-    ),
-    (
-        "every acknowledgement confirms the digest of its notice",
-        "SELECT count(*) AS n FROM acknowledgement a JOIN notice n ON n.id = a.notice_id WHERE a.digest <> n.digest",
-    ),
-    (
-        "every open delivery of an unacknowledged notice will be tried again",
-        "SELECT count(*) AS n FROM delivery d WHERE d.state = 'closed' AND d.notice_id IS NOT NULL AND NOT EXISTS
+    },
+    Rule {
+        code: "acknowledged_digest",
+        words: "every acknowledgement confirms the digest of its notice",
+        violations: "SELECT count(*) AS n FROM acknowledgement a JOIN notice n ON n.id = a.notice_id WHERE a.digest <> n.digest",
+    },
+    Rule {
+        code: "delivery_open",
+        words: "every open delivery of an unacknowledged notice will be tried again",
+        violations: "SELECT count(*) AS n FROM delivery d WHERE d.state = 'closed' AND d.notice_id IS NOT NULL AND NOT EXISTS
          (SELECT 1 FROM acknowledgement a WHERE a.notice_id = d.notice_id)",
-    ),
-    (
-        "every attempt that is not under way has its outcome",
-        "SELECT count(*) AS n FROM attempt a
+    },
+    Rule {
+        code: "attempt_outcome",
+        words: "every attempt that is not under way has its outcome",
+        violations: "SELECT count(*) AS n FROM attempt a
          WHERE NOT EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.attempt_id = a.id)
          AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.id = a.delivery_id AND d.lease_token = a.id)",
-    ),
-    (
-        "every outcome has its entry",
-        "SELECT (SELECT count(*) FROM attempt_outcome) - (SELECT count(*) FROM log_pending WHERE kind = 'notice.attempt') AS n",
-    ),
-    (
-        "every acknowledgement has its entry",
-        "SELECT (SELECT count(*) FROM acknowledgement)
+    },
+    Rule {
+        code: "outcome_entry",
+        words: "every outcome has its entry",
+        violations: "SELECT (SELECT count(*) FROM attempt_outcome) - (SELECT count(*) FROM log_pending WHERE kind = 'notice.attempt') AS n",
+    },
+    Rule {
+        code: "acknowledgement_entry",
+        words: "every acknowledgement has its entry",
+        violations: "SELECT (SELECT count(*) FROM acknowledgement)
          - (SELECT count(*) FROM log_pending WHERE kind = 'notice.acknowledged') AS n",
-    ),
+    },
 ];
+
+/// Runs one rule.
+pub fn try_rule(tx: &mut Tx<'_>, rule: &'static Rule) -> Result<Option<Finding>, Error> {
+    let count: Count = on_either!(tx, conn => diesel::sql_query(rule.violations).get_result(conn)?);
+    Ok((count.n != 0).then_some(Finding {
+        code: rule.code,
+        rule: rule.words,
+        count: count.n,
+    }))
+}
 
 /// Runs every rule; the findings that are not zero.
 pub fn findings(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
     let mut found = Vec::new();
-    for (rule, sql) in RULES {
-        let count: Count = on_either!(tx, conn => diesel::sql_query(*sql).get_result(conn)?);
-        if count.n != 0 {
-            found.push(Finding {
-                rule,
-                count: count.n,
-            });
-        }
+    for rule in RULES {
+        found.extend(try_rule(tx, rule)?);
     }
     Ok(found)
 }
 
 /// How many rules `findings` tries.
 pub const RULE_COUNT: usize = RULES.len();
+
+/// What a check found, where it differed from the one before.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = self_check, treat_none_as_default_value = false)]
+pub struct VerdictRow {
+    pub id: Uid,
+    /// Codes with a space between; empty = sound.
+    pub broken: String,
+    pub recorded_at: Instant,
+}
+
+/// When the rules are tried next, and how the last try went.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = self_check_turn)]
+pub struct TurnRow {
+    pub next_at: Instant,
+    pub took_ms: i64,
+    pub tried_at: Option<Instant>,
+}
+
+pub fn turn(tx: &mut Tx<'_>) -> Result<TurnRow, Error> {
+    Ok(on_either!(tx, conn => self_check_turn::table
+        .select(TurnRow::as_select())
+        .first(conn)?))
+}
+
+/// Puts the next turn off, if it has come; false = it has not, or another took it.
+pub fn take_turn(tx: &mut Tx<'_>, now: Instant, next_at: Instant) -> Result<bool, Error> {
+    let taken = on_either!(tx, conn => diesel::update(
+            self_check_turn::table.filter(self_check_turn::next_at.le(now)),
+        )
+        .set(self_check_turn::next_at.eq(next_at))
+        .execute(conn)?);
+    Ok(taken == 1)
+}
+
+/// Notes that a try came to its end.
+pub fn end_turn(tx: &mut Tx<'_>, row: &TurnRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(self_check_turn::table)
+        .set((
+            self_check_turn::next_at.eq(row.next_at),
+            self_check_turn::took_ms.eq(row.took_ms),
+            self_check_turn::tried_at.eq(row.tried_at),
+        ))
+        .execute(conn)?);
+    Ok(())
+}
+
+pub fn insert_verdict(tx: &mut Tx<'_>, row: &VerdictRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(self_check::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// The newest verdicts, newest first.
+pub fn verdicts(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<VerdictRow>, Error> {
+    Ok(on_either!(tx, conn => self_check::table
+        .order(self_check::id.desc())
+        .limit(limit)
+        .select(VerdictRow::as_select())
+        .load(conn)?))
+}
 
 #[derive(QueryableByName)]
 struct Digest {

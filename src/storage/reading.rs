@@ -3,7 +3,8 @@
 
 use super::error::Error;
 use super::schema::{
-    acknowledgement, attempt_outcome, bank, incident, notice, notice_level, notice_status, revision,
+    acknowledgement, attempt_outcome, bank, fanout, incident, log_pending, notice, notice_level,
+    notice_status, response, revision,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -326,6 +327,42 @@ pub fn newest_attempts(
             query = query.filter(attempt_outcome::attempt_id.lt(before));
         }
         query.load(conn)?
+    }))
+}
+
+/// The newest of what a board shows. Whoever looks again and finds it unchanged has probably missed nothing; only
+/// probably, because what was begun earlier may be committed later, and an opened notice leaves no trace here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Newest {
+    fanout: Option<Uid>,
+    acknowledgement: Option<Uid>,
+    response: Option<Uid>,
+    entry: Option<i64>,
+}
+
+/// Four looks at the end of an index.
+pub fn newest(tx: &mut Tx<'_>) -> Result<Newest, Error> {
+    Ok(on_either!(tx, conn => Newest {
+        fanout: fanout::table
+            .order(fanout::id.desc())
+            .select(fanout::id)
+            .first(conn)
+            .optional()?,
+        acknowledgement: acknowledgement::table
+            .order(acknowledgement::id.desc())
+            .select(acknowledgement::id)
+            .first(conn)
+            .optional()?,
+        response: response::table
+            .order(response::id.desc())
+            .select(response::id)
+            .first(conn)
+            .optional()?,
+        entry: log_pending::table
+            .order(log_pending::seq.desc())
+            .select(log_pending::seq)
+            .first(conn)
+            .optional()?,
     }))
 }
 

@@ -683,6 +683,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    self_check (id) {
+        id -> UidSql,
+        broken -> Text,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    self_check_turn (one) {
+        one -> BigInt,
+        next_at -> InstantSql,
+        took_ms -> BigInt,
+        tried_at -> Nullable<InstantSql>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -727,4 +748,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     task_event,
     notice_status,
     log_pending,
+    self_check,
+    self_check_turn,
 );

@@ -97,6 +97,14 @@ pub fn by_token_hash(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<SessionRow>,
         .optional()?))
 }
 
+/// These sessions, as far as they are known.
+pub fn of_ids(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<SessionRow>, Error> {
+    Ok(on_either!(tx, conn => session::table
+        .filter(session::id.eq_any(ids))
+        .select(SessionRow::as_select())
+        .load(conn)?))
+}
+
 /// Sessions of a person that nobody ended, newest first; they may have run out.
 pub fn open_of(tx: &mut Tx<'_>, person: Uid) -> Result<Vec<SessionRow>, Error> {
     Ok(on_either!(tx, conn => session::table

@@ -531,9 +531,10 @@ fn every_desk_page_renders_in_both_languages_from_its_context() {
             let html = templates
                 .render(page, lang, context)
                 .unwrap_or_else(|fault| panic!("{page} {lang}: {fault}"));
+            let without_files = html.replace("<script src=\"/static/", "");
             for refused in ["<script", "<style", " style=", " onclick=", "javascript:"] {
                 assert!(
-                    !html.contains(refused),
+                    !without_files.contains(refused),
                     "{page} {lang}: {refused} is refused by the page's policy"
                 );
             }

@@ -49,6 +49,11 @@ impl Door {
         self.path.ends_with("/acknowledgement") || self.path == "/n/{token}"
     }
 
+    /// What a page asks by itself, over and over, is no use of its session.
+    fn is_use(&self) -> bool {
+        self.path != "/live"
+    }
+
     /// Whether the caller may use `method` here.
     fn judge(&self, method: &Method, roles: Roles, of_bank: bool) -> Result<(), Problem> {
         let known = self.allowed(method);
@@ -157,7 +162,7 @@ async fn admit_to_page(door: &Door, req: &ServiceRequest) -> Result<(), Problem>
         }
         _ => {}
     }
-    let Some(seated) = seat::find(app, req.headers()).await? else {
+    let Some(seated) = seat::find(app, req.headers(), door.is_use()).await? else {
         app.throttle.peer(peer(app, req), false)?;
         return Err(Problem::unauthenticated());
     };

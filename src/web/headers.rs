@@ -13,8 +13,8 @@ use std::time::Instant as Stopwatch;
 use tracing::Instrument;
 
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
-const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-    frame-ancestors 'none'";
+const PAGE: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; \
+    form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Swagger UI sets inline styles and shows images from its own style sheet; scripts stay in files.
 const DOCS: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \

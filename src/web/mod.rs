@@ -7,6 +7,7 @@ pub mod cursor;
 mod doorkeeper;
 mod headers;
 pub mod identity;
+pub mod live;
 pub mod once_key;
 pub mod openapi;
 pub mod page;
@@ -23,6 +24,7 @@ use crate::storage::Store;
 use crate::templates::Templates;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, PathConfig, ServiceConfig};
+use live::Live;
 use problem::Problem;
 use std::sync::Arc;
 use throttle::Throttle;
@@ -74,6 +76,7 @@ pub struct App {
     pub templates: Arc<Templates>,
     pub limits: Limits,
     pub free_space: FreeSpace,
+    pub live: Arc<Live>,
     throttle: Throttle,
 }
 
@@ -84,6 +87,7 @@ impl App {
         templates: Arc<Templates>,
         limits: Limits,
         free_space: FreeSpace,
+        live: Arc<Live>,
     ) -> Self {
         let throttle = Throttle::new(&limits);
         Self {
@@ -92,6 +96,7 @@ impl App {
             templates,
             limits,
             free_space,
+            live,
             throttle,
         }
     }

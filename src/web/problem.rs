@@ -103,6 +103,15 @@ impl Problem {
         problem
     }
 
+    /// As many streams of events as there may be.
+    pub(super) fn live_full() -> Self {
+        Self::later(
+            "live_full",
+            "too many pages are live already: close some, or open this page again later",
+            60,
+        )
+    }
+
     pub fn full() -> Self {
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,

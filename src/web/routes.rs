@@ -120,6 +120,7 @@ pub fn routes() -> Vec<Route> {
         POST "/own/keys" BANK_ADMINISTRATOR pages::bank::make_key;
         POST "/own/keys/{id}/revoke" BANK_ADMINISTRATOR pages::bank::revoke_key;
 
+        GET "/live" READERS pages::live::board;
         GET "/home" OFFICER pages::officer::home;
         GET "/incidents/new" OFFICER pages::filing::form;
         POST "/incidents/new" OFFICER pages::filing::file;

@@ -166,6 +166,7 @@ impl Desk {
             templates,
             limits,
             free_space,
+            Arc::default(),
         ));
         Self {
             app,

@@ -218,10 +218,65 @@ async fn an_officer_sees_what_is_late_and_files_in_one_form() {
     assert_eq!(scene.hub.inbox(&scene.banks[0]).await.len(), 3);
 }
 
+/// Waits until a script says so.
+async fn becomes_true(browser: &Chromium, script: &str) {
+    for _ in 0..100 {
+        let now = browser.client.execute(script, Vec::new()).await;
+        if now.expect("it runs") == true {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("it never became true: {script}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_officer_watches_a_stamp_arrive_until_the_session_ends() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    scene.sign_in(&browser, &scene.officer).await;
+    shows(&browser, "B001").await;
+    for path in [
+        "/home".to_owned(),
+        format!("/incidents/{}", scene.reference),
+    ] {
+        browser
+            .client
+            .goto(&scene.url(&path))
+            .await
+            .expect("it opens");
+        becomes_true(&browser, "return !document.querySelector('.live-on').hidden && !document.querySelector('[data-live-state]').hidden").await;
+        // What would be gone if the page were loaded anew; and where the reader is.
+        let mark =
+            "window.same = true; document.querySelector('.stamp[href]').focus(); return true";
+        becomes_true(&browser, mark).await;
+        let bank = &scene.banks[if path == "/home" { 0 } else { 1 }];
+        let stamped = format!(
+            "return window.same && document.activeElement.matches('.stamp') && [...document.querySelectorAll('.stamp.level-acknowledged')]
+                .some(stamp => stamp.textContent.includes('{}'))",
+            bank.code
+        );
+        let before = browser
+            .client
+            .execute(&stamped, Vec::new())
+            .await
+            .expect("it runs");
+        assert_eq!(before, false, "{path}");
+        scene.hub.stamp(bank).await.expect(200);
+        becomes_true(&browser, &stamped).await;
+    }
+    scene.hub.advance(Duration::from_secs(16 * 60));
+    becomes_true(
+        &browser,
+        "return window.same && !document.querySelector('.live-off').hidden",
+    )
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
     let (scene, browser) = (scene().await, Chromium::start().await);
     let auditor = scene.hub.person("auditor", None).await;
+    assert!(scene.hub.self_check().await);
     scene.sign_in(&browser, &auditor).await;
     click(&browser, "main a[href^='/evidence/']").await;
     shows(&browser, "incident.registered").await;
@@ -241,6 +296,52 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         page("check", "/check"),
         page("approvals", "/approvals"),
     ];
+    scene.look_at(&browser, "auditor", &pages).await;
+    let mut complaints = Vec::new();
+    for language in ["en", "ja"] {
+        for (name, path) in [&pages[1], &pages[3], &pages[4], &pages[5]] {
+            let name = format!("auditor-{name}.{language}");
+            browser
+                .look_on_paper(&scene.url(path), &name, &mut complaints)
+                .await;
+        }
+        browser
+            .client
+            .goto(&scene.url("/check"))
+            .await
+            .expect("it opens");
+        click(&browser, "header form[action='/account/language'] button").await;
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_auditor_slides_through_the_days_with_the_arrow_keys() {
+    let (scene, browser) = (scene().await, Chromium::start().await);
+    let auditor = scene.hub.person("auditor", None).await;
+    scene.hub.advance(Duration::from_secs(3 * 86_400));
+    scene.sign_in(&browser, &auditor).await;
+    shows(&browser, "day-slider").await;
+    let page = &browser.client;
+    let today = page
+        .execute("return document.getElementById('day').value", Vec::new())
+        .await;
+    let today = today.expect("it runs").as_str().expect("a day").to_owned();
+    let slider = page
+        .find(Locator::Css("#day-slider"))
+        .await
+        .expect("a slider");
+    slider
+        .send_keys("\u{E012}\u{E012}")
+        .await
+        .expect("two days back");
+    let slid = format!(
+        "const field = document.getElementById('day'), slider = document.getElementById('day-slider');
+        return location.search === '?day=' + field.value && document.activeElement === slider
+            && (Date.parse('{today}') - Date.parse(field.value)) / 86400000 === 2 && slider.getAttribute('aria-valuetext').includes('20')"
+    );
+    becomes_true(&browser, &slid).await;
+    let pages = [("matrix-slid", "/matrix".to_owned())];
     scene.look_at(&browser, "auditor", &pages).await;
 }
 

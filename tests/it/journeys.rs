@@ -33,6 +33,7 @@ mod checks;
 mod delivery;
 mod filing;
 mod filing_from_the_shell;
+mod live;
 mod mail;
 mod pages;
 mod people;

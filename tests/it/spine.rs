@@ -5,6 +5,7 @@ use kairan::actions::acknowledge::{self, Confirmation};
 use kairan::actions::claim::{self, Room};
 use kairan::actions::issue::Issued;
 use kairan::actions::record::Finished;
+use kairan::actions::self_check::record_verdict;
 use kairan::actions::{Error, decide, end_partnership, record, register_bank};
 use kairan::domain::access::BankScope;
 use kairan::domain::digest::Digest;
@@ -94,6 +95,7 @@ on_both! {
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
         stamp_first(&ground, bank).await;
+        ground.act(|tx| record_verdict(tx, &[], Duration::ZERO)).await.expect("noted");
         let facts = [
             ("bank", "code = 'X'"), ("bank_profile", "name_en = 'X'"), ("partnership", "valid_to = valid_from"),
             ("contact", "level = 3"), ("endpoint", "ed25519 = ed25519"), ("endpoint_secret", "revision = 9"),
@@ -101,6 +103,7 @@ on_both! {
             ("role_grant", "revision = 9"), ("incident", "reference = 'X'"), ("revision", "severity = 'nil'"),
             ("fanout", "notice_count = 1"), ("notice", "number = 99"), ("message", "kind = 'x'"),
             ("notice_level", "level = 5"), ("acknowledgement", "class = 'link'"),
+            ("self_check", "broken = 'x'"),
         ];
         for (table, change) in facts {
             let changed = ground.tamper(&format!("UPDATE {table} SET {change}"));

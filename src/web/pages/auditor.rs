@@ -2,9 +2,10 @@
 //! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
 
 use super::{Desk, document, entered, show};
-use crate::actions::read_register;
+use crate::actions::{read_register, self_check};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
+use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::{Tx, audit, bank, evidence, incident, notice, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, deliveries, incidents};
@@ -16,9 +17,12 @@ use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use jiff::civil::Date;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Rows of the matrix.
 const INCIDENTS: &str = "limit=50";
+/// Changes of the self-check's verdict that are shown: the newest.
+const VERDICTS: i64 = 100;
 /// Evidence read for the figures: the newest.
 const MEASURED: i64 = 50_000;
 
@@ -95,14 +99,13 @@ pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
     let found = incidents::search(desk.app.clone(), who, Asked(query::read(INCIDENTS)?)).await;
     let found = document(found).await?;
     let mut rows = Vec::new();
-    let mut first_day = day;
+    let mut opened = vec![day];
     for line in found["incidents"].as_array().into_iter().flatten() {
-        if let Some(opened) = line["opened_at"]
+        let at = line["opened_at"]
             .as_str()
-            .and_then(|at| at.parse::<jiff::Timestamp>().ok())
-            && let Ok(there) = opened.in_tz(zone)
-        {
-            first_day = first_day.min(there.date());
+            .map(str::parse::<jiff::Timestamp>);
+        if let Some(there) = at.and_then(Result::ok).and_then(|at| at.in_tz(zone).ok()) {
+            opened.push(there.date());
         }
         let reference = line["reference"].as_str().unwrap_or_default().to_owned();
         let then = Asked(query::read(&query_of(&[("at", &end)]))?);
@@ -125,11 +128,18 @@ pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
             "cells": in_order.collect::<Vec<_>>(),
         }));
     }
+    let first_day = opened.iter().copied().min().unwrap_or(day);
+    let after_first = |day: &Date| {
+        day.since(first_day)
+            .map(|span| span.get_days())
+            .unwrap_or(0)
+    };
+    let ticks: BTreeSet<i32> = opened[1..].iter().map(after_first).collect();
     let link = |day: Option<Date>| day.map(|day| format!("/matrix?day={day}"));
     let page = json!({
         "at": end, "day": day.to_string(), "from_day": first_day.to_string(), "to_day": today.to_string(),
         "earlier": link(day.yesterday().ok()), "later": link(day.tomorrow().ok().filter(|next| *next <= today)),
-        "banks": columns, "rows": rows,
+        "ticks": ticks, "banks": columns, "rows": rows,
     });
     show(&desk, StatusCode::OK, "desk/auditor/matrix.html", page)
 }
@@ -192,6 +202,8 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
         })
         .collect();
     let stamped = evidence::acknowledgement_of(tx, id)?;
+    let acknowledgement = stamped.as_ref().map(|done| confirmation(tx, done));
+    let acknowledgement = acknowledgement.transpose()?;
     subjects.extend(stamped.as_ref().map(|done| done.id));
     let entries: Vec<Value> = evidence::entries_of(tx, &subjects)?
         .into_iter()
@@ -216,10 +228,21 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
         "fanout": fanout.map(|fanout| json!({ "kind": fanout.kind, "n": fanout.n, "notice_count": fanout.notice_count,
             "roster_version": fanout.roster_version })),
         "levels": levels, "attempts": attempts,
-        "acknowledgement": stamped.map(|done| json!({ "id": done.id.to_string(), "class": done.class,
-            "at": done.recorded_at.to_string(), "name": null, "role": null,
-            "covered_by": done.covered_by.map(|id| id.to_string()) })),
+        "acknowledgement": acknowledgement,
         "responses": said, "entries": entries,
+    }))
+}
+
+/// An acknowledgement with who gave it and by what means.
+fn confirmation(tx: &mut Tx<'_>, done: &AcknowledgementRow) -> Result<Value, Problem> {
+    let by = read_register::confirmed(tx, done)?;
+    Ok(json!({
+        "id": done.id.to_string(), "class": done.class, "at": done.recorded_at.to_string(),
+        "name": by.stamp.as_ref().map(|stamp| &stamp.name), "role": by.stamp.as_ref().map(|stamp| &stamp.role),
+        "account": by.account.map(|(id, name)| json!({ "id": id.to_string(), "name": name })),
+        "key": by.key.map(|key| json!({ "id": key.id.to_string(), "label": key.label })),
+        "mail": by.mail.map(|(id, address)| json!({ "id": id.to_string(), "address": address })),
+        "covered_by": done.covered_by.map(|id| id.to_string()),
     }))
 }
 
@@ -420,20 +443,36 @@ fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
     json!({ "buckets": buckets, "median_s": at(50), "p95_s": at(95), "max_s": at(100) })
 }
 
-/// The self-check, tried now.
+/// The self-check, tried now beside what it said before.
 pub(in crate::web) async fn check(desk: Desk) -> Answered {
-    let found = desk
+    let (at, found, last, verdicts) = desk
         .app
         .store
-        .read(|tx| audit::findings(tx).map_err(Problem::from))
+        .read(|tx| -> Result<_, Problem> {
+            let found = audit::findings(tx)?;
+            let last = self_check::standing(tx)?;
+            Ok((tx.now()?, found, last, audit::verdicts(tx, VERDICTS)?))
+        })
         .await?;
     let findings: Vec<Value> = found
         .iter()
-        .map(|finding| json!({ "rule": finding.rule, "count": finding.count }))
+        .map(|finding| json!({ "code": finding.code, "count": finding.count }))
         .collect();
+    let history: Vec<Value> = verdicts
+        .into_iter()
+        .map(|row| {
+            let broken = self_check::codes(&row.broken);
+            json!({ "at": row.recorded_at.to_string(), "sound": broken.is_empty(), "broken": broken })
+        })
+        .collect();
+    // Since when it is sound is known only where the last try found it so, too.
+    let since = last
+        .as_ref()
+        .filter(|last| found.is_empty() && last.broken.is_empty())
+        .map(|last| last.since.to_string());
     let page = json!({
-        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": desk.app.store.clock().now().to_string(),
-        "since": null, "findings": findings, "history": [],
+        "sound": found.is_empty(), "rules": audit::RULE_COUNT, "checked_at": at.to_string(), "since": since,
+        "tried_at": last.map(|last| last.tried_at.to_string()), "findings": findings, "history": history,
     });
     show(&desk, StatusCode::OK, "desk/auditor/check.html", page)
 }
@@ -441,6 +480,22 @@ pub(in crate::web) async fn check(desk: Desk) -> Answered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::templates::{LANGUAGES, Templates};
+
+    #[test]
+    fn every_rule_of_the_self_check_has_its_words_in_both_languages() {
+        let templates = Templates::load().expect("the built-in texts load");
+        let text = include_str!("../../../tests/pages/auditor/check.broken.json");
+        let mut context: Value = serde_json::from_str(text).expect("a context");
+        let all = audit::RULES
+            .iter()
+            .map(|rule| json!({ "code": rule.code, "count": 1 }));
+        context["page"]["findings"] = all.collect();
+        for language in LANGUAGES {
+            let page = templates.render("desk/auditor/check.html", language, &context);
+            page.unwrap_or_else(|fault| panic!("{fault}"));
+        }
+    }
 
     #[test]
     fn a_distribution_counts_everything_once() {

@@ -9,6 +9,7 @@ pub(super) mod auditor;
 pub(super) mod bank;
 pub(super) mod filing;
 pub(super) mod link;
+pub(super) mod live;
 pub(super) mod officer;
 pub(super) mod seat;
 mod words;
@@ -106,7 +107,27 @@ fn shell(req: &HttpRequest, seat: &Seat) -> Value {
     json!({
         "person": { "name": seat.who.name, "bank": seat.who.bank },
         "desk": desk(seat), "nav": nav, "csrf": seat.csrf, "here": here, "done": done(req),
+        "standing": standing(seat),
     })
+}
+
+/// The line that stands on every page of an auditor: from what the last check left, never tried anew.
+fn standing(seat: &Seat) -> Value {
+    if !seat.who.caller.roles().contains(Role::Auditor) {
+        return Value::Null;
+    }
+    match &seat.standing {
+        None => json!({ "state": "untried", "since": null, "tried_at": null, "broken": 0 }),
+        Some(known) => {
+            let state = match (known.broken.is_empty(), known.is_overdue) {
+                (false, _) => "broken",
+                (true, true) => "overdue",
+                (true, false) => "sound",
+            };
+            json!({ "state": state, "since": known.since.to_string(), "tried_at": known.tried_at.to_string(),
+                "broken": known.broken.len() })
+        }
+    }
 }
 
 /// What was just done, where the address says so; only words that we have.

@@ -6,6 +6,7 @@ use crate::domain::vocabulary::WithdrawalReason;
 use crate::storage::{Tx, bank, reading};
 use crate::web::api::{approvals, board, contacts, drafts, incidents, responses, tasks};
 use crate::web::body::RawJson;
+use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
 use crate::web::{App, page};
@@ -28,12 +29,7 @@ pub(super) fn title(title: &Value, language: &str) -> Value {
 /// What is late first, then the newest incidents with every bank's stamp.
 pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let who = || desk.who();
-    let language = desk.seat.who.language.clone();
-    let names = desk
-        .app
-        .store
-        .read(move |tx| bank_names(tx, &language))
-        .await?;
+    let names = names_in(&desk.app, desk.language()).await?;
     let mut late = desk.app.store.read(late).await?;
     named(&mut late, &names);
     let mut open_tasks = document(tasks::list(desk.app.clone()).await).await?;
@@ -45,30 +41,52 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
         .flatten()
         .filter(|one| one["state"] == "waiting")
         .count();
+    let page = json!({
+        "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
+        "drafts": open_drafts(&desk.app).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
+        "faults": [],
+    });
+    show(&desk, StatusCode::OK, "desk/officer/home.html", page)
+}
+
+/// The newest incidents, each with every bank's stamp.
+pub(super) async fn strips(app: &Data<App>, who: Who, language: &str) -> Result<Value, Problem> {
+    let names = names_in(app, language).await?;
     let newest = Asked(query::read(NEWEST)?);
-    let found = document(incidents::search(desk.app.clone(), who(), newest).await).await?;
+    let found = document(incidents::search(app.clone(), who, newest).await).await?;
     let mut rows = Vec::new();
     for line in found["incidents"].as_array().into_iter().flatten() {
         let reference = line["reference"].as_str().unwrap_or_default().to_owned();
-        let stamps = board::board(
-            desk.app.clone(),
-            Path::from(reference),
-            Asked(query::read("")?),
-        );
+        let stamps = board::board(app.clone(), Path::from(reference), Asked(query::read("")?));
         let stamps = document(stamps.await).await?;
         rows.push(json!({
-            "reference": line["reference"], "title": title(&line["title"], &desk.seat.who.language),
+            "reference": line["reference"], "title": title(&line["title"], language),
             "phase": line["phase"], "kind": line["kind"], "severity": line["severity"],
             "urgency": line["urgency"], "accepted_at": line["accepted_at"], "revision": line["revision"],
             "status": line["status"], "notices": stamps["notices"], "delivered": stamps["delivered"],
             "acknowledged": stamps["acknowledged"], "bounced": line["stamps"]["bounced"], "cells": super::stamps(&stamps["cells"], &names),
         }));
     }
-    let page = json!({
-        "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
-        "drafts": open_drafts(&desk.app).await?, "incidents": rows, "faults": [],
-    });
-    show(&desk, StatusCode::OK, "desk/officer/home.html", page)
+    Ok(Value::Array(rows))
+}
+
+/// One incident's board as it stands now.
+pub(super) async fn stamp_board(
+    app: &Data<App>,
+    reference: &str,
+    language: &str,
+) -> Result<Value, Problem> {
+    let now = Asked(query::read("")?);
+    let stamps = board::board(app.clone(), Path::from(reference.to_owned()), now).await;
+    let mut stamps = document(stamps).await?;
+    let names = names_in(app, language).await?;
+    stamps["cells"] = super::stamps(&stamps["cells"], &names);
+    Ok(stamps)
+}
+
+async fn names_in(app: &App, language: &str) -> Result<HashMap<String, String>, Problem> {
+    let language = language.to_owned();
+    app.store.read(move |tx| bank_names(tx, &language)).await
 }
 
 /// Rows that name a bank by its code get its name too.
@@ -121,15 +139,8 @@ async fn incident_page(
     let language = desk.seat.who.language.as_str();
     let latest = document(incidents::latest(desk.app.clone(), path()).await).await?;
     let listed = document(incidents::revisions(desk.app.clone(), path()).await).await?;
-    let stamps = board::board(desk.app.clone(), path(), Asked(query::read("")?)).await;
-    let mut stamps = document(stamps).await?;
-    let wanted = desk.seat.who.language.clone();
-    let names = desk
-        .app
-        .store
-        .read(move |tx| bank_names(tx, &wanted))
-        .await?;
-    stamps["cells"] = super::stamps(&stamps["cells"], &names);
+    let stamps = stamp_board(&desk.app, reference, language).await?;
+    let names = names_in(&desk.app, language).await?;
     let said = document(responses::of_incident(desk.app.clone(), path()).await).await?;
     let open_tasks = document(tasks::list(desk.app.clone()).await).await?;
     let mut revisions = Vec::new();

@@ -1,6 +1,8 @@
 //! Who sits at a desk: the session cookie, the token that every form carries, and where a form may come from.
 
+use crate::actions::self_check::{self, Standing};
 use crate::actions::sign_in::{self, Seated};
+use crate::domain::access::Role;
 use crate::domain::digest::Digest;
 use crate::storage::Lane;
 use crate::web::App;
@@ -18,6 +20,8 @@ use subtle::ConstantTimeEq;
 #[derive(Debug, Clone)]
 pub(in crate::web) struct Seat {
     pub who: Seated,
+    /// How the record stands, for an auditor.
+    pub standing: Option<Standing>,
     /// What every form of this session carries.
     pub csrf: String,
 }
@@ -82,8 +86,12 @@ fn token<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
         .filter(|value| value.len() <= 64)
 }
 
-/// Whoever holds the session of this request's cookie.
-pub(in crate::web) async fn find(app: &App, headers: &HeaderMap) -> Result<Option<Seat>, Problem> {
+/// Whoever holds the session of this request's cookie; a use of it puts off its end.
+pub(in crate::web) async fn find(
+    app: &App,
+    headers: &HeaderMap,
+    is_use: bool,
+) -> Result<Option<Seat>, Problem> {
     let Some(token) = token(app, headers) else {
         return Ok(None);
     };
@@ -92,9 +100,20 @@ pub(in crate::web) async fn find(app: &App, headers: &HeaderMap) -> Result<Optio
     let zone = app.rules.zone.iana_name().unwrap_or("UTC").to_owned();
     let seated = app
         .store
-        .read(move |tx| sign_in::seated(tx, &presented, &zone).map_err(Problem::from))
+        .read(move |tx| -> Result<_, Problem> {
+            let Some(who) = sign_in::seated(tx, &presented, &zone)? else {
+                return Ok(None);
+            };
+            let audits = who.caller.roles().contains(Role::Auditor);
+            let standing = if audits {
+                self_check::standing(tx)?
+            } else {
+                None
+            };
+            Ok(Some((who, standing)))
+        })
         .await?;
-    if let Some(who) = seated.as_ref().filter(|who| who.touch) {
+    if let Some((who, _)) = seated.as_ref().filter(|(who, _)| is_use && who.touch) {
         let session = who.session;
         app.store
             .write(Lane::Front, move |tx| {
@@ -102,7 +121,11 @@ pub(in crate::web) async fn find(app: &App, headers: &HeaderMap) -> Result<Optio
             })
             .await?;
     }
-    Ok(seated.map(|who| Seat { who, csrf }))
+    Ok(seated.map(|(who, standing)| Seat {
+        who,
+        standing,
+        csrf,
+    }))
 }
 
 /// Fetch metadata where the browser sends it, else the Origin. A form without either is not from a browser

@@ -41,6 +41,7 @@ auditor-day = Day
 auditor-day-show = Show
 auditor-day-earlier = Day before
 auditor-day-later = Day after
+auditor-day-slider = Slide through the days
 
 auditor-evidence-title = Notice No. { $number } to { $bank }
 auditor-chain-incident = The incident was registered
@@ -66,7 +67,10 @@ auditor-evidence-id = Shown by
 auditor-chain-acknowledgement = Receipt was confirmed
 auditor-ack-class = How
 auditor-ack-at = When
-auditor-ack-by = By
+auditor-ack-by = By, as given
+auditor-ack-account = Signed in as
+auditor-ack-key = API key
+auditor-ack-mail = Link in the mail to
 auditor-ack-covered = Covered by the confirmation
 auditor-ack-id = Identifier
 auditor-ack-none = Not yet. It is due by { $by }.
@@ -144,6 +148,7 @@ auditor-check-register = register
 auditor-check-roster = roster
 auditor-check-notices = notices
 auditor-check-messages = messages
+auditor-check-log = log
 auditor-check-sound = Sound
 auditor-check-sound-since = Sound since { $since }
 auditor-check-broken = { $findings ->
@@ -156,10 +161,36 @@ auditor-findings-caption = Each rule counts what must never be found.
 auditor-findings-what = Keep a copy of the database as it is, and report this. The hub goes on sending.
 auditor-rule = Rule
 auditor-violations = Found
-auditor-history = Earlier checks
-auditor-history-none = There is no earlier check.
-auditor-checked = Checked
+auditor-check-standing = The standing check last tried them on
+auditor-history = How it stood
+auditor-history-caption = One line for each change; newest first
+auditor-history-none = The standing check has not been tried yet.
+auditor-history-from = From
 auditor-result = Result
 auditor-result-sound = Sound
 auditor-result-broken = Broken
-auditor-findings-count = Rules broken
+
+# The line on every page of an auditor
+standing-equation = register = roster = notices = log:
+standing-broken = { $rules ->
+    [one] One rule is broken
+   *[other] { $rules } rules are broken
+} since { $since }
+standing-untried = Not checked yet
+standing-overdue = Last checked on { $tried }: the check is overdue
+
+# The rules of the self-check
+rule-roster_counts = The newest roster version counts its leaves
+rule-roster_dense = Roster versions are dense
+rule-revision_fanout = Every revision has its roster fan-out
+rule-fanout_notices = Every fan-out has exactly its notices
+rule-notice_fanout = Every notice belongs to a fan-out
+rule-roster_notices = Every bank on the roster of a fan-out has its notice
+rule-numbers_dense = Numbers are dense
+rule-notice_message = Every notice has its message
+rule-level_acknowledged = Every acknowledged notice was acknowledged
+rule-acknowledged_digest = Every acknowledgement confirms the digest of its notice
+rule-delivery_open = Every open delivery of an unacknowledged notice will be tried again
+rule-attempt_outcome = Every attempt that is not under way has its outcome
+rule-outcome_entry = Every outcome has its entry
+rule-acknowledgement_entry = Every acknowledgement has its entry

@@ -159,3 +159,7 @@ field-change_summary = What changed
 field-related_incidents = Related incidents
 field-operator_contacts = The operator’s contacts
 field-late_reason = Why it is late
+
+# Whether a board changes by itself
+live-on = Live
+live-off = No longer live: open the page again to see what is new

@@ -153,3 +153,7 @@ field-change_summary = 前の版からの変更点
 field-related_incidents = 関連する事案
 field-operator_contacts = 事業者の連絡先
 field-late_reason = 遅延の理由
+
+# Whether a board changes by itself
+live-on = 自動更新中
+live-off = 自動更新は停止しました。最新の状況はページを開き直してご確認ください

@@ -1,6 +1,7 @@
 //! The standing self-check, and what can be rebuilt from facts alone.
 
-use super::steps::text;
+use super::pages::seated;
+use super::steps::{seconds, text};
 use crate::support::hub::{On, TestHub};
 use crate::support::receiver::Answer;
 use kairan::storage::{Lane, audit, delivery};
@@ -57,6 +58,47 @@ journeys! {
         for rule in ["every fan-out has exactly its notices", "numbers are dense", "every bank on the roster of a fan-out has its notice"] {
             assert!(rules.contains(&rule), "{rule}: {rules:?}");
         }
+    }
+
+    async fn the_standing_check_keeps_a_history_of_what_changed_and_an_auditor_reads_it_on_every_page(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.stamp(&bank).await.expect(200);
+        let auditor = seated(&hub, &hub.person("auditor", None).await).await;
+        assert!(auditor.page(&hub, "/matrix").await.contains("Not checked yet"));
+        assert!(hub.self_check().await && !hub.self_check().await, "once a minute");
+        assert!(auditor.page(&hub, "/matrix").await.contains("Sound since"));
+        let forged = format!("{} UPDATE acknowledgement SET digest = (SELECT digest FROM revision LIMIT 1);", past_the_trigger(&hub, "acknowledgement"));
+        hub.tamper(&forged);
+        for _ in 0..3 {
+            hub.advance(seconds(61));
+            assert!(hub.self_check().await);
+        }
+        assert!(auditor.page(&hub, "/as-of").await.contains("One rule is broken since"));
+        let page = auditor.page(&hub, "/check").await;
+        assert_eq!(page.matches("Every acknowledgement confirms the digest").count(), 2, "found now, and once in the history: {page}");
+        let verdicts = hub.store.read(|tx| audit::verdicts(tx, 9)).await.expect("read");
+        let told: Vec<_> = verdicts.iter().map(|row| row.broken.as_str()).collect();
+        assert_eq!(told, ["acknowledged_digest", ""], "three tries, one change");
+        hub.advance(seconds(600));
+        let officer = seated(&hub, &officer).await;
+        assert!(!officer.page(&hub, "/matrix").await.contains("One rule is broken"), "not an officer's line");
+    }
+
+    async fn a_check_that_nobody_makes_any_more_is_overdue_and_not_sound(hub) {
+        let auditor = seated(&hub, &hub.person("auditor", None).await).await;
+        assert!(hub.self_check().await);
+        hub.advance(seconds(8 * 60));
+        let page = auditor.page(&hub, "/figures").await;
+        assert!(page.contains("the check is overdue"), "{page}");
+        let before = hub.store.read(|tx| audit::verdicts(tx, 9)).await.expect("read").len();
+        auditor.page(&hub, "/check").await;
+        assert_eq!(hub.store.read(|tx| audit::verdicts(tx, 9)).await.expect("read").len(), before, "a GET writes nothing");
+    }
+
+    async fn of_the_nodes_on_one_database_one_makes_the_check(hub) {
+        let (first, second) = tokio::join!(hub.self_check(), hub.self_check());
+        assert!(first != second, "{first} {second}");
     }
 
     async fn what_facts_determine_is_rebuilt_from_them(hub) {

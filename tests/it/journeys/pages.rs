@@ -5,6 +5,8 @@ use crate::support::browser::{
     Browser, PASSWORD, code, get, give_credential, hidden, post, post_from,
 };
 use crate::support::hub::{Person, TestHub};
+use kairan::storage::evidence::acknowledgement_of;
+use kairan::storage::payload;
 use kairan::web::routes::routes;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -40,6 +42,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/own/endpoints/{id}/end", "h"),
     ("POST", "/own/keys", "h"),
     ("POST", "/own/keys/{id}/revoke", "h"),
+    ("GET", "/live", "oa"),
     ("GET", "/home", "o"),
     ("GET", "/incidents/new", "o"),
     ("POST", "/incidents/new", "o"),
@@ -72,7 +75,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/roles", "d"),
 ];
 
-async fn seated(hub: &TestHub, person: &Person) -> Browser {
+pub async fn seated(hub: &TestHub, person: &Person) -> Browser {
     give_credential(hub, person.id).await;
     Browser::sign_in(hub, &person.email()).await
 }
@@ -168,6 +171,8 @@ journeys! {
         for (method, path, may) in PAGES.iter().filter(|(_, _, may)| *may != "*") {
             // What ends the session would end the test.
             if path.starts_with("/sign-out") || path.contains("end-others") { continue }
+            // Does not end by itself; tried in `live`.
+            if *path == "/live" { continue }
             let here = place(path, reference);
             for (letter, of_bank, browser) in &people {
                 let answer = match *method {
@@ -270,6 +275,7 @@ journeys! {
         assert!(browser.page(&hub, "/matrix").await.contains(text(&filed, "reference")));
         let chain = browser.page(&hub, &format!("/evidence/{notice}")).await;
         for shown in [text(&filed, "reference"), "B001", "notice.acknowledged"] { assert!(chain.contains(shown), "{shown}"); }
+        for shown in ["高橋 健", "当直", "By API key", "test"] { assert!(chain.contains(shown), "who confirmed: {shown}"); }
         assert!(browser.page(&hub, "/deliveries?bank=B001").await.contains("B001"));
         let csv = browser.get(&hub, "/deliveries/export?format=csv").await.expect(200);
         assert!(csv.headers["content-type"].to_str().expect("text").starts_with("text/csv"));
@@ -277,6 +283,27 @@ journeys! {
         browser.page(&hub, "/figures").await;
         assert!(browser.page(&hub, "/check").await.contains("<h1"));
         browser.page(&hub, &format!("/incidents/{}", text(&filed, "reference"))).await;
+    }
+
+    async fn the_chain_of_evidence_says_who_confirmed_and_where_that_was_erased(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        hub.file(&officer).await;
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let notice = hub.newest(&bank).await;
+        let stamp = [("digest", text(&notice, "digest")), ("name", "佐藤 花子"), ("role", "不正対策室")];
+        let path = format!("/inbox/{}/acknowledgement", text(&notice, "notice"));
+        seated(&hub, &member).await.post(&hub, &path, &stamp).await.expect(303);
+        let auditor = seated(&hub, &hub.person("auditor", None).await).await;
+        let chain = format!("/evidence/{}", text(&notice, "notice"));
+        let page = auditor.page(&hub, &chain).await;
+        for shown in ["佐藤 花子", "不正対策室", "In the portal", "Signed in as", &member.id.to_string()] { assert!(page.contains(shown), "{shown}"); }
+        let id = text(&notice, "notice").parse().expect("an id");
+        hub.act(move |tx| {
+            let stamped = acknowledgement_of(tx, id)?.expect("stamped");
+            Ok(payload::erase(tx, stamped.payload_id.expect("a name"))?)
+        }).await;
+        let page = auditor.page(&hub, &chain).await;
+        assert!(!page.contains("佐藤 花子") && page.contains("erased") && page.contains("notice.acknowledged"));
     }
 
     async fn an_invited_person_chooses_a_password_and_an_authenticator_and_sits_down(hub) {

@@ -168,6 +168,25 @@ impl Chromium {
         }
     }
 
+    /// Lays a page out as on a sheet of A4, upright, and finds what would be cut off.
+    pub async fn look_on_paper(&self, url: &str, name: &str, complaints: &mut Vec<String>) {
+        self.client.goto(url).await.expect("it opens");
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" }))
+            .await;
+        // 210 mm less the margins that Chromium leaves, in CSS pixels.
+        self.width((718, 1047)).await;
+        let wide = self
+            .run("return [...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > 719
+                && getComputedStyle(one).position !== 'absolute').map(one => one.tagName + '.' + one.className).join(' ')")
+            .await;
+        if wide != "" {
+            complaints.push(format!("{name} on paper: cut off: {wide}"));
+        }
+        self.picture(&format!("{name}.paper")).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "" }))
+            .await;
+    }
+
     async fn run(&self, script: &str) -> Value {
         self.client
             .execute(script, Vec::new())

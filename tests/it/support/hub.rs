@@ -14,6 +14,7 @@ use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::clock::Clock;
 use kairan::config::Settings;
 use kairan::dispatch::engine::Engine;
+use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
 use kairan::server::Parts;
@@ -213,6 +214,13 @@ impl TestHub {
             ended += mails.lock().await.deliver_due().await;
         }
         ended
+    }
+
+    /// Tries the standing self-check, if its turn has come.
+    pub async fn self_check(&self) -> bool {
+        let (_stop, stopping) = watch::channel(false);
+        let check = SelfCheck::new(self.store.clone(), stopping);
+        check.try_rules().await.expect("the rules are tried")
     }
 
     pub fn advance(&self, by: Duration) {

@@ -1,0 +1,3 @@
+DROP INDEX log_pending_of_subject;
+DROP TABLE self_check_turn;
+DROP TABLE self_check;
