@@ -7,6 +7,7 @@
 //! `number(n=…)` groups thousands. `.html` is escaped; nothing is ever marked as safe.
 
 pub mod mails;
+pub mod notice_mail;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};

@@ -72,6 +72,16 @@ pub fn next_reference(tx: &mut Tx<'_>, _gate: &Gate, year: i64) -> Result<String
     Ok(format!("INC-{year:04}-{number:04}"))
 }
 
+/// The number that the newest incident of a year has; 0 = none yet.
+pub fn last_number(tx: &mut Tx<'_>, year: i64) -> Result<i64, Error> {
+    let found: Option<i64> = on_either!(tx, conn => incident_counter::table
+        .find(year)
+        .select(incident_counter::last_number)
+        .first(conn)
+        .optional()?);
+    Ok(found.unwrap_or(0))
+}
+
 pub fn insert_revision(tx: &mut Tx<'_>, _gate: &Gate, row: &RevisionRow) -> Result<(), Error> {
     on_either!(tx, conn => diesel::insert_into(revision::table).values(row).execute(conn)?);
     Ok(())

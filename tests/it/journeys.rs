@@ -34,7 +34,7 @@ mod delivery;
 mod filing;
 mod filing_from_the_shell;
 mod mail;
-mod pages;
+pub mod pages;
 mod people;
 mod problems;
 mod reading;

@@ -136,12 +136,7 @@ async fn notice_page(
                 "recorded_at": one["recorded_at"] })
         })
         .collect();
-    let told: Value = json!({
-        "title": words(&body, "title", language), "description": words(&body, "description", language),
-        "change_summary": words(&body, "change_summary", language), "advice": words(&body, "advice", language),
-        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
-        "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
-        "countermeasures": measures(&body["countermeasures"]),
+    let more: Value = json!({
         "withdrawn": is_withdrawal.then(|| json!({ "reason": body["reason"], "text": words(&body, "text", language) })),
         "responses_own": own,
         "peers": { "banks": peers["banks"], "counts": counts, "named": peers["named"] },
@@ -149,11 +144,23 @@ async fn notice_page(
         "person_name": desk.seat.who.name, "person_role": null, "faults": faults,
     });
     merge(&mut page, around);
-    merge(&mut page, told);
+    merge(&mut page, told(&body, language));
+    merge(&mut page, more);
     show(desk, status, "desk/bank/notice.html", page)
 }
 
-fn merge(page: &mut Value, more: Value) {
+/// What the shared body tells, in one language.
+pub(super) fn told(body: &Value, language: &str) -> Value {
+    json!({
+        "title": words(body, "title", language), "description": words(body, "description", language),
+        "change_summary": words(body, "change_summary", language), "advice": words(body, "advice", language),
+        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
+        "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
+        "countermeasures": measures(&body["countermeasures"]),
+    })
+}
+
+pub(super) fn merge(page: &mut Value, more: Value) {
     if let (Value::Object(page), Value::Object(more)) = (page, more) {
         page.extend(more);
     }
@@ -182,7 +189,7 @@ fn around_notice(
     Ok(json!({
         "reason": row.reason, "late": stamped.is_none() && row.acknowledge_by < now,
         "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version) },
-        "contacts": contacts.iter().map(|one| json!({ "name": one.name, "role": one.role, "phone": one.phone, "email": one.email })).collect::<Vec<_>>(),
+        "contacts": contacts,
         "acknowledgement": stamped.map(|done| json!({ "at": done.recorded_at.to_string(), "class": done.class, "name": null })),
     }))
 }

@@ -2,10 +2,11 @@
 //! fault; what goes out goes out by the call of the API.
 
 use super::officer::recipients;
+use super::preview::{self, Previewed};
 use super::seat::{self, Fields, OwnForm, Seat};
 use super::{Desk, document, entered, list, show};
 use crate::domain::id::Uid;
-use crate::domain::incident::{Filing, FilingContext, OperatorContact};
+use crate::domain::incident::{Filing, OperatorContact};
 use crate::domain::vocabulary::{
     Authentication, Countermeasure, CountermeasureScope, Determination, DiscoveryMethod,
     IncidentStatus, Kind, Phase, Severity, Tlp, Typology, Urgency, Weakness,
@@ -134,10 +135,8 @@ async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
         .store
         .read(move |tx| recipients(tx, &language))
         .await?;
-    let action = match &form.revising {
-        Some((reference, _)) => format!("/incidents/{reference}/revise"),
-        None => "/incidents/new".to_owned(),
-    };
+    let reference = form.revising.as_ref();
+    let action = place(reference.map(|(reference, _)| reference.as_str()));
     let late = form.faults.as_array().is_some_and(|faults| {
         faults
             .iter()
@@ -481,12 +480,12 @@ pub(in crate::web) async fn revision_form(desk: Desk, reference: Path<String>) -
     form_page(&desk, StatusCode::OK, form).await
 }
 
-/// Issues a new incident, or only judges it.
+/// Issues a new incident, or shows what it would tell.
 pub(in crate::web) async fn file(desk: Desk, form: OwnForm) -> Answered {
     taken(&desk, form.0, None).await
 }
 
-/// Issues a further revision, or only judges it.
+/// Issues a further revision, or shows what it would tell.
 pub(in crate::web) async fn revise(desk: Desk, reference: Path<String>, form: OwnForm) -> Answered {
     taken(&desk, form.0, Some(reference.into_inner())).await
 }
@@ -511,14 +510,19 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
             return form_page(desk, problem.status, again).await;
         }
     };
-    if fields.one("act") != "issue" {
-        again.warnings = match judged(&desk.app, &body, revising.is_some()) {
-            Ok(warnings) => warnings,
-            Err(problem) => {
+    let act = fields.one("act");
+    if act == "preview" {
+        let reference = revising.as_ref().map(|(reference, _)| reference.as_str());
+        let seen = previewed(desk, &fields, reference, &body).await;
+        return match seen {
+            Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
                 again.faults = super::faults_of(&problem);
-                return form_page(desk, problem.status, again).await;
+                form_page(desk, problem.status, again).await
             }
+            seen => seen,
         };
+    }
+    if act != "issue" {
         return form_page(desk, StatusCode::OK, again).await;
     }
     let who = desk.who();
@@ -551,13 +555,22 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
     }
 }
 
-/// What a person should look at again, of a filing that would be taken as far as it can be told here.
-fn judged(app: &App, body: &[u8], is_revision: bool) -> Result<Value, Problem> {
-    let filing = Filing::from_json(body)?;
-    if !is_revision {
-        filing.check(FilingContext::first(app.store.clock().now()))?;
+async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: &[u8]) -> Answered {
+    let wanted = Previewed {
+        action: &place(reference),
+        fields,
+        reference,
+        filing: Filing::from_json(body)?,
+    };
+    preview::page(desk, wanted).await
+}
+
+/// Where the form posts to.
+fn place(reference: Option<&str>) -> String {
+    match reference {
+        Some(reference) => format!("/incidents/{reference}/revise"),
+        None => "/incidents/new".to_owned(),
     }
-    Ok(json!(filing.warnings()))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(super) mod bank;
 pub(super) mod filing;
 pub(super) mod link;
 pub(super) mod officer;
+mod preview;
 pub(super) mod seat;
 mod words;
 

@@ -72,7 +72,37 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/people/{id}/roles", "d"),
 ];
 
-async fn seated(hub: &TestHub, person: &Person) -> Browser {
+/// The form of a filing as an officer fills it in.
+pub fn typed_filing<'k>(key: &'k str, act: &'k str) -> Vec<(&'k str, &'k str)> {
+    vec![
+        ("idempotency_key", key),
+        ("act", act),
+        ("title_ja", "連携口座からの不正チャージ"),
+        ("description_ja", "複数の口座から覚えのないチャージ。"),
+        ("determination", "suspected"),
+        ("severity", "high"),
+        ("urgency", "immediate"),
+        ("tlp", "AMBER"),
+        ("kind", "actual"),
+        ("phase", "initial"),
+        ("incident_status", "open"),
+        ("typology", "pin_spraying"),
+        ("auth_exploited", "unknown"),
+        ("detected_at", "2019-05-16T17:25"),
+        ("affected", "unknown"),
+        ("late_reason", "試験のため"),
+        ("operator_contacts_0_name", "佐藤 花子"),
+        ("operator_contacts_0_email", "sato@operator.example"),
+        ("operator_contacts_0_phone", "+81 3 0000 0001"),
+        ("operator_contacts_0_role", "不正対策室"),
+        ("operator_contacts_1_name", "鈴木 健"),
+        ("operator_contacts_1_email", "suzuki@operator.example"),
+        ("operator_contacts_1_phone", "+81 3 0000 0002"),
+        ("operator_contacts_1_role", "当直"),
+    ]
+}
+
+pub async fn seated(hub: &TestHub, person: &Person) -> Browser {
     give_credential(hub, person.id).await;
     Browser::sign_in(hub, &person.email()).await
 }
@@ -231,15 +261,8 @@ journeys! {
         let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
         let browser = seated(&hub, &officer).await;
         let page = browser.page(&hub, "/incidents/new").await;
-        let (key, at) = (hidden(&page, "idempotency_key"), "2019-05-16T17:25");
-        let mut form = vec![
-            ("idempotency_key", key.as_str()), ("act", "issue"), ("title_ja", "連携口座からの不正チャージ"), ("description_ja", "複数の口座から覚えのないチャージ。"),
-            ("determination", "suspected"), ("severity", "high"), ("urgency", "immediate"), ("tlp", "AMBER"), ("kind", "actual"),
-            ("phase", "initial"), ("incident_status", "open"), ("typology", "pin_spraying"), ("auth_exploited", "unknown"),
-            ("detected_at", at), ("affected", "unknown"), ("late_reason", "試験のため"),
-            ("operator_contacts_0_name", "佐藤 花子"), ("operator_contacts_0_email", "sato@operator.example"), ("operator_contacts_0_phone", "+81 3 0000 0001"), ("operator_contacts_0_role", "不正対策室"),
-            ("operator_contacts_1_name", "鈴木 健"), ("operator_contacts_1_email", "suzuki@operator.example"), ("operator_contacts_1_phone", "+81 3 0000 0002"), ("operator_contacts_1_role", "当直"),
-        ];
+        let key = hidden(&page, "idempotency_key");
+        let mut form = typed_filing(&key, "issue");
         let whole = form.clone();
         form.retain(|(name, _)| *name != "operator_contacts_1_phone");
         let refused = browser.post(&hub, "/incidents/new", &form).await.expect(422);
