@@ -506,7 +506,7 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
     let body = match filing {
         Ok(filing) => page::bytes(&filing),
         Err(problem) => {
-            again.faults = super::faults_of(&problem);
+            again.faults = faults_at(&problem);
             return form_page(desk, problem.status, again).await;
         }
     };
@@ -516,7 +516,7 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
         let seen = previewed(desk, &fields, reference, &body).await;
         return match seen {
             Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
-                again.faults = super::faults_of(&problem);
+                again.faults = faults_at(&problem);
                 form_page(desk, problem.status, again).await
             }
             seen => seen,
@@ -548,7 +548,7 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
             Ok(seat::see(&format!("/incidents/{reference}?done=issued")))
         }
         Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
-            again.faults = super::faults_of(&problem);
+            again.faults = faults_at(&problem);
             form_page(desk, problem.status, again).await
         }
         Err(problem) => Err(problem),
@@ -563,6 +563,22 @@ async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: 
         filing: Filing::from_json(body)?,
     };
     preview::page(desk, wanted).await
+}
+
+/// What was wrong, at the fields that the form has: a list is one field, and so is a number with its unit.
+fn faults_at(problem: &Problem) -> Value {
+    let mut faults = super::faults_of(problem);
+    for fault in faults.as_array_mut().into_iter().flatten() {
+        let pointer = fault["pointer"].as_str().unwrap_or_default();
+        let of_person = pointer.starts_with("/operator_contacts/");
+        let mut parts = pointer.splitn(3, '/').skip(1);
+        if let (Some(field), Some(rest), false) = (parts.next(), parts.next(), of_person)
+            && !["ja", "en"].contains(&rest)
+        {
+            fault["pointer"] = json!(format!("/{field}"));
+        }
+    }
+    faults
 }
 
 /// Where the form posts to.

@@ -108,13 +108,14 @@ async fn open_drafts(app: &Data<App>) -> Result<Value, Problem> {
 
 /// One incident: its board, its revisions with what changed, what the banks did, and its open tasks.
 pub(in crate::web) async fn incident(desk: Desk, reference: Path<String>) -> Answered {
-    incident_page(&desk, &reference, StatusCode::OK, json!([])).await
+    incident_page(&desk, &reference, StatusCode::OK, Value::Null, json!([])).await
 }
 
 async fn incident_page(
     desk: &Desk,
     reference: &str,
     status: StatusCode,
+    typed: Value,
     faults: Value,
 ) -> Answered {
     let path = || Path::from(reference.to_owned());
@@ -182,7 +183,7 @@ async fn incident_page(
         "text": words(body, "text", language), "board": stamps, "revisions": revisions,
         "responses": answers, "response_counts": counts(&said), "private": said["private"],
         "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
-        "tasks": own_tasks, "open": open && is_officer, "withdrawal": null, "withdrawal_values": null, "q_warnings": [], "faults": faults,
+        "tasks": own_tasks, "open": open && is_officer, "withdrawal": null, "withdrawal_values": typed, "q_warnings": [], "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
         "incident_digest": latest["incident_digest"],
@@ -291,6 +292,8 @@ pub(in crate::web) async fn withdraw(
             text.insert(language.to_owned(), json!(given));
         }
     }
+    let typed = json!({ "reason": fields.one("reason"), "text_ja": fields.one("text_ja"),
+        "text_en": fields.one("text_en"), "replaces": fields.one("replaces") });
     let mut body = json!({ "reason": fields.one("reason"), "text": text });
     if let Some(other) = fields.given("replaces") {
         body["replaces"] = json!(other);
@@ -301,9 +304,11 @@ pub(in crate::web) async fn withdraw(
         incidents::withdraw(desk.app.clone(), who, Path::from(reference.clone()), body).await;
     match asked {
         Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=asked"))),
-        Err(problem) if !problem.faults.is_empty() => {
-            let faults = json!(problem.faults);
-            incident_page(&desk, &reference, problem.status, faults).await
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let faults = super::faults_of(&problem);
+            incident_page(&desk, &reference, problem.status, typed, faults).await
         }
         Err(problem) => Err(problem),
     }

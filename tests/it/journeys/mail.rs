@@ -129,7 +129,7 @@ journeys! {
             assert_eq!(lasting(serde_json::from_str(&shown).expect("JSON")), lasting(got));
             let mail = inbox.arrived(before + 1).await.pop().expect("a mail");
             assert!(timeless(&page).contains(&timeless(&format!("<strong>{}</strong>", mail.subject()))), "{}", mail.subject());
-            let shown = between(&page, "aria-labelledby=\"mail\">", "</div>");
+            let shown = between(&page, "role=\"group\" aria-labelledby=\"mail\">", "</div>");
             let (shown, got) = (shown.trim().to_owned(), mail.text().trim().replace('\r', ""));
             assert_eq!(shown.lines().count(), got.lines().count(), "{shown}\n{got}");
             for (shown, got) in shown.lines().zip(got.lines()).filter(|(line, _)| !line.contains("(set when issued)")) {

@@ -334,4 +334,48 @@ journeys! {
         assert_eq!(hub.inbox(&bank).await.len(), 2);
         assert_eq!(hub.inbox(&bank).await[1]["phase"], "withdrawal");
     }
+
+    async fn whatever_is_refused_is_told_in_the_readers_language_with_the_name_of_the_field(hub) {
+        hub.bank("B001").await;
+        let browser = seated(&hub, &hub.officer().await).await;
+        let form: Vec<_> = typed_filing("one", "issue").into_iter().filter(|(name, _)| !["title_ja", "operator_contacts_1_phone"].contains(name)).collect();
+        for (language, said, missing) in [
+            ("en", ["Title: Write it in Japanese or in English at least.", "Phone of an operator’s contact: "], "There is nothing here"),
+            ("ja", ["件名：日本語・英語の少なくとも一方を入力してください。", "事業者の連絡先の電話番号："], "お探しのものが見つからない"),
+        ] {
+            browser.post(&hub, "/account/language", &[("language", language)]).await.expect(303);
+            let refused = browser.post(&hub, "/incidents/new", &form).await.expect(422);
+            let page = String::from_utf8(refused.body).expect("UTF-8");
+            for said in said { assert!(page.contains(said), "{said}"); }
+            assert!(page.contains("href=\"#f-title\"") && page.contains("id=\"f-title\""), "the summary leads nowhere");
+            let gone = browser.get(&hub, "/incidents/INC-2001-0001").await.expect(404);
+            assert!(String::from_utf8_lossy(&gone.body).contains(missing), "{language}");
+        }
+    }
+
+    async fn every_form_that_is_refused_still_holds_what_was_typed(hub) {
+        let (bank, officer, administrator) = (hub.bank("B001").await, hub.officer().await, hub.administrator().await);
+        let incident = format!("/incidents/{}/withdrawal", text(&hub.file(&officer).await, "reference"));
+        let roles = format!("/people/{}/roles", officer.id);
+        let [own, desk, register] = [&hub.head_of(&bank).await, &officer, &administrator];
+        let (own, desk, register) = (seated(&hub, own).await, seated(&hub, desk).await, seated(&hub, register).await);
+        let contact = [("name", "typed once"), ("email", "no address"), ("level", "2"), ("language", "ja")];
+        let forms: &[(&Browser, &str, &[(&str, &str)])] = &[
+            (&own, "/own/contacts", &contact),
+            (&own, "/own/endpoints", &[("url", "http://typed once"), ("ed25519", "true")]),
+            (&own, "/own/keys", &[("label", "typed once"), ("days", "many")]),
+            (&own, "/account/keys", &[("label", "typed once\u{202e}")]),
+            (&desk, &incident, &[("reason", ""), ("text_ja", "typed once")]),
+            (&register, "/register/B001/contacts", &contact),
+            (&register, "/register/B001/endpoints", &[("url", "ftp://x"), ("reason", "typed once")]),
+            (&register, "/register/B001/ending", &[("reason", "typed once\u{202e}")]),
+            (&register, &roles, &[("roles", "bank_member"), ("reason", "typed once")]),
+        ];
+        for (browser, path, typed) in forms {
+            let refused = browser.post(&hub, path, typed).await;
+            let page = String::from_utf8(refused.body).expect("UTF-8");
+            assert!((400..500).contains(&refused.status.as_u16()), "{path}: {}", refused.status);
+            assert!(page.contains("typed once") && page.contains("id=\"faults\""), "{path} lost what was typed: {page}");
+        }
+    }
 }
