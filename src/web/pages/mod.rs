@@ -7,10 +7,12 @@ pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod auditor;
 pub(super) mod bank;
+pub(super) mod drafts;
 pub(super) mod filing;
 pub(super) mod link;
 pub(super) mod officer;
 mod preview;
+mod said;
 pub(super) mod seat;
 mod words;
 
@@ -56,6 +58,7 @@ const NAVIGATION: &[Entry] = &[
     entry("nav-home", "/home", &[Role::Officer]),
     entry("nav-file", "/incidents/new", &[Role::Officer]),
     entry("nav-matrix", "/matrix", READERS),
+    entry("nav-drafts", "/drafts", READERS),
     entry("nav-deliveries", "/deliveries", READERS),
     entry("nav-as-of", "/as-of", READERS),
     entry("nav-figures", "/figures", READERS),

@@ -58,13 +58,15 @@ incident-withdraw-text-ja = Explanation (Japanese)
 incident-withdraw-text-en = Explanation (English)
 incident-withdraw-replaces = Incident to read instead (for a duplicate)
 incident-withdraw-send = Ask for the withdrawal
-incident-withdrawal-waits = A withdrawal waits for a second person. Asked for by { $name },
+incident-withdrawal-waits = A withdrawal waits for a second person
 
 file-title = File an incident
 file-title-revise = Revision of { $reference }
 file-lead = Issue with what is known. “Unknown yet” is an answer.
 file-clock-since = First suspected
 file-clock-by = Issue by
+file-clock-left = left:
+file-clock-over = late by
 file-goes-to = Goes to { $count } of { $all } partner banks
 file-goes-to-hint = Every bank on the register (version { $version }). Nobody chooses them.
 file-warnings = Please look at this again before issuing
@@ -84,6 +86,7 @@ file-choose = Please choose
 file-not-said = Not said
 file-unit-people = people
 file-unit-cases = transactions
+file-unit-banks = banks
 file-unit-yen = yen
 file-affected-banks = These banks
 file-affected-unknown = Unknown yet
@@ -120,6 +123,31 @@ preview-webhook = Webhook
 preview-issue = Issue to all { $count } banks
 preview-edit = Change it
 preview-for-good = Issuing cannot be undone.
+
+draft-lead = Not issued yet. Issued or discarded, a draft stays on record with its age.
+draft-list-open = In preparation
+draft-list-ended = Issued or discarded
+draft-none-open = No draft is in preparation.
+draft-none-ended = No draft was issued or discarded.
+draft-author = Begun by
+draft-created = Begun
+draft-age = Age
+draft-end = How it ended
+draft-version = Version { $n }
+draft-state-open = In preparation
+draft-state-issued = Issued
+draft-state-discarded = Discarded
+draft-says = What the draft says
+draft-empty = Nothing is written yet.
+draft-continue = Go on with it
+draft-form = Going on with a draft
+draft-reopen = Open the newest version again
+draft-save = Save as draft
+draft-discard = Discard the draft
+draft-discard-hint = It stays on record with the reason. A discarded draft cannot be taken up again.
+draft-discard-do = Discard it for this reason
+
+said-count = { $n } { $unit }
 
 # The fields of a filing
 field-title = Title

@@ -52,13 +52,15 @@ incident-withdraw-text-ja = 説明（日本語）
 incident-withdraw-text-en = 説明（英語）
 incident-withdraw-replaces = 代わりに参照する事案（重複の場合）
 incident-withdraw-send = 取下げを申請する
-incident-withdrawal-waits = 取下げの承認待ちです。申請者：{ $name }、
+incident-withdrawal-waits = 取下げが承認を待っています
 
 file-title = 事案を起票
 file-title-revise = { $reference }の続報
 file-lead = 分かっていることだけで発出できます。未確定の項目は「不明」のままで構いません。
 file-clock-since = 最初の疑い
 file-clock-by = 発出期限
+file-clock-left = 残り
+file-clock-over = 超過
 file-goes-to = 提携銀行{ $all }行中{ $count }行に通知されます
 file-goes-to-hint = 提携台帳（第{ $version }版）のすべての銀行です。宛先を選ぶことはできません。
 file-warnings = 発出前にご確認ください
@@ -78,6 +80,7 @@ file-choose = 選択してください
 file-not-said = 記載しない
 file-unit-people = 人
 file-unit-cases = 件
+file-unit-banks = 行
 file-unit-yen = 円
 file-affected-banks = 次の銀行
 file-affected-unknown = 不明
@@ -114,6 +117,31 @@ preview-webhook = Webhook
 preview-issue = { $count }行すべてに発出する
 preview-edit = 修正する
 preview-for-good = 発出は取り消せません。
+
+draft-lead = 発出前の事案です。発出または破棄された後も、作成からの経過とともに記録に残ります。
+draft-list-open = 作成中
+draft-list-ended = 発出・破棄済み
+draft-none-open = 作成中の下書きはありません。
+draft-none-ended = 発出または破棄された下書きはありません。
+draft-author = 作成者
+draft-created = 作成日時
+draft-age = 作成からの経過
+draft-end = 結果
+draft-version = 第{ $n }稿
+draft-state-open = 作成中
+draft-state-issued = 発出済み
+draft-state-discarded = 破棄済み
+draft-says = 下書きの内容
+draft-empty = まだ何も入力されていません。
+draft-continue = 続きを入力
+draft-form = 下書きの続き
+draft-reopen = 最新の下書きを開き直す
+draft-save = 下書きを保存
+draft-discard = 下書きを破棄
+draft-discard-hint = 理由とともに記録に残ります。破棄した下書きは再開できません。
+draft-discard-do = 理由を記録して破棄する
+
+said-count = { $n }{ $unit }
 
 # The fields of a filing
 field-title = 件名
