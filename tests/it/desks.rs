@@ -83,12 +83,14 @@ impl Scene {
     /// Looks at pages in both languages, changing over by the button at the top.
     async fn look_at(&self, browser: &Chromium, desk: &str, pages: &[(&str, String)]) {
         let mut complaints = Vec::new();
-        for language in ["en", "ja"] {
+        for (language, other) in [("en", "ja"), ("ja", "en")] {
             for (name, path) in pages {
                 let name = format!("{desk}-{name}.{language}");
                 browser.look(&self.url(path), &name, &mut complaints).await;
             }
             click(browser, "header form[action='/account/language'] button").await;
+            // Else it would arrive on top of the page that is opened next.
+            shows(browser, &format!("<html lang=\"{other}\"")).await;
         }
         assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     }
@@ -234,6 +236,7 @@ async fn an_officer_sees_what_is_late_and_files_in_one_form() {
     // The operator's people stand there as the incident before named them.
     shows(&browser, "suzuki@operator.example").await;
     let mut complaints = Vec::new();
+    click(&browser, "#f-operator_contacts summary").await;
     typed(&browser, "operator_contacts_1_phone", "by carrier pigeon").await;
     click(&browser, "main button[name='act'][value='preview']").await;
     shows(&browser, "Write a telephone number like").await;

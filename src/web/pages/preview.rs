@@ -14,6 +14,7 @@ use crate::templates::mails::{BankName, MailLink, MailTexts};
 use crate::templates::notice_mail::{NoticeCopy, notice_mail};
 use crate::web::problem::{Answered, Problem};
 use actix_web::http::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -44,7 +45,9 @@ pub(super) async fn page(desk: &Desk, wanted: Previewed<'_>) -> Answered {
             Ok((preview, name.unwrap_or_default(), recipients(tx, &own)?))
         })
         .await?;
-    let later = say(Said::AtIssue, shown);
+    // The hub's own remark, and so in the reader's language.
+    let reader = Language::parse(desk.language()).unwrap_or(Language::En);
+    let later = say(Said::AtIssue, reader);
     let mail = mail(desk, &preview, &name, shown, later)?;
     let body: Value = serde_json::from_slice(&preview.revision.body)
         .map_err(|fault| Problem::internal(&fault))?;
@@ -62,8 +65,12 @@ pub(super) async fn page(desk: &Desk, wanted: Previewed<'_>) -> Answered {
         .filter(|(name, _)| !["act", "as_bank", "lang_shown"].contains(&name.as_str()))
         .map(|(name, value)| json!({ "name": name, "value": value }))
         .collect();
+    let mut banks = recipients["banks"].as_array().into_iter().flatten();
+    let named = banks
+        .find(|bank| bank["code"] == preview.bank.as_str())
+        .map(|bank| &bank["name"]);
     let page = json!({
-        "action": wanted.action, "bank": { "code": preview.bank, "name": name }, "banks": recipients["banks"],
+        "action": wanted.action, "bank": { "code": preview.bank, "name": named }, "banks": recipients["banks"],
         "count": recipients["count"], "lang_shown": shown.code(), "notice": notice, "hidden": hidden,
         "webhook": webhook(desk, &preview, later)?, "warnings": preview.warnings,
         "mail": { "subject": mail.subject, "text": mail.text, "html": mail.html },
@@ -77,16 +84,34 @@ fn shown_in(desk: &Desk, fields: &Fields) -> Language {
         .unwrap_or(Language::En)
 }
 
-/// The webhook's body, indented; the bytes are the same but for what is known only later.
+/// A webhook's body, its fields in the order in which they are sent.
+#[derive(Deserialize, Serialize)]
+struct Webhook {
+    r#type: String,
+    timestamp: String,
+    data: Told,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Told {
+    notice: Value,
+    digest: String,
+    incident: Value,
+    acknowledge: Value,
+    recipients: Value,
+    log: Value,
+}
+
+/// The webhook's body, indented; the same but for what is known only later.
 fn webhook(desk: &Desk, preview: &Preview, later: &str) -> Result<String, Problem> {
-    let mut body: Value =
+    let mut body: Webhook =
         serde_json::from_slice(&preview.webhook).map_err(|fault| Problem::internal(&fault))?;
-    let told = &mut body["data"];
+    let told = &mut body.data;
     for field in ["id", "incident_digest"] {
-        told["notice"][field] = json!(later);
+        told.notice[field] = json!(later);
     }
-    told["digest"] = json!(later);
-    told["acknowledge"]["api"] = json!(acknowledge_url(&desk.app.rules.public_url, later));
+    told.digest = later.to_owned();
+    told.acknowledge["api"] = json!(acknowledge_url(&desk.app.rules.public_url, later));
     serde_json::to_string_pretty(&body).map_err(|fault| Problem::internal(&fault))
 }
 
