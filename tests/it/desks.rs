@@ -190,6 +190,8 @@ async fn an_officer_sees_what_is_late_and_files_in_one_form() {
     let (scene, browser) = (scene().await, Chromium::start().await);
     scene.sign_in(&browser, &scene.officer).await;
     shows(&browser, "B001").await;
+    let home = [page("home", "/home")];
+    scene.look_at(&browser, "officer", &home).await;
     let incident = format!("/incidents/{}", scene.reference);
     let asked = format!("/api/v1{incident}/withdrawal");
     let (hub, key) = (&scene.hub, &scene.officer.key);
@@ -206,10 +208,13 @@ async fn an_officer_sees_what_is_late_and_files_in_one_form() {
     hub.post(&revisions, key, &filing_with(&whole))
         .await
         .expect(201);
+    hub.deliver_due().await;
+    for bank in &scene.banks[1..8] {
+        hub.stamp(bank).await.expect(200);
+    }
     hub.post(&asked, key, &withdrawal()).await.expect(202);
     scene.sign_in(&browser, &scene.officer).await;
     let pages = [
-        page("home", "/home"),
         page("incident", &incident),
         page("file", "/incidents/new"),
         page("revise", format!("{incident}/revise")),
