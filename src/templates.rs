@@ -3,10 +3,12 @@
 //!
 //! Templates hold no prose: `t(key="…", name=value)` finds a label of the reader's language, and
 //! `label(vocabulary="typology", code="…")` names a code of the vocabularies. A missing label, code or
-//! variable is an error, never an empty place. `when(at="2026-…Z")` shows an instant in the reader's zone, and
+//! variable is an error, never an empty place. `fault(code="…", message="…")` says what was refused, with `pointer`
+//! after the name of the field. `when(at="2026-…Z")` shows an instant in the reader's zone, and
 //! `number(n=…)` groups thousands. `.html` is escaped; nothing is ever marked as safe.
 
 pub mod mails;
+pub mod notice_mail;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
@@ -51,6 +53,16 @@ impl Templates {
         let labels = Arc::new(Labels::load()?);
         let vocabulary = Arc::new(Vocabulary::load(VOCABULARY)?);
         let mut tera = Tera::new();
+        let refusals = Arc::clone(&labels);
+        tera.register_function(
+            "fault",
+            move |kw: Kwargs, state: &State| -> TeraResult<String> {
+                let pointer = kw.get::<&str>("pointer")?.unwrap_or_default();
+                let code = kw.must_get::<&str>("code")?;
+                let message = kw.must_get::<&str>("message")?;
+                refusals.refusal(&language(state)?, pointer, code, message)
+            },
+        );
         tera.register_function(
             "t",
             move |kw: Kwargs, state: &State| -> TeraResult<String> {
@@ -200,7 +212,77 @@ impl Labels {
     }
 
     fn say(&self, lang: &str, kw: &Kwargs) -> TeraResult<String> {
-        let key = kw.must_get::<&str>("key")?;
+        let mut args = FluentArgs::new();
+        for (name, value) in kw.iter() {
+            match name.as_str() {
+                Some("key") | None => {}
+                Some(name) => args.set(name.to_owned(), fluent(value)?),
+            }
+        }
+        self.text(lang, kw.must_get::<&str>("key")?, &args)
+    }
+
+    fn has(&self, lang: &str, key: &str) -> bool {
+        let bundle = self.bundles.get(lang);
+        bundle.is_some_and(|bundle| bundle.has_message(key))
+    }
+
+    /// What a code means; a code that has no label keeps its English sentence.
+    fn refusal(&self, lang: &str, pointer: &str, code: &str, message: &str) -> TeraResult<String> {
+        let key = format!("fault-{code}");
+        let said = if self.has(lang, &key) {
+            self.text(lang, &key, &FluentArgs::new())?
+        } else if lang == "en" && !message.is_empty() {
+            message.to_owned()
+        } else {
+            self.text(lang, "fault-other", &FluentArgs::new())?
+        };
+        let Some(field) = self.field(lang, pointer)? else {
+            return Ok(said);
+        };
+        let mut args = FluentArgs::new();
+        args.set("field", field);
+        args.set("said", said);
+        self.text(lang, "fault-of", &args)
+    }
+
+    /// What the field of a pointer is called: `/title/ja`, `/operator_contacts/1/phone`, or `/3/code` for the
+    /// third line of a file. `None` where it has no name.
+    fn field(&self, lang: &str, pointer: &str) -> TeraResult<Option<String>> {
+        let mut parts: Vec<&str> = pointer.split('/').skip(1).collect();
+        let mut args = FluentArgs::new();
+        if let [row, column] = parts[..]
+            && row.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            args.set("row", row.to_owned());
+            args.set("column", column.to_owned());
+            return self.text(lang, "fault-row", &args).map(Some);
+        }
+        parts.retain(|part| part.parse::<u32>().is_err());
+        let tongue = parts
+            .last()
+            .copied()
+            .filter(|last| LANGUAGES.contains(last));
+        if tongue.is_some() {
+            parts.pop();
+        }
+        let known = (1..=parts.len()).rev().find_map(|length| {
+            let key = format!("field-{}", parts[..length].join("_"));
+            self.has(lang, &key).then_some(key)
+        });
+        let Some(key) = known else {
+            return Ok(None);
+        };
+        let field = self.text(lang, &key, &args)?;
+        let Some(tongue) = tongue else {
+            return Ok(Some(field));
+        };
+        args.set("field", field);
+        self.text(lang, &format!("fault-in-{tongue}"), &args)
+            .map(Some)
+    }
+
+    fn text(&self, lang: &str, key: &str, args: &FluentArgs<'_>) -> TeraResult<String> {
         let bundle = self
             .bundles
             .get(lang)
@@ -209,15 +291,8 @@ impl Labels {
             .get_message(key)
             .and_then(|message| message.value())
             .ok_or_else(|| tera::Error::message(format!("no label {key} in {lang}")))?;
-        let mut args = FluentArgs::new();
-        for (name, value) in kw.iter() {
-            match name.as_str() {
-                Some("key") | None => {}
-                Some(name) => args.set(name.to_owned(), fluent(value)?),
-            }
-        }
         let mut faults = Vec::new();
-        let said = bundle.format_pattern(pattern, Some(&args), &mut faults);
+        let said = bundle.format_pattern(pattern, Some(args), &mut faults);
         if faults.is_empty() {
             Ok(said.into_owned())
         } else {

@@ -33,7 +33,7 @@ pub(super) enum Concern {
 }
 
 impl Concern {
-    fn of(&self, member: &Member) -> (bool, bool) {
+    pub(super) fn of(&self, member: &Member) -> (bool, bool) {
         match self {
             Self::Judged {
                 exploited,

@@ -93,15 +93,7 @@ pub fn issue_revision(
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     let before = open_revision(tx, &incident)?;
     let number = before.number + 1;
-    let earlier = Earlier {
-        phase: Phase::parse(&before.phase).ok_or_else(|| damaged("phase"))?,
-        kind: Kind::parse(&before.kind).ok_or_else(|| damaged("kind"))?,
-    };
-    let checked = filing.check(FilingContext::next(
-        u32::try_from(number).unwrap_or(u32::MAX),
-        now,
-        earlier,
-    ))?;
+    let checked = filing.check(context_after(&before, now)?)?;
     write(
         tx,
         &gate,
@@ -117,6 +109,16 @@ pub fn issue_revision(
             filing,
         },
     )
+}
+
+/// What the revision after this one is judged against.
+pub(super) fn context_after(before: &RevisionRow, now: Instant) -> Result<FilingContext, Error> {
+    let earlier = Earlier {
+        phase: Phase::parse(&before.phase).ok_or_else(|| damaged("phase"))?,
+        kind: Kind::parse(&before.kind).ok_or_else(|| damaged("kind"))?,
+    };
+    let number = u32::try_from(before.number + 1).unwrap_or(u32::MAX);
+    Ok(FilingContext::next(number, now, earlier))
 }
 
 pub(super) fn damaged(what: &str) -> Error {
@@ -144,7 +146,7 @@ pub(super) fn open_revision(tx: &mut Tx<'_>, incident: &IncidentRow) -> Result<R
     Ok(latest)
 }
 
-fn year_of(now: Instant, zone: &jiff::tz::TimeZone) -> i16 {
+pub(super) fn year_of(now: Instant, zone: &jiff::tz::TimeZone) -> i16 {
     jiff::Timestamp::from_microsecond(now.micros())
         .map_or(1970, |at| at.to_zoned(zone.clone()).year())
 }
@@ -272,7 +274,7 @@ fn search_text(reference: &str, checked: &CheckedIncident) -> String {
 }
 
 /// The affected banks by id; a code that is not in the register is a fault of the filing.
-fn known_banks(
+pub(super) fn known_banks(
     tx: &mut Tx<'_>,
     affected: &Affected,
     services: &[BankServices],
@@ -309,7 +311,7 @@ fn known_banks(
 }
 
 /// A related incident that was never filed is a fault of the filing.
-fn know_incidents(tx: &mut Tx<'_>, related: &[IncidentRef]) -> Result<(), Error> {
+pub(super) fn know_incidents(tx: &mut Tx<'_>, related: &[IncidentRef]) -> Result<(), Error> {
     let mut faults = Faults::default();
     for (place, reference) in related.iter().enumerate() {
         if incident::by_reference(tx, &reference.to_string())?.is_none() {

@@ -26,6 +26,7 @@ pub mod mail_link;
 pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
+pub mod preview;
 pub mod read_register;
 pub mod record;
 mod redirect;

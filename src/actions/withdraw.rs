@@ -9,7 +9,7 @@ use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
 use crate::domain::vocabulary::{Kind, Language, Tlp, Urgency};
 use crate::storage::Tx;
-use crate::storage::approval::RequestRow;
+use crate::storage::approval::{self, RequestRow};
 use crate::storage::incident::{self, RevisionRow};
 
 /// The act's name in approvals.
@@ -48,6 +48,21 @@ pub fn request(
         details,
         checked.text.best(Language::En),
     )
+}
+
+/// The withdrawal that waits for its second person, as it was asked for.
+pub fn waiting(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+) -> Result<Option<(RequestRow, Withdrawal)>, Error> {
+    let now = tx.now()?;
+    let asked = approval::pending(tx, ACT, incident_id, now)?.pop();
+    asked
+        .map(|request| {
+            let filing = Withdrawal::from_json(&request.details)?;
+            Ok((request, filing))
+        })
+        .transpose()
 }
 
 /// Issues an approved withdrawal. The approval row is written already, in this transaction.

@@ -5,10 +5,10 @@
 use crate::actions::Error;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
-use crate::domain::incident::OperatorContact;
 use crate::domain::instant::Instant;
 use crate::domain::signature::SymmetricSecret;
 use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
+use crate::templates::notice_mail::RevisionParts;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
@@ -18,23 +18,6 @@ use std::time::Duration;
 const ENDPOINT_KEPT: Duration = Duration::from_secs(30);
 /// Revisions in memory before the oldest are forgotten all at once; a body is a few kilobytes.
 const REVISIONS_KEPT: usize = 512;
-
-/// What all notices of one revision share.
-pub struct RevisionParts {
-    pub reference: String,
-    pub number: i64,
-    pub phase: String,
-    pub kind: String,
-    pub tlp: String,
-    pub urgency: String,
-    /// Canonical, as stored.
-    pub body: Bytes,
-    pub digest: Digest,
-    pub recipients: i64,
-    pub roster_version: i64,
-    /// Empty once erased.
-    pub contacts: Vec<OperatorContact>,
-}
 
 /// Where a webhook goes and how it is signed.
 pub struct EndpointParts {

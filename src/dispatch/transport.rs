@@ -2,7 +2,7 @@
 
 use super::assemble::{self, NotAssembled};
 use super::mail::{MailFault, MailParts, Mailer};
-use super::sources::{self, EndpointParts, RevisionParts, Sources};
+use super::sources::{self, EndpointParts, Sources};
 use super::webhook::{WebhookClient, WebhookRequest};
 use crate::actions::Rules;
 use crate::actions::break_channel::ChannelAlert;
@@ -14,6 +14,7 @@ use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::domain::signature;
 use crate::storage::Store;
 use crate::templates::Templates;
+use crate::templates::notice_mail::RevisionParts;
 use crate::vault::Vault;
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};

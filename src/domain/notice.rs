@@ -1,5 +1,5 @@
 //! The notice object: what one bank is told about its own copy of a revision, in the exact bytes whose
-//! SHA-256 (the *digest*) that bank acknowledges.
+//! SHA-256 (the *digest*) that bank acknowledges; and the webhook in which it travels.
 
 use super::digest::Digest;
 use super::id::Uid;
@@ -35,6 +35,54 @@ impl NoticeObject<'_> {
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a struct of strings, numbers and flags always serializes")
     }
+}
+
+/// What the webhook of a notice is put together from.
+pub struct WebhookParts<'a> {
+    /// `notice.issued` or `notice.withdrawn`.
+    pub kind: &'a str,
+    pub issued_at: Instant,
+    /// The notice object as stored.
+    pub object: &'a [u8],
+    pub digest: Digest,
+    /// The shared body as stored.
+    pub body: &'a [u8],
+    /// Where it is acknowledged.
+    pub acknowledge: &'a str,
+    pub recipients: i64,
+    pub roster_version: i64,
+}
+
+impl WebhookParts<'_> {
+    /// The webhook's body. Notice object and incident body are spliced in as their stored bytes, so that
+    /// nobody needs a canonicaliser to check the digests.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let head = format!(
+            r#"{{"type":"{}","timestamp":"{}","data":{{"notice":"#,
+            self.kind, self.issued_at
+        );
+        let middle = format!(r#","digest":"{}","incident":"#, self.digest);
+        let tail = format!(
+            concat!(
+                r#","acknowledge":{{"api":"{}"}}"#,
+                r#","recipients":{{"count":{},"roster_version":{}}},"log":null}}}}"#
+            ),
+            self.acknowledge, self.recipients, self.roster_version,
+        );
+        [
+            head.as_bytes(),
+            self.object,
+            middle.as_bytes(),
+            self.body,
+            tail.as_bytes(),
+        ]
+        .concat()
+    }
+}
+
+/// Where a notice is acknowledged by the API.
+pub fn acknowledge_url(public_url: &str, notice: &str) -> String {
+    format!("{public_url}/api/v1/notices/{notice}/acknowledgement")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::error::Error;
 use super::prepared::prepared;
 use super::roster::Gate;
 use super::schema::types::BigInt;
-use super::schema::{incident, revision};
+use super::schema::{incident, incident_counter, revision};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -71,6 +71,16 @@ prepared!(NextOfYear returns BigInt:
 pub fn next_reference(tx: &mut Tx<'_>, _gate: &Gate, year: i64) -> Result<String, Error> {
     let number: i64 = on_either!(tx, conn => NextOfYear { year }.get_result(conn)?);
     Ok(format!("INC-{year:04}-{number:04}"))
+}
+
+/// The number that the newest incident of a year has; 0 = none yet.
+pub fn last_number(tx: &mut Tx<'_>, year: i64) -> Result<i64, Error> {
+    let found: Option<i64> = on_either!(tx, conn => incident_counter::table
+        .find(year)
+        .select(incident_counter::last_number)
+        .first(conn)
+        .optional()?);
+    Ok(found.unwrap_or(0))
 }
 
 pub fn insert_revision(tx: &mut Tx<'_>, _gate: &Gate, row: &RevisionRow) -> Result<(), Error> {

@@ -470,13 +470,154 @@ fn both_languages_have_the_same_labels() {
                 let text = text_of(&file).expect("it is embedded");
                 text.lines()
                     .filter_map(|line| line.split_once(" ="))
-                    .filter(|(id, _)| id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+                    .filter(|(id, _)| {
+                        id.chars()
+                            .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+                    })
                     .map(|(id, _)| format!("{short}: {id}"))
                     .collect::<Vec<_>>()
             })
             .collect()
     };
     assert_eq!(labels("ja"), labels("en"));
+}
+
+/// The literals among the arguments of a call whose text begins behind its parenthesis.
+fn literals_of_call(text: &str) -> Vec<String> {
+    let (mut depth, mut quoted, mut found, mut argument) = (1, false, Vec::new(), String::new());
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '(' | '[' | '{' if !quoted => depth += 1,
+            ')' | ']' | '}' if !quoted => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (c == ',' && depth == 1 && !quoted) {
+            let literal = argument.trim().strip_prefix('"');
+            found.extend(
+                literal
+                    .and_then(|text| text.strip_suffix('"'))
+                    .map(str::to_owned),
+            );
+            argument.clear();
+        } else {
+            argument.push(c);
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    found
+}
+
+/// Every code of a fault or problem that the sources name.
+fn codes_in(source: &str) -> BTreeSet<String> {
+    let is_code = |text: &String| {
+        text.len() > 2
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    let mut codes = BTreeSet::new();
+    let calls = [
+        "add(",
+        "refuse(",
+        "Error::invalid(",
+        "fault(",
+        "bad_request(",
+        "Problem::new(",
+        "Self::new(",
+        "later(",
+        "note(",
+        "unknown(",
+    ];
+    for call in calls {
+        for after in source.split(call).skip(1) {
+            let given = literals_of_call(after);
+            // The column of a file, before a code that is a variable.
+            let code = given
+                .into_iter()
+                .rfind(is_code)
+                .filter(|code| code != "endpoint_url");
+            codes.extend(code);
+        }
+    }
+    codes
+}
+
+fn sources(folder: &std::path::Path, found: &mut Vec<(String, String)>) {
+    for file in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = file.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if !path.ends_with("tests.rs") {
+            let text = std::fs::read_to_string(&path).expect("read");
+            let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+            found.push((path.display().to_string(), text.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn whatever_can_be_refused_has_its_words_in_both_languages() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for room in ["domain", "actions", "web"] {
+        sources(&root.join(room), &mut files);
+    }
+    let mut codes = BTreeSet::from(["amount_form", "currency_form", "invalid"].map(str::to_owned));
+    for (file, text) in files.iter().filter(|(file, _)| !file.contains("/tests/")) {
+        codes.extend(codes_in(text));
+        let lists = [
+            "domain/refusal.rs",
+            "domain/text.rs",
+            "domain/email.rs",
+            "domain/address.rs",
+        ];
+        if lists.iter().any(|list| file.ends_with(list)) {
+            let arms = text
+                .split(" => \"")
+                .skip(1)
+                .filter_map(|arm| arm.split_once('"'));
+            codes.extend(arms.map(|(code, _)| code.to_owned()));
+        }
+    }
+    assert!(
+        codes.len() > 120 && codes.contains("version_conflict") && codes.contains("field_type")
+    );
+    let labels = Labels::load().expect("the labels load");
+    let silent: Vec<String> = codes
+        .iter()
+        .flat_map(|code| LANGUAGES.map(|lang| (lang, code)))
+        .filter(|(lang, code)| !labels.has(lang, &format!("fault-{code}")))
+        .map(|(lang, code)| format!("fault-{code} in {lang}"))
+        .collect();
+    assert!(silent.is_empty(), "{silent:?}");
+}
+
+#[test]
+fn a_refusal_names_its_field_in_the_readers_language() {
+    let labels = Labels::load().expect("the labels load");
+    for (lang, pointer, expected) in [
+        ("ja", "", "入力してください。"),
+        ("ja", "/title/ja", "件名（日本語）：入力してください。"),
+        (
+            "en",
+            "/operator_contacts/1/phone",
+            "Phone of an operator’s contact: Nothing is written here.",
+        ),
+        ("en", "/victims/count", "Victims: Nothing is written here."),
+        ("ja", "/3/code", "3行目「code」：入力してください。"),
+    ] {
+        assert_eq!(
+            labels
+                .refusal(lang, pointer, "text_empty", "")
+                .expect("words"),
+            expected
+        );
+    }
+    let unheard = labels.refusal("en", "", "unheard_of", "say it otherwise");
+    assert_eq!(unheard.expect("words"), "say it otherwise");
 }
 
 #[test]

@@ -124,6 +124,9 @@ pub fn routes() -> Vec<Route> {
         GET "/home" OFFICER pages::officer::home;
         GET "/incidents/new" OFFICER pages::filing::form;
         POST "/incidents/new" OFFICER pages::filing::file;
+        GET "/drafts" READERS pages::drafts::list;
+        GET "/drafts/{id}" READERS pages::drafts::read;
+        POST "/drafts/{id}/discard" OFFICER pages::drafts::discard;
         GET "/incidents/{reference}" READERS pages::officer::incident;
         GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
         POST "/incidents/{reference}/revise" OFFICER pages::filing::revise;

@@ -75,11 +75,12 @@ impl Story {
         let (status, answer) = self.call(Method::POST, path, key, body).await;
         assert!(status < 300, "{path}: {status} {answer}");
         for field in ["secret", "key", "link"] {
-            self.secrets.extend(
-                answer[field]
-                    .as_str()
-                    .map(|text| text.rsplit('/').next().unwrap_or(text).to_owned()),
-            );
+            // A link ends with its token; a secret in base64 may hold a slash of its own.
+            let token = |text: &str| match field {
+                "link" => text.rsplit('/').next().unwrap_or(text).to_owned(),
+                _ => text.to_owned(),
+            };
+            self.secrets.extend(answer[field].as_str().map(token));
         }
         answer
     }

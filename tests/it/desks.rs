@@ -1,7 +1,7 @@
 //! Each desk in a real browser, in both languages: the main act by clicking and typing, and then every page
 //! in both themes and at three widths, with axe-core and a picture in `target/screens/`.
 
-use crate::journeys::steps::{further, text};
+use crate::journeys::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{PASSWORD, code, give_credential};
 use crate::support::chromium::Chromium;
 use crate::support::hub::{Bank, On, Person, TestHub};
@@ -83,12 +83,14 @@ impl Scene {
     /// Looks at pages in both languages, changing over by the button at the top.
     async fn look_at(&self, browser: &Chromium, desk: &str, pages: &[(&str, String)]) {
         let mut complaints = Vec::new();
-        for language in ["en", "ja"] {
+        for (language, other) in [("en", "ja"), ("ja", "en")] {
             for (name, path) in pages {
                 let name = format!("{desk}-{name}.{language}");
                 browser.look(&self.url(path), &name, &mut complaints).await;
             }
             click(browser, "header form[action='/account/language'] button").await;
+            // Else it would arrive on top of the page that is opened next.
+            shows(browser, &format!("<html lang=\"{other}\"")).await;
         }
         assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     }
@@ -188,12 +190,37 @@ async fn an_officer_sees_what_is_late_and_files_in_one_form() {
     let (scene, browser) = (scene().await, Chromium::start().await);
     scene.sign_in(&browser, &scene.officer).await;
     shows(&browser, "B001").await;
+    let home = [page("home", "/home")];
+    scene.look_at(&browser, "officer", &home).await;
     let incident = format!("/incidents/{}", scene.reference);
+    let asked = format!("/api/v1{incident}/withdrawal");
+    let (hub, key) = (&scene.hub, &scene.officer.key);
+    let draft = serde_json::json!({ "title": { "ja": "調査中の不正チャージ", "en": "Under inquiry" },
+        "typology": ["pin_spraying"], "amount_lost": { "minor": "900000", "currency": "JPY", "estimate": true },
+        "countermeasures": [{ "code": "suspend_new_links", "scope": "affected_banks", "taken_at": "2019-05-16T17:45:00+09:00" }] });
+    let draft = hub.post("/api/v1/drafts", key, &draft).await.expect(201);
+    let draft = text(&draft.json(), "id").to_owned();
+    hub.advance(Duration::from_secs(26 * 3_600));
+    let whole = serde_json::json!({ "change_summary": { "ja": "被害額を更新した。", "en": "The loss was updated." }, "determination": "confirmed",
+        "amount_lost": { "minor": "2450000", "currency": "JPY", "estimate": true }, "typology": ["pin_spraying", "credential_stuffing"],
+        "description": { "ja": "三行の口座で確認した。", "en": "Seen at accounts of three banks." } });
+    let revisions = format!("/api/v1{incident}/revisions");
+    hub.post(&revisions, key, &filing_with(&whole))
+        .await
+        .expect(201);
+    hub.deliver_due().await;
+    for bank in &scene.banks[1..8] {
+        hub.stamp(bank).await.expect(200);
+    }
+    hub.post(&asked, key, &withdrawal()).await.expect(202);
+    scene.sign_in(&browser, &scene.officer).await;
     let pages = [
-        page("home", "/home"),
         page("incident", &incident),
         page("file", "/incidents/new"),
         page("revise", format!("{incident}/revise")),
+        page("drafts", "/drafts"),
+        page("draft", format!("/drafts/{draft}")),
+        page("draft-form", format!("/incidents/new?draft={draft}")),
     ];
     scene.look_at(&browser, "officer", &pages).await;
     browser
@@ -213,9 +240,30 @@ async fn an_officer_sees_what_is_late_and_files_in_one_form() {
     click(&browser, "input[name='auth_exploited'][value='unknown']").await;
     // The operator's people stand there as the incident before named them.
     shows(&browser, "suzuki@operator.example").await;
+    let mut complaints = Vec::new();
+    click(&browser, "#f-operator_contacts summary").await;
+    typed(&browser, "operator_contacts_1_phone", "by carrier pigeon").await;
+    click(&browser, "main button[name='act'][value='preview']").await;
+    shows(&browser, "Write a telephone number like").await;
+    browser
+        .look_here("officer-file-faults.en", &mut complaints)
+        .await;
+    typed(&browser, "operator_contacts_1_phone", "+81 3-0000-0002").await;
+    click(&browser, "main button[name='act'][value='preview']").await;
+    shows(&browser, "What Bank B001 will be told").await;
+    browser
+        .look_here("officer-preview.en", &mut complaints)
+        .await;
+    click(&browser, "select[name='lang_shown'] option[value='ja']").await;
+    click(&browser, "main button[name='act'][value='preview']").await;
+    shows(&browser, "当行のお客様に関係しますか").await;
+    browser
+        .look_here("officer-preview-in-japanese.en", &mut complaints)
+        .await;
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     click(&browser, "main button[name='act'][value='issue']").await;
     shows(&browser, "Every partner bank is being told").await;
-    assert_eq!(scene.hub.inbox(&scene.banks[0]).await.len(), 3);
+    assert_eq!(scene.hub.inbox(&scene.banks[0]).await.len(), 4);
 }
 
 /// Waits until a script says so.

@@ -35,7 +35,7 @@ mod filing;
 mod filing_from_the_shell;
 mod live;
 mod mail;
-mod pages;
+pub mod pages;
 mod people;
 mod problems;
 mod reading;

@@ -261,14 +261,15 @@ fn password_faults(password: &str, again: &str) -> Vec<Fault> {
 
 /// One's own account.
 pub(in crate::web) async fn account(desk: Desk) -> Answered {
-    account_page(&desk, StatusCode::OK, &[], Value::Null).await
+    account_page(&desk, StatusCode::OK, json!([]), Value::Null, "").await
 }
 
 async fn account_page(
     desk: &Desk,
     status: StatusCode,
-    faults: &[Fault],
+    faults: Value,
     secret: Value,
+    label: &str,
 ) -> Answered {
     let person = person_of(&desk.seat)?;
     let current = desk.seat.who.session;
@@ -302,7 +303,7 @@ async fn account_page(
     let page = json!({
         "name": desk.seat.who.name, "email": desk.seat.who.email, "roles": roles, "language": desk.seat.who.language,
         "zone": desk.seat.who.zone, "zones": zones, "sessions": sessions, "keys": own_keys["keys"],
-        "secret": secret, "label": "", "faults": faults,
+        "secret": secret, "label": label, "faults": faults,
     });
     show(desk, status, "desk/account/me.html", page)
 }
@@ -393,17 +394,24 @@ pub(in crate::web) async fn change_password(desk: Desk, form: OwnForm) -> Answer
         faults.push(fault("password_now", "sign_in_refused", ""));
     }
     let status = StatusCode::UNPROCESSABLE_ENTITY;
-    account_page(&desk, status, &faults, Value::Null).await
+    account_page(&desk, status, json!(faults), Value::Null, "").await
 }
 
 /// A personal key; it is shown this once.
 pub(in crate::web) async fn make_key(desk: Desk, who: Who, form: OwnForm) -> Answered {
     let input: KeyInput = serde_json::from_value(json!({ "label": form.0.one("label") }))
         .map_err(|fault| Problem::internal(&fault))?;
-    let made = document(keys::create(desk.app.clone(), who, Strict(input)).await).await?;
+    let made = match keys::create(desk.app.clone(), who, Strict(input)).await {
+        Ok(made) => document(Ok(made)).await?,
+        Err(problem) if problem.status.is_client_error() => {
+            let (faults, label) = (super::faults_of(&problem), form.0.one("label"));
+            return account_page(&desk, problem.status, faults, Value::Null, &label).await;
+        }
+        Err(problem) => return Err(problem),
+    };
     let language = Language::parse(&desk.seat.who.language).unwrap_or(Language::En);
     let secret = json!({ "label": say(Said::MachineKey, language), "value": made["key"] });
-    account_page(&desk, StatusCode::OK, &[], secret).await
+    account_page(&desk, StatusCode::OK, json!([]), secret, "").await
 }
 
 pub(in crate::web) async fn revoke_key(

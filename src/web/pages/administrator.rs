@@ -87,7 +87,15 @@ pub(in crate::web) async fn enter_bank(desk: Desk, form: OwnForm) -> Answered {
 
 /// One bank with everything that the register knows of it.
 pub(in crate::web) async fn bank(desk: Desk, code: Path<String>) -> Answered {
-    bank_page(&desk, &code, StatusCode::OK, Value::Null, json!([])).await
+    bank_page(
+        &desk,
+        &code,
+        StatusCode::OK,
+        Value::Null,
+        json!([]),
+        json!({}),
+    )
+    .await
 }
 
 async fn bank_page(
@@ -96,6 +104,7 @@ async fn bank_page(
     status: StatusCode,
     secret: Value,
     faults: Value,
+    typed: Value,
 ) -> Answered {
     let path = || Path::from(code.to_owned());
     let known = document(banks::read(desk.app.clone(), path()).await).await?;
@@ -121,16 +130,18 @@ async fn bank_page(
     let page = json!({
         "bank": known, "profile": known, "partnerships": partnerships, "contacts": people["contacts"],
         "endpoints": hooks["endpoints"], "keys": machine_keys["keys"], "ending_waits": ending_waits,
-        "secret": secret, "contact": null, "endpoint": null, "key": null, "ending": null, "faults": faults,
+        "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
+        "ending": typed["ending"], "faults": faults,
     });
     show(desk, status, "desk/administrator/bank.html", page)
 }
 
+/// `typed` is what the form said, for the page that shows what was wrong with it.
 async fn changed(
     desk: &Desk,
     code: &str,
     answer: Answered,
-    about: &str,
+    (about, typed): (&str, Value),
     shown_once: Option<(Said, &str)>,
 ) -> Answered {
     match (answer, shown_once) {
@@ -138,7 +149,7 @@ async fn changed(
             let made = document(Ok(answer)).await?;
             let language = Language::parse(&desk.seat.who.language).unwrap_or(Language::En);
             let secret = json!({ "label": say(said, language), "value": made[field] });
-            bank_page(desk, code, StatusCode::OK, secret, json!([])).await
+            bank_page(desk, code, StatusCode::OK, secret, json!([]), json!({})).await
         }
         (Ok(answer), _) if answer.status() == StatusCode::ACCEPTED => {
             Ok(seat::see(&format!("/register/{code}?done=asked")))
@@ -146,7 +157,8 @@ async fn changed(
         (Ok(_), _) => Ok(seat::see(&format!("/register/{code}?done=saved"))),
         (Err(problem), _) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
             let faults = super::faults_under(about, &problem);
-            bank_page(desk, code, problem.status, Value::Null, faults).await
+            let typed = json!({ about: typed });
+            bank_page(desk, code, problem.status, Value::Null, faults, typed).await
         }
         (Err(problem), _) => Err(problem),
     }
@@ -155,7 +167,7 @@ async fn changed(
 pub(in crate::web) async fn join(desk: Desk, code: Path<String>, _form: OwnForm) -> Answered {
     let joining = Strict(input(&json!({ "bank": *code }))?);
     let answer = partnerships::join(desk.app.clone(), joining).await;
-    changed(&desk, &code, answer, "partnership", None).await
+    changed(&desk, &code, answer, ("partnership", Value::Null), None).await
 }
 
 /// Asks for the end of a partnership; a second person decides.
@@ -164,16 +176,28 @@ pub(in crate::web) async fn end_partnership(
     code: Path<String>,
     form: OwnForm,
 ) -> Answered {
-    let reason = Strict(input(&json!({ "reason": form.0.one("reason") }))?);
+    let typed = json!({ "reason": form.0.one("reason") });
     let who = desk.who();
-    let answer = partnerships::end(desk.app.clone(), who, Path::from(code.clone()), reason).await;
-    changed(&desk, &code, answer, "ending", None).await
+    let answer = match input(&typed) {
+        Ok(reason) => {
+            let path = Path::from(code.clone());
+            partnerships::end(desk.app.clone(), who, path, Strict(reason)).await
+        }
+        Err(problem) => Err(problem),
+    };
+    changed(&desk, &code, answer, ("ending", typed), None).await
 }
 
 pub(in crate::web) async fn add_contact(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {
-    let contact = Strict(super::contact_input(&form.0)?);
-    let answer = contacts::create(desk.app.clone(), Path::from(code.clone()), contact).await;
-    changed(&desk, &code, answer, "contact", None).await
+    let answer = match super::contact_input(&form.0) {
+        Ok(contact) => {
+            let path = Path::from(code.clone());
+            contacts::create(desk.app.clone(), path, Strict(contact)).await
+        }
+        Err(problem) => Err(problem),
+    };
+    let typed = super::contact_values(&form.0);
+    changed(&desk, &code, answer, ("contact", typed), None).await
 }
 
 pub(in crate::web) async fn end_contact(
@@ -183,7 +207,7 @@ pub(in crate::web) async fn end_contact(
 ) -> Answered {
     let (code, _) = path.clone();
     let answer = contacts::end(desk.app.clone(), path).await;
-    changed(&desk, &code, answer, "contact", None).await
+    changed(&desk, &code, answer, ("contact", Value::Null), None).await
 }
 
 pub(in crate::web) async fn add_endpoint(
@@ -191,26 +215,31 @@ pub(in crate::web) async fn add_endpoint(
     code: Path<String>,
     form: OwnForm,
 ) -> Answered {
-    let fields = form.0;
-    let ed25519 = !fields.one("ed25519").is_empty();
-    let wanted = json!({ "endpoint": { "url": fields.one("url"), "ed25519": ed25519 }, "reason": fields.one("reason") });
-    let wanted = Strict(input(&wanted)?);
+    let typed = super::endpoint_values(&form.0);
+    let wanted = json!({ "endpoint": { "url": typed["url"], "ed25519": typed["ed25519"] }, "reason": typed["reason"] });
     let who = desk.who();
-    let answer = endpoints::create(desk.app.clone(), who, Path::from(code.clone()), wanted).await;
-    changed(
-        &desk,
-        &code,
-        answer,
-        "endpoint",
-        Some((Said::EndpointSecret, "secret")),
-    )
-    .await
+    let answer = match input(&wanted) {
+        Ok(wanted) => {
+            let path = Path::from(code.clone());
+            endpoints::create(desk.app.clone(), who, path, Strict(wanted)).await
+        }
+        Err(problem) => Err(problem),
+    };
+    let once = Some((Said::EndpointSecret, "secret"));
+    changed(&desk, &code, answer, ("endpoint", typed), once).await
 }
 
 pub(in crate::web) async fn make_key(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {
-    let wanted = Strict(super::key_input(&form.0)?);
-    let answer = keys::create_of_bank(desk.app.clone(), Path::from(code.clone()), wanted).await;
-    changed(&desk, &code, answer, "key", Some((Said::MachineKey, "key"))).await
+    let answer = match super::key_input(&form.0) {
+        Ok(wanted) => {
+            let path = Path::from(code.clone());
+            keys::create_of_bank(desk.app.clone(), path, Strict(wanted)).await
+        }
+        Err(problem) => Err(problem),
+    };
+    let typed = super::key_values(&form.0);
+    let once = Some((Said::MachineKey, "key"));
+    changed(&desk, &code, answer, ("key", typed), once).await
 }
 
 /// Banks from a CSV text.
@@ -254,23 +283,31 @@ pub(in crate::web) async fn import_banks(desk: Desk, form: OwnForm) -> Answered 
 
 /// Everybody, and who may be invited.
 pub(in crate::web) async fn everybody(desk: Desk) -> Answered {
-    people_page(
-        &desk,
-        StatusCode::OK,
-        Value::Null,
-        json!([]),
-        invitee_values(&Fields::default()),
-    )
-    .await
+    people_page(&desk, StatusCode::OK, People::default()).await
 }
 
-async fn people_page(
-    desk: &Desk,
-    status: StatusCode,
+/// What the page of the people shows beside them.
+struct People {
     invitation: Value,
-    faults: Value,
+    /// An invitation as typed.
     values: Value,
-) -> Answered {
+    /// A change of roles as typed.
+    change: Value,
+    faults: Value,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self {
+            invitation: Value::Null,
+            values: invitee_values(&Fields::default()),
+            change: Value::Null,
+            faults: json!([]),
+        }
+    }
+}
+
+async fn people_page(desk: &Desk, status: StatusCode, shown: People) -> Answered {
     let listed = document(people::list(desk.app.clone()).await).await?;
     let mut rows = listed["people"].as_array().cloned().unwrap_or_default();
     for row in &mut rows {
@@ -284,7 +321,8 @@ async fn people_page(
         .map(|bank| json!({ "code": bank["code"], "name": bank[if desk.seat.who.language == "ja" { "name_ja" } else { "name_en" }] }))
         .collect();
     let page = json!({
-        "people": rows, "invitation": invitation, "banks": codes, "faults": faults, "values": values, "change": null,
+        "people": rows, "invitation": shown.invitation, "banks": codes, "faults": shown.faults,
+        "values": shown.values, "change": shown.change,
         "roles": ["officer", "auditor", "administrator", "bank_member", "bank_administrator"],
     });
     show(desk, status, "desk/administrator/people.html", page)
@@ -307,26 +345,19 @@ pub(in crate::web) async fn invite(desk: Desk, form: OwnForm) -> Answered {
     };
     match invited {
         Ok(answer) => {
-            let made = document(Ok(answer)).await?;
-            people_page(
-                &desk,
-                StatusCode::OK,
-                made,
-                json!([]),
-                invitee_values(&Fields::default()),
-            )
-            .await
+            let shown = People {
+                invitation: document(Ok(answer)).await?,
+                ..People::default()
+            };
+            people_page(&desk, StatusCode::OK, shown).await
         }
         Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
-            let faults = super::faults_of(&problem);
-            people_page(
-                &desk,
-                problem.status,
-                Value::Null,
-                faults,
-                invitee_values(&fields),
-            )
-            .await
+            let shown = People {
+                faults: super::faults_of(&problem),
+                values: invitee_values(&fields),
+                ..People::default()
+            };
+            people_page(&desk, problem.status, shown).await
         }
         Err(problem) => Err(problem),
     }
@@ -336,6 +367,26 @@ pub(in crate::web) async fn invite(desk: Desk, form: OwnForm) -> Answered {
 pub(in crate::web) async fn change_roles(desk: Desk, id: Path<String>, form: OwnForm) -> Answered {
     let wanted = json!({ "roles": form.0.all("roles"), "reason": form.0.one("reason") });
     let who = desk.who();
-    people::change(desk.app, who, id, Strict(input(&wanted)?)).await?;
-    Ok(seat::see("/people?done=asked"))
+    let asked = match input(&wanted) {
+        Ok(change) => {
+            people::change(desk.app.clone(), who, id.clone().into(), Strict(change)).await
+        }
+        Err(problem) => Err(problem),
+    };
+    match asked {
+        Ok(_) => Ok(seat::see("/people?done=asked")),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let mut change = wanted;
+            change["id"] = json!(*id);
+            let shown = People {
+                faults: super::faults_under("change", &problem),
+                change,
+                ..People::default()
+            };
+            people_page(&desk, problem.status, shown).await
+        }
+        Err(problem) => Err(problem),
+    }
 }

@@ -1,6 +1,6 @@
 //! The bank's desk: its inbox, one notice with the two things to do about it, and its own addresses.
 
-use super::seat::{self, OwnForm};
+use super::seat::{self, Fields, OwnForm};
 use super::words::{Said, say};
 use super::{Desk, document, list, measures, show, words};
 use crate::actions::acknowledge::{self, Confirmation};
@@ -136,12 +136,7 @@ async fn notice_page(
                 "recorded_at": one["recorded_at"] })
         })
         .collect();
-    let told: Value = json!({
-        "title": words(&body, "title", language), "description": words(&body, "description", language),
-        "change_summary": words(&body, "change_summary", language), "advice": words(&body, "advice", language),
-        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
-        "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
-        "countermeasures": measures(&body["countermeasures"]),
+    let more: Value = json!({
         "withdrawn": is_withdrawal.then(|| json!({ "reason": body["reason"], "text": words(&body, "text", language) })),
         "responses_own": own,
         "peers": { "banks": peers["banks"], "counts": counts, "named": peers["named"] },
@@ -149,11 +144,23 @@ async fn notice_page(
         "person_name": desk.seat.who.name, "person_role": null, "faults": faults,
     });
     merge(&mut page, around);
-    merge(&mut page, told);
+    merge(&mut page, told(&body, language));
+    merge(&mut page, more);
     show(desk, status, "desk/bank/notice.html", page)
 }
 
-fn merge(page: &mut Value, more: Value) {
+/// What the shared body tells, in one language.
+pub(super) fn told(body: &Value, language: &str) -> Value {
+    json!({
+        "title": words(body, "title", language), "description": words(body, "description", language),
+        "change_summary": words(body, "change_summary", language), "advice": words(body, "advice", language),
+        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
+        "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
+        "countermeasures": measures(&body["countermeasures"]),
+    })
+}
+
+pub(super) fn merge(page: &mut Value, more: Value) {
     if let (Value::Object(page), Value::Object(more)) = (page, more) {
         page.extend(more);
     }
@@ -182,7 +189,7 @@ fn around_notice(
     Ok(json!({
         "reason": row.reason, "late": stamped.is_none() && row.acknowledge_by < now,
         "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version) },
-        "contacts": contacts.iter().map(|one| json!({ "name": one.name, "role": one.role, "phone": one.phone, "email": one.email })).collect::<Vec<_>>(),
+        "contacts": contacts,
         "acknowledgement": stamped.map(|done| json!({ "at": done.recorded_at.to_string(), "class": done.class, "name": null })),
     }))
 }
@@ -268,7 +275,7 @@ pub(in crate::web) async fn respond(
 
 /// Contacts, endpoints and keys of the bank.
 pub(in crate::web) async fn channels(desk: Desk, who: BankWho) -> Answered {
-    channels_page(&desk, who, StatusCode::OK, Value::Null, json!([])).await
+    channels_page(&desk, who, StatusCode::OK, Value::Null, Refused::default()).await
 }
 
 async fn channels_page(
@@ -276,24 +283,43 @@ async fn channels_page(
     who: BankWho,
     status: StatusCode,
     secret: Value,
-    faults: Value,
+    refused: Refused,
 ) -> Answered {
+    let Refused { faults, typed } = refused;
     let may_change = who.caller.roles().contains(Role::BankAdministrator);
     let own_contacts = document(contacts::list_own(desk.app.clone(), who.clone()).await).await?;
     let own_endpoints = document(endpoints::list_own(desk.app.clone(), who.clone()).await).await?;
     let own_keys = document(keys::list_own(desk.app.clone(), who).await).await?;
     let page = json!({
         "contacts": own_contacts["contacts"], "endpoints": own_endpoints["endpoints"], "keys": own_keys["keys"],
-        "may_change": may_change, "secret": secret, "contact": null, "faults": faults,
+        "may_change": may_change, "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
+        "faults": faults,
     });
     show(desk, status, "desk/bank/channels.html", page)
+}
+
+/// What was refused of a form, and what it said, under its name.
+struct Refused {
+    faults: Value,
+    typed: Value,
+}
+
+impl Default for Refused {
+    fn default() -> Self {
+        Self {
+            faults: json!([]),
+            typed: json!({}),
+        }
+    }
 }
 
 /// What a form of the page is about; the faults of its fields stand under its name.
 #[derive(Clone, Copy)]
 enum What {
     Contact,
+    EndedContact,
     NewEndpoint,
+    Secret,
     Endpoint,
     NewKey,
     Key,
@@ -302,16 +328,26 @@ enum What {
 impl What {
     fn name(self) -> &'static str {
         match self {
-            Self::Contact => "contact",
-            Self::NewEndpoint | Self::Endpoint => "endpoint",
+            Self::Contact | Self::EndedContact => "contact",
+            Self::NewEndpoint | Self::Secret | Self::Endpoint => "endpoint",
             Self::NewKey | Self::Key => "key",
+        }
+    }
+
+    /// What its form said.
+    fn typed(self, fields: &Fields) -> Value {
+        match self {
+            Self::Contact => json!({ "contact": super::contact_values(fields) }),
+            Self::NewEndpoint => json!({ "endpoint": super::endpoint_values(fields) }),
+            Self::NewKey => json!({ "key": super::key_values(fields) }),
+            Self::EndedContact | Self::Secret | Self::Endpoint | Self::Key => json!({}),
         }
     }
 
     /// What is made is shown once: what it is, and where the API's answer has it.
     fn shown_once(self) -> Option<(Said, &'static str)> {
         match self {
-            Self::NewEndpoint => Some((Said::EndpointSecret, "secret")),
+            Self::NewEndpoint | Self::Secret => Some((Said::EndpointSecret, "secret")),
             Self::NewKey => Some((Said::MachineKey, "key")),
             _ => None,
         }
@@ -319,80 +355,95 @@ impl What {
 }
 
 /// After a change: back to the page, or the page with what was wrong.
-async fn changed(desk: &Desk, who: BankWho, answer: Answered, what: What) -> Answered {
+async fn changed(
+    desk: &Desk,
+    who: BankWho,
+    answer: Answered,
+    what: What,
+    fields: &Fields,
+) -> Answered {
     let shown_once = what.shown_once();
     match (answer, shown_once) {
         (Ok(answer), Some((said, field))) => {
             let made = document(Ok(answer)).await?;
             let language = Language::parse(&desk.seat.who.language).unwrap_or(Language::En);
             let secret = json!({ "label": say(said, language), "value": made[field] });
-            channels_page(desk, who, StatusCode::OK, secret, json!([])).await
+            channels_page(desk, who, StatusCode::OK, secret, Refused::default()).await
         }
         (Ok(_), None) => Ok(seat::see("/own?done=saved")),
         (Err(problem), _) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
-            let faults = super::faults_under(what.name(), &problem);
-            channels_page(desk, who, problem.status, Value::Null, faults).await
+            let refused = Refused {
+                faults: super::faults_under(what.name(), &problem),
+                typed: what.typed(fields),
+            };
+            channels_page(desk, who, problem.status, Value::Null, refused).await
         }
         (Err(problem), _) => Err(problem),
     }
 }
 
 pub(in crate::web) async fn add_contact(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
-    let input = super::contact_input(&form.0)?;
-    let answer = contacts::create_own(desk.app.clone(), who.clone(), Strict(input)).await;
-    changed(&desk, who, answer, What::Contact).await
+    let answer = match super::contact_input(&form.0) {
+        Ok(input) => contacts::create_own(desk.app.clone(), who.clone(), Strict(input)).await,
+        Err(problem) => Err(problem),
+    };
+    changed(&desk, who, answer, What::Contact, &form.0).await
 }
 
 pub(in crate::web) async fn end_contact(
     desk: Desk,
     who: BankWho,
     id: Path<String>,
-    _form: OwnForm,
+    form: OwnForm,
 ) -> Answered {
     let answer = contacts::end_own(desk.app.clone(), who.clone(), id).await;
-    changed(&desk, who, answer, What::Contact).await
+    changed(&desk, who, answer, What::EndedContact, &form.0).await
 }
 
 pub(in crate::web) async fn add_endpoint(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
-    let input = super::endpoint_input(&form.0)?;
-    let answer = endpoints::create_own(desk.app.clone(), who.clone(), Strict(input)).await;
-    changed(&desk, who, answer, What::NewEndpoint).await
+    let answer = match super::endpoint_input(&form.0) {
+        Ok(input) => endpoints::create_own(desk.app.clone(), who.clone(), Strict(input)).await,
+        Err(problem) => Err(problem),
+    };
+    changed(&desk, who, answer, What::NewEndpoint, &form.0).await
 }
 
 pub(in crate::web) async fn rotate_secret(
     desk: Desk,
     who: BankWho,
     id: Path<String>,
-    _form: OwnForm,
+    form: OwnForm,
 ) -> Answered {
     let answer = endpoints::rotate_own(desk.app.clone(), who.clone(), id).await;
-    changed(&desk, who, answer, What::NewEndpoint).await
+    changed(&desk, who, answer, What::Secret, &form.0).await
 }
 
 pub(in crate::web) async fn end_endpoint(
     desk: Desk,
     who: BankWho,
     id: Path<String>,
-    _form: OwnForm,
+    form: OwnForm,
 ) -> Answered {
     let answer = endpoints::end_own(desk.app.clone(), who.clone(), id).await;
-    changed(&desk, who, answer, What::Endpoint).await
+    changed(&desk, who, answer, What::Endpoint, &form.0).await
 }
 
 pub(in crate::web) async fn make_key(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
-    let input = super::key_input(&form.0)?;
-    let answer = keys::create_own(desk.app.clone(), who.clone(), Strict(input)).await;
-    changed(&desk, who, answer, What::NewKey).await
+    let answer = match super::key_input(&form.0) {
+        Ok(input) => keys::create_own(desk.app.clone(), who.clone(), Strict(input)).await,
+        Err(problem) => Err(problem),
+    };
+    changed(&desk, who, answer, What::NewKey, &form.0).await
 }
 
 pub(in crate::web) async fn revoke_key(
     desk: Desk,
     who: BankWho,
     id: Path<String>,
-    _form: OwnForm,
+    form: OwnForm,
 ) -> Answered {
     let answer = keys::revoke_own(desk.app.clone(), who.clone(), id).await;
-    changed(&desk, who, answer, What::Key).await
+    changed(&desk, who, answer, What::Key, &form.0).await
 }
 
 /// A test notice to every channel of the own bank.

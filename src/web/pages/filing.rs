@@ -2,14 +2,18 @@
 //! fault; what goes out goes out by the call of the API.
 
 use super::officer::recipients;
+use super::preview::{self, Previewed};
 use super::seat::{self, Fields, OwnForm, Seat};
-use super::{Desk, document, entered, list, show};
+use super::{Desk, document, drafts, entered, list, show};
+use crate::actions::draft;
 use crate::domain::id::Uid;
-use crate::domain::incident::{Filing, FilingContext, OperatorContact};
+use crate::domain::incident::{Filing, OperatorContact};
+use crate::domain::instant::{Entered, Instant};
 use crate::domain::vocabulary::{
     Authentication, Countermeasure, CountermeasureScope, Determination, DiscoveryMethod,
     IncidentStatus, Kind, Phase, Severity, Tlp, Typology, Urgency, Weakness,
 };
+use crate::storage::draft::DraftRow;
 use crate::storage::reading::{self, IncidentFilter};
 use crate::storage::{Tx, incident, payload};
 use crate::web::api::incidents::{self, found};
@@ -68,7 +72,26 @@ struct Before {
     contacts: Vec<OperatorContact>,
 }
 
+impl Before {
+    /// When the next update was promised.
+    fn promised(&self) -> Option<Instant> {
+        let at = self.body["next_update_at"].as_str()?;
+        Entered::parse(at).ok().map(|entered| entered.at)
+    }
+}
+
+/// A new filing, or a draft to go on with.
 pub(in crate::web) async fn form(desk: Desk) -> Answered {
+    if let Some(id) = drafts::asked(&desk.req)? {
+        let draft = desk.app.store.read(move |tx| draft::get(tx, id)).await?;
+        if !draft.row.is_open() {
+            return Ok(seat::see(&format!("/drafts/{id}")));
+        }
+        let filing =
+            serde_json::from_str(&draft.body).map_err(|fault| Problem::internal(&fault))?;
+        let values = values_of_draft(&desk.seat, &filing, &draft.row);
+        return form_page(&desk, StatusCode::OK, Form::new(values, None)).await;
+    }
     let now = local(&desk.seat, desk.app.store.clock().now())?;
     let mut values = values_of(&Fields::default());
     values["detected_at"] = json!(now);
@@ -93,6 +116,8 @@ struct Form {
     revising: Option<(String, i64)>,
     faults: Value,
     warnings: Value,
+    /// When the revision before promised the next update.
+    promised: Option<Instant>,
 }
 
 impl Form {
@@ -102,6 +127,7 @@ impl Form {
             revising,
             faults: json!([]),
             warnings: json!([]),
+            promised: None,
         }
     }
 }
@@ -134,15 +160,16 @@ async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
         .store
         .read(move |tx| recipients(tx, &language))
         .await?;
-    let action = match &form.revising {
-        Some((reference, _)) => format!("/incidents/{reference}/revise"),
-        None => "/incidents/new".to_owned(),
-    };
-    let late = form.faults.as_array().is_some_and(|faults| {
-        faults
-            .iter()
-            .any(|fault| fault["pointer"] == "/late_reason")
-    });
+    let reference = form.revising.as_ref();
+    let action = place(reference.map(|(reference, _)| reference.as_str()));
+    let begun = drafts::begun_of(desk, form.values["draft"].as_str().unwrap_or_default()).await?;
+    let clock = clock(desk, &form, begun);
+    let late = clock["late"] == true
+        || form.faults.as_array().is_some_and(|faults| {
+            faults
+                .iter()
+                .any(|fault| fault["pointer"] == "/late_reason")
+        });
     let key = match form.values["idempotency_key"].as_str() {
         Some(given) if !given.is_empty() => given.to_owned(),
         _ => Uid::at(desk.app.store.clock().now()).to_string(),
@@ -151,9 +178,45 @@ async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
         "action": action, "values": form.values, "faults": form.faults, "warnings": form.warnings,
         "revising": form.revising.map(|(reference, number)| json!({ "reference": reference, "number": number })),
         "options": options(), "recipients": told, "late": late, "idempotency_key": key,
-        "clock": { "first_suspected_at": null, "ceiling_at": null },
+        "clock": clock, "draft": begun.map(|at| json!({ "created_at": at.to_string(), "age_s": age_s(desk, at) })),
     });
     show(desk, status, "desk/officer/file.html", page)
+}
+
+/// Whole seconds since then.
+pub(super) fn age_s(desk: &Desk, since: Instant) -> i64 {
+    let age = desk.app.store.clock().now().since(since);
+    i64::try_from(age.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// When the banks have to be told by: a new incident by the clock from suspicion, with the ceiling from
+/// awareness; a revision by the next update that was promised. What was not typed counts from the draft.
+fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
+    let typed = |name: &str| {
+        let local = form.values[name].as_str()?;
+        let at = entered(local, &desk.seat.who.zone).ok()?;
+        Entered::parse(&at).ok().map(|entered| entered.at)
+    };
+    let rules = &desk.app.rules;
+    let suspected = typed("detected_at").or(begun);
+    let due = match form.promised {
+        Some(promised) => Some(promised),
+        None if form.revising.is_some() => None,
+        None => {
+            let profile = rules.profiles.get("PARTNER-DEFAULT");
+            let clock = profile.and_then(|profile| profile.clock("initial"));
+            let aware = typed("aware_at").or(suspected);
+            clock
+                .zip(suspected)
+                .map(|(clock, start)| rules.profiles.due(clock, start, aware, &rules.zone))
+        }
+    };
+    let now = desk.app.store.clock().now();
+    let left_s = due.map(|due| (due.micros() - now.micros()) / 1_000_000);
+    json!({
+        "first_suspected_at": suspected.map(|at| at.to_string()), "ceiling_at": due.map(|at| at.to_string()),
+        "left_s": left_s.map(i64::abs), "late": left_s.is_some_and(|left| left < 0),
+    })
 }
 
 /// Every value that the form shows, as typed, or as it begins.
@@ -178,7 +241,13 @@ fn values_of(fields: &Fields) -> Value {
     for name in TIMES.into_iter().chain(SCALES) {
         text(name, "");
     }
-    for name in ["affected", "affected_banks", "idempotency_key"] {
+    for name in [
+        "affected",
+        "affected_banks",
+        "idempotency_key",
+        "draft",
+        "draft_version",
+    ] {
         text(name, "");
     }
     for place in 0..2 {
@@ -386,9 +455,8 @@ fn usual_contacts(tx: &mut Tx<'_>) -> Result<Vec<OperatorContact>, Problem> {
     })
 }
 
-/// What the form of a revision begins with.
-fn values_before(seat: &Seat, before: &Before) -> Value {
-    let body = &before.body;
+/// What a filing says, as the form shows it.
+fn values_in(seat: &Seat, body: &Value) -> Value {
     let mut values = values_of(&Fields::default());
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     for (name, _) in TEXTS {
@@ -396,7 +464,7 @@ fn values_before(seat: &Seat, before: &Before) -> Value {
             values[name] = json!(value);
         }
     }
-    for name in WORDS.into_iter().filter(|name| *name != "change_summary") {
+    for name in WORDS {
         for language in ["ja", "en"] {
             if let Some(value) = body[name][language].as_str() {
                 values[format!("{name}_{language}")] = json!(value);
@@ -404,12 +472,7 @@ fn values_before(seat: &Seat, before: &Before) -> Value {
         }
     }
     for name in TIMES {
-        let time = body[name]
-            .as_str()
-            .and_then(|at| at.parse::<jiff::Timestamp>().ok());
-        if let Some(there) = time.and_then(|at| at.in_tz(&seat.who.zone).ok()) {
-            values[name] = json!(there.strftime("%Y-%m-%dT%H:%M").to_string());
-        }
+        values[name] = json!(local_text(seat, &body[name]));
     }
     for name in ["typology", "auth_exploited", "auth_weakness"] {
         values[name] = list(&body[name]);
@@ -441,14 +504,66 @@ fn values_before(seat: &Seat, before: &Before) -> Value {
             .collect();
         values[name] = json!(words.join(" "));
     }
+    values["affected"] = json!("unknown");
+    values
+}
+
+/// What the form of a revision begins with.
+fn values_before(seat: &Seat, before: &Before) -> Value {
+    let body = &before.body;
+    let mut values = values_in(seat, body);
+    for language in ["ja", "en"] {
+        values[format!("change_summary_{language}")] = json!("");
+    }
     values["phase"] = json!(if body["phase"] == "initial" {
         "intermediate"
     } else {
         body["phase"].as_str().unwrap_or("final")
     });
-    values["affected"] = json!("unknown");
     fill_contacts(&mut values, &before.contacts);
     values
+}
+
+/// What the form of a draft goes on with.
+fn values_of_draft(seat: &Seat, filing: &Value, row: &DraftRow) -> Value {
+    let mut values = values_in(seat, filing);
+    values["draft"] = json!(row.id.to_string());
+    values["draft_version"] = json!(row.version.to_string());
+    if let Some(banks) = filing["affected_banks"].as_array() {
+        let codes: Vec<&str> = banks.iter().filter_map(Value::as_str).collect();
+        values["affected"] = json!(if codes.is_empty() { "none" } else { "banks" });
+        values["affected_banks"] = json!(codes.join(" "));
+    }
+    if let Some(first) = filing["countermeasures"].get(0) {
+        if let Some(scope) = first["scope"].as_str() {
+            values["countermeasures_scope"] = json!(scope);
+        }
+        values["countermeasures_taken_at"] = json!(local_text(seat, &first["taken_at"]));
+    }
+    if let Some(bodies) = filing["bodies_notified"].as_array() {
+        let line = |one: &Value| {
+            let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+            let at = local_text(seat, &one["at"]);
+            [text("body"), at, text("reference")].join(" | ")
+        };
+        let lines: Vec<String> = bodies.iter().map(line).collect();
+        values["bodies_notified"] = json!(lines.join("\n"));
+        values["bodies_notified_none"] = json!(bodies.is_empty());
+    }
+    let people: Vec<OperatorContact> =
+        serde_json::from_value(filing["operator_contacts"].clone()).unwrap_or_default();
+    fill_contacts(&mut values, &people);
+    values
+}
+
+/// A written instant as a form shows it, or nothing.
+fn local_text(seat: &Seat, at: &Value) -> String {
+    let at = at
+        .as_str()
+        .and_then(|at| at.parse::<jiff::Timestamp>().ok());
+    at.and_then(|at| at.in_tz(&seat.who.zone).ok())
+        .map(|there| there.strftime("%Y-%m-%dT%H:%M").to_string())
+        .unwrap_or_default()
 }
 
 async fn before(app: &Data<App>, reference: &str) -> Result<Before, Problem> {
@@ -477,16 +592,17 @@ async fn before(app: &Data<App>, reference: &str) -> Result<Before, Problem> {
 pub(in crate::web) async fn revision_form(desk: Desk, reference: Path<String>) -> Answered {
     let before = before(&desk.app, &reference).await?;
     let values = values_before(&desk.seat, &before);
-    let form = Form::new(values, Some((reference.into_inner(), before.number + 1)));
+    let mut form = Form::new(values, Some((reference.into_inner(), before.number + 1)));
+    form.promised = before.promised();
     form_page(&desk, StatusCode::OK, form).await
 }
 
-/// Issues a new incident, or only judges it.
+/// Issues a new incident, or shows what it would tell.
 pub(in crate::web) async fn file(desk: Desk, form: OwnForm) -> Answered {
     taken(&desk, form.0, None).await
 }
 
-/// Issues a further revision, or only judges it.
+/// Issues a further revision, or shows what it would tell.
 pub(in crate::web) async fn revise(desk: Desk, reference: Path<String>, form: OwnForm) -> Answered {
     taken(&desk, form.0, Some(reference.into_inner())).await
 }
@@ -499,31 +615,64 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
     let number = before.as_ref().map_or(1, |before| before.number + 1);
     let revising = revising.map(|reference| (reference, number));
     let mut again = Form::new(values_of(&fields), revising.clone());
+    again.promised = before.as_ref().and_then(Before::promised);
     let filing = filing_of(
         &fields,
         &desk.seat.who.zone,
         before.as_ref().map(|before| &before.body),
     );
     let body = match filing {
-        Ok(filing) => page::bytes(&filing),
+        Ok(mut filing) => {
+            drafts::keep_unasked(desk, &fields, &mut filing).await?;
+            page::bytes(&filing)
+        }
         Err(problem) => {
-            again.faults = super::faults_of(&problem);
+            again.faults = faults_at(&problem);
             return form_page(desk, problem.status, again).await;
         }
     };
-    if fields.one("act") != "issue" {
-        again.warnings = match judged(&desk.app, &body, revising.is_some()) {
-            Ok(warnings) => warnings,
-            Err(problem) => {
-                again.faults = super::faults_of(&problem);
-                return form_page(desk, problem.status, again).await;
+    let act = fields.one("act");
+    if ["preview", "issue"].contains(&act.as_str()) && fields.given("late_reason").is_none() {
+        let begun = drafts::begun_of(desk, &fields.one("draft")).await?;
+        if clock(desk, &again, begun)["late"] == true {
+            again.faults = json!([{ "pointer": "/late_reason", "code": "field_missing", "message": "a deadline was missed: say why" }]);
+            return form_page(desk, StatusCode::UNPROCESSABLE_ENTITY, again).await;
+        }
+    }
+    if act == "preview" {
+        let reference = revising.as_ref().map(|(reference, _)| reference.as_str());
+        let seen = previewed(desk, &fields, reference, &body).await;
+        return match seen {
+            Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
+                again.faults = faults_at(&problem);
+                form_page(desk, problem.status, again).await
             }
+            seen => seen,
         };
+    }
+    if act == "draft" && revising.is_none() {
+        return match drafts::keep(desk, &fields, body).await {
+            Ok(id) => Ok(seat::see(&format!("/incidents/new?draft={id}&done=saved"))),
+            Err(problem) if problem.status.is_client_error() => {
+                again.faults = faults_at(&problem);
+                form_page(desk, problem.status, again).await
+            }
+            Err(problem) => Err(problem),
+        };
+    }
+    if act != "issue" {
         return form_page(desk, StatusCode::OK, again).await;
+    }
+    if let Err(problem) = drafts::unchanged(desk, &fields).await {
+        again.faults = faults_at(&problem);
+        return form_page(desk, problem.status, again).await;
     }
     let who = desk.who();
     let key = OnceKey(fields.one("idempotency_key"));
     let body = RawJson(body.into());
+    let ends = fields
+        .given("draft")
+        .map_or_else(String::new, |id| format!("draft={id}"));
     let issued = match &revising {
         Some((reference, _)) => {
             incidents::revise(
@@ -535,7 +684,7 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
             )
             .await
         }
-        None => incidents::file(desk.app.clone(), who, key, Asked(query::read("")?), body).await,
+        None => incidents::file(desk.app.clone(), who, key, Asked(query::read(&ends)?), body).await,
     };
     match issued {
         Ok(answer) => {
@@ -544,20 +693,45 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
             Ok(seat::see(&format!("/incidents/{reference}?done=issued")))
         }
         Err(problem) if problem.status != StatusCode::INTERNAL_SERVER_ERROR => {
-            again.faults = super::faults_of(&problem);
+            again.faults = faults_at(&problem);
             form_page(desk, problem.status, again).await
         }
         Err(problem) => Err(problem),
     }
 }
 
-/// What a person should look at again, of a filing that would be taken as far as it can be told here.
-fn judged(app: &App, body: &[u8], is_revision: bool) -> Result<Value, Problem> {
-    let filing = Filing::from_json(body)?;
-    if !is_revision {
-        filing.check(FilingContext::first(app.store.clock().now()))?;
+async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: &[u8]) -> Answered {
+    let wanted = Previewed {
+        action: &place(reference),
+        fields,
+        reference,
+        filing: Filing::from_json(body)?,
+    };
+    preview::page(desk, wanted).await
+}
+
+/// What was wrong, at the fields that the form has: a list is one field, and so is a number with its unit.
+fn faults_at(problem: &Problem) -> Value {
+    let mut faults = super::faults_of(problem);
+    for fault in faults.as_array_mut().into_iter().flatten() {
+        let pointer = fault["pointer"].as_str().unwrap_or_default();
+        let of_person = pointer.starts_with("/operator_contacts/");
+        let mut parts = pointer.splitn(3, '/').skip(1);
+        if let (Some(field), Some(rest), false) = (parts.next(), parts.next(), of_person)
+            && !["ja", "en"].contains(&rest)
+        {
+            fault["pointer"] = json!(format!("/{field}"));
+        }
     }
-    Ok(json!(filing.warnings()))
+    faults
+}
+
+/// Where the form posts to.
+fn place(reference: Option<&str>) -> String {
+    match reference {
+        Some(reference) => format!("/incidents/{reference}/revise"),
+        None => "/incidents/new".to_owned(),
+    }
 }
 
 #[cfg(test)]

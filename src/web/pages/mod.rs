@@ -7,10 +7,13 @@ pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod auditor;
 pub(super) mod bank;
+pub(super) mod drafts;
 pub(super) mod filing;
 pub(super) mod link;
 pub(super) mod live;
 pub(super) mod officer;
+mod preview;
+mod said;
 pub(super) mod seat;
 mod words;
 
@@ -56,6 +59,7 @@ const NAVIGATION: &[Entry] = &[
     entry("nav-home", "/home", &[Role::Officer]),
     entry("nav-file", "/incidents/new", &[Role::Officer]),
     entry("nav-matrix", "/matrix", READERS),
+    entry("nav-drafts", "/drafts", READERS),
     entry("nav-deliveries", "/deliveries", READERS),
     entry("nav-as-of", "/as-of", READERS),
     entry("nav-figures", "/figures", READERS),
@@ -385,22 +389,41 @@ fn input<T: serde::de::DeserializeOwned>(document: &Value) -> Result<T, Problem>
     Ok(crate::domain::json::read(document)?)
 }
 
-fn contact_input(fields: &Fields) -> Result<ContactInput, Problem> {
+/// A contact as typed.
+fn contact_values(fields: &Fields) -> Value {
     let level: i64 = fields.one("level").parse().unwrap_or(0);
-    input(&json!({
+    json!({
         "name": fields.one("name"), "role": fields.one("role"), "email": fields.one("email"),
         "phone": fields.one("phone"), "hours": fields.one("hours"), "level": level,
         "language": fields.one("language"),
-    }))
+    })
+}
+
+fn contact_input(fields: &Fields) -> Result<ContactInput, Problem> {
+    input(&contact_values(fields))
+}
+
+/// An endpoint as typed; a reason is asked only where a second person decides.
+fn endpoint_values(fields: &Fields) -> Value {
+    json!({ "url": fields.one("url"), "ed25519": fields.given("ed25519").is_some(), "reason": fields.one("reason") })
 }
 
 fn endpoint_input(fields: &Fields) -> Result<EndpointInput, Problem> {
-    let ed25519 = !fields.one("ed25519").is_empty();
-    input(&json!({ "url": fields.one("url"), "ed25519": ed25519 }))
+    let typed = endpoint_values(fields);
+    input(&json!({ "url": typed["url"], "ed25519": typed["ed25519"] }))
+}
+
+/// A key as typed.
+fn key_values(fields: &Fields) -> Value {
+    json!({ "label": fields.one("label"), "days": fields.one("days") })
 }
 
 fn key_input(fields: &Fields) -> Result<KeyInput, Problem> {
-    input(&json!({ "label": fields.one("label") }))
+    let mut wanted = json!({ "label": fields.one("label") });
+    if let Some(days) = fields.given("days") {
+        wanted["days"] = days.parse::<u32>().map_or(json!(days), |days| json!(days));
+    }
+    input(&wanted)
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
 use super::seat::{self, OwnForm};
-use super::{Desk, bank_names, document, show, words};
-use crate::domain::vocabulary::WithdrawalReason;
+use super::{Desk, bank_names, document, drafts, said, show, words};
+use crate::actions::read_register;
+use crate::actions::withdraw::waiting;
+use crate::domain::id::Uid;
+use crate::domain::vocabulary::{Language, WithdrawalReason};
+use crate::storage::incident::revisions;
 use crate::storage::{Tx, bank, reading};
-use crate::web::api::{approvals, board, contacts, drafts, incidents, responses, tasks};
+use crate::web::api::{approvals, board, contacts, incidents, responses, tasks};
 use crate::web::body::RawJson;
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
@@ -43,7 +47,7 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
         .count();
     let page = json!({
         "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
-        "drafts": open_drafts(&desk.app).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
+        "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
     show(&desk, StatusCode::OK, "desk/officer/home.html", page)
@@ -111,28 +115,16 @@ fn late(tx: &mut Tx<'_>) -> Result<Value, Problem> {
         .collect())
 }
 
-async fn open_drafts(app: &Data<App>) -> Result<Value, Problem> {
-    let listed = document(drafts::list(app.clone()).await).await?;
-    let open = listed["drafts"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|draft| draft["state"] == "open")
-        .map(
-            |draft| json!({ "id": draft["id"], "title": null, "updated_at": draft["updated_at"] }),
-        );
-    Ok(open.collect())
-}
-
 /// One incident: its board, its revisions with what changed, what the banks did, and its open tasks.
 pub(in crate::web) async fn incident(desk: Desk, reference: Path<String>) -> Answered {
-    incident_page(&desk, &reference, StatusCode::OK, json!([])).await
+    incident_page(&desk, &reference, StatusCode::OK, Value::Null, json!([])).await
 }
 
 async fn incident_page(
     desk: &Desk,
     reference: &str,
     status: StatusCode,
+    typed: Value,
     faults: Value,
 ) -> Answered {
     let path = || Path::from(reference.to_owned());
@@ -141,8 +133,14 @@ async fn incident_page(
     let listed = document(incidents::revisions(desk.app.clone(), path()).await).await?;
     let stamps = stamp_board(&desk.app, reference, language).await?;
     let names = names_in(&desk.app, language).await?;
-    let said = document(responses::of_incident(desk.app.clone(), path()).await).await?;
+    let answered = document(responses::of_incident(desk.app.clone(), path()).await).await?;
     let open_tasks = document(tasks::list(desk.app.clone()).await).await?;
+    let (asked, wanted) = (reference.to_owned(), language.to_owned());
+    let people = desk
+        .app
+        .store
+        .read(move |tx| people(tx, &asked, &wanted))
+        .await?;
     let mut revisions = Vec::new();
     let mut before: Option<Value> = None;
     for line in listed["revisions"].as_array().into_iter().flatten() {
@@ -152,9 +150,9 @@ async fn incident_page(
         let body = view["body"].clone();
         let changes = before
             .as_ref()
-            .map_or_else(Vec::new, |old| changes(old, &body));
+            .map_or_else(Vec::new, |old| said::changes(old, &body));
         revisions.push(json!({ "number": number, "phase": line["phase"], "accepted_at": line["accepted_at"],
-            "by": null, "changes": changes, "change_summary": words(&body, "change_summary", language) }));
+            "by": people.filers.get(&number), "changes": changes, "change_summary": words(&body, "change_summary", language) }));
         before = Some(body);
     }
     let notices: Vec<&Value> = stamps["cells"]
@@ -176,7 +174,7 @@ async fn incident_page(
     }
     let mut own_tasks = Value::Array(own_tasks);
     named(&mut own_tasks, &names);
-    let mut answers = Value::Array(responses_of(&said));
+    let mut answers = Value::Array(responses_of(&answered));
     named(&mut answers, &names);
     revisions.reverse();
     let body = &latest["body"];
@@ -191,9 +189,9 @@ async fn incident_page(
         "reference": reference, "title": title(&latest["title"], language),
         "description": words(body, "description", language), "advice": words(body, "advice", language),
         "text": words(body, "text", language), "board": stamps, "revisions": revisions,
-        "responses": answers, "response_counts": counts(&said), "private": said["private"],
+        "responses": answers, "response_counts": counts(&answered), "private": answered["private"],
         "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
-        "tasks": own_tasks, "open": open && is_officer, "withdrawal": null, "withdrawal_values": null, "q_warnings": [], "faults": faults,
+        "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
         "incident_digest": latest["incident_digest"],
@@ -215,46 +213,36 @@ async fn incident_page(
     show(desk, status, "desk/officer/incident.html", page)
 }
 
-/// Fields of the shared body that differ, as short texts.
-fn changes(old: &Value, new: &Value) -> Vec<Value> {
-    const OWN: [&str; 4] = ["revision", "accepted_at", "supersedes", "change_summary"];
-    let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else {
-        return Vec::new();
-    };
-    let mut fields: Vec<&String> = old.keys().chain(new.keys()).collect();
-    fields.sort();
-    fields.dedup();
-    fields
-        .into_iter()
-        .filter(|field| !OWN.contains(&field.as_str()) && old.get(*field) != new.get(*field))
-        .map(|field| json!({ "field": field, "before": told(old.get(field)), "after": told(new.get(field)) }))
-        .collect()
+/// Who filed each revision, and the withdrawal that waits for a second person.
+struct People {
+    /// By the revision's number.
+    filers: HashMap<i64, String>,
+    waiting: Value,
+    warnings: Value,
 }
 
-fn told(value: Option<&Value>) -> Value {
-    match value {
-        None | Some(Value::Null) => Value::Null,
-        Some(Value::String(text)) => json!(text),
-        Some(Value::Array(items)) => {
-            let items: Vec<String> = items.iter().map(plain).collect();
-            json!(items.join(", "))
-        }
-        Some(other) => json!(plain(other)),
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| format!("{name}: {}", plain(value)))
-                .collect();
-            fields.join(" / ")
-        }
-        other => other.to_string(),
-    }
+fn people(tx: &mut Tx<'_>, reference: &str, language: &str) -> Result<People, Problem> {
+    let known = incidents::found(tx, reference)?;
+    let rows = revisions(tx, known.id)?;
+    let asked = waiting(tx, known.id)?;
+    let mut ids: Vec<Uid> = rows.iter().map(|row| row.accepted_by).collect();
+    ids.extend(asked.iter().map(|(request, _)| request.requester));
+    let names = read_register::names(tx, &ids)?;
+    let language = Language::parse(language).unwrap_or(Language::En);
+    let asked_for = asked.as_ref().map(|(request, filing)| {
+        json!({ "request": request.id.to_string(), "requested_by": names.get(&request.requester.to_string()),
+            "at": request.recorded_at.to_string(), "reason": filing.reason.code(), "text": filing.text.best(language),
+            "replaces": filing.replaces.map(|other| other.to_string()) })
+    });
+    let filers = rows.iter().filter_map(|row| {
+        let name = names.get(&row.accepted_by.to_string())?;
+        Some((row.number, name.clone()))
+    });
+    Ok(People {
+        filers: filers.collect(),
+        waiting: json!(asked_for),
+        warnings: asked.map_or(json!([]), |(_, filing)| json!(filing.warnings())),
+    })
 }
 
 fn responses_of(said: &Value) -> Vec<Value> {
@@ -302,6 +290,8 @@ pub(in crate::web) async fn withdraw(
             text.insert(language.to_owned(), json!(given));
         }
     }
+    let typed = json!({ "reason": fields.one("reason"), "text_ja": fields.one("text_ja"),
+        "text_en": fields.one("text_en"), "replaces": fields.one("replaces") });
     let mut body = json!({ "reason": fields.one("reason"), "text": text });
     if let Some(other) = fields.given("replaces") {
         body["replaces"] = json!(other);
@@ -312,9 +302,11 @@ pub(in crate::web) async fn withdraw(
         incidents::withdraw(desk.app.clone(), who, Path::from(reference.clone()), body).await;
     match asked {
         Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=asked"))),
-        Err(problem) if !problem.faults.is_empty() => {
-            let faults = json!(problem.faults);
-            incident_page(&desk, &reference, problem.status, faults).await
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let faults = super::faults_of(&problem);
+            incident_page(&desk, &reference, problem.status, typed, faults).await
         }
         Err(problem) => Err(problem),
     }

@@ -15,6 +15,7 @@ pub(super) enum Said {
     Failed,
     EndpointSecret,
     MachineKey,
+    AtIssue,
 }
 
 pub(super) fn say(said: Said, language: Language) -> &'static str {
@@ -49,6 +50,7 @@ pub(super) fn say(said: Said, language: Language) -> &'static str {
             "APIキー（一度だけ表示されます）",
             "The API key; it is shown this once",
         ),
+        Said::AtIssue => ("（発出時に決まります）", "(set when issued)"),
         Said::Failed => (
             "処理できませんでした。しばらくしてからもう一度お試しください。",
             "That did not work. Try again in a moment.",

@@ -15,6 +15,7 @@ nav-own-deliveries = Deliveries
 nav-home = Home
 nav-incidents = Incidents
 nav-file = File an incident
+nav-drafts = Drafts
 nav-tasks = Tasks
 nav-approvals = Approvals
 nav-matrix = Matrix

@@ -15,6 +15,7 @@ nav-own-deliveries = 配信記録
 nav-home = ホーム
 nav-incidents = 事案
 nav-file = 事案を起票
+nav-drafts = 下書き
 nav-tasks = タスク
 nav-approvals = 承認
 nav-matrix = 一覧表

@@ -1,6 +1,8 @@
 //! Mail through a real relay, over STARTTLS, and the link in it.
 
+use super::pages::{seated, typed_filing};
 use super::steps::{filing_with, hours, seconds, text};
+use crate::support::browser::between;
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, Reply, TestHub};
 use crate::support::maildir::{
@@ -10,7 +12,7 @@ use crate::support::maildir::{
 use crate::support::receiver::Answer;
 use kairan::actions::add_contact::{ContactInput, add_contact};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Settings that send through the mail server of `scripts/test`.
 fn relay() -> String {
@@ -92,7 +94,61 @@ async fn mailed(hub: &TestHub, mailbox: &Mailbox) -> Mail {
     mailbox.arrived(1).await.remove(0)
 }
 
+/// Of a webhook, what is the same however often the filing goes out: not ids and times, nor what is made of them.
+fn lasting(mut webhook: Value) -> Value {
+    webhook["timestamp"] = Value::Null;
+    let told = &mut webhook["data"];
+    for field in ["id", "incident_digest", "acknowledge_by"] {
+        told["notice"][field] = Value::Null;
+    }
+    for field in ["accepted_at", "next_update_at"] {
+        told["incident"][field] = Value::Null;
+    }
+    told["digest"] = Value::Null;
+    told["acknowledge"] = Value::Null;
+    webhook
+}
+
+/// A text with every date and time of this year and later blotted out.
+fn timeless(text: &str) -> String {
+    let blotted = text.split_inclusive([' ', '\n', '<', '>']).map(|word| {
+        let is_time = word.contains(':') || word.starts_with("20");
+        match is_time {
+            true => word.replace(|c: char| c.is_ascii_digit(), "#"),
+            false => word.to_owned(),
+        }
+    });
+    blotted.collect()
+}
+
 journeys! {
+    async fn the_preview_showed_what_the_bank_then_received(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let (_one, bank) = (hub.bank("B001").await, hub.bank_with("B002", reached_at(&inbox, 1, "en")).await);
+        let browser = seated(&hub, &officer).await;
+        for affected in ["B001", "B002"] {
+            let hit = [("as_bank", "B002"), ("lang_shown", "en"), ("affected", "banks"), ("affected_banks", affected)];
+            let form = |act| [&hit, &typed_filing(affected, act)[..]].concat();
+            let page = browser.post(&hub, "/incidents/new", &form("preview")).await.expect(200);
+            let page = String::from_utf8(page.body).expect("UTF-8");
+            let before = hub.inbox(&bank).await.len();
+            browser.post(&hub, "/incidents/new", &form("issue")).await.expect(303);
+            assert_eq!(hub.inbox(&bank).await.len(), before + 1, "the preview told somebody");
+            hub.deliver_due().await;
+            let shown = between(&page, "aria-labelledby=\"webhook\"><code>", "</code>");
+            let got = bank.receiver.hits().pop().expect("a webhook").json();
+            assert_eq!(lasting(serde_json::from_str(&shown).expect("JSON")), lasting(got));
+            let mail = inbox.arrived(before + 1).await.pop().expect("a mail");
+            assert!(timeless(&page).contains(&timeless(&format!("<strong>{}</strong>", mail.subject()))), "{}", mail.subject());
+            let shown = between(&page, "role=\"group\" aria-labelledby=\"mail\">", "</div>");
+            let (shown, got) = (shown.trim().to_owned(), mail.text().trim().replace('\r', ""));
+            assert_eq!(shown.lines().count(), got.lines().count(), "{shown}\n{got}");
+            for (shown, got) in shown.lines().zip(got.lines()).filter(|(line, _)| !line.contains("(set when issued)")) {
+                assert_eq!(timeless(shown), timeless(got));
+            }
+        }
+    }
+
     async fn each_contact_reads_the_notice_in_its_own_language(hub, relay()) {
         let (ja, en) = (mailbox("ja"), mailbox("en"));
         let (_one, _two) = (by_mail(&hub, "B001", &ja, "ja").await, by_mail(&hub, "B002", &en, "en").await);

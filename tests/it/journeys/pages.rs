@@ -1,6 +1,6 @@
 //! The desks over HTTP: signing in, every page as everybody, and forms that were not sent from a desk.
 
-use super::steps::{further, text, withdrawal};
+use super::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{
     Browser, PASSWORD, code, get, give_credential, hidden, post, post_from,
 };
@@ -8,6 +8,7 @@ use crate::support::hub::{Person, TestHub};
 use kairan::storage::evidence::acknowledgement_of;
 use kairan::storage::payload;
 use kairan::web::routes::routes;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -46,6 +47,9 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/home", "o"),
     ("GET", "/incidents/new", "o"),
     ("POST", "/incidents/new", "o"),
+    ("GET", "/drafts", "oa"),
+    ("GET", "/drafts/{id}", "oa"),
+    ("POST", "/drafts/{id}/discard", "o"),
     ("GET", "/incidents/{reference}", "oa"),
     ("GET", "/incidents/{reference}/revise", "o"),
     ("POST", "/incidents/{reference}/revise", "o"),
@@ -74,6 +78,39 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/people/invitations", "d"),
     ("POST", "/people/{id}/roles", "d"),
 ];
+
+/// A form that somebody sends: from where, and what was typed.
+type Sent<'f> = (&'f Browser, &'f str, &'f [(&'f str, &'f str)]);
+
+/// The form of a filing as an officer fills it in.
+pub fn typed_filing<'k>(key: &'k str, act: &'k str) -> Vec<(&'k str, &'k str)> {
+    vec![
+        ("idempotency_key", key),
+        ("act", act),
+        ("title_ja", "連携口座からの不正チャージ"),
+        ("description_ja", "複数の口座から覚えのないチャージ。"),
+        ("determination", "suspected"),
+        ("severity", "high"),
+        ("urgency", "immediate"),
+        ("tlp", "AMBER"),
+        ("kind", "actual"),
+        ("phase", "initial"),
+        ("incident_status", "open"),
+        ("typology", "pin_spraying"),
+        ("auth_exploited", "unknown"),
+        ("detected_at", "2019-05-16T17:25"),
+        ("affected", "unknown"),
+        ("late_reason", "試験のため"),
+        ("operator_contacts_0_name", "佐藤 花子"),
+        ("operator_contacts_0_email", "sato@operator.example"),
+        ("operator_contacts_0_phone", "+81 3 0000 0001"),
+        ("operator_contacts_0_role", "不正対策室"),
+        ("operator_contacts_1_name", "鈴木 健"),
+        ("operator_contacts_1_email", "suzuki@operator.example"),
+        ("operator_contacts_1_phone", "+81 3 0000 0002"),
+        ("operator_contacts_1_role", "当直"),
+    ]
+}
 
 pub async fn seated(hub: &TestHub, person: &Person) -> Browser {
     give_credential(hub, person.id).await;
@@ -236,15 +273,8 @@ journeys! {
         let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
         let browser = seated(&hub, &officer).await;
         let page = browser.page(&hub, "/incidents/new").await;
-        let (key, at) = (hidden(&page, "idempotency_key"), "2019-05-16T17:25");
-        let mut form = vec![
-            ("idempotency_key", key.as_str()), ("act", "issue"), ("title_ja", "連携口座からの不正チャージ"), ("description_ja", "複数の口座から覚えのないチャージ。"),
-            ("determination", "suspected"), ("severity", "high"), ("urgency", "immediate"), ("tlp", "AMBER"), ("kind", "actual"),
-            ("phase", "initial"), ("incident_status", "open"), ("typology", "pin_spraying"), ("auth_exploited", "unknown"),
-            ("detected_at", at), ("affected", "unknown"), ("late_reason", "試験のため"),
-            ("operator_contacts_0_name", "佐藤 花子"), ("operator_contacts_0_email", "sato@operator.example"), ("operator_contacts_0_phone", "+81 3 0000 0001"), ("operator_contacts_0_role", "不正対策室"),
-            ("operator_contacts_1_name", "鈴木 健"), ("operator_contacts_1_email", "suzuki@operator.example"), ("operator_contacts_1_phone", "+81 3 0000 0002"), ("operator_contacts_1_role", "当直"),
-        ];
+        let key = hidden(&page, "idempotency_key");
+        let mut form = typed_filing(&key, "issue");
         let whole = form.clone();
         form.retain(|(name, _)| *name != "operator_contacts_1_phone");
         let refused = browser.post(&hub, "/incidents/new", &form).await.expect(422);
@@ -337,5 +367,123 @@ journeys! {
         second.post(&hub, &decision, &[("approve", "yes")]).await.expect(303);
         assert_eq!(hub.inbox(&bank).await.len(), 2);
         assert_eq!(hub.inbox(&bank).await[1]["phase"], "withdrawal");
+    }
+
+    async fn whatever_is_refused_is_told_in_the_readers_language_with_the_name_of_the_field(hub) {
+        hub.bank("B001").await;
+        let browser = seated(&hub, &hub.officer().await).await;
+        let form: Vec<_> = typed_filing("one", "issue").into_iter().filter(|(name, _)| !["title_ja", "operator_contacts_1_phone"].contains(name)).collect();
+        for (language, said, missing) in [
+            ("en", ["Title: Write it in Japanese or in English at least.", "Phone of an operator’s contact: "], "There is nothing here"),
+            ("ja", ["件名：日本語・英語の少なくとも一方を入力してください。", "事業者の連絡先の電話番号："], "お探しのものが見つからない"),
+        ] {
+            browser.post(&hub, "/account/language", &[("language", language)]).await.expect(303);
+            let refused = browser.post(&hub, "/incidents/new", &form).await.expect(422);
+            let page = String::from_utf8(refused.body).expect("UTF-8");
+            for said in said { assert!(page.contains(said), "{said}"); }
+            assert!(page.contains("href=\"#f-title\"") && page.contains("id=\"f-title\""), "the summary leads nowhere");
+            let gone = browser.get(&hub, "/incidents/INC-2001-0001").await.expect(404);
+            assert!(String::from_utf8_lossy(&gone.body).contains(missing), "{language}");
+        }
+    }
+
+    async fn every_form_that_is_refused_still_holds_what_was_typed(hub) {
+        let (bank, officer, administrator) = (hub.bank("B001").await, hub.officer().await, hub.administrator().await);
+        let incident = format!("/incidents/{}/withdrawal", text(&hub.file(&officer).await, "reference"));
+        let roles = format!("/people/{}/roles", officer.id);
+        let [own, desk, register] = [&hub.head_of(&bank).await, &officer, &administrator];
+        let (own, desk, register) = (seated(&hub, own).await, seated(&hub, desk).await, seated(&hub, register).await);
+        let contact = [("name", "typed once"), ("email", "no address"), ("level", "2"), ("language", "ja")];
+        let forms: &[Sent] = &[
+            (&own, "/own/contacts", &contact),
+            (&own, "/own/endpoints", &[("url", "http://typed once"), ("ed25519", "true")]),
+            (&own, "/own/keys", &[("label", "typed once"), ("days", "many")]),
+            (&own, "/account/keys", &[("label", "typed once\u{202e}")]),
+            (&desk, &incident, &[("reason", ""), ("text_ja", "typed once")]),
+            (&register, "/register/B001/contacts", &contact),
+            (&register, "/register/B001/endpoints", &[("url", "ftp://x"), ("reason", "typed once")]),
+            (&register, "/register/B001/ending", &[("reason", "typed once\u{202e}")]),
+            (&register, &roles, &[("roles", "bank_member"), ("reason", "typed once")]),
+        ];
+        for (browser, path, typed) in forms {
+            let refused = browser.post(&hub, path, typed).await;
+            let page = String::from_utf8(refused.body).expect("UTF-8");
+            assert!((400..500).contains(&refused.status.as_u16()), "{path}: {}", refused.status);
+            assert!(page.contains("typed once") && page.contains("id=\"faults\""), "{path} lost what was typed: {page}");
+        }
+    }
+
+    async fn a_draft_is_saved_gone_on_with_by_another_officer_and_issued(hub) {
+        let (bank, auditor) = (hub.bank("B001").await, hub.auditor().await);
+        let (one, other) = (seated(&hub, &hub.officer().await).await, seated(&hub, &hub.officer().await).await);
+        let saved = one.post(&hub, "/incidents/new", &[("act", "draft"), ("title_ja", "調査中の不正"), ("affected", "banks"), ("affected_banks", "B001")]).await.expect(303);
+        let place = saved.headers["location"].to_str().expect("text").to_owned();
+        hub.advance(Duration::from_secs(600));
+        let (mine, theirs) = (one.page(&hub, &place).await, other.page(&hub, &place).await);
+        assert!(mine.contains("調査中の不正") && mine.contains("value=\"B001\""), "what was typed is lost");
+        let draft = hidden(&mine, "draft");
+        let form = |page: &str, act| [typed_filing("from-a-draft", act), vec![("draft", draft.clone().leak()), ("draft_version", hidden(page, "draft_version").leak())]].concat();
+        other.post(&hub, "/incidents/new", &form(&theirs, "draft")).await.expect(303);
+        for act in ["draft", "issue"] {
+            let refused = one.post(&hub, "/incidents/new", &form(&mine, act)).await.expect(409);
+            assert!(String::from_utf8_lossy(&refused.body).contains("Somebody else changed it since you opened it"));
+        }
+        let reader = seated(&hub, &auditor).await;
+        let read = [reader.page(&hub, "/drafts").await, reader.page(&hub, &format!("/drafts/{draft}")).await].concat();
+        assert!(read.contains("連携口座からの不正チャージ") && read.contains("10 min"), "{read}");
+        assert!(!read.contains("/discard") && !read.contains("/incidents/new"), "an auditor changes nothing");
+        let newest = other.page(&hub, &place).await;
+        other.post(&hub, "/incidents/new", &form(&newest, "issue")).await.expect(303);
+        assert_eq!(hub.inbox(&bank).await.len(), 1);
+        assert!(reader.page(&hub, &format!("/drafts/{draft}")).await.contains("Issued"));
+        one.get(&hub, &place).await.expect(303);
+    }
+
+    async fn a_draft_is_discarded_only_with_a_reason_and_stays_in_sight(hub) {
+        let browser = seated(&hub, &hub.officer().await).await;
+        let saved = browser.post(&hub, "/incidents/new", &[("act", "draft"), ("title_en", "A false start")]).await.expect(303);
+        let draft = saved.headers["location"].to_str().expect("text").split(['=', '&']).nth(1).expect("an id").to_owned();
+        assert!(browser.page(&hub, "/home").await.contains("A false start"));
+        let path = format!("/drafts/{draft}/discard");
+        browser.post(&hub, &path, &[("reason", " ")]).await.expect(422);
+        browser.post(&hub, &path, &[("reason", "It was a test of ours")]).await.expect(303);
+        assert!(browser.page(&hub, "/drafts").await.contains("It was a test of ours"));
+        assert!(!browser.page(&hub, "/home").await.contains("A false start"));
+        browser.post(&hub, &path, &[("reason", "Again")]).await.expect(409);
+    }
+
+    async fn the_form_shows_by_when_the_banks_must_be_told_and_asks_why_it_is_late(hub) {
+        let bank = hub.bank("B001").await;
+        let browser = seated(&hub, &hub.officer().await).await;
+        assert!(browser.page(&hub, "/incidents/new").await.contains("Issue by"));
+        let mut form = typed_filing("late", "issue");
+        form.retain(|(name, _)| *name != "late_reason");
+        let refused = browser.post(&hub, "/incidents/new", &form).await.expect(422);
+        let page = String::from_utf8(refused.body).expect("UTF-8");
+        // Detected at 17:25 in Tokyo: four hours.
+        assert!(page.contains("datetime=\"2019-05-16T12:25:00.000Z\"") && page.contains("late by"), "{page}");
+        assert!(page.contains("Why it is late: ") && page.contains("<textarea id=\"f-late_reason\""));
+        assert!(hub.inbox(&bank).await.is_empty());
+    }
+
+    async fn an_incident_shows_who_filed_what_changed_and_the_withdrawal_that_waits(hub) {
+        let (_bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        let filed = hub.file(&officer).await;
+        let reference = text(&filed, "reference");
+        let changed = filing_with(&json!({ "change_summary": { "en": "Counts updated." }, "determination": "confirmed",
+            "amount_lost": { "minor": "2450000", "currency": "JPY", "estimate": true }, "typology": ["other"], "typology_other": "by letter" }));
+        hub.post(&format!("/api/v1/incidents/{reference}/revisions"), &officer.key, &changed).await.expect(201);
+        let browser = seated(&hub, &officer).await;
+        let path = format!("/incidents/{reference}");
+        let page = browser.page(&hub, &path).await;
+        let diff = &page[page.find("class=\"diff\"").expect("differences")..];
+        for shown in ["<ins>", "<del>", "2,450,000 yen", "Confirmed", "by letter"] { assert!(diff.contains(shown), "{shown} in {diff}"); }
+        for raw in ["{&quot;", "minor", "accepted_at", "&quot;JPY"] { assert!(!diff.contains(raw), "{raw}"); }
+        assert!(page.contains("</time> · officer</p>"), "who filed it");
+        let asked = [("reason", "false_alarm"), ("text_en", "It was account 12345678 itself.")];
+        browser.post(&hub, &format!("{path}/withdrawal"), &asked).await.expect(303);
+        let page = browser.page(&hub, &path).await;
+        for shown in ["A withdrawal waits for a second person", "It was account 12345678 itself.", "A long run of digits"] { assert!(page.contains(shown), "{shown}"); }
+        assert!(!page.contains("action=\"/incidents/"), "asked for twice");
     }
 }

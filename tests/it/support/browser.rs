@@ -51,6 +51,29 @@ pub fn hidden(html: &str, name: &str) -> String {
     rest[..rest.find('"').expect("closed")].to_owned()
 }
 
+/// What a reader sees of a stretch of the page without tags in it, from after `start` to before `end`.
+pub fn between(html: &str, start: &str, end: &str) -> String {
+    let at = html
+        .find(start)
+        .unwrap_or_else(|| panic!("no {start} in {html}"));
+    let rest = &html[at + start.len()..];
+    let text = &rest[..rest.find(end).expect("an end")];
+    let named = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#x27;", "'"),
+        ("&#39;", "'"),
+        ("&#x2F;", "/"),
+        ("&amp;", "&"),
+    ];
+    named
+        .iter()
+        .fold(text.to_owned(), |text, (name, character)| {
+            text.replace(name, character)
+        })
+}
+
 impl Browser {
     /// Signs in through the form; the person needs a credential.
     pub async fn sign_in(hub: &TestHub, email: &str) -> Self {

@@ -1,0 +1,155 @@
+//! The mail of a notice from its parts: what all banks share, and one bank's own copy. Knows nothing of where
+//! the parts come from: they were stored, or would be.
+
+use super::mails::{
+    BankName, MailLink, Measure, NoticeMail, OperatorContact, Recipients, When, Withdrawal,
+};
+use crate::domain::digest::Digest;
+use crate::domain::incident::{IncidentBody, WithdrawalBody, Words};
+use crate::domain::instant::{Entered, Instant};
+use crate::domain::vocabulary::{Language, Phase};
+use bytes::Bytes;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+/// What all notices of one revision share.
+pub struct RevisionParts {
+    pub reference: String,
+    pub number: i64,
+    pub phase: String,
+    pub kind: String,
+    pub tlp: String,
+    pub urgency: String,
+    /// Canonical, as stored.
+    pub body: Bytes,
+    pub digest: Digest,
+    pub recipients: i64,
+    pub roster_version: i64,
+    /// Empty once erased.
+    pub contacts: Vec<crate::domain::incident::OperatorContact>,
+}
+
+/// What is one bank's own.
+pub struct NoticeCopy<'a> {
+    pub bank: BankName,
+    pub number: u64,
+    pub issued_at: Instant,
+    /// The notice object as stored.
+    pub object: &'a [u8],
+    pub digest: String,
+    pub link: Option<MailLink>,
+}
+
+/// The flags of a notice, read back from its object.
+#[derive(Deserialize)]
+struct ObjectFlags {
+    acknowledge_by: Entered,
+    concerns_you: bool,
+    exposed: bool,
+}
+
+/// The inputs of the mail, in one language. Fails where a stored part cannot be read.
+pub fn notice_mail(
+    operator: String,
+    zone: &TimeZone,
+    copy: NoticeCopy<'_>,
+    revision: &RevisionParts,
+    lang: &str,
+) -> Result<NoticeMail, serde_json::Error> {
+    let flags: ObjectFlags = serde_json::from_slice(copy.object)?;
+    let when = |at: Instant| When::of(at, zone);
+    let mut mail = NoticeMail {
+        operator,
+        bank: copy.bank,
+        number: copy.number,
+        incident_ref: revision.reference.clone(),
+        revision: u32::try_from(revision.number).unwrap_or(u32::MAX),
+        phase: revision.phase.clone(),
+        kind: revision.kind.clone(),
+        tlp: revision.tlp.clone(),
+        urgency: revision.urgency.clone(),
+        issued_at: when(copy.issued_at),
+        acknowledge_by: when(flags.acknowledge_by.at),
+        title: None,
+        description: None,
+        change_summary: None,
+        typology: Vec::new(),
+        auth_exploited: Vec::new(),
+        countermeasures: Vec::new(),
+        advice: None,
+        exposed: flags.exposed,
+        concerns_you: flags.concerns_you,
+        annex: false,
+        link: copy.link,
+        digest: copy.digest,
+        incident_digest: revision.digest.to_string(),
+        recipients: Recipients {
+            count: u32::try_from(revision.recipients).unwrap_or(u32::MAX),
+            roster_version: revision.roster_version.unsigned_abs(),
+        },
+        contacts: revision.contacts.iter().map(contact).collect(),
+        withdrawn: None,
+    };
+    let language = Language::parse(lang).unwrap_or(Language::En);
+    if revision.phase == Phase::Withdrawal.code() {
+        let body = WithdrawalBody::read(&revision.body)?;
+        mail.withdrawn = Some(Withdrawal {
+            reason: body.reason.code().into(),
+            text: words(&body.text, language),
+        });
+    } else {
+        let body = IncidentBody::read(&revision.body)?;
+        tell(&mut mail, &body, language, &when);
+    }
+    Ok(mail)
+}
+
+fn words(words: &Words, language: Language) -> Option<String> {
+    Some(words.best(language).to_owned()).filter(|text| !text.is_empty())
+}
+
+fn contact(person: &crate::domain::incident::OperatorContact) -> OperatorContact {
+    OperatorContact {
+        name: person.name.clone(),
+        role: person.role.clone(),
+        phone: person.phone.clone(),
+        email: person.email.clone(),
+    }
+}
+
+/// Fills in what the shared body says, in one language.
+fn tell(
+    mail: &mut NoticeMail,
+    body: &IncidentBody,
+    language: Language,
+    when: &dyn Fn(Instant) -> When,
+) {
+    mail.title = words(&body.title, language);
+    mail.description = words(&body.description, language);
+    mail.change_summary = body
+        .change_summary
+        .as_ref()
+        .and_then(|text| words(text, language));
+    mail.typology = body
+        .typology
+        .iter()
+        .map(|code| code.code().into())
+        .collect();
+    mail.auth_exploited = body
+        .auth_exploited
+        .iter()
+        .map(|code| code.code().into())
+        .collect();
+    mail.advice = body.advice.as_ref().and_then(|text| words(text, language));
+    mail.countermeasures = body
+        .countermeasures
+        .iter()
+        .map(|measure| Measure {
+            code: measure.code.code().into(),
+            scope: measure.scope.code().into(),
+            taken_at: measure.taken_at.map(|entered| when(entered.at)),
+            planned_for: measure.planned_for.map(|entered| when(entered.at)),
+            note: measure.note.clone(),
+        })
+        .collect();
+}
