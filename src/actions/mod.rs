@@ -28,6 +28,7 @@ pub mod once;
 pub mod open_notice;
 pub mod read_register;
 pub mod record;
+pub mod recover;
 mod redirect;
 pub mod register_bank;
 pub mod resend;

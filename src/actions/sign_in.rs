@@ -143,6 +143,7 @@ pub fn open(tx: &mut Tx<'_>, person_id: Uid, agent: &str) -> Result<Opened, Erro
             created_at: now,
             seen_at: now,
             ended_at: None,
+            confirmed_at: None,
         },
     )?;
     Ok(Opened {

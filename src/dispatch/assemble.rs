@@ -6,6 +6,7 @@ use crate::actions::Rules;
 use crate::actions::break_channel::ChannelAlert;
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
+use crate::actions::recover;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentBody, WithdrawalBody, Words};
@@ -15,7 +16,7 @@ use crate::domain::vocabulary::{Language, Phase};
 use crate::storage::delivery::DueNotice;
 use crate::templates::mails::{
     Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, Measure, NoticeMail,
-    OperatorContact, PartnershipEndingMail, Recipients, TestMail, When, Withdrawal,
+    OperatorContact, PartnershipEndingMail, Recipients, RecoveredMail, TestMail, When, Withdrawal,
 };
 use crate::templates::{TemplateFault, Templates};
 use bytes::Bytes;
@@ -170,6 +171,12 @@ pub fn mail_texts(
             }
             .mail(templates, lang)?)
         }
+        recover::TOLD => Ok(RecoveredMail {
+            operator,
+            name: to.name.clone(),
+            at: when(due.message_created_at),
+        }
+        .mail(templates, lang)?),
         "operator.alert" => {
             let note: ChannelAlert = serde_json::from_slice(inputs()?)?;
             Ok(AlertMail {

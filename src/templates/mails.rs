@@ -298,6 +298,14 @@ pub struct InvitationMail {
     pub expires_at: When,
 }
 
+/// `sign_in.recovered`: told to the person whose account was taken up again.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecoveredMail {
+    pub operator: String,
+    pub name: String,
+    pub at: When,
+}
+
 macro_rules! texts {
     ($($mail:ident => $message:literal),+ $(,)?) => {$(
         impl $mail {
@@ -314,6 +322,7 @@ texts! {
     LinkAcknowledgedMail => "link.acknowledged",
     PartnershipEndingMail => "partnership.ending",
     InvitationMail => "invitation",
+    RecoveredMail => "sign_in.recovered",
 }
 
 /// Renders the three texts of `message` from any context of the right shape.

@@ -157,6 +157,11 @@ impl Words {
             recorded_at: noon(),
             ends_at: later(),
         };
+        let recovered = RecoveredMail {
+            operator: operator.clone(),
+            name: self.say("佐藤 一郎", "Ichiro Sato"),
+            at: noon(),
+        };
         let invitation = InvitationMail {
             operator,
             bank: Some(bank),
@@ -175,6 +180,7 @@ impl Words {
             ("link.acknowledged", link.mail(&templates, lang)),
             ("partnership.ending", ending.mail(&templates, lang)),
             ("invitation", invitation.mail(&templates, lang)),
+            ("sign_in.recovered", recovered.mail(&templates, lang)),
         ];
         rendered
             .into_iter()

@@ -94,6 +94,8 @@ pub fn routes() -> Vec<Route> {
         POST "/sign-in" ANYONE pages::account::sign_in;
         GET "/invitations/{token}" ANYONE pages::account::invitation;
         POST "/invitations/{token}" ANYONE pages::account::accept;
+        GET "/recoveries/{token}" ANYONE pages::account::recovery;
+        POST "/recoveries/{token}" ANYONE pages::account::recover;
         GET "/" PERSON pages::start;
         POST "/sign-out" PERSON pages::account::sign_out;
         GET "/account" PERSON pages::account::account;
@@ -152,6 +154,7 @@ pub fn routes() -> Vec<Route> {
         GET "/people" ADMINISTRATOR pages::administrator::everybody;
         POST "/people/invitations" ADMINISTRATOR pages::administrator::invite;
         POST "/people/{id}/roles" ADMINISTRATOR pages::administrator::change_roles;
+        POST "/people/{id}/recovery" ADMINISTRATOR pages::administrator::recover;
 
         GET "/api/v1/incidents" READERS incidents::search;
         POST "/api/v1/incidents" OFFICER incidents::file;
@@ -208,6 +211,7 @@ pub fn routes() -> Vec<Route> {
 
         GET "/api/v1/people" REGISTRARS people::list;
         POST "/api/v1/people/{id}/roles" ADMINISTRATOR people::change;
+        POST "/api/v1/people/{id}/recovery" ADMINISTRATOR people::recover;
         POST "/api/v1/invitations" ADMINISTRATOR invitations::create;
         POST "/api/v1/invitations/{token}" ANYONE invitations::accept;
         GET "/api/v1/keys" PERSON keys::list;

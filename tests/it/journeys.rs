@@ -38,6 +38,7 @@ mod pages;
 mod people;
 mod problems;
 mod reading;
+mod recovery;
 mod register;
 pub mod steps;
 mod webhooks;

@@ -1,6 +1,7 @@
 //! What waits for a second person, and the decision. Administrators do not see what concerns content.
 
 use crate::actions::decide;
+use crate::actions::recover::Recovery;
 use crate::domain::access::{Role, Roles};
 use crate::domain::instant::Instant;
 use crate::storage::Lane;
@@ -58,6 +59,25 @@ pub struct DecidedAnswer {
     /// The withdrawal that went out, if the act was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     issued: Option<IssuedAnswer>,
+    /// The link that was made, if the act was a recovery: hand it over to the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery: Option<RecoveryAnswer>,
+}
+
+/// A recovery link; it is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct RecoveryAnswer {
+    link: String,
+    expires_at: String,
+}
+
+impl From<Recovery> for RecoveryAnswer {
+    fn from(made: Recovery) -> Self {
+        Self {
+            link: made.link,
+            expires_at: made.expires_at.to_string(),
+        }
+    }
 }
 
 fn view((row, decision): (RequestRow, Option<ApprovalRow>), now: Instant) -> ApprovalView {
@@ -131,6 +151,7 @@ pub async fn decide(
         decision: decided.decision.to_owned(),
         act: decided.act,
         issued: decided.issued.map(IssuedAnswer::from),
+        recovery: decided.recovery.map(RecoveryAnswer::from),
     };
     Ok(page::ok(&answer))
 }

@@ -260,6 +260,7 @@ pub(in crate::web) async fn everybody(desk: Desk) -> Answered {
         Value::Null,
         json!([]),
         invitee_values(&Fields::default()),
+        Value::Null,
     )
     .await
 }
@@ -270,6 +271,7 @@ async fn people_page(
     invitation: Value,
     faults: Value,
     values: Value,
+    recovering: Value,
 ) -> Answered {
     let listed = document(people::list(desk.app.clone()).await).await?;
     let mut rows = listed["people"].as_array().cloned().unwrap_or_default();
@@ -285,6 +287,7 @@ async fn people_page(
         .collect();
     let page = json!({
         "people": rows, "invitation": invitation, "banks": codes, "faults": faults, "values": values, "change": null,
+        "recovering": recovering,
         "roles": ["officer", "auditor", "administrator", "bank_member", "bank_administrator"],
     });
     show(desk, status, "desk/administrator/people.html", page)
@@ -314,6 +317,7 @@ pub(in crate::web) async fn invite(desk: Desk, form: OwnForm) -> Answered {
                 made,
                 json!([]),
                 invitee_values(&Fields::default()),
+                Value::Null,
             )
             .await
         }
@@ -325,6 +329,7 @@ pub(in crate::web) async fn invite(desk: Desk, form: OwnForm) -> Answered {
                 Value::Null,
                 faults,
                 invitee_values(&fields),
+                Value::Null,
             )
             .await
         }
@@ -338,4 +343,22 @@ pub(in crate::web) async fn change_roles(desk: Desk, id: Path<String>, form: Own
     let who = desk.who();
     people::change(desk.app, who, id, Strict(input(&wanted)?)).await?;
     Ok(seat::see("/people?done=asked"))
+}
+
+/// Asks for a link by which somebody takes up the account again; another administrator decides, and gets it.
+pub(in crate::web) async fn recover(desk: Desk, id: Path<String>, form: OwnForm) -> Answered {
+    let reason = form.0.one("reason");
+    let wanted = Strict(input(&json!({ "reason": reason }))?);
+    let who = desk.who();
+    let asked = people::recover(desk.app.clone(), who, Path::from(id.clone()), wanted).await;
+    match asked {
+        Ok(_) => Ok(seat::see("/people?done=asked")),
+        Err(problem) if !problem.faults.is_empty() => {
+            let faults = super::faults_under("recovery", &problem);
+            let typed = json!({ "id": *id, "reason": reason });
+            let values = invitee_values(&Fields::default());
+            people_page(&desk, problem.status, Value::Null, faults, values, typed).await
+        }
+        Err(problem) => Err(problem),
+    }
 }

@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 
 /// Everything that waits for a second person, and what was decided.
 pub(in crate::web) async fn list(desk: Desk) -> Answered {
+    list_page(&desk, Value::Null).await
+}
+
+async fn list_page(desk: &Desk, recovery: Value) -> Answered {
     let who = desk.who();
     let own_id = desk.seat.who.caller.id().to_string();
     let may = desk.seat.who.caller.roles();
@@ -58,9 +62,10 @@ pub(in crate::web) async fn list(desk: Desk) -> Answered {
         };
         list.push(one);
     }
-    let page = json!({ "waiting": waiting, "decided": decided, "faults": [] });
+    let page =
+        json!({ "waiting": waiting, "decided": decided, "recovery": recovery, "faults": [] });
     show(
-        &desk,
+        desk,
         StatusCode::OK,
         "desk/administrator/approvals.html",
         page,
@@ -80,6 +85,10 @@ pub(in crate::web) async fn decide(desk: Desk, id: Path<String>, form: OwnForm) 
     };
     let filing = Strict(input(&json!({ "approve": approve }))?);
     let who = desk.who();
-    approvals::decide(desk.app, who, id, filing).await?;
-    Ok(seat::see("/approvals?done=saved"))
+    let done = document(approvals::decide(desk.app.clone(), who, id, filing).await).await?;
+    match done.get("recovery") {
+        // A link is shown this once, to whoever approved.
+        Some(recovery) => list_page(&desk, recovery.clone()).await,
+        None => Ok(seat::see("/approvals?done=saved")),
+    }
 }

@@ -14,7 +14,7 @@ account-sign-in = Sign in
 account-sign-in-do = Sign in
 account-sign-in-refused = You are not signed in
 account-sign-in-refused-why = Address, password and code do not fit together. Check all three, and take a fresh code. After several failures there is a short pause.
-account-sign-in-note = Only people who were invited can sign in. If you lost your password or your authenticator, ask your administrator for a new invitation.
+account-sign-in-note = Only people who were invited can sign in. If you lost your password or your authenticator, ask an administrator for a recovery link.
 
 account-invitation = Invitation
 account-invitation-heading = Welcome, { $name }
@@ -34,6 +34,11 @@ account-qr-how = Scan this code with an authenticator app on your phone.
 account-qr-typed = If you cannot scan it, type this key into the app:
 account-qr-kind = Kind of code: time-based (TOTP), six digits, 30 seconds.
 account-qr-here = Open in an authenticator on this device
+
+account-recovery = Account recovery
+account-recovery-heading = Set up your sign-in anew, { $name }
+account-recovery-lead = Choose a new password and set up a new authenticator; the old ones stop working. Wherever your account is signed in, it is signed out. Your API keys stay.
+account-recovery-do = Set up my sign-in
 
 account-title = Account
 account-who = You

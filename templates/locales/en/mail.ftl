@@ -93,3 +93,10 @@ invitation-intro = { $operator } invites you to Kairan, where notices of suspect
 invitation-link = Set up your account here. The link works once:
 invitation-expires = Valid until
 invitation-unexpected = If you did not expect this mail, ignore it and tell your compliance department.
+
+recovered-subject = Your sign-in at the incident notices of { $operator } was set up anew
+recovered-heading = Your sign-in was set up anew
+recovered-intro = Your account at the incident notices of { $operator } has a new password and a new authenticator, by a recovery link.
+recovered-at = Set up
+recovered-what = Everybody who was signed in with your account has been signed out. Your personal API keys still work.
+recovered-wrong = If this was not you, tell an administrator of the operator at once, and your own compliance department.

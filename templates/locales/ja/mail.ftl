@@ -93,3 +93,10 @@ invitation-intro = { $operator }から、不正出金の疑いに関する通知
 invitation-link = 次のリンクからアカウントを設定してください。リンクは一度だけ使えます。
 invitation-expires = 有効期限
 invitation-unexpected = 心当たりがない場合は開かずに、コンプライアンス部門にお知らせください。
+
+recovered-subject = { $operator } 事案通知のログイン情報が再設定されました
+recovered-heading = ログイン情報が再設定されました
+recovered-intro = { $operator } 事案通知のアカウントについて、復旧用リンクから新しいパスワードと認証アプリが設定されました。
+recovered-at = 再設定日時
+recovered-what = このアカウントでログイン中だった端末は、すべてログアウトされました。個人用APIキーは引き続き有効です。
+recovered-wrong = お心当たりがない場合は、直ちに事業者の管理者とコンプライアンス部門にご連絡ください。

@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::json;
 
 /// Settings that send through the mail server of `scripts/test`.
-fn relay() -> String {
+pub fn relay() -> String {
     let server = smtp_server();
     let (host, port) = server.split_once(':').expect("host:port");
     format!(

@@ -16,6 +16,8 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/sign-in", "*"),
     ("GET", "/invitations/{token}", "*"),
     ("POST", "/invitations/{token}", "*"),
+    ("GET", "/recoveries/{token}", "*"),
+    ("POST", "/recoveries/{token}", "*"),
     ("GET", "/", "oadmh"),
     ("POST", "/sign-out", "oadmh"),
     ("GET", "/account", "oadmh"),
@@ -70,6 +72,7 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/people", "d"),
     ("POST", "/people/invitations", "d"),
     ("POST", "/people/{id}/roles", "d"),
+    ("POST", "/people/{id}/recovery", "d"),
 ];
 
 async fn seated(hub: &TestHub, person: &Person) -> Browser {
