@@ -26,6 +26,7 @@ pub mod mail_link;
 pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
+pub mod read_approvals;
 pub mod read_register;
 pub mod record;
 pub mod recover;
@@ -107,6 +108,8 @@ pub struct Rules {
     pub link_window: Duration,
     /// How long an invitation works.
     pub invitation_window: Duration,
+    /// How long password and code count as just given.
+    pub confirmation_window: Duration,
     /// How long an API key lives at most.
     pub key_lifetime: Duration,
     /// Wrong codes before a mail link is locked.

@@ -78,7 +78,7 @@ pub fn webhook_body(
     let _ = write!(
         tail,
         concat!(
-            r#","acknowledge":{{"api":"{base}/api/v1/notices/{id}/acknowledgement"}}"#,
+            r#","acknowledge":{{"api":"{base}/api/v1/notices/{id}/acknowledgement","page":"{base}/inbox/{id}"}}"#,
             r#","recipients":{{"count":{count},"roster_version":{version}}},"log":null}}}}"#
         ),
         base = rules.public_url,
@@ -240,6 +240,7 @@ fn notice_mail(
         concerns_you: flags.concerns_you,
         annex: false,
         link: Some(link),
+        page: format!("{}/inbox/{}", rules.public_url, notice.id),
         digest: Digest::from_slice(&notice.digest)
             .ok_or(NotAssembled::Missing("the digest"))?
             .to_string(),

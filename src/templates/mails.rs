@@ -133,6 +133,8 @@ pub struct NoticeMail {
     pub annex: bool,
     /// `None` where the bank asked for "signed or portal only".
     pub link: Option<MailLink>,
+    /// The notice in the portal, behind a sign-in.
+    pub page: String,
     pub digest: String,
     pub incident_digest: String,
     pub recipients: Recipients,

@@ -29,7 +29,9 @@ macro_rules! journeys {
 }
 
 mod acknowledging;
+mod changing;
 mod checks;
+mod confirming;
 mod delivery;
 mod filing;
 mod filing_from_the_shell;

@@ -75,14 +75,8 @@ fn form_page(
 pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form) -> Answered {
     let fields = Fields(form.0);
     let (email, next) = (fields.one("email"), fields.one("next"));
-    let (address, asked) = (client(&app, &req), email.clone());
-    let known = app
-        .store
-        .read(move |tx| sign_in::look_up(tx, &asked, address).map_err(Problem::from))
-        .await?;
     let given = Zeroizing::new(password_of(&fields, "password"));
-    let holds = password::verify(given, known.password_hash.clone()).await;
-    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
+    let (known, holds) = check(&app, &req, &email, given).await?;
     let (code, agent) = (fields.one("code"), agent(&req));
     let opened = app
         .store
@@ -100,8 +94,25 @@ pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form
     Ok(answer)
 }
 
+/// The account, and whether this is its password; without one, the same work and no.
+pub(super) async fn check(
+    app: &App,
+    req: &HttpRequest,
+    email: &str,
+    password: Zeroizing<String>,
+) -> Result<(sign_in::Known, bool), Problem> {
+    let (address, asked) = (client(app, req), email.to_owned());
+    let known = app
+        .store
+        .read(move |tx| sign_in::look_up(tx, &asked, address).map_err(Problem::from))
+        .await?;
+    let holds = password::verify(password, known.password_hash.clone()).await;
+    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
+    Ok((known, holds))
+}
+
 /// A password is taken as typed: no space of it is cut away.
-fn password_of(fields: &Fields, name: &str) -> String {
+pub(super) fn password_of(fields: &Fields, name: &str) -> String {
     let found = fields.0.iter().find(|(known, _)| known == name);
     found.map(|(_, value)| value.clone()).unwrap_or_default()
 }
