@@ -4,6 +4,7 @@ change-contact = Replace a contact
 change-contact-note = The present contact ends, and the one below takes its place at once. Whatever is still to be sent goes to the new address.
 change-contact-do = Replace the contact
 change-endpoint = Replace an endpoint
+change-own-endpoint = Replace an endpoint
 change-endpoint-now = Present address
 change-endpoint-behalf = A second administrator must agree. The bank’s secret stays the same. Ask the bank by another way whether the new address is right.
 change-endpoint-own = The present endpoint ends at once, and whatever is still to be sent goes to the new one. It gets a new secret, which is shown once.
