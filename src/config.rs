@@ -161,6 +161,7 @@ pub struct Access {
     pub link_window: Duration,
     pub code_guesses: i64,
     pub invitation_window: Duration,
+    pub confirmation_window: Duration,
     pub key_lifetime: Duration,
 }
 

@@ -30,7 +30,7 @@ pub fn accept_invitation(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<
     Ok(Accepted { person, roles, key })
 }
 
-/// What a person chose on the page of an invitation.
+/// What a person chose on the page of an invitation, or of a recovery.
 pub struct Chosen {
     /// argon2id, as a PHC string.
     pub password_hash: String,
@@ -42,19 +42,23 @@ pub struct Chosen {
 /// Uses an invitation up in a browser: a password and a second factor instead of a key.
 pub fn accept_in_browser(tx: &mut Tx<'_>, token: &str, chosen: &Chosen) -> Result<Uid, Error> {
     let (person_id, _) = enter(tx, token)?;
-    let totp_id = payload::seal(tx, person_id, &chosen.totp_secret)?;
-    let changed_at = tx.now()?;
-    session::set_credential(
-        tx,
-        &CredentialRow {
-            person_id,
-            password_hash: chosen.password_hash.clone(),
-            totp_id,
-            totp_step: chosen.totp_step,
-            changed_at,
-        },
-    )?;
+    chosen.store(tx, person_id)?;
     Ok(person_id)
+}
+
+impl Chosen {
+    /// From now on the person signs in with these alone.
+    pub(super) fn store(&self, tx: &mut Tx<'_>, person_id: Uid) -> Result<(), Error> {
+        let totp_id = payload::seal(tx, person_id, &self.totp_secret)?;
+        let row = CredentialRow {
+            person_id,
+            password_hash: self.password_hash.clone(),
+            totp_id,
+            totp_step: self.totp_step,
+            changed_at: tx.now()?,
+        };
+        Ok(session::set_credential(tx, &row)?)
+    }
 }
 
 /// Whom a live invitation is for.

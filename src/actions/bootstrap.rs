@@ -8,8 +8,8 @@ use crate::domain::refusal::Refusal;
 use crate::storage::{Tx, people};
 use std::time::Duration;
 
-/// Whoever holds the link becomes administrator, so it lives shortly.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
+/// Whoever holds a link of the host becomes whom it names, so it lives shortly.
+pub(super) const LONGEST: Duration = Duration::from_secs(30 * 60);
 
 /// Invites the first administrator; refused once there is one.
 pub fn bootstrap(

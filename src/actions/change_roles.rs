@@ -54,12 +54,18 @@ fn judge(tx: &mut Tx<'_>, person: Uid, codes: &[String]) -> Result<Roles, Error>
     Ok(roles)
 }
 
+/// The roles that were asked for.
+pub(super) fn wanted(details: &[u8]) -> Result<Vec<String>, Error> {
+    let details: Details = serde_json::from_slice(details)
+        .map_err(|fault| storage::Error::Corrupt(format!("the details of a request: {fault}")))?;
+    Ok(details.roles)
+}
+
 /// Does what was asked for, once another person approved it.
 pub fn approved(tx: &mut Tx<'_>, _rules: &Rules, request: &RequestRow) -> Result<(), Error> {
-    let details: Details = serde_json::from_slice(&request.details)
-        .map_err(|fault| storage::Error::Corrupt(format!("the details of a request: {fault}")))?;
     let person_id = request.subject_id;
-    let wanted = judge(tx, person_id, &details.roles)?;
+    let roles = wanted(&request.details)?;
+    let wanted = judge(tx, person_id, &roles)?;
     let held = people::roles_of(tx, person_id)?;
     let recorded_at = tx.now()?;
     for role in Role::ALL {

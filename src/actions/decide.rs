@@ -1,6 +1,7 @@
 //! The second person: approves or refuses what the first one asked for. The database holds that they are two.
 
 use super::issue::Issued;
+use super::recover::{self, Recovery};
 use super::{Error, Rules, change_roles, end_partnership, set_endpoint, withdraw};
 use crate::domain::access::Role;
 use crate::domain::entry::{self, Entry};
@@ -25,6 +26,15 @@ pub struct Decided {
     pub act: String,
     /// The withdrawal that was issued, if the act was one.
     pub issued: Option<Issued>,
+    /// The link to hand over, if the act was a recovery; it is shown this once.
+    pub recovery: Option<Recovery>,
+}
+
+/// What came of an approved act.
+#[derive(Default)]
+struct Outcome {
+    issued: Option<Issued>,
+    recovery: Option<Recovery>,
 }
 
 /// Who may decide an act.
@@ -81,22 +91,29 @@ pub fn decide(
         v: 1,
     };
     evidence::stage(tx, &[(row.id, Entry::Approval(entry))])?;
-    let issued = if approve { act(tx, rules, &row)? } else { None };
+    let done = if approve {
+        act(tx, rules, &row)?
+    } else {
+        Outcome::default()
+    };
     Ok(Decided {
         request: row.id,
         decision,
         act: row.act,
-        issued,
+        issued: done.issued,
+        recovery: done.recovery,
     })
 }
 
-fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Option<Issued>, Error> {
+fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Outcome, Error> {
+    let mut done = Outcome::default();
     match row.act.as_str() {
-        withdraw::ACT => return withdraw::approved(tx, rules, row).map(Some),
+        withdraw::ACT => done.issued = Some(withdraw::approved(tx, rules, row)?),
+        recover::ACT => done.recovery = Some(recover::approved(tx, rules, row)?),
         end_partnership::ACT => end_partnership::approved(tx, rules, row)?,
         change_roles::ACT => change_roles::approved(tx, rules, row)?,
         set_endpoint::ACT => set_endpoint::approved(tx, rules, row)?,
         _ => return Err(super::issue::damaged("act")),
     }
-    Ok(None)
+    Ok(done)
 }

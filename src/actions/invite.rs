@@ -154,6 +154,12 @@ impl Invitee {
     }
 }
 
+/// The secret part of a link that works once.
+pub(super) fn fresh_token() -> Result<String, Error> {
+    let bytes = vault::random::<32>().map_err(storage::Error::from)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// Stores an invitation.
 pub(super) fn write(
     tx: &mut Tx<'_>,
@@ -168,7 +174,7 @@ pub(super) fn write(
     if people::by_email_tag(tx, &email_tag)?.is_some() {
         return Err(Refusal::PersonExists.into());
     }
-    let token = BASE64_URL_SAFE_NO_PAD.encode(vault::random::<32>().map_err(storage::Error::from)?);
+    let token = fresh_token()?;
     let id = tx.new_id()?;
     let sealed = PersonPayload {
         name: invitee.name,

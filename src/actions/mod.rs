@@ -27,8 +27,10 @@ pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
 pub mod preview;
+pub mod read_approvals;
 pub mod read_register;
 pub mod record;
+pub mod recover;
 mod redirect;
 pub mod register_bank;
 pub mod resend;
@@ -108,6 +110,8 @@ pub struct Rules {
     pub link_window: Duration,
     /// How long an invitation works.
     pub invitation_window: Duration,
+    /// How long password and code count as just given.
+    pub confirmation_window: Duration,
     /// How long an API key lives at most.
     pub key_lifetime: Duration,
     /// Wrong codes before a mail link is locked.

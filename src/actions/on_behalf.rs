@@ -4,6 +4,8 @@
 
 use super::ask::ask;
 use super::decide::Requested;
+use super::read_approvals::Change;
+use super::read_register;
 use super::register_bank::bank_by_code;
 use super::set_endpoint::{self, EndpointInput, EndpointMade, Signing};
 use super::{Error, Rules, cut_roster};
@@ -147,10 +149,49 @@ fn live(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), Error> {
         .ok_or_else(|| Refusal::AlreadyReplaced.into())
 }
 
+fn read(details: &[u8]) -> Result<Act, Error> {
+    let read = serde_json::from_slice(details);
+    Ok(read
+        .map_err(|fault| storage::Error::Corrupt(format!("the details of a request: {fault}")))?)
+}
+
+/// What the act would change, with its URLs opened.
+pub(super) fn change(tx: &mut Tx<'_>, details: &[u8]) -> Result<Change, Error> {
+    Ok(match read(details)? {
+        Act::Add { payload } => Change::AddEndpoint {
+            url: asked_url(tx, payload)?,
+        },
+        Act::Replace { old, payload } => Change::ReplaceEndpoint {
+            old: read_register::address(tx, "webhook", old)?,
+            url: asked_url(tx, payload)?,
+        },
+        Act::End { old } => Change::EndEndpoint {
+            old: read_register::address(tx, "webhook", old)?,
+        },
+        Act::RevokeKey { key } => Change::RevokeKey {
+            label: people::key(tx, key)?.ok_or(Error::NotFound)?.label,
+        },
+    })
+}
+
+fn asked_url(tx: &mut Tx<'_>, payload: Uid) -> Result<Option<String>, Error> {
+    Ok(asked(tx, payload)?.map(|input| input.url))
+}
+
+/// The endpoint as it was asked for; `None` once erased.
+fn asked(tx: &mut Tx<'_>, payload: Uid) -> Result<Option<EndpointInput>, Error> {
+    let Some(sealed) = payload::open(tx, payload)? else {
+        return Ok(None);
+    };
+    let input = serde_json::from_slice(&sealed);
+    Ok(Some(input.map_err(|fault| {
+        storage::Error::Corrupt(format!("the details of a request: {fault}"))
+    })?))
+}
+
 /// Does what was asked for, once another person approved it.
 pub fn approved(tx: &mut Tx<'_>, rules: &Rules, request: &RequestRow) -> Result<(), Error> {
-    let act: Act = serde_json::from_slice(&request.details)
-        .map_err(|fault| storage::Error::Corrupt(format!("the details of a request: {fault}")))?;
+    let act = read(&request.details)?;
     let mut gate = cut_roster::enter(tx)?;
     let bank_id = request.subject_id;
     match act {
@@ -181,9 +222,7 @@ fn enter(
     payload: Uid,
     as_before: Option<Uid>,
 ) -> Result<Uid, Error> {
-    let sealed = payload::open(tx, payload)?.ok_or(Error::NotFound)?;
-    let input: EndpointInput = serde_json::from_slice(&sealed)
-        .map_err(|fault| storage::Error::Corrupt(format!("the details of a request: {fault}")))?;
+    let input = asked(tx, payload)?.ok_or(Error::NotFound)?;
     // Networks may have been closed since it was asked for.
     let url = set_endpoint::check_url(rules, "/url", &input.url)?;
     let signing = as_before.map_or(Signing::Fresh, Signing::As);

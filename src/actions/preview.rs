@@ -9,7 +9,7 @@ use crate::domain::fault::Fault;
 use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, FilingContext, incident_digest};
 use crate::domain::instant::Instant;
-use crate::domain::notice::{NoticeObject, WebhookParts, acknowledge_url};
+use crate::domain::notice::{NoticeObject, WebhookParts, acknowledge_url, page_url};
 use crate::domain::refusal::Refusal;
 use crate::storage::incident::{self, IncidentRow};
 use crate::storage::roster::{self, Member, RosterVersionRow};
@@ -114,6 +114,7 @@ pub fn preview(
         digest: Digest::of(&object),
         body: &revision.body,
         acknowledge: &acknowledge_url(&rules.public_url, &id.to_string()),
+        page: &page_url(&rules.public_url, &id.to_string()),
         recipients: revision.recipients,
         roster_version: revision.roster_version,
     }

@@ -8,6 +8,7 @@ use super::invite::PersonPayload;
 use super::issue_key::Owner;
 use super::set_endpoint::EndpointPayload;
 use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
 use crate::storage::bank::{self, BankRow, ContactRow, EndpointRow, PartnershipRow, ProfileRow};
 use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::people::{self, ApiKeyRow, PersonRow};
@@ -91,15 +92,28 @@ pub fn contacts(
         .collect()
 }
 
+/// An endpoint; `None` for what was erased.
+pub struct KnownEndpoint {
+    pub endpoint: EndpointRow,
+    pub known: Option<EndpointPayload>,
+    /// Until then the former secret signs beside the new one; `None` = one secret signs.
+    pub previous_until: Option<Instant>,
+}
+
 /// Live endpoints of a bank.
-pub fn endpoints(
-    tx: &mut Tx<'_>,
-    bank_id: Uid,
-) -> Result<Vec<(EndpointRow, Option<EndpointPayload>)>, Error> {
-    let rows = bank::endpoints_of(tx, bank_id)?;
-    rows.into_iter()
-        .map(|row| Ok((row.clone(), open(tx, row.payload_id)?)))
-        .collect()
+pub fn endpoints(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<KnownEndpoint>, Error> {
+    let now = tx.now()?;
+    let mut found = Vec::new();
+    for endpoint in bank::endpoints_of(tx, bank_id)? {
+        let newest = bank::secrets(tx, endpoint.id)?.into_iter().next();
+        let overlap = newest.and_then(|secret| secret.previous_until);
+        found.push(KnownEndpoint {
+            known: open(tx, endpoint.payload_id)?,
+            previous_until: overlap.filter(|end| *end > now),
+            endpoint,
+        });
+    }
+    Ok(found)
 }
 
 /// The address that an attempt used: an endpoint's URL, or the e-mail address of a contact or person. `None` once

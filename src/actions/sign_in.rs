@@ -82,6 +82,35 @@ pub fn sign_in(
     code: &str,
     agent: &str,
 ) -> Result<Option<Opened>, Error> {
+    match prove(tx, known, password_holds, code)? {
+        Some(person) => open(tx, person, agent).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Shows again, in a session, who sits there; failures count as those of signing in. False = refused.
+pub fn confirm(
+    tx: &mut Tx<'_>,
+    known: &Known,
+    password_holds: bool,
+    code: &str,
+    session_id: Uid,
+) -> Result<bool, Error> {
+    if prove(tx, known, password_holds, code)?.is_none() {
+        return Ok(false);
+    }
+    let now = tx.now()?;
+    session::confirm(tx, session_id, now)?;
+    Ok(true)
+}
+
+/// The person who has password and code, and `None` for whatever failed; failures are counted.
+fn prove(
+    tx: &mut Tx<'_>,
+    known: &Known,
+    password_holds: bool,
+    code: &str,
+) -> Result<Option<Uid>, Error> {
     let now = tx.now()?;
     let account = counted(tx, &known.account, now)?;
     let network = counted(tx, &known.network, now)?;
@@ -97,7 +126,7 @@ pub fn sign_in(
         return Ok(None);
     };
     session::set_failures(tx, &known.account, 0, now)?;
-    open(tx, person, agent).map(Some)
+    Ok(Some(person))
 }
 
 fn counted(tx: &mut Tx<'_>, subject: &[u8], now: Instant) -> Result<i64, Error> {
@@ -144,6 +173,7 @@ pub fn open(tx: &mut Tx<'_>, person_id: Uid, agent: &str) -> Result<Opened, Erro
             created_at: now,
             seen_at: now,
             ended_at: None,
+            confirmed_at: None,
         },
     )?;
     Ok(Opened {
@@ -157,6 +187,8 @@ pub fn open(tx: &mut Tx<'_>, person_id: Uid, agent: &str) -> Result<Opened, Erro
 pub struct Seated {
     pub caller: Caller,
     pub session: Uid,
+    /// When password and code were last given.
+    pub confirmed_at: Instant,
     pub name: String,
     pub email: String,
     /// The name of the person's bank, in the person's language.
@@ -207,6 +239,7 @@ pub fn seated(tx: &mut Tx<'_>, token: &str, default_zone: &str) -> Result<Option
     Ok(Some(Seated {
         caller,
         session: row.id,
+        confirmed_at: row.confirmed_at.unwrap_or(row.created_at),
         name: known.name,
         email: known.email,
         bank,

@@ -1,10 +1,11 @@
-//! `kairan admin`: what needs the host and no account: the key file, the first administrator, and
-//! redeeming a link where no desk is at hand. Whoever may run this can read the key file anyway.
+//! `kairan admin`: what needs the host and no account: the key file, the first administrator, recovering an
+//! account where nobody else can, and redeeming a link where no desk is at hand. Whoever may run this can read the key file anyway.
 
 use super::{CliError, Done, open, say};
 use crate::actions::accept_invitation::accept_invitation;
 use crate::actions::bootstrap::bootstrap;
 use crate::actions::issue_key::{self, KeyInput, KeyMade};
+use crate::actions::recover;
 use crate::actions::{self, Rules};
 use crate::config::Settings;
 use crate::storage::{Lane, Tx, bank};
@@ -26,6 +27,8 @@ enum Command {
     NewKey,
     /// Invite the first administrator: prints a link that works once, within half an hour
     Bootstrap(BootstrapArgs),
+    /// Make a recovery link for a person who lost password or authenticator, where no second administrator can be asked
+    Recover(RecoverArgs),
     /// Redeem an invitation here: prints the person's first API key, once
     Accept(AcceptArgs),
     /// Make a bank's first API key for its machines: prints it, once
@@ -41,6 +44,15 @@ struct BootstrapArgs {
     /// ja or en
     #[arg(long, default_value = "ja")]
     language: String,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct RecoverArgs {
+    #[arg(long)]
+    email: String,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -75,6 +87,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     match args.command {
         Command::NewKey => new_key(&settings),
         Command::Bootstrap(args) => invite_first(&settings, args).await,
+        Command::Recover(args) => recover(&settings, args).await,
         Command::Accept(args) => accept(&settings, args).await,
         Command::Key(args) => bank_key(&settings, args).await,
     }
@@ -134,6 +147,30 @@ async fn invite_first(settings: &Settings, args: BootstrapArgs) -> Result<Done, 
         say::line(&invited.link);
         say::note(format_args!(
             "works once, until {expires_at}; redeem it with `kairan admin accept LINK`"
+        ));
+    }
+    Ok(Done::Well)
+}
+
+async fn recover(settings: &Settings, args: RecoverArgs) -> Result<Done, CliError> {
+    let email = args.email.clone();
+    let made = act(settings, move |tx, rules| {
+        match recover::on_host(tx, rules, &email) {
+            Err(actions::Error::NotFound) => Ok(None),
+            made => made.map(Some),
+        }
+    });
+    let Some(made) = made.await? else {
+        let message = format!("nobody has the address {:?}", args.email);
+        return Err(CliError::Failed(message));
+    };
+    let expires_at = made.expires_at.to_millis_string();
+    if args.json {
+        say::json(&json!({ "link": made.link, "expires_at": expires_at }));
+    } else {
+        say::line(&made.link);
+        say::note(format_args!(
+            "works once, until {expires_at}; whoever opens it sets a new password, and the person is told by mail"
         ));
     }
     Ok(Done::Well)

@@ -65,6 +65,7 @@ pub fn rules(settings: &Settings) -> Rules {
         approval_window: access.approval_window,
         link_window: access.link_window,
         invitation_window: access.invitation_window,
+        confirmation_window: access.confirmation_window,
         key_lifetime: access.key_lifetime,
         code_guesses: access.code_guesses,
         addresses: Arc::new(addresses(settings)),

@@ -247,6 +247,7 @@ impl Access {
             link_window: r.days("access.link_days", 1, 90),
             code_guesses: r.number("access.code_guesses", 1, 20),
             invitation_window: r.hours("access.invitation_hours", 1, 720),
+            confirmation_window: r.minutes("access.confirmation_minutes", 1, 60),
             key_lifetime: r.days("access.key_days", 1, 400),
         }
     }

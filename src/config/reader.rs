@@ -214,6 +214,10 @@ impl Reader {
         Duration::from_secs(self.number(key, least, most))
     }
 
+    pub(super) fn minutes(&mut self, key: &str, least: i64, most: i64) -> Duration {
+        Duration::from_secs(self.number::<u64>(key, least, most) * 60)
+    }
+
     pub(super) fn hours(&mut self, key: &str, least: i64, most: i64) -> Duration {
         Duration::from_secs(self.number::<u64>(key, least, most) * 3600)
     }

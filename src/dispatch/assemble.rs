@@ -6,15 +6,16 @@ use crate::actions::Rules;
 use crate::actions::break_channel::ChannelAlert;
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
+use crate::actions::recover;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::mail_id;
-use crate::domain::notice::{WebhookParts, acknowledge_url};
+use crate::domain::notice::{WebhookParts, acknowledge_url, page_url};
 use crate::storage::delivery::DueNotice;
 use crate::templates::mails::{
     Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, PartnershipEndingMail,
-    TestMail, When,
+    RecoveredMail, TestMail, When,
 };
 use crate::templates::notice_mail::{NoticeCopy, RevisionParts, notice_mail};
 use crate::templates::{TemplateFault, Templates};
@@ -64,6 +65,7 @@ pub fn webhook_body(
         digest: digest_of(notice)?,
         body: &revision.body,
         acknowledge: &acknowledge,
+        page: &page_url(&rules.public_url, &notice.id.to_string()),
         recipients: revision.recipients,
         roster_version: revision.roster_version,
     };
@@ -122,6 +124,7 @@ pub fn mail_texts(
                 object: &notice.object,
                 digest: digest_of(notice)?.to_string(),
                 link: Some(link),
+                page: page_url(&rules.public_url, &notice.id.to_string()),
             };
             Ok(notice_mail(operator, &rules.zone, copy, revision, lang)?.mail(templates, lang)?)
         }
@@ -156,6 +159,12 @@ pub fn mail_texts(
             }
             .mail(templates, lang)?)
         }
+        recover::TOLD => Ok(RecoveredMail {
+            operator,
+            name: to.name.clone(),
+            at: when(due.message_created_at),
+        }
+        .mail(templates, lang)?),
         "operator.alert" => {
             let note: ChannelAlert = serde_json::from_slice(inputs()?)?;
             Ok(AlertMail {

@@ -47,8 +47,10 @@ pub struct WebhookParts<'a> {
     pub digest: Digest,
     /// The shared body as stored.
     pub body: &'a [u8],
-    /// Where it is acknowledged.
+    /// Where it is acknowledged by the API.
     pub acknowledge: &'a str,
+    /// Where people read it.
+    pub page: &'a str,
     pub recipients: i64,
     pub roster_version: i64,
 }
@@ -64,10 +66,10 @@ impl WebhookParts<'_> {
         let middle = format!(r#","digest":"{}","incident":"#, self.digest);
         let tail = format!(
             concat!(
-                r#","acknowledge":{{"api":"{}"}}"#,
+                r#","acknowledge":{{"api":"{}","page":"{}"}}"#,
                 r#","recipients":{{"count":{},"roster_version":{}}},"log":null}}}}"#
             ),
-            self.acknowledge, self.recipients, self.roster_version,
+            self.acknowledge, self.page, self.recipients, self.roster_version,
         );
         [
             head.as_bytes(),
@@ -78,6 +80,11 @@ impl WebhookParts<'_> {
         ]
         .concat()
     }
+}
+
+/// Where a bank's people read a notice.
+pub fn page_url(public_url: &str, notice: &str) -> String {
+    format!("{public_url}/inbox/{notice}")
 }
 
 /// Where a notice is acknowledged by the API.

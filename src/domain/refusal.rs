@@ -43,6 +43,8 @@ pub enum Refusal {
     Bootstrapped,
     #[error("the invitation is unknown, used or expired; ask for a new one")]
     InvitationEnded,
+    #[error("the recovery link is unknown, used or expired; ask an administrator for a new one")]
+    RecoveryEnded,
     #[error("two live keys at most; revoke one first")]
     TooManyKeys,
     #[error("the contact or endpoint was replaced already")]
@@ -73,6 +75,7 @@ impl Refusal {
             Self::PersonExists => "person_exists",
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
+            Self::RecoveryEnded => "recovery_ended",
             Self::TooManyKeys => "too_many_keys",
             Self::AlreadyReplaced => "already_replaced",
             Self::RoleOfOtherSide => "role_of_other_side",

@@ -446,6 +446,26 @@ pub fn of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<DeliveryRow>, Er
         .load(conn)?))
 }
 
+/// The deliveries of a bank's latest test notice; none if there was none.
+pub fn of_latest_test(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, Error> {
+    let mut rows: Vec<DeliveryRow> = on_either!(tx, conn => delivery::table
+        .inner_join(message::table.on(message::id.eq(delivery::message_id)))
+        .filter(delivery::notice_id.is_null())
+        .filter(delivery::bank_id.eq(bank_id))
+        .filter(message::kind.eq("notice.test"))
+        .order((delivery::message_id.desc(), delivery::id))
+        .limit(limit)
+        .select(DeliveryRow::as_select())
+        .load(conn)?);
+    let latest = rows.first().map(|row| row.message_id);
+    rows.retain(|row| Some(row.message_id) == latest);
+    Ok(rows)
+}
+
 /// Ends the open deliveries of these notices. One under way keeps its lease, so that its outcome is recorded
 /// whatever happens; `end_moot` ends it then.
 pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {

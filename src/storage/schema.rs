@@ -670,6 +670,21 @@ diesel::table! {
         created_at -> InstantSql,
         seen_at -> InstantSql,
         ended_at -> Nullable<InstantSql>,
+        confirmed_at -> Nullable<InstantSql>,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    recovery (id) {
+        id -> UidSql,
+        token_hash -> Binary,
+        person_id -> UidSql,
+        approval_id -> Nullable<UidSql>,
+        created_at -> InstantSql,
+        expires_at -> InstantSql,
+        used_at -> Nullable<InstantSql>,
     }
 }
 
@@ -731,6 +746,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     credential,
     preference,
     session,
+    recovery,
     sign_in_counter,
     guess_counter,
     incident,

@@ -1,7 +1,7 @@
-//! Credentials, sessions, what people chose for the pages, and failures to sign in.
+//! Credentials, sessions, recovery links, what people chose for the pages, and failures to sign in.
 
 use super::error::Error;
-use super::schema::{credential, preference, session, sign_in_counter};
+use super::schema::{credential, preference, recovery, session, sign_in_counter};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -35,6 +35,21 @@ pub struct SessionRow {
     pub created_at: Instant,
     pub seen_at: Instant,
     pub ended_at: Option<Instant>,
+    /// Password and code were given again; `None` = not since it was opened.
+    pub confirmed_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = recovery, treat_none_as_default_value = false)]
+pub struct RecoveryRow {
+    pub id: Uid,
+    pub token_hash: Vec<u8>,
+    pub person_id: Uid,
+    /// `None` = the host's command line.
+    pub approval_id: Option<Uid>,
+    pub created_at: Instant,
+    pub expires_at: Instant,
+    pub used_at: Option<Instant>,
 }
 
 /// Sets or replaces a person's password and second factor.
@@ -123,7 +138,15 @@ pub fn touch(tx: &mut Tx<'_>, id: Uid, at: Instant) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends sessions of a person: one, or all but one. Returns how many.
+/// Password and code were given again in this session.
+pub fn confirm(tx: &mut Tx<'_>, id: Uid, at: Instant) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(session::table.find(id))
+        .set(session::confirmed_at.eq(at))
+        .execute(conn)?);
+    Ok(())
+}
+
+/// Ends sessions of a person: one, all but one, or all. Returns how many.
 pub fn end(tx: &mut Tx<'_>, person: Uid, which: Ending, at: Instant) -> Result<usize, Error> {
     let open = session::table
         .filter(session::person_id.eq(person))
@@ -135,6 +158,7 @@ pub fn end(tx: &mut Tx<'_>, person: Uid, which: Ending, at: Instant) -> Result<u
         Ending::AllBut(id) => diesel::update(open.filter(session::id.ne(id)))
             .set(session::ended_at.eq(at))
             .execute(conn)?,
+        Ending::All => diesel::update(open).set(session::ended_at.eq(at)).execute(conn)?,
     }))
 }
 
@@ -143,6 +167,32 @@ pub fn end(tx: &mut Tx<'_>, person: Uid, which: Ending, at: Instant) -> Result<u
 pub enum Ending {
     One(Uid),
     AllBut(Uid),
+    All,
+}
+
+pub fn insert_recovery(tx: &mut Tx<'_>, row: &RecoveryRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(recovery::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+pub fn recovery_by_hash(tx: &mut Tx<'_>, hash: &[u8]) -> Result<Option<RecoveryRow>, Error> {
+    Ok(on_either!(tx, conn => recovery::table
+        .filter(recovery::token_hash.eq(hash))
+        .select(RecoveryRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// Uses up all recovery links of a person; false = somebody was quicker.
+pub fn use_recoveries(tx: &mut Tx<'_>, person: Uid, at: Instant) -> Result<bool, Error> {
+    let changed = on_either!(tx, conn => diesel::update(
+            recovery::table
+                .filter(recovery::person_id.eq(person))
+                .filter(recovery::used_at.is_null()),
+        )
+        .set(recovery::used_at.eq(at))
+        .execute(conn)?);
+    Ok(changed > 0)
 }
 
 /// Failures in a row of a subject, and the last one's time.

@@ -133,6 +133,8 @@ pub struct NoticeMail {
     pub annex: bool,
     /// `None` where the bank asked for "signed or portal only".
     pub link: Option<MailLink>,
+    /// The notice in the portal, behind a sign-in.
+    pub page: String,
     pub digest: String,
     pub incident_digest: String,
     pub recipients: Recipients,
@@ -298,6 +300,14 @@ pub struct InvitationMail {
     pub expires_at: When,
 }
 
+/// `sign_in.recovered`: told to the person whose account was taken up again.
+#[derive(Debug, Clone, Serialize)]
+pub struct RecoveredMail {
+    pub operator: String,
+    pub name: String,
+    pub at: When,
+}
+
 macro_rules! texts {
     ($($mail:ident => $message:literal),+ $(,)?) => {$(
         impl $mail {
@@ -314,6 +324,7 @@ texts! {
     LinkAcknowledgedMail => "link.acknowledged",
     PartnershipEndingMail => "partnership.ending",
     InvitationMail => "invitation",
+    RecoveredMail => "sign_in.recovered",
 }
 
 /// Renders the three texts of `message` from any context of the right shape.

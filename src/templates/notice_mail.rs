@@ -38,6 +38,8 @@ pub struct NoticeCopy<'a> {
     pub object: &'a [u8],
     pub digest: String,
     pub link: Option<MailLink>,
+    /// Where it is read in the portal.
+    pub page: String,
 }
 
 /// The flags of a notice, read back from its object.
@@ -81,6 +83,7 @@ pub fn notice_mail(
         concerns_you: flags.concerns_you,
         annex: false,
         link: copy.link,
+        page: copy.page,
         digest: copy.digest,
         incident_digest: revision.digest.to_string(),
         recipients: Recipients {

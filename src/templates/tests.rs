@@ -92,6 +92,7 @@ impl Words {
                 url: self.say("https://kairan.example/a/AZCzwBwAegCAAA", "https://kairan.example/a/AZCzwBwAegCAAA"),
                 code: self.say("7KQM-2XWD", "7KQM-2XWD"),
             }),
+            page: self.say("https://kairan.example/inbox/0190", "https://kairan.example/inbox/0190"),
             digest: self.say("sha-256:9f86d081884c7d65", "sha-256:9f86d081884c7d65"),
             incident_digest: self.say("sha-256:60303ae22b998861", "sha-256:60303ae22b998861"),
             recipients: Recipients {
@@ -157,6 +158,11 @@ impl Words {
             recorded_at: noon(),
             ends_at: later(),
         };
+        let recovered = RecoveredMail {
+            operator: operator.clone(),
+            name: self.say("佐藤 一郎", "Ichiro Sato"),
+            at: noon(),
+        };
         let invitation = InvitationMail {
             operator,
             bank: Some(bank),
@@ -175,6 +181,7 @@ impl Words {
             ("link.acknowledged", link.mail(&templates, lang)),
             ("partnership.ending", ending.mail(&templates, lang)),
             ("invitation", invitation.mail(&templates, lang)),
+            ("sign_in.recovered", recovered.mail(&templates, lang)),
         ];
         rendered
             .into_iter()

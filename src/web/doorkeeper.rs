@@ -2,7 +2,7 @@
 //! may do this. Decides by the route table alone; handlers never ask again.
 
 use super::App;
-use super::pages::{problem_page, seat};
+use super::pages::{confirm, problem_page, seat};
 use super::problem::Problem;
 use super::routes::{Allowed, is_page};
 use crate::actions::authenticate::authenticate;
@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 pub(super) struct Door {
     pub path: &'static str,
     pub methods: Vec<(Method, Allowed)>,
+    /// Those that ask for password and code again after a while.
+    pub confirmed: Vec<Method>,
 }
 
 impl Door {
@@ -128,6 +130,10 @@ async fn pass_to_page(
             return Ok(req.into_response(page));
         }
     }
+    if req.method() == Method::GET && confirm::is_due(req.request()) {
+        let answer = confirm::ask(req.request());
+        return Ok(req.into_response(answer));
+    }
     let answer = next.call(req).await?;
     let problem = answer
         .response()
@@ -168,9 +174,15 @@ async fn admit_to_page(door: &Door, req: &ServiceRequest) -> Result<(), Problem>
     };
     let caller = seated.who.caller.clone();
     app.throttle.key(caller.key(), false)?;
+    let is_confirmed = confirm::is_fresh(app, &seated);
     req.extensions_mut().insert(seated);
     req.extensions_mut().insert(caller.clone());
-    door.judge(req.method(), caller.roles(), caller.bank().is_some())
+    door.judge(req.method(), caller.roles(), caller.bank().is_some())?;
+    if !is_confirmed && door.confirmed.contains(req.method()) {
+        // A GET is sent to confirm it here; a form is held back where it is read, so that nothing typed is lost.
+        confirm::mark_due(req.request());
+    }
+    Ok(())
 }
 
 async fn admit(door: &Door, req: &ServiceRequest) -> Result<Option<Caller>, Problem> {
@@ -187,8 +199,12 @@ async fn admit(door: &Door, req: &ServiceRequest) -> Result<Option<Caller>, Prob
     }
     match door.allowed(req.method()) {
         Some(Allowed::Anyone) => {
-            // A health check must answer while the hub is under load.
-            if !door.path.starts_with("/health/") {
+            // A health check must answer while the hub is under load; what is embedded costs nothing, and
+            // colleagues behind one address all need it.
+            let is_free = ["/health/", "/static/"]
+                .iter()
+                .any(|start| door.path.starts_with(start));
+            if !is_free {
                 app.throttle.peer(peer, door.stamps())?;
             }
             return Ok(None);
@@ -267,6 +283,7 @@ mod tests {
         Door {
             path: "/api/v1/x",
             methods: vec![(method, Allowed::Roles(Roles::of(may)))],
+            confirmed: Vec::new(),
         }
     }
 

@@ -93,6 +93,7 @@ use utoipa_swagger_ui::Config;
         keys::revoke_of_bank,
         people::list,
         people::change,
+        people::recover,
         invitations::create,
         invitations::accept,
     )

@@ -217,7 +217,9 @@ fn invalid(faults: Faults) -> Problem {
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::AcknowledgementMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::LinkExpired | Refusal::InvitationEnded => StatusCode::GONE,
+        Refusal::LinkExpired | Refusal::InvitationEnded | Refusal::RecoveryEnded => {
+            StatusCode::GONE
+        }
         Refusal::CodeLocked => StatusCode::TOO_MANY_REQUESTS,
         Refusal::RosterEmpty
         | Refusal::IncidentClosed

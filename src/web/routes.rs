@@ -24,6 +24,8 @@ pub struct Route {
     pub method: Method,
     pub path: &'static str,
     pub who: Allowed,
+    /// Asks for password and code, unless they were given in this session a short while ago.
+    pub confirmed: bool,
     mount: fn() -> actix_web::Route,
 }
 
@@ -66,12 +68,15 @@ const BANK_PEOPLE: Allowed = only(&[Role::BankMember, Role::BankAdministrator]);
 const BANK_ADMINISTRATOR: Allowed = only(&[Role::BankAdministrator]);
 const BANK: Allowed = only(&[Role::BankMember, Role::BankAdministrator, Role::BankMachine]);
 
+const CONFIRMED: bool = true;
+
 macro_rules! table {
-    ($($method:ident $path:literal $who:ident $handler:path;)*) => {
+    ($($method:ident $path:literal $who:ident $(+ $confirmed:ident)? $handler:path;)*) => {
         vec![$(Route {
             method: Method::$method,
             path: $path,
             who: $who,
+            confirmed: [$($confirmed)?].contains(&true),
             mount: || web::method(Method::$method).to($handler),
         }),*]
     };
@@ -94,16 +99,20 @@ pub fn routes() -> Vec<Route> {
         POST "/sign-in" ANYONE pages::account::sign_in;
         GET "/invitations/{token}" ANYONE pages::account::invitation;
         POST "/invitations/{token}" ANYONE pages::account::accept;
+        GET "/recoveries/{token}" ANYONE pages::account::recovery;
+        POST "/recoveries/{token}" ANYONE pages::account::recover;
         GET "/" PERSON pages::start;
         POST "/sign-out" PERSON pages::account::sign_out;
         GET "/account" PERSON pages::account::account;
+        GET "/account/confirm" PERSON pages::confirm::form;
+        POST "/account/confirm" PERSON pages::confirm::confirm;
         POST "/account/language" PERSON pages::account::language;
         POST "/account/zone" PERSON pages::account::zone;
         POST "/account/password" PERSON pages::account::change_password;
         POST "/account/sessions/end-others" PERSON pages::account::end_other_sessions;
         POST "/account/sessions/{id}/end" PERSON pages::account::end_session;
-        POST "/account/keys" PERSON pages::account::make_key;
-        POST "/account/keys/{id}/revoke" PERSON pages::account::revoke_key;
+        POST "/account/keys" PERSON + CONFIRMED pages::account::make_key;
+        POST "/account/keys/{id}/revoke" PERSON + CONFIRMED pages::account::revoke_key;
 
         GET "/inbox" BANK_PEOPLE pages::bank::inbox;
         GET "/inbox/{id}" BANK_PEOPLE pages::bank::notice;
@@ -113,12 +122,16 @@ pub fn routes() -> Vec<Route> {
         GET "/own/deliveries" BANK_PEOPLE pages::bank::deliveries;
         POST "/own/test" BANK_ADMINISTRATOR pages::bank::send_test;
         POST "/own/contacts" BANK_ADMINISTRATOR pages::bank::add_contact;
+        GET "/own/contacts/{id}" BANK_ADMINISTRATOR pages::change::own_contact;
+        POST "/own/contacts/{id}" BANK_ADMINISTRATOR pages::change::replace_own_contact;
         POST "/own/contacts/{id}/end" BANK_ADMINISTRATOR pages::bank::end_contact;
-        POST "/own/endpoints" BANK_ADMINISTRATOR pages::bank::add_endpoint;
-        POST "/own/endpoints/{id}/rotate" BANK_ADMINISTRATOR pages::bank::rotate_secret;
-        POST "/own/endpoints/{id}/end" BANK_ADMINISTRATOR pages::bank::end_endpoint;
-        POST "/own/keys" BANK_ADMINISTRATOR pages::bank::make_key;
-        POST "/own/keys/{id}/revoke" BANK_ADMINISTRATOR pages::bank::revoke_key;
+        POST "/own/endpoints" BANK_ADMINISTRATOR + CONFIRMED pages::bank::add_endpoint;
+        GET "/own/endpoints/{id}" BANK_ADMINISTRATOR pages::change::own_endpoint;
+        POST "/own/endpoints/{id}" BANK_ADMINISTRATOR + CONFIRMED pages::change::replace_own_endpoint;
+        POST "/own/endpoints/{id}/rotate" BANK_ADMINISTRATOR + CONFIRMED pages::bank::rotate_secret;
+        POST "/own/endpoints/{id}/end" BANK_ADMINISTRATOR + CONFIRMED pages::bank::end_endpoint;
+        POST "/own/keys" BANK_ADMINISTRATOR + CONFIRMED pages::bank::make_key;
+        POST "/own/keys/{id}/revoke" BANK_ADMINISTRATOR + CONFIRMED pages::bank::revoke_key;
 
         GET "/live" READERS pages::live::board;
         GET "/home" OFFICER pages::officer::home;
@@ -130,32 +143,42 @@ pub fn routes() -> Vec<Route> {
         GET "/incidents/{reference}" READERS pages::officer::incident;
         GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
         POST "/incidents/{reference}/revise" OFFICER pages::filing::revise;
-        POST "/incidents/{reference}/withdrawal" OFFICER pages::officer::withdraw;
+        POST "/incidents/{reference}/withdrawal" OFFICER + CONFIRMED pages::officer::withdraw;
 
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
         GET "/deliveries" READERS pages::auditor::log;
-        GET "/deliveries/export" READERS pages::auditor::export;
+        GET "/deliveries/export" READERS + CONFIRMED pages::auditor::export;
         GET "/as-of" READERS pages::auditor::as_of;
         GET "/figures" READERS pages::auditor::figures;
         GET "/check" READERS pages::auditor::check;
 
         GET "/approvals" OPERATOR pages::approvals::list;
-        POST "/approvals/{id}" DECIDERS pages::approvals::decide;
+        POST "/approvals/{id}" DECIDERS + CONFIRMED pages::approvals::decide;
         GET "/register" ADMINISTRATOR pages::administrator::register;
         POST "/register" ADMINISTRATOR pages::administrator::enter_bank;
         GET "/register/import" ADMINISTRATOR pages::administrator::import_form;
         POST "/register/import" ADMINISTRATOR pages::administrator::import_banks;
         GET "/register/{code}" ADMINISTRATOR pages::administrator::bank;
+        GET "/register/{code}/profile" ADMINISTRATOR pages::change::profile;
+        POST "/register/{code}/profile" ADMINISTRATOR pages::change::amend;
         POST "/register/{code}/partnership" ADMINISTRATOR pages::administrator::join;
-        POST "/register/{code}/ending" ADMINISTRATOR pages::administrator::end_partnership;
+        POST "/register/{code}/ending" ADMINISTRATOR + CONFIRMED pages::administrator::end_partnership;
         POST "/register/{code}/contacts" ADMINISTRATOR pages::administrator::add_contact;
+        GET "/register/{code}/contacts/{id}" ADMINISTRATOR pages::change::contact;
+        POST "/register/{code}/contacts/{id}" ADMINISTRATOR pages::change::replace_contact_of;
         POST "/register/{code}/contacts/{id}/end" ADMINISTRATOR pages::administrator::end_contact;
-        POST "/register/{code}/endpoints" ADMINISTRATOR pages::administrator::add_endpoint;
-        POST "/register/{code}/keys" ADMINISTRATOR pages::administrator::make_key;
+        POST "/register/{code}/endpoints" ADMINISTRATOR + CONFIRMED pages::administrator::add_endpoint;
+        GET "/register/{code}/endpoints/{id}" ADMINISTRATOR pages::change::endpoint;
+        POST "/register/{code}/endpoints/{id}" ADMINISTRATOR + CONFIRMED pages::change::ask_endpoint;
+        POST "/register/{code}/endpoints/{id}/end" ADMINISTRATOR + CONFIRMED pages::change::ask_endpoint_ending;
+        GET "/register/{code}/keys/{id}" ADMINISTRATOR pages::change::key;
+        POST "/register/{code}/keys/{id}" ADMINISTRATOR + CONFIRMED pages::change::ask_revocation;
+        POST "/register/{code}/keys" ADMINISTRATOR + CONFIRMED pages::administrator::make_key;
         GET "/people" ADMINISTRATOR pages::administrator::everybody;
-        POST "/people/invitations" ADMINISTRATOR pages::administrator::invite;
-        POST "/people/{id}/roles" ADMINISTRATOR pages::administrator::change_roles;
+        POST "/people/invitations" ADMINISTRATOR + CONFIRMED pages::administrator::invite;
+        POST "/people/{id}/roles" ADMINISTRATOR + CONFIRMED pages::administrator::change_roles;
+        POST "/people/{id}/recovery" ADMINISTRATOR + CONFIRMED pages::administrator::recover;
 
         GET "/api/v1/incidents" READERS incidents::search;
         POST "/api/v1/incidents" OFFICER incidents::file;
@@ -212,6 +235,7 @@ pub fn routes() -> Vec<Route> {
 
         GET "/api/v1/people" REGISTRARS people::list;
         POST "/api/v1/people/{id}/roles" ADMINISTRATOR people::change;
+        POST "/api/v1/people/{id}/recovery" ADMINISTRATOR people::recover;
         POST "/api/v1/invitations" ADMINISTRATOR invitations::create;
         POST "/api/v1/invitations/{token}" ANYONE invitations::accept;
         GET "/api/v1/keys" PERSON keys::list;
@@ -250,6 +274,14 @@ mod tests {
             if let Allowed::Roles(roles) = route.who {
                 assert!(!roles.is_empty(), "{}", route.path);
             }
+        }
+    }
+
+    #[test]
+    fn only_where_there_is_a_session_can_it_be_confirmed() {
+        for route in routes().iter().filter(|route| route.confirmed) {
+            let signed_in = matches!(route.who, Allowed::Roles(_));
+            assert!(route.is_page() && signed_in, "{}", route.path);
         }
     }
 

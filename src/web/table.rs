@@ -26,7 +26,16 @@ fn resource(path: &'static str, routes: &[Route]) -> impl HttpServiceFactory + u
         .iter()
         .map(|route| (route.method.clone(), route.who))
         .collect();
-    let door = Rc::new(Door { path, methods });
+    let confirmed = routes
+        .iter()
+        .filter(|route| route.confirmed)
+        .map(|route| route.method.clone())
+        .collect();
+    let door = Rc::new(Door {
+        path,
+        methods,
+        confirmed,
+    });
     let mut resource = web::resource(path);
     for route in routes {
         resource = resource.route(route.mounted());

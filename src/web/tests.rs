@@ -40,6 +40,7 @@ fn rules() -> Rules {
         approval_window: DAY,
         link_window: DAY,
         invitation_window: DAY,
+        confirmation_window: DAY,
         key_lifetime: DAY,
         code_guesses: 5,
         addresses: Arc::new(AddressPolicy::default()),

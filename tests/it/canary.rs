@@ -74,14 +74,15 @@ impl Story {
     async fn done(&mut self, path: &str, key: &str, body: &Value) -> Value {
         let (status, answer) = self.call(Method::POST, path, key, body).await;
         assert!(status < 300, "{path}: {status} {answer}");
-        for field in ["secret", "key", "link"] {
-            // A link ends with its token; a secret in base64 may hold a slash of its own.
-            let token = |text: &str| match field {
-                "link" => text.rsplit('/').next().unwrap_or(text).to_owned(),
-                _ => text.to_owned(),
-            };
-            self.secrets.extend(answer[field].as_str().map(token));
+        for field in ["secret", "key"] {
+            self.secrets
+                .extend(answer[field].as_str().map(str::to_owned));
         }
+        // Of a link the token alone; a secret's Base64 may hold a slash too.
+        let link = answer["link"]
+            .as_str()
+            .and_then(|link| link.rsplit('/').next());
+        self.secrets.extend(link.map(str::to_owned));
         answer
     }
 

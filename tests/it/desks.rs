@@ -64,6 +64,13 @@ impl Scene {
         format!("{}{path}", self.hub.url)
     }
 
+    /// The id of the first thing of a list that the register has of B001.
+    async fn first_of(&self, administrator: &Person, list: &str) -> String {
+        let path = format!("/api/v1/banks/B001/{list}");
+        let listed = self.hub.get(&path, &administrator.key).await;
+        text(&listed.expect(200).json()[list][0], "id").to_owned()
+    }
+
     /// Types into the sign-in form.
     async fn sign_in(&self, browser: &Chromium, person: &Person) {
         give_credential(&self.hub, person.id).await;
@@ -142,6 +149,22 @@ async fn a_bank_finds_its_notice_confirms_it_and_says_what_it_did() {
         .hub
         .person("bank_administrator", Some(scene.banks[0].id))
         .await;
+    let administrator = scene.hub.administrator().await;
+    let contact = scene.first_of(&administrator, "contacts").await;
+    let endpoint = scene.first_of(&administrator, "endpoints").await;
+    let rotated = format!("/api/v1/own/endpoints/{endpoint}/secret");
+    scene
+        .hub
+        .post(&rotated, &head.key, &serde_json::json!({}))
+        .await
+        .expect(201);
+    let path = "/api/v1/banks/B001/test-notice";
+    scene
+        .hub
+        .post(path, &administrator.key, &serde_json::json!({}))
+        .await
+        .expect(202);
+    scene.hub.deliver_due().await;
     scene.sign_in(&browser, &head).await;
     click(&browser, "main a[href^='/inbox/']").await;
     shows(&browser, "Whom do we call?").await;
@@ -156,6 +179,8 @@ async fn a_bank_finds_its_notice_confirms_it_and_says_what_it_did() {
         page("inbox", "/inbox"),
         page("notice", &path),
         page("channels", "/own"),
+        page("channel-contact", format!("/own/contacts/{contact}")),
+        page("channel-endpoint", format!("/own/endpoints/{endpoint}")),
         page("deliveries", "/own/deliveries"),
         page("account", "/account"),
     ];
@@ -397,11 +422,33 @@ async fn an_auditor_slides_through_the_days_with_the_arrow_keys() {
 async fn an_administrator_keeps_the_register_and_invites_people() {
     let (scene, browser) = (scene().await, Chromium::start().await);
     let administrator = scene.hub.person("administrator", None).await;
+    let asking = scene.hub.administrator().await;
+    let reason = serde_json::json!({ "reason": "lost the telephone; called back at the number of the register" });
+    let lost = format!("/api/v1/people/{}/recovery", scene.officer.id);
+    scene
+        .hub
+        .post(&lost, &asking.key, &reason)
+        .await
+        .expect(202);
+    let moved = serde_json::json!({ "endpoint": { "url": scene.banks[0].receiver.url("/moved") }, "reason": "asked by telephone" });
+    let path = "/api/v1/banks/B001/endpoints";
+    scene.hub.post(path, &asking.key, &moved).await.expect(202);
+    let contact = scene.first_of(&asking, "contacts").await;
+    let endpoint = scene.first_of(&asking, "endpoints").await;
+    let key = scene.first_of(&asking, "keys").await;
     scene.sign_in(&browser, &administrator).await;
     shows(&browser, "B012").await;
     let pages = [
         page("register", "/register"),
         page("bank", "/register/B001"),
+        page("bank-profile", "/register/B001/profile"),
+        page("bank-contact", format!("/register/B001/contacts/{contact}")),
+        page(
+            "bank-endpoint",
+            format!("/register/B001/endpoints/{endpoint}"),
+        ),
+        page("bank-key", format!("/register/B001/keys/{key}")),
+        page("confirm", "/account/confirm?next=/people"),
         page("import", "/register/import"),
         page("people", "/people"),
         page("approvals", "/approvals"),
@@ -440,11 +487,23 @@ async fn whoever_is_not_signed_in_meets_a_page_that_says_what_to_do() {
         ))
     });
     let link = link.await;
+    let lost = format!("/api/v1/people/{}/recovery", scene.officer.id);
+    let reason = serde_json::json!({ "reason": "lost the telephone" });
+    let asked = scene.hub.post(&lost, &administrator.key, &reason).await;
+    let second = scene.hub.administrator().await;
+    let request = text(&asked.expect(202).json(), "request").to_owned();
+    let made = scene.hub.decide(&second, &request, true).await.expect(200);
+    let recovery = text(&made.json()["recovery"], "link")
+        .rsplit('/')
+        .next()
+        .expect("a token")
+        .to_owned();
     let mut complaints = Vec::new();
     for language in ["en", "ja"] {
         for (name, path) in [
             ("sign-in", "/sign-in".to_owned()),
             ("invitation", format!("/invitations/{token}")),
+            ("recovery", format!("/recoveries/{recovery}")),
             ("link", format!("/n/{link}")),
         ] {
             let url = scene.url(&format!("{path}?lang={language}"));

@@ -29,7 +29,9 @@ macro_rules! journeys {
 }
 
 mod acknowledging;
+mod changing;
 mod checks;
+mod confirming;
 mod delivery;
 mod filing;
 mod filing_from_the_shell;
@@ -39,6 +41,7 @@ pub mod pages;
 mod people;
 mod problems;
 mod reading;
+mod recovery;
 mod register;
 pub mod steps;
 mod webhooks;

@@ -1,10 +1,12 @@
 //! What waits for a second person, and the decision. Administrators do not see what concerns content.
 
 use crate::actions::decide;
+use crate::actions::read_approvals::{self, About, Change};
+use crate::actions::recover::Recovery;
 use crate::domain::access::{Role, Roles};
 use crate::domain::instant::Instant;
-use crate::storage::Lane;
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
+use crate::storage::{Lane, Tx};
 use crate::web::App;
 use crate::web::body::Strict;
 use crate::web::identity::Who;
@@ -27,6 +29,10 @@ pub struct ApprovalView {
     id: String,
     act: String,
     subject: String,
+    /// Absent if the subject is not there any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<AboutView>,
+    change: ChangeView,
     reason: String,
     requester: String,
     requested_at: String,
@@ -37,6 +43,95 @@ pub struct ApprovalView {
     approver: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<String>,
+}
+
+/// What a request is about.
+#[derive(Serialize, ToSchema)]
+pub struct AboutView {
+    /// `incident`, `bank` or `person`.
+    kind: &'static str,
+    /// The incident's reference, the bank's code, the person's id.
+    key: String,
+    /// The incident's title, or the name; null where there is none, or it was erased.
+    name_ja: Option<String>,
+    name_en: Option<String>,
+}
+
+/// What would be different afterwards.
+#[derive(Default, Serialize, ToSchema)]
+pub struct ChangeView {
+    /// `roles`, `withdrawal`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership` or
+    /// `recovery`.
+    r#do: &'static str,
+    /// All roles that the person would have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<String>>,
+    /// What ends: an endpoint's URL, a key's label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// What begins: an endpoint's URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    /// Code of the vocabulary `withdrawal_reason`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withdrawal_reason: Option<&'static str>,
+}
+
+impl From<About> for AboutView {
+    fn from(about: About) -> Self {
+        let (kind, key, name_ja, name_en) = match about {
+            About::Incident { reference, title } => {
+                let title = title.unwrap_or_default();
+                ("incident", reference, title.ja, title.en)
+            }
+            About::Bank { code, name } => ("bank", code, name.ja, name.en),
+            About::Person { id, name } => ("person", id.to_string(), name.clone(), name),
+        };
+        Self {
+            kind,
+            key,
+            name_ja,
+            name_en,
+        }
+    }
+}
+
+impl From<Change> for ChangeView {
+    fn from(change: Change) -> Self {
+        let of = |r#do| Self {
+            r#do,
+            ..Self::default()
+        };
+        match change {
+            Change::Roles(roles) => Self {
+                roles: Some(roles),
+                ..of("roles")
+            },
+            Change::Withdrawal { reason } => Self {
+                withdrawal_reason: Some(reason),
+                ..of("withdrawal")
+            },
+            Change::AddEndpoint { url } => Self {
+                to: url,
+                ..of("add_endpoint")
+            },
+            Change::ReplaceEndpoint { old, url } => Self {
+                from: old,
+                to: url,
+                ..of("replace_endpoint")
+            },
+            Change::EndEndpoint { old } => Self {
+                from: old,
+                ..of("end_endpoint")
+            },
+            Change::RevokeKey { label } => Self {
+                from: Some(label),
+                ..of("revoke_key")
+            },
+            Change::EndPartnership => of("end_partnership"),
+            Change::Recovery => of("recovery"),
+        }
+    }
 }
 
 #[derive(Serialize, ToSchema)]
@@ -58,18 +153,45 @@ pub struct DecidedAnswer {
     /// The withdrawal that went out, if the act was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     issued: Option<IssuedAnswer>,
+    /// The link that was made, if the act was a recovery: hand it over to the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery: Option<RecoveryAnswer>,
 }
 
-fn view((row, decision): (RequestRow, Option<ApprovalRow>), now: Instant) -> ApprovalView {
+/// A recovery link; it is shown this once.
+#[derive(Serialize, ToSchema)]
+pub struct RecoveryAnswer {
+    link: String,
+    expires_at: String,
+}
+
+impl From<Recovery> for RecoveryAnswer {
+    fn from(made: Recovery) -> Self {
+        Self {
+            link: made.link,
+            expires_at: made.expires_at.to_string(),
+        }
+    }
+}
+
+fn view(
+    tx: &mut Tx<'_>,
+    (row, decision): (RequestRow, Option<ApprovalRow>),
+    now: Instant,
+) -> Result<ApprovalView, Problem> {
     let state = match &decision {
         Some(decision) => decision.decision.clone(),
         None if row.expires_at <= now => "expired".to_owned(),
         None => "waiting".to_owned(),
     };
-    ApprovalView {
+    let about = read_approvals::about(tx, &row)?;
+    let change = read_approvals::change(tx, &row)?;
+    Ok(ApprovalView {
         id: row.id.to_string(),
         act: row.act,
         subject: row.subject_id.to_string(),
+        about: about.map(AboutView::from),
+        change: change.into(),
         reason: row.reason,
         requester: row.requester.to_string(),
         requested_at: row.recorded_at.to_string(),
@@ -81,7 +203,7 @@ fn view((row, decision): (RequestRow, Option<ApprovalRow>), now: Instant) -> App
         decided_at: decision
             .as_ref()
             .map(|decision| decision.recorded_at.to_string()),
-    }
+    })
 }
 
 /// The newest requests, decided or not.
@@ -97,8 +219,9 @@ pub async fn list(app: Data<App>, Who(caller): Who) -> Answered {
             let seen = rows
                 .into_iter()
                 .filter(|(row, _)| content || !row.act.starts_with(CONTENT));
+            let approvals = seen.map(|row| view(tx, row, now));
             Ok(ApprovalList {
-                approvals: seen.map(|row| view(row, now)).collect(),
+                approvals: approvals.collect::<Result<_, _>>()?,
             })
         })
         .await?;
@@ -131,6 +254,7 @@ pub async fn decide(
         decision: decided.decision.to_owned(),
         act: decided.act,
         issued: decided.issued.map(IssuedAnswer::from),
+        recovery: decided.recovery.map(RecoveryAnswer::from),
     };
     Ok(page::ok(&answer))
 }

@@ -144,7 +144,16 @@ pub async fn amend(
     Strict(input): Strict<ProfileInput>,
 ) -> Answered {
     let expected = edition::expected(&req)?;
-    let code = code.into_inner();
+    amended(&app, code.into_inner(), expected, input).await
+}
+
+/// The next revision of the profile, if the newest still is `expected`.
+pub(in crate::web) async fn amended(
+    app: &App,
+    code: String,
+    expected: i64,
+    input: ProfileInput,
+) -> Answered {
     let known = app
         .store
         .write(

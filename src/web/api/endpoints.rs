@@ -3,14 +3,13 @@
 
 use super::edition::{self, ReasonInput, WaitingAnswer};
 use crate::actions::on_behalf::{self, OnBehalf};
-use crate::actions::read_register;
+use crate::actions::read_register::{self, KnownEndpoint};
 use crate::actions::register_bank::bank_by_code;
 use crate::actions::rotate_secret::rotate_secret;
 use crate::actions::set_endpoint::{
-    EndpointInput, EndpointMade, EndpointPayload, add_endpoint, end_endpoint, replace_endpoint,
+    EndpointInput, EndpointMade, add_endpoint, end_endpoint, replace_endpoint,
 };
 use crate::storage::Lane;
-use crate::storage::bank::EndpointRow;
 use crate::web::App;
 use crate::web::body::Strict;
 use crate::web::identity::{BankWho, Who};
@@ -30,6 +29,8 @@ pub struct EndpointView {
     url: Option<String>,
     ed25519: bool,
     entered_at: String,
+    /// Until then the former secret signs beside the new one; null = one secret signs.
+    previous_until: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -64,18 +65,19 @@ pub struct EndpointOnBehalfInput {
     reason: String,
 }
 
-impl From<(EndpointRow, Option<EndpointPayload>)> for EndpointView {
-    fn from((row, known): (EndpointRow, Option<EndpointPayload>)) -> Self {
+impl From<KnownEndpoint> for EndpointView {
+    fn from(one: KnownEndpoint) -> Self {
         Self {
-            id: row.id.to_string(),
-            url: known.map(|known| known.url),
-            ed25519: row.ed25519,
-            entered_at: row.recorded_at.to_string(),
+            id: one.endpoint.id.to_string(),
+            url: one.known.map(|known| known.url),
+            ed25519: one.endpoint.ed25519,
+            entered_at: one.endpoint.recorded_at.to_string(),
+            previous_until: one.previous_until.map(|at| at.to_string()),
         }
     }
 }
 
-fn listed(found: Vec<(EndpointRow, Option<EndpointPayload>)>) -> HttpResponse {
+fn listed(found: Vec<KnownEndpoint>) -> HttpResponse {
     page::ok(&EndpointList {
         endpoints: found.into_iter().map(EndpointView::from).collect(),
     })

@@ -1,8 +1,8 @@
-//! People and their roles. Changing roles takes two administrators.
+//! People and their roles. Changing roles takes two administrators, and so does recovering an account.
 
-use super::edition::{self, WaitingAnswer};
+use super::edition::{self, ReasonInput, WaitingAnswer};
 use crate::actions::read_register::{self, KnownPerson};
-use crate::actions::{change_roles, invite::PersonPayload};
+use crate::actions::{change_roles, invite::PersonPayload, recover};
 use crate::storage::Lane;
 use crate::web::App;
 use crate::web::body::Strict;
@@ -84,6 +84,28 @@ pub async fn change(
         .store
         .write(Lane::Front, move |tx| {
             change_roles::request(tx, &rules, by, person, &input.roles, &input.reason)
+        })
+        .await?;
+    Ok(edition::waits(&requested))
+}
+
+/// Ask for a link by which a person who lost password or authenticator sets both up anew; another administrator
+/// decides, and gets the link.
+#[utoipa::path(post, path = "/api/v1/people/{id}/recovery", tag = "people", params(("id" = String, Path)),
+    request_body = ReasonInput, responses((status = 202, body = WaitingAnswer)))]
+pub async fn recover(
+    app: Data<App>,
+    Who(caller): Who,
+    id: Path<String>,
+    Strict(input): Strict<ReasonInput>,
+) -> Answered {
+    let person = page::id(&id)?;
+    let rules = Arc::clone(&app.rules);
+    let by = caller.id();
+    let requested = app
+        .store
+        .write(Lane::Front, move |tx| {
+            recover::request(tx, &rules, by, person, &input.reason)
         })
         .await?;
     Ok(edition::waits(&requested))

@@ -1,11 +1,11 @@
-//! Signing in and out, accepting an invitation, and one's own sessions, choices and keys.
+//! Signing in and out, accepting an invitation, taking an account up again, and one's own sessions, choices and keys.
 
 use super::seat::{self, Fields, OwnForm, Seat};
 use super::words::{Said, say};
 use super::{Desk, document, public_language, show, show_public};
 use crate::actions::accept_invitation::{self, Chosen};
 use crate::actions::issue_key::KeyInput;
-use crate::actions::sign_in;
+use crate::actions::{recover, sign_in};
 use crate::domain::fault::Fault;
 use crate::domain::id::Uid;
 use crate::domain::vocabulary::Language;
@@ -75,14 +75,8 @@ fn form_page(
 pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form) -> Answered {
     let fields = Fields(form.0);
     let (email, next) = (fields.one("email"), fields.one("next"));
-    let (address, asked) = (client(&app, &req), email.clone());
-    let known = app
-        .store
-        .read(move |tx| sign_in::look_up(tx, &asked, address).map_err(Problem::from))
-        .await?;
     let given = Zeroizing::new(password_of(&fields, "password"));
-    let holds = password::verify(given, known.password_hash.clone()).await;
-    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
+    let (known, holds) = check(&app, &req, &email, given).await?;
     let (code, agent) = (fields.one("code"), agent(&req));
     let opened = app
         .store
@@ -100,8 +94,25 @@ pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form
     Ok(answer)
 }
 
+/// The account, and whether this is its password; without one, the same work and no.
+pub(super) async fn check(
+    app: &App,
+    req: &HttpRequest,
+    email: &str,
+    password: Zeroizing<String>,
+) -> Result<(sign_in::Known, bool), Problem> {
+    let (address, asked) = (client(app, req), email.to_owned());
+    let known = app
+        .store
+        .read(move |tx| sign_in::look_up(tx, &asked, address).map_err(Problem::from))
+        .await?;
+    let holds = password::verify(password, known.password_hash.clone()).await;
+    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
+    Ok((known, holds))
+}
+
 /// A password is taken as typed: no space of it is cut away.
-fn password_of(fields: &Fields, name: &str) -> String {
+pub(super) fn password_of(fields: &Fields, name: &str) -> String {
     let found = fields.0.iter().find(|(known, _)| known == name);
     found.map(|(_, value)| value.clone()).unwrap_or_default()
 }
@@ -172,15 +183,22 @@ async fn invitation_page(
             Ok((invitee, bank, proposed(tx, &asked)))
         })
         .await?;
-    let setup = totp::setup(&secret, &invitee.email, &app.rules.operator_name);
-    let setup = setup.ok_or_else(|| Problem::internal(&"a second factor cannot be set up"))?;
-    let (path, size) = qr_path(&setup.uri)?;
     let page = json!({
         "token": token, "name": invitee.name, "email": invitee.email, "roles": invitee.roles, "bank": bank,
         "expires_at": invitee.expires_at.to_string(), "faults": faults,
-        "totp": { "secret_groups": setup.groups, "uri": setup.uri, "qr_svg_path": path, "qr_size": size },
+        "totp": pairing(app, &secret, &invitee.email)?,
     });
     show_public(app, req, status, "desk/account/invitation.html", page)
+}
+
+/// What an authenticator is set up with.
+fn pairing(app: &App, secret: &[u8; totp::SECRET], email: &str) -> Result<Value, Problem> {
+    let setup = totp::setup(secret, email, &app.rules.operator_name);
+    let setup = setup.ok_or_else(|| Problem::internal(&"a second factor cannot be set up"))?;
+    let (path, size) = qr_path(&setup.uri)?;
+    Ok(
+        json!({ "secret_groups": setup.groups, "uri": setup.uri, "qr_svg_path": path, "qr_size": size }),
+    )
 }
 
 /// A QR code as the path of an SVG, one unit for each module, without its quiet zone.
@@ -212,25 +230,12 @@ pub(in crate::web) async fn accept(
             Ok((proposed(tx, &asked), tx.now()?.seconds()))
         })
         .await?;
-    let password = Zeroizing::new(password_of(&fields, "password"));
-    let mut faults = password_faults(&password, &password_of(&fields, "password_again"));
-    let step = totp::step_of(&secret, &fields.one("code"), seconds);
-    if step.is_none() {
-        faults.push(fault(
-            "code",
-            "code_wrong",
-            "the code does not hold; type the one shown now",
-        ));
-    }
-    let (true, Some(totp_step)) = (faults.is_empty(), step) else {
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return invitation_page(&app, &req, &token, status, &faults).await;
-    };
-    let hash = password::hash(password).await;
-    let chosen = Chosen {
-        password_hash: hash.map_err(|fault| Problem::internal(&fault))?,
-        totp_secret: secret,
-        totp_step,
+    let chosen = match chosen(&fields, secret, seconds).await? {
+        Ok(chosen) => chosen,
+        Err(faults) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return invitation_page(&app, &req, &token, status, &faults).await;
+        }
     };
     let (token, agent) = (token.into_inner(), agent(&req));
     let opened = app
@@ -241,6 +246,99 @@ pub(in crate::web) async fn accept(
         })
         .await?;
     let mut answer = seat::see("/");
+    carry(&app, &mut answer, &opened.token)?;
+    Ok(answer)
+}
+
+/// What was chosen, if the password is good and the authenticator shows the right code; else what is wrong.
+async fn chosen(
+    fields: &Fields,
+    totp_secret: [u8; totp::SECRET],
+    seconds: i64,
+) -> Result<Result<Chosen, Vec<Fault>>, Problem> {
+    let password = Zeroizing::new(password_of(fields, "password"));
+    let mut faults = password_faults(&password, &password_of(fields, "password_again"));
+    let step = totp::step_of(&totp_secret, &fields.one("code"), seconds);
+    if step.is_none() {
+        faults.push(fault(
+            "code",
+            "code_wrong",
+            "the code does not hold; type the one shown now",
+        ));
+    }
+    let (true, Some(totp_step)) = (faults.is_empty(), step) else {
+        return Ok(Err(faults));
+    };
+    let hash = password::hash(password).await;
+    Ok(Ok(Chosen {
+        password_hash: hash.map_err(|fault| Problem::internal(&fault))?,
+        totp_secret,
+        totp_step,
+    }))
+}
+
+/// The page behind a recovery link.
+pub(in crate::web) async fn recovery(
+    app: Data<App>,
+    req: HttpRequest,
+    token: Path<String>,
+) -> Answered {
+    recovery_page(&app, &req, &token, StatusCode::OK, &[]).await
+}
+
+async fn recovery_page(
+    app: &App,
+    req: &HttpRequest,
+    token: &str,
+    status: StatusCode,
+    faults: &[Fault],
+) -> Answered {
+    let asked = token.to_owned();
+    let (owner, secret) = app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            Ok((recover::owner(tx, &asked)?, proposed(tx, &asked)))
+        })
+        .await?;
+    let page = json!({
+        "token": token, "name": owner.name, "email": owner.email, "expires_at": owner.expires_at.to_string(),
+        "faults": faults, "totp": pairing(app, &secret, &owner.email)?,
+    });
+    show_public(app, req, status, "desk/account/recovery.html", page)
+}
+
+/// Takes the account up again: every session ends, and a new one begins.
+pub(in crate::web) async fn recover(
+    app: Data<App>,
+    req: HttpRequest,
+    token: Path<String>,
+    form: Form,
+) -> Answered {
+    let fields = Fields(form.0);
+    let asked = token.clone();
+    let (secret, seconds) = app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            recover::owner(tx, &asked)?;
+            Ok((proposed(tx, &asked), tx.now()?.seconds()))
+        })
+        .await?;
+    let chosen = match chosen(&fields, secret, seconds).await? {
+        Ok(chosen) => chosen,
+        Err(faults) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            return recovery_page(&app, &req, &token, status, &faults).await;
+        }
+    };
+    let (token, agent) = (token.into_inner(), agent(&req));
+    let opened = app
+        .store
+        .write(Lane::Front, move |tx| -> Result<_, Problem> {
+            let person = recover::recover(tx, &token, &chosen)?;
+            Ok(sign_in::open(tx, person, &agent)?)
+        })
+        .await?;
+    let mut answer = seat::see("/account?done=saved");
     carry(&app, &mut answer, &opened.token)?;
     Ok(answer)
 }

@@ -293,6 +293,8 @@ struct People {
     values: Value,
     /// A change of roles as typed.
     change: Value,
+    /// A recovery as typed.
+    recovering: Value,
     faults: Value,
 }
 
@@ -302,6 +304,7 @@ impl Default for People {
             invitation: Value::Null,
             values: invitee_values(&Fields::default()),
             change: Value::Null,
+            recovering: Value::Null,
             faults: json!([]),
         }
     }
@@ -322,7 +325,7 @@ async fn people_page(desk: &Desk, status: StatusCode, shown: People) -> Answered
         .collect();
     let page = json!({
         "people": rows, "invitation": shown.invitation, "banks": codes, "faults": shown.faults,
-        "values": shown.values, "change": shown.change,
+        "values": shown.values, "change": shown.change, "recovering": shown.recovering,
         "roles": ["officer", "auditor", "administrator", "bank_member", "bank_administrator"],
     });
     show(desk, status, "desk/administrator/people.html", page)
@@ -383,6 +386,26 @@ pub(in crate::web) async fn change_roles(desk: Desk, id: Path<String>, form: Own
             let shown = People {
                 faults: super::faults_under("change", &problem),
                 change,
+                ..People::default()
+            };
+            people_page(&desk, problem.status, shown).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Asks for a link by which somebody takes up the account again; another administrator decides, and gets it.
+pub(in crate::web) async fn recover(desk: Desk, id: Path<String>, form: OwnForm) -> Answered {
+    let reason = form.0.one("reason");
+    let wanted = Strict(input(&json!({ "reason": reason }))?);
+    let who = desk.who();
+    let asked = people::recover(desk.app.clone(), who, Path::from(id.clone()), wanted).await;
+    match asked {
+        Ok(_) => Ok(seat::see("/people?done=asked")),
+        Err(problem) if !problem.faults.is_empty() => {
+            let shown = People {
+                faults: super::faults_under("recovery", &problem),
+                recovering: json!({ "id": *id, "reason": reason }),
                 ..People::default()
             };
             people_page(&desk, problem.status, shown).await

@@ -3,7 +3,7 @@
 use super::seat::{self, OwnForm};
 use super::{Desk, document, input, show};
 use crate::actions::read_register;
-use crate::domain::access::Role;
+use crate::domain::access::{Role, Roles};
 use crate::web::api::approvals;
 use crate::web::body::Strict;
 use crate::web::problem::{Answered, Problem};
@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 
 /// Everything that waits for a second person, and what was decided.
 pub(in crate::web) async fn list(desk: Desk) -> Answered {
+    list_page(&desk, Value::Null).await
+}
+
+async fn list_page(desk: &Desk, recovery: Value) -> Answered {
     let who = desk.who();
     let own_id = desk.seat.who.caller.id().to_string();
     let may = desk.seat.who.caller.roles();
@@ -47,9 +51,15 @@ pub(in crate::web) async fn list(desk: Desk) -> Answered {
         one["may_decide"] = json!(!own && may.contains(decider));
         one["requester_name"] = name(&one["requester"]);
         one["approver_name"] = name(&one["approver"]);
-        // The API leaves out what is not there yet; a template knows no absent field.
-        for field in ["approver", "decided_at", "subject_name", "subject_href"] {
+        let (subject_name, subject_href) = subject(&one["about"], desk.language(), may);
+        one["subject_name"] = json!(subject_name);
+        one["subject_href"] = json!(subject_href);
+        // The API leaves out what is not there; a template knows no absent field.
+        for field in ["approver", "decided_at"] {
             one[field] = one[field].take();
+        }
+        for field in ["roles", "from", "to", "withdrawal_reason"] {
+            one["change"][field] = one["change"][field].take();
         }
         let list = if one["state"] == "waiting" {
             &mut waiting
@@ -58,13 +68,41 @@ pub(in crate::web) async fn list(desk: Desk) -> Answered {
         };
         list.push(one);
     }
-    let page = json!({ "waiting": waiting, "decided": decided, "faults": [] });
+    let page =
+        json!({ "waiting": waiting, "decided": decided, "recovery": recovery, "faults": [] });
     show(
-        &desk,
+        desk,
         StatusCode::OK,
         "desk/administrator/approvals.html",
         page,
     )
+}
+
+/// What a request is about, in words, and the page of it that this reader may see.
+fn subject(about: &Value, language: &str, may: Roles) -> (Option<String>, Option<String>) {
+    let key = about["key"].as_str().unwrap_or_default();
+    let ours = if language == "ja" {
+        "name_ja"
+    } else {
+        "name_en"
+    };
+    let name = about[ours]
+        .as_str()
+        .or(about["name_ja"].as_str())
+        .or(about["name_en"].as_str());
+    let keeps = may.contains(Role::Administrator);
+    let reads = may.shares(Roles::of(&[Role::Officer, Role::Auditor]));
+    let (named, href) = match about["kind"].as_str() {
+        Some("incident") => (true, reads.then(|| format!("/incidents/{key}"))),
+        Some("bank") => (true, keeps.then(|| format!("/register/{key}"))),
+        Some("person") => (false, keeps.then(|| format!("/people#p-{key}"))),
+        _ => return (None, None),
+    };
+    match (named, name) {
+        (true, Some(name)) => (Some(format!("{key} {name}")), href),
+        (true, None) => (Some(key.to_owned()), href),
+        (false, name) => (name.map(str::to_owned), href),
+    }
 }
 
 pub(in crate::web) async fn decide(desk: Desk, id: Path<String>, form: OwnForm) -> Answered {
@@ -80,6 +118,10 @@ pub(in crate::web) async fn decide(desk: Desk, id: Path<String>, form: OwnForm) 
     };
     let filing = Strict(input(&json!({ "approve": approve }))?);
     let who = desk.who();
-    approvals::decide(desk.app, who, id, filing).await?;
-    Ok(seat::see("/approvals?done=saved"))
+    let done = document(approvals::decide(desk.app.clone(), who, id, filing).await).await?;
+    match done.get("recovery") {
+        // A link is shown this once, to whoever approved.
+        Some(recovery) => list_page(&desk, recovery.clone()).await,
+        None => Ok(seat::see("/approvals?done=saved")),
+    }
 }

@@ -5,14 +5,14 @@ use super::words::{Said, say};
 use super::{Desk, document, list, measures, show, words};
 use crate::actions::acknowledge::{self, Confirmation};
 use crate::actions::open_notice::open_notice;
-use crate::actions::send_test;
+use crate::actions::{read_register, send_test};
 use crate::domain::access::{BankScope, Role};
 use crate::domain::digest::Digest;
 use crate::domain::incident::OperatorContact;
 use crate::domain::level::{AckClass, Level};
 use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
 use crate::storage::delivery::OutcomeRow;
-use crate::storage::{Lane, Tx, bank, evidence, incident, notice, payload, reading};
+use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, notice, payload, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
 use crate::web::api::{contacts, endpoints, keys, notices, responses};
@@ -21,12 +21,14 @@ use crate::web::identity::BankWho;
 use crate::web::once_key::OnceKey;
 use crate::web::problem::{Answered, Problem};
 use crate::web::{App, page};
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
+/// Contacts and endpoints of one bank, at most.
+const CHANNELS: i64 = 25;
 /// Notices on one page of the inbox.
 const LINES: i64 = 50;
 
@@ -289,11 +291,17 @@ async fn channels_page(
     let may_change = who.caller.roles().contains(Role::BankAdministrator);
     let own_contacts = document(contacts::list_own(desk.app.clone(), who.clone()).await).await?;
     let own_endpoints = document(endpoints::list_own(desk.app.clone(), who.clone()).await).await?;
+    let scope = who.scope;
+    let test = desk
+        .app
+        .store
+        .read(move |tx| latest_test(tx, scope))
+        .await?;
     let own_keys = document(keys::list_own(desk.app.clone(), who).await).await?;
     let page = json!({
         "contacts": own_contacts["contacts"], "endpoints": own_endpoints["endpoints"], "keys": own_keys["keys"],
         "may_change": may_change, "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
-        "faults": faults,
+        "test": test, "faults": faults,
     });
     show(desk, status, "desk/bank/channels.html", page)
 }
@@ -311,6 +319,24 @@ impl Default for Refused {
             typed: json!({}),
         }
     }
+}
+
+/// What came of the latest test notice, channel by channel; null if there was none.
+fn latest_test(tx: &mut Tx<'_>, scope: BankScope) -> Result<Value, Problem> {
+    let deliveries = delivery::of_latest_test(tx, scope.bank(), CHANNELS)?;
+    let Some(sent_at) = deliveries.first().map(|row| row.created_at) else {
+        return Ok(Value::Null);
+    };
+    let newest = reading::newest_attempts(tx, scope.bank(), None, 2 * CHANNELS)?;
+    let mut ways = Vec::with_capacity(deliveries.len());
+    for row in deliveries {
+        let outcome = newest.iter().find(|one| one.delivery_id == row.id);
+        ways.push(json!({
+            "channel": row.channel, "address": read_register::address(tx, &row.channel, row.target_id)?,
+            "outcome": outcome.map(|one| &one.outcome), "status": outcome.and_then(|one| one.status),
+        }));
+    }
+    Ok(json!({ "sent_at": sent_at.to_string(), "ways": ways }))
 }
 
 /// What a form of the page is about; the faults of its fields stand under its name.
@@ -352,6 +378,11 @@ impl What {
             _ => None,
         }
     }
+}
+
+/// The page with the secret of a new endpoint, shown this once.
+pub(super) async fn endpoint_made(desk: &Desk, who: BankWho, answer: HttpResponse) -> Answered {
+    changed(desk, who, Ok(answer), What::NewEndpoint, &Fields::default()).await
 }
 
 /// After a change: back to the page, or the page with what was wrong.

@@ -191,7 +191,7 @@ fn bank(view: &LinkView, language: Language) -> Value {
 }
 
 fn notice_url(app: &App, view: &LinkView) -> String {
-    format!("{}/notices/{}", app.rules.public_url, view.notice.id)
+    format!("{}/inbox/{}", app.rules.public_url, view.notice.id)
 }
 
 /// A text of the shared body, which is the same shape in incidents and withdrawals.

@@ -7,6 +7,8 @@ pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod auditor;
 pub(super) mod bank;
+pub(super) mod change;
+pub(super) mod confirm;
 pub(super) mod drafts;
 pub(super) mod filing;
 pub(super) mod link;
@@ -241,6 +243,9 @@ pub(super) fn problem_page(req: &HttpRequest, problem: &Problem) -> HttpResponse
     let Some(app) = req.app_data::<Data<App>>() else {
         return problem.error_response();
     };
+    if let Some(page) = confirm::page(req, app) {
+        return page.unwrap_or_else(|fault| fault.error_response());
+    }
     let titled = match problem.status.as_u16() {
         status @ (400 | 401 | 403 | 404 | 405 | 409 | 413 | 422 | 429 | 500 | 503) => status,
         410 => 404,

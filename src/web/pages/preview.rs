@@ -8,7 +8,7 @@ use super::words::{Said, say};
 use super::{Desk, bank_names, show};
 use crate::actions::preview::{self, Preview};
 use crate::domain::incident::Filing;
-use crate::domain::notice::acknowledge_url;
+use crate::domain::notice::{acknowledge_url, page_url};
 use crate::domain::vocabulary::Language;
 use crate::templates::mails::{BankName, MailLink, MailTexts};
 use crate::templates::notice_mail::{NoticeCopy, notice_mail};
@@ -111,7 +111,9 @@ fn webhook(desk: &Desk, preview: &Preview, later: &str) -> Result<String, Proble
         told.notice[field] = json!(later);
     }
     told.digest = later.to_owned();
-    told.acknowledge["api"] = json!(acknowledge_url(&desk.app.rules.public_url, later));
+    let base = &desk.app.rules.public_url;
+    told.acknowledge =
+        json!({ "api": acknowledge_url(base, later), "page": page_url(base, later) });
     serde_json::to_string_pretty(&body).map_err(|fault| Problem::internal(&fault))
 }
 
@@ -136,6 +138,7 @@ fn mail(
             url: format!("{}/n/{later}", rules.public_url),
             code: later.to_owned(),
         }),
+        page: page_url(&rules.public_url, later),
     };
     let operator = rules.operator_name.clone();
     let mut mail = notice_mail(

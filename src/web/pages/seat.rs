@@ -1,5 +1,6 @@
 //! Who sits at a desk: the session cookie, the token that every form carries, and where a form may come from.
 
+use super::confirm;
 use crate::actions::self_check::{self, Standing};
 use crate::actions::sign_in::{self, Seated};
 use crate::domain::access::Role;
@@ -26,7 +27,8 @@ pub(in crate::web) struct Seat {
     pub csrf: String,
 }
 
-/// A form of the one who is signed in: fields without the token, which was right.
+/// A form of the one who is signed in: fields without the token, which was right, and without the confirmation,
+/// where one was due.
 pub(in crate::web) struct OwnForm(pub Fields);
 
 /// Names and values as sent; a name may come more than once.
@@ -179,6 +181,7 @@ impl FromRequest for OwnForm {
     fn from_request(req: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let seat = req.extensions().get::<Seat>().cloned();
         let form = Form::from_request(req, payload);
+        let req = req.clone();
         Box::pin(async move {
             let seat = seat.ok_or_else(Problem::unauthenticated)?;
             let mut fields = form.await?.0;
@@ -193,7 +196,7 @@ impl FromRequest for OwnForm {
                 ));
             }
             fields.retain(|(name, _)| name != "csrf");
-            Ok(Self(Fields(fields)))
+            Ok(Self(confirm::pass(&req, &seat, Fields(fields)).await?))
         })
     }
 }

@@ -14,7 +14,7 @@ account-sign-in = Sign in
 account-sign-in-do = Sign in
 account-sign-in-refused = You are not signed in
 account-sign-in-refused-why = Address, password and code do not fit together. Check all three, and take a fresh code. After several failures there is a short pause.
-account-sign-in-note = Only people who were invited can sign in. If you lost your password or your authenticator, ask your administrator for a new invitation.
+account-sign-in-note = Only people who were invited can sign in. If you lost your password or your authenticator, ask an administrator for a recovery link.
 
 account-invitation = Invitation
 account-invitation-heading = Welcome, { $name }
@@ -34,6 +34,17 @@ account-qr-how = Scan this code with an authenticator app on your phone.
 account-qr-typed = If you cannot scan it, type this key into the app:
 account-qr-kind = Kind of code: time-based (TOTP), six digits, 30 seconds.
 account-qr-here = Open in an authenticator on this device
+
+account-confirm = Confirm that it is you
+account-confirm-why = What you are about to do could do harm in other hands, so it asks for your password and a code if you have not given them in the last { $minutes } minutes. What you typed is kept.
+account-confirm-refused = That did not hold
+account-confirm-refused-why = Password and code do not fit together. Check both, and take a fresh code: the one you signed in with does not work twice. After several failures there is a short pause.
+account-confirm-do = Confirm and go on
+
+account-recovery = Account recovery
+account-recovery-heading = Set up your sign-in anew, { $name }
+account-recovery-lead = Choose a new password and set up a new authenticator; the old ones stop working. Wherever your account is signed in, it is signed out. Your API keys stay.
+account-recovery-do = Set up my sign-in
 
 account-title = Account
 account-who = You

@@ -14,7 +14,7 @@ account-sign-in = ログイン
 account-sign-in-do = ログインする
 account-sign-in-refused = ログインできませんでした
 account-sign-in-refused-why = メールアドレス、パスワード、コードの組み合わせが正しくありません。三つともご確認のうえ、新しいコードを入力してください。続けて失敗すると、しばらくログインできなくなります。
-account-sign-in-note = ログインできるのは招待を受けた方のみです。パスワードや認証アプリを失くされた場合は、管理者に再度の招待をご依頼ください。
+account-sign-in-note = ログインできるのは招待を受けた方のみです。パスワードや認証アプリを失くされた場合は、管理者に復旧用リンクをご依頼ください。
 
 account-invitation = 招待
 account-invitation-heading = { $name } 様、ようこそ
@@ -34,6 +34,17 @@ account-qr-how = スマートフォンの認証アプリで、このコードを
 account-qr-typed = 読み取れない場合は、次の鍵をアプリに入力してください。
 account-qr-kind = コードの種類：時刻方式（TOTP）、6桁、30秒
 account-qr-here = この端末の認証アプリで開く
+
+account-confirm = ご本人であることの確認
+account-confirm-why = 第三者に行われると被害につながる操作のため、直近{ $minutes }分以内に入力がない場合は、パスワードとコードをもう一度入力していただきます。入力された内容はそのまま保たれます。
+account-confirm-refused = 確認できませんでした
+account-confirm-refused-why = パスワードとコードの組み合わせが正しくありません。両方をご確認のうえ、新しいコードを入力してください。ログインに使ったコードは再度使えません。続けて失敗すると、しばらく確認できなくなります。
+account-confirm-do = 確認して続ける
+
+account-recovery = アカウントの復旧
+account-recovery-heading = { $name } 様、ログイン情報の再設定をお願いします
+account-recovery-lead = 新しいパスワードを決め、新しい認証アプリを登録してください。以前のものは使えなくなり、ログイン中の端末はすべてログアウトされます。APIキーは引き続き有効です。
+account-recovery-do = ログイン情報を再設定する
 
 account-title = アカウント
 account-who = ご本人

@@ -128,3 +128,24 @@ async fn with_a_full_disk_nothing_is_filed_and_banks_still_acknowledge() {
     let stamp = json!({ "digest": notice["digest"], "name": "高橋 健", "role": "当直" });
     hub.post(&path, &bank.key, &stamp).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn colleagues_behind_one_address_all_get_the_style_sheet_and_it_is_kept() {
+    let hub = TestHub::start(On::Sqlite).await;
+    for _ in 0..60 {
+        hub.get("/static/kairan.css", "").await.expect(200);
+    }
+    let sheet = hub.get("/static/kairan.css", "").await.expect(200);
+    let (tag, kept) = (&sheet.headers["etag"], &sheet.headers["cache-control"]);
+    assert_eq!(kept, "public, max-age=3600");
+    let again = hub
+        .request(Method::GET, "/static/kairan.css")
+        .header("if-none-match", tag);
+    assert!(hub.send(again).await.expect(304).body.is_empty());
+    let mut statuses = Vec::new();
+    for _ in 0..40 {
+        statuses.push(hub.get("/sign-in", "").await.status.as_u16());
+    }
+    assert_eq!((statuses[0], statuses[39]), (200, 429), "{statuses:?}");
+    hub.get("/static/kairan.css", "").await.expect(200);
+}

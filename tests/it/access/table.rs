@@ -311,6 +311,7 @@ fn register() -> Vec<Row> {
         GET "/api/v1/people" "da" 200/404 Nothing, All, plain;
         POST "/api/v1/people/{id}/roles" "d" 202/404 Person, All, |_, _|
             with(json!({ "roles": ["auditor"], "reason": "moved to audit" }));
+        POST "/api/v1/people/{id}/recovery" "d" 202/404 Person, All, reason;
         POST "/api/v1/invitations" "d" 201/404 Nothing, All, |_, _| with(invitee());
         POST "/api/v1/invitations/{token}" "*" 201/410 Invitation, All, plain;
         GET "/api/v1/keys" "oadmh" 200/404 Nothing, All, plain;

@@ -2,7 +2,7 @@
 
 use super::pages::{seated, typed_filing};
 use super::steps::{filing_with, hours, seconds, text};
-use crate::support::browser::between;
+use crate::support::browser::{PASSWORD, between, code, give_credential, hidden, post};
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, Reply, TestHub};
 use crate::support::maildir::{
@@ -15,7 +15,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Settings that send through the mail server of `scripts/test`.
-fn relay() -> String {
+pub fn relay() -> String {
     relay_at(&smtp_server())
 }
 
@@ -84,6 +84,52 @@ async fn confirm(hub: &TestHub, path: &str, code: &str) -> Reply {
         .request(Method::POST, path)
         .header("content-type", "application/x-www-form-urlencoded");
     hub.send(request.body(form)).await
+}
+
+/// What stands between the quotes of every `name="…"`, as a browser reads it.
+fn attributes(html: &str, name: &str) -> Vec<String> {
+    let start = format!(" {name}=\"");
+    let found = html.split(&start).skip(1);
+    found
+        .filter_map(|rest| rest.split_once('"'))
+        .map(|(value, _)| value.replace("&amp;", "&"))
+        .collect()
+}
+
+/// Does what a mail scanner may: opens every address of a text, and sends every form of what opens, as it stands.
+async fn scan(hub: &TestHub, html: &str) -> usize {
+    let mut sent = 0;
+    let here = attributes(html, "href")
+        .into_iter()
+        .filter_map(|href| Some(href.strip_prefix(&hub.url)?.to_owned()));
+    for path in here.collect::<Vec<_>>() {
+        let mut answer = hub.get(&path, "").await;
+        if let Some(led) = answer.headers.get("location") {
+            answer = hub.get(led.to_str().expect("text"), "").await;
+        }
+        let page = String::from_utf8_lossy(&answer.body).into_owned();
+        for form in page.split("<form").skip(1) {
+            let form = form.split("</form>").next().expect("a form");
+            let action = attributes(form, "action").remove(0);
+            let fields = form.split("<input").skip(1).map(|field| {
+                let field = field.split('>').next().expect("closed");
+                let one = |name| attributes(field, name).pop().unwrap_or_default();
+                (one("name"), one("value"))
+            });
+            let body = url::form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(fields.collect::<Vec<_>>())
+                .finish();
+            let request = hub
+                .request(
+                    Method::POST,
+                    action.strip_prefix(&hub.url).unwrap_or(&action),
+                )
+                .header("content-type", "application/x-www-form-urlencoded");
+            hub.send(request.body(body)).await;
+            sent += 1;
+        }
+    }
+    sent
 }
 
 /// Files, sends, and takes the mail from the box.
@@ -286,6 +332,33 @@ journeys! {
         assert!(page.contains("口座連携による不正チャージの疑い") && page.contains("<form"), "{page}");
         assert!(!page.contains(&code), "the code is only in the mail");
         assert_eq!(hub.newest(&bank).await["level"], "dispatched");
+    }
+
+    async fn a_scanner_that_opens_every_link_and_sends_every_form_confirms_nothing(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let mail = mailed(&hub, &inbox).await;
+        assert!(scan(&hub, &mail.html()).await >= 2, "the link's form, and the sign-in before the portal's page");
+        assert_eq!(hub.newest(&bank).await["level"], "dispatched");
+        let (path, code) = link(&mail);
+        confirm(&hub, &path, &code).await.expect(200);
+        assert_eq!(hub.newest(&bank).await["level"], "acknowledged");
+    }
+
+    async fn the_mail_names_the_portals_page_and_signing_in_leads_there(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let mail = mailed(&hub, &inbox).await;
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let page = format!("/inbox/{}", text(&hub.newest(&bank).await, "notice"));
+        assert!(mail.text().contains(&format!("{}{page}", hub.url)) && mail.html().contains(&page), "{}", mail.text());
+        let sent = hub.get(&page, "").await.expect(303);
+        let form = hub.get(sent.headers["location"].to_str().expect("text"), "").await.expect(200);
+        let next = hidden(&String::from_utf8_lossy(&form.body), "next");
+        give_credential(&hub, member.id).await;
+        let signed_in = [("email", member.email()), ("password", PASSWORD.to_owned()), ("code", code(&hub)), ("next", next)];
+        let signed_in: Vec<(&str, &str)> = signed_in.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(post(&hub, "", "/sign-in", &signed_in).await.expect(303).headers["location"], page);
     }
 
     async fn the_link_the_code_and_a_name_confirm_receipt_and_every_contact_hears_of_it(hub, relay()) {

@@ -4,6 +4,7 @@ use super::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{
     Browser, PASSWORD, code, get, give_credential, hidden, post, post_from,
 };
+use crate::support::ground::filing;
 use crate::support::hub::{Person, TestHub};
 use kairan::storage::evidence::acknowledgement_of;
 use kairan::storage::payload;
@@ -12,23 +13,28 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Every page and form, and who may: officer, auditor, administrator (d), member, head; `*` = anybody. Written
+/// Every page and form, and who may: officer, auditor, administrator (d), member, head; `*` = anybody; `+` = only
+/// with password and code given a short while ago. Written
 /// apart from the hub's own table on purpose; the two are compared.
-const PAGES: &[(&str, &str, &str)] = &[
+pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/sign-in", "*"),
     ("POST", "/sign-in", "*"),
     ("GET", "/invitations/{token}", "*"),
     ("POST", "/invitations/{token}", "*"),
+    ("GET", "/recoveries/{token}", "*"),
+    ("POST", "/recoveries/{token}", "*"),
     ("GET", "/", "oadmh"),
     ("POST", "/sign-out", "oadmh"),
     ("GET", "/account", "oadmh"),
+    ("GET", "/account/confirm", "oadmh"),
+    ("POST", "/account/confirm", "oadmh"),
     ("POST", "/account/language", "oadmh"),
     ("POST", "/account/zone", "oadmh"),
     ("POST", "/account/password", "oadmh"),
     ("POST", "/account/sessions/end-others", "oadmh"),
     ("POST", "/account/sessions/{id}/end", "oadmh"),
-    ("POST", "/account/keys", "oadmh"),
-    ("POST", "/account/keys/{id}/revoke", "oadmh"),
+    ("POST", "/account/keys", "oadmh+"),
+    ("POST", "/account/keys/{id}/revoke", "oadmh+"),
     ("GET", "/inbox", "mh"),
     ("GET", "/inbox/{id}", "mh"),
     ("POST", "/inbox/{id}/acknowledgement", "mh"),
@@ -37,12 +43,16 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/own/deliveries", "mh"),
     ("POST", "/own/test", "h"),
     ("POST", "/own/contacts", "h"),
+    ("GET", "/own/contacts/{id}", "h"),
+    ("POST", "/own/contacts/{id}", "h"),
     ("POST", "/own/contacts/{id}/end", "h"),
-    ("POST", "/own/endpoints", "h"),
-    ("POST", "/own/endpoints/{id}/rotate", "h"),
-    ("POST", "/own/endpoints/{id}/end", "h"),
-    ("POST", "/own/keys", "h"),
-    ("POST", "/own/keys/{id}/revoke", "h"),
+    ("POST", "/own/endpoints", "h+"),
+    ("GET", "/own/endpoints/{id}", "h"),
+    ("POST", "/own/endpoints/{id}", "h+"),
+    ("POST", "/own/endpoints/{id}/rotate", "h+"),
+    ("POST", "/own/endpoints/{id}/end", "h+"),
+    ("POST", "/own/keys", "h+"),
+    ("POST", "/own/keys/{id}/revoke", "h+"),
     ("GET", "/live", "oa"),
     ("GET", "/home", "o"),
     ("GET", "/incidents/new", "o"),
@@ -53,30 +63,40 @@ const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/incidents/{reference}", "oa"),
     ("GET", "/incidents/{reference}/revise", "o"),
     ("POST", "/incidents/{reference}/revise", "o"),
-    ("POST", "/incidents/{reference}/withdrawal", "o"),
+    ("POST", "/incidents/{reference}/withdrawal", "o+"),
     ("GET", "/matrix", "oa"),
     ("GET", "/evidence/{id}", "oa"),
     ("GET", "/deliveries", "oa"),
-    ("GET", "/deliveries/export", "oa"),
+    ("GET", "/deliveries/export", "oa+"),
     ("GET", "/as-of", "oa"),
     ("GET", "/figures", "oa"),
     ("GET", "/check", "oa"),
     ("GET", "/approvals", "oad"),
-    ("POST", "/approvals/{id}", "od"),
+    ("POST", "/approvals/{id}", "od+"),
     ("GET", "/register", "d"),
     ("POST", "/register", "d"),
     ("GET", "/register/import", "d"),
     ("POST", "/register/import", "d"),
     ("GET", "/register/{code}", "d"),
+    ("GET", "/register/{code}/profile", "d"),
+    ("POST", "/register/{code}/profile", "d"),
     ("POST", "/register/{code}/partnership", "d"),
-    ("POST", "/register/{code}/ending", "d"),
+    ("POST", "/register/{code}/ending", "d+"),
     ("POST", "/register/{code}/contacts", "d"),
+    ("GET", "/register/{code}/contacts/{id}", "d"),
+    ("POST", "/register/{code}/contacts/{id}", "d"),
     ("POST", "/register/{code}/contacts/{id}/end", "d"),
-    ("POST", "/register/{code}/endpoints", "d"),
-    ("POST", "/register/{code}/keys", "d"),
+    ("POST", "/register/{code}/endpoints", "d+"),
+    ("GET", "/register/{code}/endpoints/{id}", "d"),
+    ("POST", "/register/{code}/endpoints/{id}", "d+"),
+    ("POST", "/register/{code}/endpoints/{id}/end", "d+"),
+    ("GET", "/register/{code}/keys/{id}", "d"),
+    ("POST", "/register/{code}/keys/{id}", "d+"),
+    ("POST", "/register/{code}/keys", "d+"),
     ("GET", "/people", "d"),
-    ("POST", "/people/invitations", "d"),
-    ("POST", "/people/{id}/roles", "d"),
+    ("POST", "/people/invitations", "d+"),
+    ("POST", "/people/{id}/roles", "d+"),
+    ("POST", "/people/{id}/recovery", "d+"),
 ];
 
 /// A form that somebody sends: from where, and what was typed.
@@ -117,7 +137,7 @@ pub async fn seated(hub: &TestHub, person: &Person) -> Browser {
     Browser::sign_in(hub, &person.email()).await
 }
 
-fn place(path: &str, reference: &str) -> String {
+pub fn place(path: &str, reference: &str) -> String {
     // B001 has a key already, and only the first is made for a bank.
     let path = &path.replace("{code}/keys", "ZZZZ/keys");
     path.replace("{reference}", reference)
@@ -131,11 +151,11 @@ fn every_page_of_the_hub_stands_in_this_table() {
     let hub: BTreeSet<String> = routes()
         .iter()
         .filter(|route| route.is_page())
-        .map(|route| format!("{} {}", route.method, route.path))
+        .map(|route| format!("{} {} {}", route.method, route.path, route.confirmed))
         .collect();
     let table: BTreeSet<String> = PAGES
         .iter()
-        .map(|(method, path, _)| format!("{method} {path}"))
+        .map(|(method, path, may)| format!("{method} {path} {}", may.contains('+')))
         .collect();
     assert_eq!(
         hub.symmetric_difference(&table).collect::<Vec<_>>(),
@@ -485,5 +505,22 @@ journeys! {
         let page = browser.page(&hub, &path).await;
         for shown in ["A withdrawal waits for a second person", "It was account 12345678 itself.", "A long run of digits"] { assert!(page.contains(shown), "{shown}"); }
         assert!(!page.contains("action=\"/incidents/"), "asked for twice");
+    }
+
+    async fn every_request_names_its_subject_and_what_would_change(hub) {
+        let (bank, filer, officer, asking) = (hub.bank("B001").await, hub.officer().await, hub.officer().await, hub.administrator().await);
+        let reference = text(&hub.file(&filer).await, "reference").to_owned();
+        hub.ask_withdrawal(&filer, &reference).await;
+        let endpoint = json!({ "endpoint": { "url": bank.receiver.url("/moved"), "ed25519": false }, "reason": "asked by telephone" });
+        hub.post("/api/v1/banks/B001/endpoints", &asking.key, &endpoint).await.expect(202);
+        hub.post(&format!("/api/v1/people/{}/roles", filer.id), &asking.key, &json!({ "roles": ["auditor"], "reason": "moved" })).await.expect(202);
+        let reader = seated(&hub, &officer).await;
+        let page = reader.page(&hub, "/approvals").await;
+        let title = text(&filing()["title"], "en").to_owned();
+        for shown in [format!("href=\"/incidents/{reference}\""), title.clone(), "B001 Bank B001".into(), bank.receiver.url("/moved"), "False alarm".into()] { assert!(page.contains(&shown.replace('\'', "&#39;")), "{shown} in {page}"); }
+        let keeper = seated(&hub, &hub.administrator().await).await;
+        let page = keeper.page(&hub, "/approvals").await;
+        for shown in ["href=\"/register/B001\"".to_owned(), format!("/people#p-{}", filer.id), "Auditor".into(), bank.receiver.url("/moved")] { assert!(page.contains(&shown), "{shown} in {page}"); }
+        assert!(!page.contains(&reference) && !page.contains(&title), "an administrator sees content");
     }
 }

@@ -77,6 +77,7 @@ pub fn rules() -> Rules {
         approval_window: Duration::from_secs(72 * 3_600),
         link_window: Duration::from_secs(14 * 86_400),
         invitation_window: Duration::from_secs(72 * 3_600),
+        confirmation_window: Duration::from_secs(600),
         key_lifetime: Duration::from_secs(400 * 86_400),
         code_guesses: 5,
         addresses: Arc::new(AddressPolicy {

@@ -1,0 +1,2 @@
+ALTER TABLE session DROP COLUMN confirmed_at;
+DROP TABLE recovery;

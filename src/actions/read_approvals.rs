@@ -1,0 +1,123 @@
+//! Requests for a second person in words that this person understands: what each is about, and what would be
+//! different afterwards. Opens what is sealed; knows nothing of who may read which.
+
+use super::invite::PersonPayload;
+use super::{Error, change_roles, end_partnership, on_behalf, recover, withdraw};
+use crate::domain::id::Uid;
+use crate::domain::incident::{Withdrawal, Words};
+use crate::storage::approval::RequestRow;
+use crate::storage::{self, Tx, bank, incident, payload, people};
+use serde::Deserialize;
+
+/// What a request is about.
+#[derive(Debug, Clone)]
+pub enum About {
+    Incident {
+        reference: String,
+        title: Option<Words>,
+    },
+    Bank {
+        code: String,
+        name: Words,
+    },
+    /// Without a name once erased.
+    Person {
+        id: Uid,
+        name: Option<String>,
+    },
+}
+
+/// What would be different afterwards.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// The roles that the person would have, all of them.
+    Roles(Vec<String>),
+    Withdrawal {
+        reason: &'static str,
+    },
+    /// URLs are `None` where they were erased.
+    AddEndpoint {
+        url: Option<String>,
+    },
+    ReplaceEndpoint {
+        old: Option<String>,
+        url: Option<String>,
+    },
+    EndEndpoint {
+        old: Option<String>,
+    },
+    RevokeKey {
+        label: String,
+    },
+    EndPartnership,
+    Recovery,
+}
+
+/// What the request is about; `None` if its subject is not there any more.
+pub fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Option<About>, Error> {
+    match row.act.as_str() {
+        withdraw::ACT => of_incident(tx, row.subject_id),
+        change_roles::ACT | recover::ACT => of_person(tx, row.subject_id),
+        _ => of_bank(tx, row.subject_id),
+    }
+}
+
+#[derive(Deserialize)]
+struct Titled {
+    title: Option<Words>,
+}
+
+fn of_incident(tx: &mut Tx<'_>, id: Uid) -> Result<Option<About>, Error> {
+    let Some(row) = incident::by_id(tx, id)? else {
+        return Ok(None);
+    };
+    // The newest revision may be the withdrawal itself, which has no title.
+    let newest = incident::revisions(tx, id)?
+        .into_iter()
+        .rfind(|row| row.phase != "withdrawal");
+    let title = newest.and_then(|row| serde_json::from_slice::<Titled>(&row.body).ok());
+    Ok(Some(About::Incident {
+        reference: row.reference,
+        title: title.and_then(|body| body.title),
+    }))
+}
+
+fn of_person(tx: &mut Tx<'_>, id: Uid) -> Result<Option<About>, Error> {
+    let Some(row) = people::person(tx, id)? else {
+        return Ok(None);
+    };
+    let name = match payload::open(tx, row.payload_id)? {
+        Some(sealed) => serde_json::from_slice::<PersonPayload>(&sealed)
+            .map(|known| Some(known.name))
+            .map_err(|_| storage::Error::Corrupt("the particulars of a person".into()))?,
+        None => None,
+    };
+    Ok(Some(About::Person { id, name }))
+}
+
+fn of_bank(tx: &mut Tx<'_>, id: Uid) -> Result<Option<About>, Error> {
+    let (Some(row), Some(profile)) = (bank::by_id(tx, id)?, bank::profile(tx, id)?) else {
+        return Ok(None);
+    };
+    Ok(Some(About::Bank {
+        code: row.code,
+        name: Words {
+            ja: Some(profile.name_ja),
+            en: Some(profile.name_en),
+        },
+    }))
+}
+
+/// What would be different, or was made so.
+pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
+    Ok(match row.act.as_str() {
+        withdraw::ACT => Change::Withdrawal {
+            reason: Withdrawal::from_json(&row.details)?.reason.code(),
+        },
+        change_roles::ACT => Change::Roles(change_roles::wanted(&row.details)?),
+        end_partnership::ACT => Change::EndPartnership,
+        recover::ACT => Change::Recovery,
+        on_behalf::ACT => on_behalf::change(tx, &row.details)?,
+        _ => return Err(super::issue::damaged("act")),
+    })
+}

@@ -1,0 +1,110 @@
+//! What could do harm in other hands asks again who sits there, and loses nothing of what was typed.
+
+use super::pages::{PAGES, place, seated};
+use super::steps::text;
+use crate::support::browser::{Browser, PASSWORD, code, hidden, post};
+use crate::support::hub::{Reply, TestHub};
+use std::time::Duration;
+
+const A_WHILE: Duration = Duration::from_secs(601);
+
+fn shown(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.body).into_owned()
+}
+
+/// Sends what the page of a question holds, with this password and the code of the hour.
+async fn answer(
+    hub: &TestHub,
+    browser: &Browser,
+    path: &str,
+    carried: &[(&str, &str)],
+    password: &str,
+) -> Reply {
+    hub.advance(Duration::from_secs(30));
+    let code = code(hub);
+    let mut fields = carried.to_vec();
+    fields.extend([("confirm_password", password), ("confirm_code", &code)]);
+    browser.post(hub, path, &fields).await
+}
+
+journeys! {
+    async fn after_ten_minutes_whatever_could_do_harm_asks_for_password_and_code(hub) {
+        let bank = hub.bank("B001").await;
+        let filer = hub.officer().await;
+        let reference = text(&hub.file(&filer).await, "reference").to_owned();
+        let mut people = Vec::new();
+        for (letter, role, of) in [('o', "officer", None), ('d', "administrator", None), ('h', "bank_administrator", Some(bank.id)), ('a', "auditor", None)] {
+            people.push((letter, seated(&hub, &hub.person(role, of).await).await));
+        }
+        hub.advance(A_WHILE);
+        let before = hub.rows();
+        let asking: Vec<_> = PAGES.iter().filter(|(_, _, may)| may.contains('+')).collect();
+        assert!(asking.len() >= 15, "{}", asking.len());
+        for (method, path, may) in asking {
+            let (_, browser) = people.iter().find(|(letter, _)| may.contains(*letter)).expect("somebody who may");
+            let here = place(path, &reference);
+            if *method == "GET" {
+                let sent = browser.get(&hub, &here).await.expect(303);
+                assert!(sent.headers["location"].to_str().expect("text").starts_with("/account/confirm?next=%2F"), "{path}");
+                continue;
+            }
+            let asked = browser.post(&hub, &here, &[("reason", "as typed")]).await;
+            assert_eq!(asked.status, 403, "{method} {path}");
+            assert!(shown(&asked).contains(r#"name="confirm_code""#) && hidden(&shown(&asked), "reason") == "as typed", "{method} {path}");
+        }
+        let after = hub.rows();
+        let moved = crate::support::rows::changed(&before, &after);
+        assert!(moved.iter().all(|table| *table == "session"), "{moved:?}");
+    }
+
+    async fn what_was_typed_is_done_once_the_answer_is_right(hub) {
+        let (asking, officer) = (hub.administrator().await, hub.officer().await);
+        let browser = seated(&hub, &asking).await;
+        hub.advance(A_WHILE);
+        let path = format!("/people/{}/roles", officer.id);
+        let typed = [("roles", "auditor"), ("reason", "moved to audit")];
+        browser.post(&hub, &path, &typed).await.expect(403);
+        let wrong = answer(&hub, &browser, &path, &typed, "not the password").await.expect(422);
+        assert_eq!((hidden(&shown(&wrong), "reason"), shown(&wrong).contains("not the password")), ("moved to audit".into(), false));
+        assert_eq!(hub.get("/api/v1/approvals", &asking.key).await.json()["approvals"].as_array().map(Vec::len), Some(0));
+        answer(&hub, &browser, &path, &typed, PASSWORD).await.expect(303);
+        let asked = hub.get("/api/v1/approvals", &asking.key).await.json();
+        assert_eq!(asked["approvals"][0]["reason"], "moved to audit");
+        browser.post(&hub, "/account/keys", &[("label", "laptop")]).await.expect(200);
+        hub.advance(A_WHILE);
+        browser.post(&hub, "/account/keys", &[("label", "laptop")]).await.expect(403);
+    }
+
+    async fn a_forged_question_confirms_nothing_and_guesses_count_as_those_of_signing_in(hub) {
+        let administrator = hub.administrator().await;
+        let browser = seated(&hub, &administrator).await;
+        hub.advance(A_WHILE);
+        hub.advance(Duration::from_secs(30));
+        let code = code(&hub);
+        let right = [("csrf", "x"), ("label", "k"), ("confirm_password", PASSWORD), ("confirm_code", &code)];
+        post(&hub, &browser.cookie, "/account/keys", &right).await.expect(403);
+        for _ in 0..10 {
+            browser.post(&hub, "/account/keys", &[("label", "k"), ("confirm_password", "x"), ("confirm_code", "1")]).await.expect(422);
+        }
+        browser.post(&hub, "/account/keys", &right[1..]).await.expect(422);
+        let email = administrator.email();
+        let in_vain = [("email", email.as_str()), ("password", PASSWORD), ("code", &code)];
+        post(&hub, "", "/sign-in", &in_vain).await.expect(422);
+    }
+
+    async fn an_export_is_fetched_once_the_auditor_has_confirmed(hub) {
+        let auditor = hub.auditor().await;
+        let browser = seated(&hub, &auditor).await;
+        browser.get(&hub, "/deliveries/export?format=csv").await.expect(200);
+        hub.advance(A_WHILE);
+        let sent = browser.get(&hub, "/deliveries/export?format=csv").await.expect(303);
+        let question = browser.page(&hub, sent.headers["location"].to_str().expect("text")).await;
+        let next = hidden(question.split("<main").nth(1).expect("a page"), "next");
+        answer(&hub, &browser, "/account/confirm", &[("next", &next)], "wrong").await.expect(422);
+        let back = answer(&hub, &browser, "/account/confirm", &[("next", &next)], PASSWORD).await.expect(303);
+        assert_eq!(back.headers["location"], "/deliveries/export?format=csv");
+        browser.get(&hub, "/deliveries/export?format=csv").await.expect(200);
+        let away = answer(&hub, &browser, "/account/confirm", &[("next", "//evil.example")], PASSWORD).await.expect(303);
+        assert_eq!(away.headers["location"], "/");
+    }
+}

@@ -1,0 +1,171 @@
+//! Somebody lost the password or the authenticator, and is let back in: never by one person, never in silence.
+
+use super::mail::relay;
+use super::steps::{hours, text};
+use crate::support::browser::{Browser, PASSWORD, get, give_credential, post};
+use crate::support::hub::{Person, TestHub};
+use crate::support::maildir::mailbox;
+use kairan::actions::invite::email_tag;
+use kairan::domain::email::EmailAddress;
+use kairan::domain::id::Uid;
+use kairan::storage::people::PersonRow;
+use kairan::storage::{payload, people};
+use kairan::vault::totp;
+use serde_json::{Value, json};
+
+const NEW: &str = "新しい合言葉は もっと長くする";
+
+/// What the link of a page, or of an answer, ends with.
+fn token(shown: &str) -> String {
+    let at = shown.find("/recoveries/").expect("a link is shown");
+    let rest = shown[at + 12..].chars();
+    rest.take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect()
+}
+
+/// The secret that a page shows for an authenticator: RFC 4648 Base32, in groups.
+fn secret(page: &str) -> [u8; totp::SECRET] {
+    let at = page.find("key-groups").expect("a key is shown");
+    let groups = page[at..].split("<span>").skip(1);
+    let letters: String = groups.map(|group| &group[..4]).take(8).collect();
+    let (mut bits, mut bytes) = (0_u64, Vec::new());
+    for chunk in letters.as_bytes().chunks(8) {
+        for letter in chunk {
+            let value = match letter {
+                b'A'..=b'Z' => letter - b'A',
+                _ => letter - b'2' + 26,
+            };
+            bits = (bits << 5) | u64::from(value);
+        }
+        bytes.extend_from_slice(&bits.to_be_bytes()[3..]);
+    }
+    bytes.try_into().expect("twenty bytes")
+}
+
+/// Opens a recovery link and does what its page says.
+async fn take_up(hub: &TestHub, token: &str) -> crate::support::hub::Reply {
+    let path = format!("/recoveries/{token}");
+    let page = get(hub, "", &path).await.expect(200);
+    let secret = secret(&String::from_utf8_lossy(&page.body));
+    let code = totp::code_at(&secret, hub.clock.now().seconds()).expect("a code");
+    let chosen = [("password", NEW), ("password_again", NEW), ("code", &code)];
+    post(hub, "", &path, &chosen).await
+}
+
+/// Two administrators make a link through the API.
+async fn link(hub: &TestHub, person: &Person) -> String {
+    let (one, other) = (hub.administrator().await, hub.administrator().await);
+    let path = format!("/api/v1/people/{}/recovery", person.id);
+    let reason = json!({ "reason": "lost the telephone" });
+    let asked = hub.post(&path, &one.key, &reason).await.expect(202).json();
+    let request = text(&asked, "request").to_owned();
+    assert_eq!(
+        hub.decide(&one, &request, true).await.expect(409).code(),
+        "same_person"
+    );
+    let made = hub.decide(&other, &request, true).await.expect(200).json();
+    token(text(&made["recovery"], "link"))
+}
+
+/// A person whose mail arrives in this box.
+async fn at(hub: &TestHub, address: &str) -> Uid {
+    let address = EmailAddress::parse(address).expect("an address");
+    hub.act(move |tx| {
+        let id = tx.new_id()?;
+        let known = json!({ "name": "小林 翼", "email": address.to_string() }).to_string();
+        let row = PersonRow {
+            id,
+            bank_id: None,
+            payload_id: payload::seal(tx, id, known.as_bytes())?,
+            email_tag: email_tag(tx, &address),
+            language: "ja".into(),
+            recorded_at: tx.now()?,
+        };
+        people::insert_person(tx, &row)?;
+        Ok(id)
+    })
+    .await
+}
+
+journeys! {
+    async fn a_person_who_lost_everything_is_let_back_in_by_two_administrators(hub) {
+        let (one, other, lost) = (hub.administrator().await, hub.administrator().await, hub.officer().await);
+        for person in [&one, &other, &lost] { give_credential(&hub, person.id).await; }
+        let first = Browser::sign_in(&hub, &one.email()).await;
+        let path = format!("/people/{}/recovery", lost.id);
+        first.post(&hub, &path, &[("reason", "")]).await.expect(422);
+        first.post(&hub, &path, &[("reason", "lost the telephone")]).await.expect(303);
+        let second = Browser::sign_in(&hub, &other.email()).await;
+        let requests = hub.get("/api/v1/approvals", &one.key).await.json();
+        let decision = format!("/approvals/{}", text(&requests["approvals"][0], "id"));
+        first.post(&hub, &decision, &[("approve", "yes")]).await.expect(409);
+        let shown = second.post(&hub, &decision, &[("approve", "yes")]).await.expect(200);
+        let shown = token(&String::from_utf8_lossy(&shown.body));
+        assert!(!first.page(&hub, "/approvals").await.contains(&shown) && !second.page(&hub, "/approvals").await.contains(&shown), "shown twice");
+        let back = take_up(&hub, &shown).await.expect(303);
+        let cookie = back.headers["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+        get(&hub, &cookie, "/home").await.expect(200);
+    }
+
+    async fn taking_an_account_up_ends_every_session_forgets_failures_and_keeps_keys(hub) {
+        let lost = hub.officer().await;
+        give_credential(&hub, lost.id).await;
+        let thief = Browser::sign_in(&hub, &lost.email()).await;
+        for _ in 0..10 { post(&hub, "", "/sign-in", &[("email", &lost.email()), ("password", "x"), ("code", "1")]).await.expect(422); }
+        let token = link(&hub, &lost).await;
+        take_up(&hub, &token).await.expect(303);
+        thief.get(&hub, "/home").await.expect(303);
+        hub.get("/api/v1/incidents", &lost.key).await.expect(200);
+        hub.advance(std::time::Duration::from_secs(30));
+        let former = [("email", lost.email()), ("password", PASSWORD.to_owned()), ("code", crate::support::browser::code(&hub))];
+        let former: Vec<(&str, &str)> = former.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        post(&hub, "", "/sign-in", &former).await.expect(422);
+        give_credential(&hub, lost.id).await;
+        Browser::sign_in(&hub, &lost.email()).await;
+    }
+
+    async fn a_recovery_link_works_once_and_used_old_and_unknown_ones_read_the_same(hub) {
+        let lost = hub.officer().await;
+        let (used, older) = (link(&hub, &lost).await, link(&hub, &lost).await);
+        post(&hub, "", &format!("/recoveries/{used}"), &[("password", "short"), ("password_again", "short"), ("code", "000000")]).await.expect(422);
+        take_up(&hub, &used).await.expect(303);
+        let expired = link(&hub, &lost).await;
+        hub.advance(hours(73));
+        let mut told = std::collections::BTreeSet::new();
+        for token in [used.as_str(), &older, &expired, "AAAA"] {
+            let path = format!("/recoveries/{token}");
+            let chosen = [("password", NEW), ("password_again", NEW), ("code", "000000")];
+            told.insert(get(&hub, "", &path).await.expect(410).body);
+            told.insert(post(&hub, "", &path, &chosen).await.expect(410).body);
+        }
+        assert_eq!(told.len(), 1, "one dead link differs from another");
+    }
+
+    async fn the_only_administrator_is_let_back_in_from_the_host(hub) {
+        let only = hub.administrator().await;
+        let (code, said) = hub.command(&["admin", "recover", "--email", &only.email(), "--json"]).await;
+        assert_eq!(code, 0, "{said}");
+        let made: Value = serde_json::from_str(said.trim()).expect("JSON");
+        let token = token(text(&made, "link"));
+        hub.advance(std::time::Duration::from_secs(29 * 60));
+        take_up(&hub, &token).await.expect(303);
+        let (code, said) = hub.command(&["admin", "recover", "--email", "nobody@people.example"]).await;
+        assert!(code == 1 && said.contains("nobody has the address"), "{code} {said}");
+        let path = format!("/api/v1/people/{}/recovery", only.id);
+        let asked = hub.post(&path, &only.key, &json!({ "reason": "x" })).await.expect(202).json();
+        assert_eq!(hub.decide(&only, text(&asked, "request"), true).await.expect(409).code(), "same_person");
+    }
+
+    async fn the_person_is_told_by_mail_that_the_account_was_taken_up(hub, relay()) {
+        let inbox = mailbox("lost");
+        let (id, key) = (at(&hub, inbox.address()).await, String::new());
+        let token = link(&hub, &Person { id, key }).await;
+        hub.deliver_due().await;
+        assert!(inbox.mails().is_empty(), "told before anything happened");
+        take_up(&hub, &token).await.expect(303);
+        hub.deliver_due().await;
+        let mail = inbox.arrived(1).await.remove(0);
+        assert!(mail.subject().contains("再設定") && mail.text().contains("小林 翼"), "{}", mail.text());
+        assert!(!mail.text().contains(&token));
+    }
+}
