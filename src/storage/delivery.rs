@@ -1,7 +1,7 @@
 //! Messages, deliveries and their attempts. The state machine is the schema's; when and whom is decided above.
 
 use super::error::Error;
-use super::prepared::prepared;
+use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
 use super::schema::{attempt, attempt_outcome, delivery, message, notice};
 use super::tx::{Conn, Tx, on_either};
@@ -24,6 +24,10 @@ pub struct MessageRow {
     pub created_at: Instant,
 }
 
+fixed_insert!("INSERT INTO" message MessageRow:
+    id, kind, notice_id, bank_id, person_id, payload_id, created_at
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = delivery, treat_none_as_default_value = false)]
 pub struct DeliveryRow {
@@ -42,6 +46,11 @@ pub struct DeliveryRow {
     pub unsealed: bool,
     pub created_at: Instant,
 }
+
+fixed_insert!("INSERT INTO" delivery DeliveryRow:
+    id, message_id, notice_id, bank_id, channel, target_id, state, attempts, failures, due_at,
+    lease_owner, lease_token, unsealed, created_at
+);
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = attempt, treat_none_as_default_value = false)]
@@ -74,6 +83,11 @@ pub struct OutcomeRow {
     pub started_at: Instant,
     pub recorded_at: Instant,
 }
+
+fixed_insert!("INSERT INTO" attempt_outcome OutcomeRow:
+    attempt_id, seq, delivery_id, notice_id, incident_id, bank_id, target_id, channel, number, outcome,
+    status, duration_ms, body_hash, tls_fingerprint, answer_id, started_at, recorded_at
+);
 
 /// A delivery that is due, with what sending it takes.
 #[derive(Debug, Clone, Queryable)]

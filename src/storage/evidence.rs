@@ -1,7 +1,7 @@
 //! Evidence: levels reached, acknowledgements, responses, tasks, and entries staged for the log.
 
 use super::error::Error;
-use super::prepared::Fixed;
+use super::prepared::{Inserting, fixed_insert};
 use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response,
@@ -26,6 +26,10 @@ pub struct LevelRow {
     pub evidence_id: Uid,
 }
 
+fixed_insert!("INSERT OR IGNORE INTO" notice_level LevelRow:
+    notice_id, level, reached_at, recorded_at, evidence_id
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = notice_status, treat_none_as_default_value = false)]
 pub struct StatusRow {
@@ -49,6 +53,10 @@ pub struct AcknowledgementRow {
     pub covered_by: Option<Uid>,
     pub recorded_at: Instant,
 }
+
+fixed_insert!("INSERT INTO" acknowledgement AcknowledgementRow:
+    id, notice_id, digest, class, person_id, api_key_id, delivery_id, payload_id, covered_by, recorded_at
+);
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = response, treat_none_as_default_value = false)]
@@ -77,15 +85,21 @@ pub struct TaskEventRow {
     pub recorded_at: Instant,
 }
 
+fixed_insert!("INSERT INTO" task_event TaskEventRow:
+    task_id, seq, kind, event, bank_id, notice_id, target_id, recorded_at
+);
+
 #[derive(Insertable)]
 #[diesel(table_name = log_pending, treat_none_as_default_value = false)]
-struct PendingRow<'a> {
+struct PendingRow {
     group_id: Uid,
-    kind: &'a str,
+    kind: &'static str,
     subject_id: Uid,
     body: Vec<u8>,
     leaf_hash: Vec<u8>,
 }
+
+fixed_insert!("INSERT INTO" log_pending PendingRow: group_id, kind, subject_id, body, leaf_hash);
 
 /// Stages entries, in order, in this transaction's group; returns their leaf hashes.
 pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>, Error> {
@@ -133,8 +147,7 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
         match &mut tx.conn {
             Conn::Sqlite(conn) => {
                 for row in &rows {
-                    let one = diesel::insert_or_ignore_into(notice_level::table).values(row);
-                    Fixed(one).execute(*conn)?;
+                    Inserting(row).execute(*conn)?;
                 }
             }
             Conn::Postgres(conn) => {

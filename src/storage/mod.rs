@@ -39,8 +39,7 @@ macro_rules! insert_all {
         match &mut $tx.conn {
             $crate::storage::tx::Conn::Sqlite(conn) => {
                 for row in $rows.iter() {
-                    let one = diesel::insert_into($table).values(row);
-                    $crate::storage::prepared::Fixed(one).execute(*conn)?;
+                    $crate::storage::prepared::Inserting(row).execute(*conn)?;
                 }
             }
             $crate::storage::tx::Conn::Postgres(conn) => {

@@ -1,7 +1,7 @@
 //! Fan-outs and notices, and the numbers that have no gap.
 
 use super::error::Error;
-use super::prepared::prepared;
+use super::prepared::{fixed_insert, prepared};
 use super::roster::Gate;
 use super::schema::types::{BigInt, UidSql};
 use super::schema::{bank_counter, fanout, notice, revision};
@@ -29,6 +29,11 @@ pub struct NoticeRow {
     pub digest: Vec<u8>,
     pub issued_at: Instant,
 }
+
+fixed_insert!("INSERT INTO" notice NoticeRow:
+    id, revision_id, fanout_id, incident_id, bank_id, number, reason, exposed, concerns_you,
+    acknowledge_by, object, digest, issued_at
+);
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = fanout, treat_none_as_default_value = false)]

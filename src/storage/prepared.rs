@@ -1,10 +1,9 @@
 //! Statements of fixed text. diesel composes and prepares an UPDATE anew every time; these are prepared once
 //! for each connection, and only their values change. For what is done for every notice or every attempt.
 
-use diesel::QueryResult;
-use diesel::RunQueryDsl;
-use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sqlite::Sqlite;
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 
 /// Defines a statement as its pieces of text, each followed by the value that stands there, as in
 /// `Name: "UPDATE t SET a = " a: BigInt = i64, " WHERE b = " b: UidSql = Uid`. One that returns rows names
@@ -52,23 +51,51 @@ macro_rules! prepared {
 }
 pub(in crate::storage) use prepared;
 
-/// A statement of diesel's whose text does not depend on its values, as of one row to be inserted. diesel walks
-/// every statement once more at every use to find out whether it may be kept; this one says so.
-pub(in crate::storage) struct Fixed<T>(pub T);
-
-impl<T: QueryId> QueryId for Fixed<T> {
-    type QueryId = T::QueryId;
-    const HAS_STATIC_QUERY_ID: bool = T::HAS_STATIC_QUERY_ID;
+/// A row whose INSERT is text fixed once and for all: as diesel's own, every row would be composed and walked
+/// three times over.
+pub(in crate::storage) trait FixedInsert: Sized {
+    fn walk<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()>;
 }
 
-impl<DB: Backend, T: QueryFragment<DB>> QueryFragment<DB> for Fixed<T> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        self.0.walk_ast(out)
-    }
+/// The INSERT of one row into the embedded database.
+pub(in crate::storage) struct Inserting<'r, R>(pub &'r R);
 
-    fn is_safe_to_cache_prepared(&self, _backend: &DB) -> QueryResult<bool> {
-        Ok(true)
+impl<R: 'static> QueryId for Inserting<'_, R> {
+    type QueryId = Inserting<'static, R>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<R: FixedInsert> QueryFragment<Sqlite> for Inserting<'_, R> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.0.walk(out)
     }
 }
 
-impl<T, C> RunQueryDsl<C> for Fixed<T> {}
+impl<R> RunQueryDsl<SqliteConnection> for Inserting<'_, R> {}
+
+/// Gives a row its INSERT: what it begins with, the table, the row, and its fields, named as the columns.
+macro_rules! fixed_insert {
+    ($verb:literal $table:ident $row:ty: $first:ident $(, $field:ident)* $(,)?) => {
+        impl $crate::storage::prepared::FixedInsert for $row {
+            fn walk<'b>(
+                &'b self,
+                mut out: diesel::query_builder::AstPass<'_, 'b, diesel::sqlite::Sqlite>,
+            ) -> diesel::QueryResult<()> {
+                use diesel::dsl::SqlTypeOf;
+                // Whole, so that no column is forgotten.
+                let Self { $first $(, $field)* } = self;
+                out.push_sql(concat!(
+                    $verb, " ", stringify!($table), " (", stringify!($first), $(", ", stringify!($field),)* ") VALUES ("
+                ));
+                out.push_bind_param::<SqlTypeOf<$table::$first>, _>($first)?;
+                $(
+                    out.push_sql(", ");
+                    out.push_bind_param::<SqlTypeOf<$table::$field>, _>($field)?;
+                )*
+                out.push_sql(")");
+                Ok(())
+            }
+        }
+    };
+}
+pub(in crate::storage) use fixed_insert;

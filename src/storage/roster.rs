@@ -3,7 +3,7 @@
 use super::bank::{self, ContactRow, EndpointRow};
 use super::error::Error;
 use super::insert_all;
-use super::prepared::prepared;
+use super::prepared::{fixed_insert, prepared};
 use super::schema::{bank as bank_table, issue_gate, roster_leaf, roster_version};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -73,6 +73,10 @@ pub struct RosterLeafRow {
     pub member_since: i64,
     pub leaf_hash: Vec<u8>,
 }
+
+fixed_insert!("INSERT INTO" roster_leaf RosterLeafRow:
+    version, bank_id, position, linking, channels, member_since, leaf_hash
+);
 
 /// The newest version; `None` before the first bank.
 pub fn latest(tx: &mut Tx<'_>) -> Result<Option<RosterVersionRow>, Error> {
