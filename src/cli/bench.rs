@@ -9,6 +9,7 @@ mod figures;
 mod filer;
 mod hub;
 mod machine;
+mod pages;
 pub mod receivers;
 mod shot;
 mod stage;
@@ -33,6 +34,8 @@ enum Which {
     Fanout(fanout::Args),
     /// Many incidents at once: deliveries per second
     Burst(burst::Args),
+    /// The pages of every desk: milliseconds until the last byte
+    Pages(pages::Args),
 }
 
 /// What every scene takes.
@@ -72,6 +75,7 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
         match args.scene {
             Which::Fanout(scene) => perform("fanout", scene).await,
             Which::Burst(scene) => perform("burst", scene).await,
+            Which::Pages(scene) => perform("pages", scene).await,
         }
     };
     // A scene that is let go of takes its processes, its folder and its database with it.

@@ -85,3 +85,24 @@ fn a_burst_on_a_server_leaves_no_database_behind() {
     ]);
     assert_eq!(answer["database"], "postgres");
 }
+
+#[test]
+fn every_page_of_every_desk_is_measured() {
+    let answer = bench(&[
+        "pages",
+        "--banks",
+        "3",
+        "--incidents",
+        "2",
+        "--requests",
+        "2",
+        "--repeat",
+        "1",
+    ]);
+    let figures = answer["figures"]["p99 of each"].as_object();
+    assert_eq!(figures.map(serde_json::Map::len), Some(22), "{answer:#}");
+    for (_, figure) in figures.into_iter().flatten() {
+        assert_measured(figure, 1);
+    }
+    assert_measured(&answer["figures"]["pages"]["p99_ms"], 1);
+}

@@ -13,13 +13,15 @@ use crate::cli::{CliError, open};
 use crate::config::Settings;
 use crate::storage::audit::{self, Finding};
 use crate::storage::bare::{self, Bare};
-use crate::storage::{Lane, Location, Tx};
-use crate::vault::{self, Vault};
+use crate::storage::session::{self, CredentialRow};
+use crate::storage::{Lane, Location, Tx, payload};
+use crate::vault::{self, Vault, password, totp};
 use std::fmt::Write as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::block_in_place;
+use zeroize::Zeroizing;
 
 /// Rows of one import: below what one file may hold.
 const IMPORT_ROWS: usize = 1_000;
@@ -79,6 +81,8 @@ pub struct Stage {
     pub hub: Hub,
     /// The officer's API key.
     pub key: String,
+    /// Who can sign in at the desks, one for each, in the order of `DESKS`.
+    pub desks: Vec<Person>,
     /// A connection of the bench's own beside the hub.
     pub beside: Bare,
     /// For plain commits: the same server, or a file in the same folder.
@@ -99,7 +103,7 @@ impl Stage {
         let receivers = Receivers::start(wanted.answer_ms).await?;
         let (settings, file) = settings(&url, &folder.0)?;
         Vault::create_key_file(&settings.keys.file)?;
-        let key = fill(&settings, wanted.banks, receivers.port).await?;
+        let (key, desks) = fill(&settings, wanted.banks, receivers.port).await?;
         let hub = Hub::start(&file, settings.listen.address, &folder.0).await?;
         let location = Location::parse(&url).map_err(CliError::Usage)?;
         let (beside, bare, server_process) = block_in_place(|| connections(&location, &folder.0))?;
@@ -109,6 +113,7 @@ impl Stage {
             receivers,
             hub,
             key,
+            desks,
             beside,
             bare,
             server_process,
@@ -204,10 +209,17 @@ fn settings(database: &str, folder: &Path) -> Result<(Settings, PathBuf), CliErr
     Ok((settings, file))
 }
 
-/// The register and the officer, before the hub starts. Returns the officer's API key.
-async fn fill(settings: &Settings, banks: usize, port: u16) -> Result<String, CliError> {
+/// The register and the people, before the hub starts. Returns the officer's API key, and who can sign in.
+async fn fill(
+    settings: &Settings,
+    banks: usize,
+    port: u16,
+) -> Result<(String, Vec<Person>), CliError> {
     let (store, _vault) = open::open_store(settings).await?;
     let rules = Arc::new(open::rules(settings));
+    let (password, secret) = (hex::encode(vault::random::<16>()?), vault::random()?);
+    let hash = password::hash(Zeroizing::new(password.clone())).await;
+    let hash = hash.map_err(|fault| CliError::Failed(format!("no password: {fault}")))?;
     let filled = async {
         for first in (1..=banks).step_by(IMPORT_ROWS) {
             let last = banks.min(first + IMPORT_ROWS - 1);
@@ -220,12 +232,18 @@ async fn fill(settings: &Settings, banks: usize, port: u16) -> Result<String, Cl
         }
         let rules = Arc::clone(&rules);
         store
-            .write(Lane::Front, move |tx| officer(tx, &rules))
+            .write(Lane::Front, move |tx| people(tx, &rules, &hash, &secret))
             .await
     };
-    let key: Result<String, Error> = filled.await;
+    let filled: Result<(String, Vec<String>), Error> = filled.await;
     store.close();
-    Ok(key?)
+    let (key, emails) = filled?;
+    let desks = emails.into_iter().map(|email| Person {
+        email,
+        password: password.clone(),
+        secret,
+    });
+    Ok((key, desks.collect()))
 }
 
 fn csv(banks: std::ops::RangeInclusive<usize>, port: u16) -> String {
@@ -241,18 +259,51 @@ fn csv(banks: std::ops::RangeInclusive<usize>, port: u16) -> String {
     csv
 }
 
-/// The administrator invites an officer, as on any hub.
-fn officer(tx: &mut Tx<'_>, rules: &Rules) -> Result<String, Error> {
+/// Somebody with a desk, and what signing in takes.
+pub struct Person {
+    pub email: String,
+    pub password: String,
+    pub secret: [u8; totp::SECRET],
+}
+
+/// The desks at which somebody sits.
+pub const DESKS: [&str; 4] = ["officer", "auditor", "administrator", "bank_administrator"];
+
+/// The first administrator invites somebody for every desk, as on any hub. Returns the officer's API key, and
+/// everybody's address.
+fn people(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    password_hash: &str,
+    secret: &[u8; totp::SECRET],
+) -> Result<(String, Vec<String>), Error> {
     let token = |link: &str| link.rsplit('/').next().unwrap_or_default().to_owned();
     let first = bootstrap(tx, rules, "Bench", "bench@operator.example", "en")?;
     let administrator = accept_invitation(tx, rules, &token(&first.link))?.person;
-    let input = InvitationInput {
-        name: "Officer".into(),
-        email: "officer@operator.example".into(),
-        roles: vec!["officer".into()],
-        bank: None,
-        language: "en".into(),
-    };
-    let invited = invite(tx, rules, administrator, &input)?;
-    Ok(accept_invitation(tx, rules, &token(&invited.link))?.key.key)
+    let (mut key, mut emails) = (String::new(), Vec::new());
+    for role in DESKS {
+        let email = format!("{role}@operator.example");
+        let input = InvitationInput {
+            name: role.into(),
+            email: email.clone(),
+            roles: vec![role.into()],
+            bank: role.starts_with("bank").then(|| bank_code(1)),
+            language: "en".into(),
+        };
+        let invited = invite(tx, rules, administrator, &input)?;
+        let accepted = accept_invitation(tx, rules, &token(&invited.link))?;
+        let row = CredentialRow {
+            person_id: accepted.person,
+            password_hash: password_hash.to_owned(),
+            totp_id: payload::seal(tx, accepted.person, secret)?,
+            totp_step: 0,
+            changed_at: tx.now()?,
+        };
+        session::set_credential(tx, &row)?;
+        if role == "officer" {
+            key = accepted.key.key;
+        }
+        emails.push(email);
+    }
+    Ok((key, emails))
 }

@@ -98,7 +98,8 @@ pub(in crate::web) async fn notice(desk: Desk, who: BankWho, id: Path<String>) -
             open_notice(tx, scope, notice_id, session)
         })
         .await?;
-    notice_page(&desk, who, id, StatusCode::OK, Value::Array(Vec::new())).await
+    let form = Fields::default();
+    notice_page(&desk, who, id, StatusCode::OK, &form, json!([])).await
 }
 
 async fn notice_page(
@@ -106,6 +107,7 @@ async fn notice_page(
     who: BankWho,
     id: Path<String>,
     status: StatusCode,
+    form: &Fields,
     faults: Value,
 ) -> Answered {
     let notice_id = page::id(&id)?;
@@ -143,12 +145,22 @@ async fn notice_page(
         "responses_own": own,
         "peers": { "banks": peers["banks"], "counts": counts, "named": peers["named"] },
         "response_codes": ResponseCode::ALL.iter().map(|code| code.code()).collect::<Vec<_>>(), "sharing": Sharing::ALL.iter().map(|share| share.code()).collect::<Vec<_>>(),
-        "person_name": desk.seat.who.name, "person_role": null, "faults": faults,
+        "typed": typed(form, &desk.seat.who.name), "faults": faults,
     });
     merge(&mut page, around);
     merge(&mut page, told(&body, language));
     merge(&mut page, more);
     show(desk, status, "desk/bank/notice.html", page)
+}
+
+/// What the two forms of a notice say: as typed, or as they begin.
+fn typed(form: &Fields, name: &str) -> Value {
+    let or = |field: &str, usual: &str| form.given(field).unwrap_or_else(|| usual.to_owned());
+    json!({
+        "name": or("name", name), "role": form.one("role"), "codes": form.all("codes"),
+        "share": or("share", Sharing::PeersAnonymous.code()), "note": form.one("note"),
+        "effective_from": form.one("effective_from"),
+    })
 }
 
 /// What the shared body tells, in one language.
@@ -231,7 +243,7 @@ pub(in crate::web) async fn acknowledge(
         Ok(_) => Ok(seat::see(&format!("/inbox/{notice_id}?done=acknowledged"))),
         Err(problem) if !problem.faults.is_empty() => {
             let faults = json!(problem.faults);
-            notice_page(&desk, who, id, problem.status, faults).await
+            notice_page(&desk, who, id, problem.status, &form.0, faults).await
         }
         Err(problem) => Err(problem),
     }
@@ -250,7 +262,13 @@ pub(in crate::web) async fn respond(
         filing["note"] = json!(note);
     }
     if let Some(local) = fields.given("effective_from") {
-        filing["effective_from"] = json!(super::entered(&local, &desk.seat.who.zone)?);
+        match super::entered(&local, &desk.seat.who.zone) {
+            Ok(instant) => filing["effective_from"] = json!(instant),
+            Err(problem) => {
+                let faults = super::faults_of(&problem);
+                return notice_page(&desk, who, id, problem.status, &fields, faults).await;
+            }
+        }
     }
     let body = RawJson(page::bytes(&filing).into());
     let key = OnceKey(fields.given("idempotency_key").unwrap_or_else(|| {
@@ -269,7 +287,7 @@ pub(in crate::web) async fn respond(
         Ok(_) => Ok(seat::see(&format!("/inbox/{id}?done=responded"))),
         Err(problem) if !problem.faults.is_empty() => {
             let faults = json!(problem.faults);
-            notice_page(&desk, who, id, problem.status, faults).await
+            notice_page(&desk, who, id, problem.status, &fields, faults).await
         }
         Err(problem) => Err(problem),
     }

@@ -414,7 +414,12 @@ journeys! {
         let [own, desk, register] = [&hub.head_of(&bank).await, &officer, &administrator];
         let (own, desk, register) = (seated(&hub, own).await, seated(&hub, desk).await, seated(&hub, register).await);
         let contact = [("name", "typed once"), ("email", "no address"), ("level", "2"), ("language", "ja")];
+        let notice = format!("/inbox/{}", text(&hub.newest(&bank).await, "notice"));
+        let digest = hidden(&own.page(&hub, &notice).await, "digest");
+        let (stamp, response) = (format!("{notice}/acknowledgement"), format!("{notice}/responses"));
         let forms: &[Sent] = &[
+            (&own, &stamp, &[("digest", &digest), ("name", "typed once"), ("role", "\u{202e}")]),
+            (&own, &response, &[("codes", "suspended_new_links"), ("share", "operator"), ("note", "typed once"), ("effective_from", "soon")]),
             (&own, "/own/contacts", &contact),
             (&own, "/own/endpoints", &[("url", "http://typed once"), ("ed25519", "true")]),
             (&own, "/own/keys", &[("label", "typed once"), ("days", "many")]),
