@@ -4,6 +4,7 @@ use super::Error;
 use crate::domain::backoff;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::storage::Error::Corrupt;
 pub use crate::storage::delivery::Lease;
 use crate::storage::delivery::{self, AttemptRow, DueRow};
 use crate::storage::{Tx, payload};
@@ -93,8 +94,13 @@ pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
         let Some((due, attempt)) = parts.remove(&lease.attempt) else {
             continue;
         };
-        let inputs = match due.payload_id {
-            Some(id) => payload::open(tx, id)?,
+        let inputs = match due.payload_id.map(|id| payload::open(tx, id)) {
+            // Its own send fails for want of it, and those of the others do not.
+            Some(Err(Corrupt(fault))) => {
+                tracing::error!(delivery = %due.id, %fault, "the inputs of a message cannot be opened");
+                None
+            }
+            Some(opened) => opened?,
             None => None,
         };
         claimed.push(Claimed {

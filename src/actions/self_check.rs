@@ -64,13 +64,24 @@ pub fn record_verdict(
         };
         audit::insert_verdict(tx, &row)?;
     }
+    end_turn(tx, took, Some(now))?;
+    Ok(differs)
+}
+
+/// Ends a turn in which not every rule could be tried: the last whole try stays the last.
+pub fn rest(tx: &mut Tx<'_>, took: Duration) -> Result<(), Error> {
+    let tried_at = audit::turn(tx)?.tried_at;
+    end_turn(tx, took, tried_at)
+}
+
+fn end_turn(tx: &mut Tx<'_>, took: Duration, tried_at: Option<Instant>) -> Result<(), Error> {
+    let now = tx.now()?;
     let turn = TurnRow {
         next_at: now + EVERY.saturating_sub(took).max(took.saturating_mul(REST)),
         took_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
-        tried_at: Some(now),
+        tried_at,
     };
-    audit::end_turn(tx, &turn)?;
-    Ok(differs)
+    Ok(audit::end_turn(tx, &turn)?)
 }
 
 /// How the record stands by the last try; `None` before the first.

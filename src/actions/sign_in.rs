@@ -187,8 +187,8 @@ pub fn open(tx: &mut Tx<'_>, person_id: Uid, agent: &str) -> Result<Opened, Erro
 pub struct Seated {
     pub caller: Caller,
     pub session: Uid,
-    /// When password and code were last given.
-    pub confirmed_at: Instant,
+    /// How long ago password and code were given.
+    pub confirmed_for: Duration,
     pub name: String,
     pub email: String,
     /// The name of the person's bank, in the person's language.
@@ -239,7 +239,7 @@ pub fn seated(tx: &mut Tx<'_>, token: &str, default_zone: &str) -> Result<Option
     Ok(Some(Seated {
         caller,
         session: row.id,
-        confirmed_at: row.confirmed_at.unwrap_or(row.created_at),
+        confirmed_for: now.since(row.confirmed_at.unwrap_or(row.created_at)),
         name: known.name,
         email: known.email,
         bank,
@@ -306,6 +306,8 @@ pub fn change_password(
     credential.password_hash = new_hash.to_owned();
     credential.changed_at = tx.now()?;
     session::set_credential(tx, &credential)?;
+    // Who has the password needs no link that may still lie about.
+    session::use_recoveries(tx, person, credential.changed_at)?;
     sign_out(tx, person, Ending::AllBut(keep))?;
     Ok(true)
 }

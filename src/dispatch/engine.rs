@@ -352,6 +352,8 @@ impl Engine {
     /// Releases what waits, waits for what is under way, records both, and leaves the rest to its leases.
     async fn finish(mut self) {
         let until = Instant::now() + self.bounds.stop;
+        // Claimed, but reading it had failed.
+        self.start().await;
         let released = self.ready.drain(..).map(|(claimed, _)| Finished {
             claimed,
             outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),

@@ -19,6 +19,8 @@ const MOST_OF_SESSION: usize = 6;
 const EVERY: Duration = Duration::from_secs(1);
 /// After so many beats everybody looks, whatever the poller saw: time alone makes a bank late.
 const LOOK_ANYWAY: u64 = 15;
+/// Beats without an answer after which a board may not be shown as live.
+const GIVE_UP: u64 = 3;
 /// Beats after something new in which everybody still looks: what was begun earlier may be committed later.
 const SETTLE: u64 = 2;
 
@@ -110,8 +112,8 @@ impl Live {
         let mut tick = tokio::time::interval(EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut known = Newest::default();
-        // Beats since something was new.
-        let mut quiet = 0;
+        // Beats since something was new; and since an answer came.
+        let (mut quiet, mut silent) = (0, 0);
         loop {
             tick.tick().await;
             let Some(sessions) = self.listened() else {
@@ -126,9 +128,15 @@ impl Live {
                 Ok(found) => found,
                 Err(fault) => {
                     tracing::warn!(%fault, "looking for what is new");
+                    silent += 1;
+                    if silent >= GIVE_UP {
+                        // Every stream looks, fails and ends, and its page says that it is live no more.
+                        self.beats.send_modify(|beat| beat.moved += 1);
+                    }
                     continue;
                 }
             };
+            silent = 0;
             quiet = if newest == known { quiet + 1 } else { 0 };
             known = newest;
             let looks = quiet <= SETTLE || quiet.is_multiple_of(LOOK_ANYWAY);

@@ -158,7 +158,7 @@ pub fn routes() -> Vec<Route> {
         GET "/register" ADMINISTRATOR pages::administrator::register;
         POST "/register" ADMINISTRATOR pages::administrator::enter_bank;
         GET "/register/import" ADMINISTRATOR pages::administrator::import_form;
-        POST "/register/import" ADMINISTRATOR pages::administrator::import_banks;
+        POST "/register/import" ADMINISTRATOR + CONFIRMED pages::administrator::import_banks;
         GET "/register/{code}" ADMINISTRATOR pages::administrator::bank;
         GET "/register/{code}/profile" ADMINISTRATOR pages::change::profile;
         POST "/register/{code}/profile" ADMINISTRATOR pages::change::amend;

@@ -1,8 +1,8 @@
 //! What waits for a second person, and the decision. Administrators do not see what concerns content.
 
-use crate::actions::decide;
 use crate::actions::read_approvals::{self, About, Change};
 use crate::actions::recover::Recovery;
+use crate::actions::{decide, recover};
 use crate::domain::access::{Role, Roles};
 use crate::domain::instant::Instant;
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
@@ -12,6 +12,7 @@ use crate::web::body::Strict;
 use crate::web::identity::Who;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -60,8 +61,8 @@ pub struct AboutView {
 /// What would be different afterwards.
 #[derive(Default, Serialize, ToSchema)]
 pub struct ChangeView {
-    /// `roles`, `withdrawal`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership` or
-    /// `recovery`.
+    /// `roles`, `withdrawal`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
+    /// `recovery`, or `unreadable` where what was asked for cannot be read any more.
     r#do: &'static str,
     /// All roles that the person would have.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +93,15 @@ impl From<About> for AboutView {
             key,
             name_ja,
             name_en,
+        }
+    }
+}
+
+impl ChangeView {
+    fn unreadable() -> Self {
+        Self {
+            r#do: "unreadable",
+            ..Self::default()
         }
     }
 }
@@ -184,14 +194,19 @@ fn view(
         None if row.expires_at <= now => "expired".to_owned(),
         None => "waiting".to_owned(),
     };
-    let about = read_approvals::about(tx, &row)?;
-    let change = read_approvals::change(tx, &row)?;
+    // One that cannot be read is still listed, or it would hide all the others.
+    let told = read_approvals::about(tx, &row)
+        .and_then(|about| Ok((about, Some(read_approvals::change(tx, &row)?))));
+    let (about, change) = told.unwrap_or_else(|fault| {
+        tracing::error!(request = %row.id, %fault, "a request cannot be put into words");
+        (None, None)
+    });
     Ok(ApprovalView {
         id: row.id.to_string(),
         act: row.act,
         subject: row.subject_id.to_string(),
         about: about.map(AboutView::from),
-        change: change.into(),
+        change: change.map_or_else(ChangeView::unreadable, ChangeView::from),
         reason: row.reason,
         requester: row.requester.to_string(),
         requested_at: row.recorded_at.to_string(),
@@ -234,6 +249,29 @@ pub async fn list(app: Data<App>, Who(caller): Who) -> Answered {
     request_body = DecisionFiling,
     responses((status = 200, body = DecidedAnswer)))]
 pub async fn decide(
+    app: Data<App>,
+    who: Who,
+    id: Path<String>,
+    filing: Strict<DecisionFiling>,
+) -> Answered {
+    let request = page::id(&id)?;
+    let asked = app
+        .store
+        .read(move |tx| approval::find(tx, request).map_err(Problem::from))
+        .await?;
+    // The answer would be a way into somebody's account; a key is no person who is there.
+    if filing.0.approve && asked.is_some_and(|(row, _)| row.act == recover::ACT) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "desk_only",
+            "a recovery is approved on the desk, where password and code are asked",
+        ));
+    }
+    decide_at_desk(app, who, id, filing).await
+}
+
+/// The same for somebody who sits at a desk, where no key suffices.
+pub async fn decide_at_desk(
     app: Data<App>,
     Who(caller): Who,
     id: Path<String>,

@@ -145,11 +145,23 @@ fn person_of(seat: &Seat) -> Result<Uid, Problem> {
     seat.who.caller.person().ok_or_else(Problem::missing)
 }
 
-/// The secret that an invitation's page proposes: the same every time it is opened, known to nobody else.
-fn proposed(tx: &Tx<'_>, token: &str) -> [u8; totp::SECRET] {
+/// The secret that a page behind a link proposes: another each time the link is opened, so that whoever opened
+/// it before does not know it. `pairing` travels in the form and says nothing without the hub's key.
+fn proposed(tx: &Tx<'_>, token: &str, pairing: &str) -> [u8; totp::SECRET] {
     let vault = tx.vault();
-    let mac = crate::vault::mac(&vault.keys().email_tag, format!("totp|{token}").as_bytes());
+    let text = format!("totp|{token}|{pairing}");
+    let mac = crate::vault::mac(&vault.keys().email_tag, text.as_bytes());
     std::array::from_fn(|place| mac[place])
+}
+
+/// The pairing of a form that comes back, so that nobody pairs twice; a new one for everybody else.
+fn pairing_of(fields: &Fields) -> Result<String, Problem> {
+    let given = fields.one("pairing");
+    if given.len() == 32 && given.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(given);
+    }
+    let fresh = crate::vault::random::<16>().map_err(|fault| Problem::internal(&fault))?;
+    Ok(hex::encode(fresh))
 }
 
 /// The page behind an invitation.
@@ -158,17 +170,18 @@ pub(in crate::web) async fn invitation(
     req: HttpRequest,
     token: Path<String>,
 ) -> Answered {
-    invitation_page(&app, &req, &token, StatusCode::OK, &[]).await
+    let pairing = pairing_of(&Fields::default())?;
+    invitation_page(&app, &req, (&token, &pairing), StatusCode::OK, &[]).await
 }
 
 async fn invitation_page(
     app: &App,
     req: &HttpRequest,
-    token: &str,
+    (token, pairing): (&str, &str),
     status: StatusCode,
     faults: &[Fault],
 ) -> Answered {
-    let (language, asked) = (public_language(req), token.to_owned());
+    let (language, asked, paired) = (public_language(req), token.to_owned(), pairing.to_owned());
     let (invitee, bank, secret) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
@@ -180,24 +193,29 @@ async fn invitation_page(
                 }),
                 None => None,
             };
-            Ok((invitee, bank, proposed(tx, &asked)))
+            Ok((invitee, bank, proposed(tx, &asked, &paired)))
         })
         .await?;
     let page = json!({
         "token": token, "name": invitee.name, "email": invitee.email, "roles": invitee.roles, "bank": bank,
         "expires_at": invitee.expires_at.to_string(), "faults": faults,
-        "totp": pairing(app, &secret, &invitee.email)?,
+        "totp": setup(app, &secret, &invitee.email, pairing)?,
     });
     show_public(app, req, status, "desk/account/invitation.html", page)
 }
 
 /// What an authenticator is set up with.
-fn pairing(app: &App, secret: &[u8; totp::SECRET], email: &str) -> Result<Value, Problem> {
+fn setup(
+    app: &App,
+    secret: &[u8; totp::SECRET],
+    email: &str,
+    pairing: &str,
+) -> Result<Value, Problem> {
     let setup = totp::setup(secret, email, &app.rules.operator_name);
     let setup = setup.ok_or_else(|| Problem::internal(&"a second factor cannot be set up"))?;
     let (path, size) = qr_path(&setup.uri)?;
     Ok(
-        json!({ "secret_groups": setup.groups, "uri": setup.uri, "qr_svg_path": path, "qr_size": size }),
+        json!({ "secret_groups": setup.groups, "uri": setup.uri, "qr_svg_path": path, "qr_size": size, "pairing": pairing }),
     )
 }
 
@@ -222,19 +240,20 @@ pub(in crate::web) async fn accept(
     form: Form,
 ) -> Answered {
     let fields = Fields(form.0);
-    let asked = token.clone();
+    let pairing = pairing_of(&fields)?;
+    let (asked, paired) = (token.clone(), pairing.clone());
     let (secret, seconds) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
             accept_invitation::invitee(tx, &asked)?;
-            Ok((proposed(tx, &asked), tx.now()?.seconds()))
+            Ok((proposed(tx, &asked, &paired), tx.now()?.seconds()))
         })
         .await?;
     let chosen = match chosen(&fields, secret, seconds).await? {
         Ok(chosen) => chosen,
         Err(faults) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return invitation_page(&app, &req, &token, status, &faults).await;
+            return invitation_page(&app, &req, (&token, &pairing), status, &faults).await;
         }
     };
     let (token, agent) = (token.into_inner(), agent(&req));
@@ -283,26 +302,27 @@ pub(in crate::web) async fn recovery(
     req: HttpRequest,
     token: Path<String>,
 ) -> Answered {
-    recovery_page(&app, &req, &token, StatusCode::OK, &[]).await
+    let pairing = pairing_of(&Fields::default())?;
+    recovery_page(&app, &req, (&token, &pairing), StatusCode::OK, &[]).await
 }
 
 async fn recovery_page(
     app: &App,
     req: &HttpRequest,
-    token: &str,
+    (token, pairing): (&str, &str),
     status: StatusCode,
     faults: &[Fault],
 ) -> Answered {
-    let asked = token.to_owned();
+    let (asked, paired) = (token.to_owned(), pairing.to_owned());
     let (owner, secret) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
-            Ok((recover::owner(tx, &asked)?, proposed(tx, &asked)))
+            Ok((recover::owner(tx, &asked)?, proposed(tx, &asked, &paired)))
         })
         .await?;
     let page = json!({
         "token": token, "name": owner.name, "email": owner.email, "expires_at": owner.expires_at.to_string(),
-        "faults": faults, "totp": pairing(app, &secret, &owner.email)?,
+        "faults": faults, "totp": setup(app, &secret, &owner.email, pairing)?,
     });
     show_public(app, req, status, "desk/account/recovery.html", page)
 }
@@ -315,19 +335,20 @@ pub(in crate::web) async fn recover(
     form: Form,
 ) -> Answered {
     let fields = Fields(form.0);
-    let asked = token.clone();
+    let pairing = pairing_of(&fields)?;
+    let (asked, paired) = (token.clone(), pairing.clone());
     let (secret, seconds) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
             recover::owner(tx, &asked)?;
-            Ok((proposed(tx, &asked), tx.now()?.seconds()))
+            Ok((proposed(tx, &asked, &paired), tx.now()?.seconds()))
         })
         .await?;
     let chosen = match chosen(&fields, secret, seconds).await? {
         Ok(chosen) => chosen,
         Err(faults) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return recovery_page(&app, &req, &token, status, &faults).await;
+            return recovery_page(&app, &req, (&token, &pairing), status, &faults).await;
         }
     };
     let (token, agent) = (token.into_inner(), agent(&req));

@@ -118,7 +118,7 @@ pub(in crate::web) async fn decide(desk: Desk, id: Path<String>, form: OwnForm) 
     };
     let filing = Strict(input(&json!({ "approve": approve }))?);
     let who = desk.who();
-    let done = document(approvals::decide(desk.app.clone(), who, id, filing).await).await?;
+    let done = document(approvals::decide_at_desk(desk.app.clone(), who, id, filing).await).await?;
     match done.get("recovery") {
         // A link is shown this once, to whoever approved.
         Some(recovery) => list_page(&desk, recovery.clone()).await,

@@ -1,7 +1,7 @@
 //! Replacing a contact or an endpoint, and whatever else of the register is changed on a page of its own, for
 //! the bank itself and for the operator's administrator. What was typed stays in the form until it holds.
 
-use super::seat::{self, Fields, OwnForm};
+use super::seat::{self, OwnForm};
 use super::{Desk, bank, document, input, show};
 use crate::web::api::{banks, contacts, endpoints, keys};
 use crate::web::body::Strict;
@@ -63,12 +63,6 @@ async fn contact_of(desk: &Desk, whose: &Whose, id: &str) -> Result<Value, Probl
     one_of(listed, "contacts", id).await
 }
 
-/// A contact as typed.
-fn typed_contact(fields: &Fields) -> Value {
-    json!({ "name": fields.one("name"), "role": fields.one("role"), "email": fields.one("email"), "phone": fields.one("phone"),
-        "hours": fields.one("hours"), "level": fields.one("level").parse::<i64>().unwrap_or(0), "language": fields.one("language") })
-}
-
 async fn contact_page(
     desk: &Desk,
     whose: &Whose,
@@ -103,7 +97,7 @@ async fn replace_contact(desk: &Desk, whose: &Whose, id: &str, form: OwnForm) ->
         Err(problem) => {
             let again = (
                 problem.status,
-                typed_contact(&form.0),
+                super::contact_values(&form.0),
                 faults(&problem, "contact")?,
             );
             contact_page(desk, whose, id, Some(again)).await
@@ -146,11 +140,6 @@ async fn endpoint_of(desk: &Desk, whose: &Whose, id: &str) -> Result<Value, Prob
         Whose::Of(code) => endpoints::list(desk.app.clone(), Path::from(code.clone())).await,
     };
     one_of(listed, "endpoints", id).await
-}
-
-/// What was typed into the two forms of the page: a replacement, and on a bank's behalf an ending.
-fn typed_endpoint(fields: &Fields) -> Value {
-    json!({ "url": fields.one("url"), "ed25519": fields.given("ed25519").is_some(), "reason": fields.one("reason") })
 }
 
 async fn endpoint_page(
@@ -201,7 +190,12 @@ pub(in crate::web) async fn replace_own_endpoint(
         Ok(answer) => bank::endpoint_made(&desk, who, answer).await,
         Err(problem) => {
             let wrong = faults(&problem, "endpoint")?;
-            let again = (problem.status, "endpoint", typed_endpoint(&form.0), wrong);
+            let again = (
+                problem.status,
+                "endpoint",
+                super::endpoint_values(&form.0),
+                wrong,
+            );
             endpoint_page(&desk, &Whose::Own(who), &id, Some(again)).await
         }
     }
@@ -218,7 +212,7 @@ pub(in crate::web) async fn ask_endpoint(
     path: Path<(String, String)>,
     form: OwnForm,
 ) -> Answered {
-    let typed = typed_endpoint(&form.0);
+    let typed = super::endpoint_values(&form.0);
     let wanted = json!({ "endpoint": { "url": typed["url"], "ed25519": typed["ed25519"] }, "reason": typed["reason"] });
     let (app, who, at) = (desk.app.clone(), desk.who(), Path::from(path.clone()));
     let asked = match input(&wanted) {

@@ -163,6 +163,7 @@ administrator-act-access-recovery-note = Approved, you are shown a link once. Wh
 administrator-change-ends = Endpoint that ends
 administrator-change-begins = New endpoint
 administrator-change-revoked = Key that is revoked
+administrator-change-unreadable = What was asked for cannot be read any more: refuse it and ask anew.
 administrator-requester = Asked by
 administrator-requested = Asked
 administrator-expires = Expires

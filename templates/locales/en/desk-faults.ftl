@@ -44,6 +44,7 @@ fault-cursor_invalid = The list cannot go on from here: start it anew.
 fault-day_invalid = Write a date like 2026-11-23.
 fault-days_range = So many days are not allowed.
 fault-decision_missing = Say whether you approve.
+fault-desk_only = Approve this on the desk, where password and code are asked.
 fault-digest_missing = Open the notice again and repeat it.
 fault-draft_ended = This draft was issued or discarded already.
 fault-email_domain = Check the domain of the address.

@@ -154,6 +154,7 @@ administrator-act-access-recovery-note = 承認すると、リンクが一度だ
 administrator-change-ends = 終了する受信先
 administrator-change-begins = 新しい受信先
 administrator-change-revoked = 失効させるキー
+administrator-change-unreadable = 申請の内容を読み取れません。却下のうえ、改めて申請してください。
 administrator-requester = 申請者
 administrator-requested = 申請日時
 administrator-expires = 期限

@@ -44,6 +44,7 @@ fault-cursor_invalid = 一覧の続きを表示できません。最初から開
 fault-day_invalid = 日付を正しく入力してください。
 fault-days_range = 日数が許容範囲を超えています。
 fault-decision_missing = 承認するか、承認しないかを選んでください。
+fault-desk_only = この承認は、パスワードと確認コードを求められる画面上で行ってください。
 fault-digest_missing = 通知を開き直して、もう一度お送りください。
 fault-draft_ended = この下書きは、すでに発出または破棄されています。
 fault-email_domain = メールアドレスのドメインをご確認ください。

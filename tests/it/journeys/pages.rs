@@ -2,12 +2,13 @@
 
 use super::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{
-    Browser, PASSWORD, code, get, give_credential, hidden, post, post_from,
+    Browser, PASSWORD, code, get, give_credential, hidden, post, post_from, shown_secret,
 };
 use crate::support::ground::filing;
 use crate::support::hub::{Person, TestHub};
 use kairan::storage::evidence::acknowledgement_of;
 use kairan::storage::payload;
+use kairan::vault::totp;
 use kairan::web::routes::routes;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -76,7 +77,7 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/register", "d"),
     ("POST", "/register", "d"),
     ("GET", "/register/import", "d"),
-    ("POST", "/register/import", "d"),
+    ("POST", "/register/import", "d+"),
     ("GET", "/register/{code}", "d"),
     ("GET", "/register/{code}/profile", "d"),
     ("POST", "/register/{code}/profile", "d"),
@@ -370,6 +371,13 @@ journeys! {
         assert!(form.contains("<svg") && form.contains("小林 翼"));
         post(&hub, "", &path, &[("password", "short"), ("password_again", "short"), ("code", "000000")]).await.expect(422);
         assert_eq!(get(&hub, "", &path).await.status, 200, "a refused try uses nothing up");
+        let code = totp::code_at(&shown_secret(&form), hub.clock.now().seconds()).expect("a code");
+        let right = [("password", PASSWORD), ("password_again", PASSWORD), ("code", &code), ("pairing", &hidden(&form, "pairing"))];
+        let elsewhere = [("password", PASSWORD), ("password_again", PASSWORD), ("code", &code), ("pairing", "")];
+        post(&hub, "", &path, &elsewhere).await.expect(422);
+        let seated = post(&hub, "", &path, &right).await.expect(303);
+        let cookie = seated.headers["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+        get(&hub, &cookie, "/matrix").await.expect(200);
     }
 
     async fn a_withdrawal_waits_in_the_approvals_of_another_officer(hub) {

@@ -2,7 +2,9 @@
 
 use super::mail::relay;
 use super::steps::{hours, text};
-use crate::support::browser::{Browser, PASSWORD, get, give_credential, post};
+use crate::support::browser::{
+    Browser, PASSWORD, get, give_credential, hidden, post, shown_secret,
+};
 use crate::support::hub::{Person, TestHub};
 use crate::support::maildir::mailbox;
 use kairan::actions::invite::email_tag;
@@ -23,32 +25,22 @@ fn token(shown: &str) -> String {
         .collect()
 }
 
-/// The secret that a page shows for an authenticator: RFC 4648 Base32, in groups.
-fn secret(page: &str) -> [u8; totp::SECRET] {
-    let at = page.find("key-groups").expect("a key is shown");
-    let groups = page[at..].split("<span>").skip(1);
-    let letters: String = groups.map(|group| &group[..4]).take(8).collect();
-    let (mut bits, mut bytes) = (0_u64, Vec::new());
-    for chunk in letters.as_bytes().chunks(8) {
-        for letter in chunk {
-            let value = match letter {
-                b'A'..=b'Z' => letter - b'A',
-                _ => letter - b'2' + 26,
-            };
-            bits = (bits << 5) | u64::from(value);
-        }
-        bytes.extend_from_slice(&bits.to_be_bytes()[3..]);
-    }
-    bytes.try_into().expect("twenty bytes")
-}
-
 /// Opens a recovery link and does what its page says.
 async fn take_up(hub: &TestHub, token: &str) -> crate::support::hub::Reply {
     let path = format!("/recoveries/{token}");
     let page = get(hub, "", &path).await.expect(200);
-    let secret = secret(&String::from_utf8_lossy(&page.body));
+    let secret = shown_secret(&String::from_utf8_lossy(&page.body));
     let code = totp::code_at(&secret, hub.clock.now().seconds()).expect("a code");
-    let chosen = [("password", NEW), ("password_again", NEW), ("code", &code)];
+    let pairing = hidden(&String::from_utf8_lossy(&page.body), "pairing");
+    let chosen = [
+        ("password", NEW),
+        ("password_again", NEW),
+        ("code", &code),
+        ("pairing", &pairing),
+    ];
+    // Whoever opens the link meanwhile learns another secret.
+    let other = get(hub, "", &path).await.expect(200);
+    assert_ne!(shown_secret(&String::from_utf8_lossy(&other.body)), secret);
     post(hub, "", &path, &chosen).await
 }
 
@@ -63,8 +55,17 @@ async fn link(hub: &TestHub, person: &Person) -> String {
         hub.decide(&one, &request, true).await.expect(409).code(),
         "same_person"
     );
-    let made = hub.decide(&other, &request, true).await.expect(200).json();
-    token(text(&made["recovery"], "link"))
+    // A key gets no way into somebody's account.
+    let by_key = hub.decide(&other, &request, true).await.expect(403);
+    assert_eq!(by_key.code(), "desk_only");
+    give_credential(hub, other.id).await;
+    let desk = Browser::sign_in(hub, &other.email()).await;
+    let decision = format!("/approvals/{request}");
+    let shown = desk
+        .post(hub, &decision, &[("approve", "yes")])
+        .await
+        .expect(200);
+    token(&String::from_utf8_lossy(&shown.body))
 }
 
 /// A person whose mail arrives in this box.

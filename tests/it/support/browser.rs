@@ -142,3 +142,22 @@ pub async fn post_from(
         .header("content-type", "application/x-www-form-urlencoded");
     hub.send(request.body(form)).await
 }
+
+/// The secret that a page shows for an authenticator: RFC 4648 Base32, in groups.
+pub fn shown_secret(page: &str) -> [u8; totp::SECRET] {
+    let at = page.find("key-groups").expect("a key is shown");
+    let groups = page[at..].split("<span>").skip(1);
+    let letters: String = groups.map(|group| &group[..4]).take(8).collect();
+    let (mut bits, mut bytes) = (0_u64, Vec::new());
+    for chunk in letters.as_bytes().chunks(8) {
+        for letter in chunk {
+            let value = match letter {
+                b'A'..=b'Z' => letter - b'A',
+                _ => letter - b'2' + 26,
+            };
+            bits = (bits << 5) | u64::from(value);
+        }
+        bytes.extend_from_slice(&bits.to_be_bytes()[3..]);
+    }
+    bytes.try_into().expect("twenty bytes")
+}
