@@ -1,6 +1,7 @@
 //! Each desk in a real browser, in both languages: the main act by clicking and typing, and then every page
 //! in both themes and at three widths, with axe-core and a picture in `target/screens/`.
 
+use crate::journeys::recovery;
 use crate::journeys::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{PASSWORD, code, give_credential};
 use crate::support::chromium::Chromium;
@@ -487,17 +488,7 @@ async fn whoever_is_not_signed_in_meets_a_page_that_says_what_to_do() {
         ))
     });
     let link = link.await;
-    let lost = format!("/api/v1/people/{}/recovery", scene.officer.id);
-    let reason = serde_json::json!({ "reason": "lost the telephone" });
-    let asked = scene.hub.post(&lost, &administrator.key, &reason).await;
-    let second = scene.hub.administrator().await;
-    let request = text(&asked.expect(202).json(), "request").to_owned();
-    let made = scene.hub.decide(&second, &request, true).await.expect(200);
-    let recovery = text(&made.json()["recovery"], "link")
-        .rsplit('/')
-        .next()
-        .expect("a token")
-        .to_owned();
+    let recovery = recovery::link(&scene.hub, &scene.officer).await;
     let mut complaints = Vec::new();
     for language in ["en", "ja"] {
         for (name, path) in [

@@ -41,7 +41,7 @@ pub mod pages;
 mod people;
 mod problems;
 mod reading;
-mod recovery;
+pub mod recovery;
 mod register;
 pub mod steps;
 mod webhooks;

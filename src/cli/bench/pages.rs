@@ -3,7 +3,7 @@
 
 use super::figures::{Named, Outcome, Series};
 use super::filer::Filer;
-use super::shot::shoot;
+use super::shot::{processes, shoot};
 use super::stage::{DESKS, Person, Stage, bank_code};
 use super::{Common, Scene};
 use crate::cli::CliError;
@@ -199,6 +199,7 @@ impl Scene for Args {
             .iter()
             .map(|page| (page.1, Series::default()))
             .collect();
+        let before = processes(stage);
         let (mut half, mut nearly_all) = (Series::default(), Series::default());
         let mut bare = Series::default();
         for _ in 0..self.repeat {
@@ -222,6 +223,7 @@ impl Scene for Args {
             }
             bare.add(plain.quantile(0.99));
         }
+        outcome.processes.add(&processes(stage).since(&before));
         let whole = vec![
             ("p50_ms", half),
             ("p99_ms", nearly_all),

@@ -76,7 +76,7 @@ async fn wait_for_records(stage: &mut Stage) -> Result<i64, CliError> {
     }
 }
 
-fn processes(stage: &Stage) -> Processes {
+pub fn processes(stage: &Stage) -> Processes {
     Processes {
         hub: stage.hub.used(),
         postgres: stage.server_used(),
