@@ -25,9 +25,10 @@ const PRAGMAS: &str =
     "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
     PRAGMA synchronous = FULL; PRAGMA mmap_size = 0;";
 
-/// For the writer alone: 64 MiB of pages, and a checkpoint every 32 MiB, so that pages written again and again
-/// are carried over once.
-const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8192;";
+/// For the writer alone: 16 MiB of pages, which is what it comes back to (at many commits SQLite walks the whole
+/// table of cached pages, so that more would cost more than it saves), and a checkpoint every 32 MiB, so that pages
+/// written again and again are carried over once.
+const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192;";
 
 pub(in crate::storage) struct Sqlite {
     readers: Pool<ConnectionManager<SqliteConnection>>,

@@ -15,7 +15,12 @@ pub struct Surroundings {
     pub clock: Clock,
     pub vault: Arc<Vault>,
     /// The roster last issued by, under the hash of its version's entry.
-    roster: Mutex<Option<(Vec<u8>, Arc<[Member]>)>>,
+    roster: Mutex<Option<KeptRoster>>,
+}
+
+struct KeptRoster {
+    entry_hash: Vec<u8>,
+    members: Arc<[Member]>,
 }
 
 impl Surroundings {
@@ -117,13 +122,18 @@ impl<'c> Tx<'c> {
     pub(in crate::storage) fn roster(&self, entry_hash: &[u8]) -> Option<Arc<[Member]>> {
         let kept = self.around.roster.lock();
         let kept = kept.unwrap_or_else(PoisonError::into_inner);
-        let (hash, members) = kept.as_ref()?;
-        (hash == entry_hash).then(|| Arc::clone(members))
+        let known = kept
+            .as_ref()
+            .filter(|known| known.entry_hash == entry_hash)?;
+        Some(Arc::clone(&known.members))
     }
 
     pub(in crate::storage) fn keep_roster(&self, entry_hash: Vec<u8>, members: Arc<[Member]>) {
         let kept = self.around.roster.lock();
-        *kept.unwrap_or_else(PoisonError::into_inner) = Some((entry_hash, members));
+        *kept.unwrap_or_else(PoisonError::into_inner) = Some(KeptRoster {
+            entry_hash,
+            members,
+        });
     }
 
     pub fn vault(&self) -> Arc<Vault> {
