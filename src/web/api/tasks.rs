@@ -1,6 +1,8 @@
 //! Open tasks for people: a channel that is broken, a bank that has none.
 
+use crate::domain::id::Uid;
 use crate::storage::evidence::{self, TaskEventRow};
+use crate::storage::{Tx, incident, notice};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -18,6 +20,9 @@ pub struct TaskView {
     bank: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     notice: Option<String>,
+    /// The incident of that notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<String>,
     /// The endpoint or contact that is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
@@ -45,6 +50,13 @@ fn open(events: Vec<TaskEventRow>) -> Vec<TaskEventRow> {
     open
 }
 
+fn incident_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<String>, Problem> {
+    let Some(found) = notice::by_id(tx, notice_id)? else {
+        return Ok(None);
+    };
+    Ok(incident::by_id(tx, found.incident_id)?.map(|row| row.reference))
+}
+
 /// Tasks that wait for a person, oldest first.
 #[utoipa::path(get, path = "/api/v1/tasks", tag = "deliveries", responses((status = 200, body = TaskList)))]
 pub async fn list(app: Data<App>) -> Answered {
@@ -52,19 +64,23 @@ pub async fn list(app: Data<App>) -> Answered {
         .store
         .read(move |tx| -> Result<TaskList, Problem> {
             let banks = bank_codes(tx)?;
-            let tasks = open(evidence::task_events(tx)?)
-                .into_iter()
-                .map(|event| TaskView {
+            let mut tasks = Vec::new();
+            for event in open(evidence::task_events(tx)?) {
+                let incident = match event.notice_id {
+                    Some(id) => incident_of(tx, id)?,
+                    None => None,
+                };
+                tasks.push(TaskView {
                     id: event.task_id.to_string(),
                     kind: event.kind,
                     bank: banks.get(&event.bank_id).cloned().unwrap_or_default(),
                     notice: event.notice_id.map(|id| id.to_string()),
+                    incident,
                     target: event.target_id.map(|id| id.to_string()),
                     opened_at: event.recorded_at.to_string(),
                 });
-            Ok(TaskList {
-                tasks: tasks.collect(),
-            })
+            }
+            Ok(TaskList { tasks })
         })
         .await?;
     Ok(page::ok(&list))
@@ -73,7 +89,6 @@ pub async fn list(app: Data<App>) -> Answered {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::Uid;
     use crate::domain::instant::Instant;
 
     fn event(task: u8, seq: i64, event: &str) -> TaskEventRow {

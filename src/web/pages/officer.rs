@@ -155,15 +155,9 @@ async fn incident_page(
             "by": people.filers.get(&number), "changes": changes, "change_summary": words(&body, "change_summary", language) }));
         before = Some(body);
     }
-    let notices: Vec<&Value> = stamps["cells"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|cell| &cell["notice"])
-        .collect();
     let mut own_tasks = Vec::new();
     for task in open_tasks["tasks"].as_array().into_iter().flatten() {
-        if !notices.contains(&&task["notice"]) {
+        if task["incident"] != reference {
             continue;
         }
         let code = task["bank"].as_str().unwrap_or_default().to_owned();

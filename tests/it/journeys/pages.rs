@@ -6,6 +6,7 @@ use crate::support::browser::{
 };
 use crate::support::ground::filing;
 use crate::support::hub::{Person, TestHub};
+use crate::support::receiver::Answer;
 use kairan::storage::evidence::acknowledgement_of;
 use kairan::storage::payload;
 use kairan::vault::totp;
@@ -498,6 +499,20 @@ journeys! {
         assert!(page.contains("datetime=\"2019-05-16T12:25:00.000Z\"") && page.contains("late by"), "{page}");
         assert!(page.contains("Why it is late: ") && page.contains("<textarea id=\"f-late_reason\""));
         assert!(hub.inbox(&bank).await.is_empty());
+    }
+
+    async fn a_broken_channel_stays_in_sight_of_its_incident_after_a_revision(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        bank.receiver.answer(Answer::Status(410));
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.revise(&officer, text(&filed, "reference")).await;
+        let second = hub.file(&officer).await;
+        let browser = seated(&hub, &officer).await;
+        let page = browser.page(&hub, &format!("/incidents/{}", text(&filed, "reference"))).await;
+        assert!(!page.contains("No task for this incident"), "{page}");
+        let other = browser.page(&hub, &format!("/incidents/{}", text(&second, "reference"))).await;
+        assert!(other.contains("No task for this incident"), "another incident's task");
     }
 
     async fn an_incident_shows_who_filed_what_changed_and_the_withdrawal_that_waits(hub) {
