@@ -45,17 +45,31 @@ fn took(last: &TurnRow) -> Duration {
     Duration::from_millis(u64::try_from(last.took_ms).unwrap_or(0))
 }
 
-/// Notes what a try found and how long it took; a fact only where it differs from before. True = it does.
+/// Notes what a try found and how long it took; a fact only where it differs from before. True = it does. A rule
+/// that could not be tried stands as it stood, and without all of them nothing becomes sound.
 pub fn record_verdict(
     tx: &mut Tx<'_>,
     findings: &[Finding],
+    untried: &[&'static str],
     took: Duration,
 ) -> Result<bool, Error> {
     let now = tx.now()?;
-    let codes: Vec<&str> = findings.iter().map(|finding| finding.code).collect();
-    let broken = codes.join(" ");
-    let before = audit::verdicts(tx, 1)?;
-    let differs = before.first().is_none_or(|row| row.broken != broken);
+    let before = audit::verdicts(tx, 1)?.pop();
+    let stood = before.as_ref().map(|row| codes(&row.broken));
+    let stood = stood.unwrap_or_default();
+    let is_broken = |code: &&str| {
+        let is_found = findings.iter().any(|finding| finding.code == *code);
+        is_found || untried.contains(code) && stood.iter().any(|known| known == code)
+    };
+    let all = audit::RULES.iter().map(|rule| rule.code);
+    let broken: Vec<&str> = all.filter(is_broken).collect();
+    let broken = broken.join(" ");
+    if broken.is_empty() && !untried.is_empty() {
+        let tried_at = audit::turn(tx)?.tried_at;
+        end_turn(tx, took, tried_at)?;
+        return Ok(false);
+    }
+    let differs = before.is_none_or(|row| row.broken != broken);
     if differs {
         let row = VerdictRow {
             id: tx.new_id()?,
@@ -66,12 +80,6 @@ pub fn record_verdict(
     }
     end_turn(tx, took, Some(now))?;
     Ok(differs)
-}
-
-/// Ends a turn in which not every rule could be tried: the last whole try stays the last.
-pub fn rest(tx: &mut Tx<'_>, took: Duration) -> Result<(), Error> {
-    let tried_at = audit::turn(tx)?.tried_at;
-    end_turn(tx, took, tried_at)
 }
 
 fn end_turn(tx: &mut Tx<'_>, took: Duration, tried_at: Option<Instant>) -> Result<(), Error> {

@@ -95,7 +95,7 @@ on_both! {
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
         stamp_first(&ground, bank).await;
-        ground.act(|tx| record_verdict(tx, &[], Duration::ZERO)).await.expect("noted");
+        ground.act(|tx| record_verdict(tx, &[], &[], Duration::ZERO)).await.expect("noted");
         let facts = [
             ("bank", "code = 'X'"), ("bank_profile", "name_en = 'X'"), ("partnership", "valid_to = valid_from"),
             ("contact", "level = 3"), ("endpoint", "ed25519 = ed25519"), ("endpoint_secret", "revision = 9"),

@@ -163,7 +163,7 @@ pub struct DecidedAnswer {
     /// The withdrawal that went out, if the act was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     issued: Option<IssuedAnswer>,
-    /// The link that was made, if the act was a recovery: hand it over to the person.
+    /// The link that was made, if the act was a recovery: hand it over to the person. At a desk alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery: Option<RecoveryAnswer>,
 }

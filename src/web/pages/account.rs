@@ -3,6 +3,7 @@
 use super::seat::{self, Fields, OwnForm, Seat};
 use super::words::{Said, say};
 use super::{Desk, document, public_language, show, show_public};
+use crate::actions::Error;
 use crate::actions::accept_invitation::{self, Chosen};
 use crate::actions::issue_key::KeyInput;
 use crate::actions::{recover, sign_in};
@@ -239,33 +240,60 @@ pub(in crate::web) async fn accept(
     token: Path<String>,
     form: Form,
 ) -> Answered {
-    let fields = Fields(form.0);
+    let (fields, is_live) = (Fields(form.0), |tx: &mut Tx<'_>, token: &str| {
+        accept_invitation::invitee(tx, token).map(drop)
+    });
     let pairing = pairing_of(&fields)?;
-    let (asked, paired) = (token.clone(), pairing.clone());
+    match chosen_behind(&app, &token, &pairing, &fields, is_live).await? {
+        Ok(chosen) => {
+            let enter = accept_invitation::accept_in_browser;
+            sit_down(&app, &req, token.into_inner(), chosen, enter, "/").await
+        }
+        Err(faults) => {
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            invitation_page(&app, &req, (&token, &pairing), status, &faults).await
+        }
+    }
+}
+
+/// What was chosen on the page behind a link that is live, or what is wrong with it.
+async fn chosen_behind(
+    app: &App,
+    token: &str,
+    pairing: &str,
+    fields: &Fields,
+    is_live: fn(&mut Tx<'_>, &str) -> Result<(), Error>,
+) -> Result<Result<Chosen, Vec<Fault>>, Problem> {
+    let (token, pairing) = (token.to_owned(), pairing.to_owned());
     let (secret, seconds) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
-            accept_invitation::invitee(tx, &asked)?;
-            Ok((proposed(tx, &asked, &paired), tx.now()?.seconds()))
+            is_live(tx, &token)?;
+            Ok((proposed(tx, &token, &pairing), tx.now()?.seconds()))
         })
         .await?;
-    let chosen = match chosen(&fields, secret, seconds).await? {
-        Ok(chosen) => chosen,
-        Err(faults) => {
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return invitation_page(&app, &req, (&token, &pairing), status, &faults).await;
-        }
-    };
-    let (token, agent) = (token.into_inner(), agent(&req));
+    chosen(fields, secret, seconds).await
+}
+
+/// Uses the link up, and begins a session of whoever it was for.
+async fn sit_down(
+    app: &App,
+    req: &HttpRequest,
+    token: String,
+    chosen: Chosen,
+    enter: fn(&mut Tx<'_>, &str, &Chosen) -> Result<Uid, Error>,
+    next: &str,
+) -> Answered {
+    let agent = agent(req);
     let opened = app
         .store
         .write(Lane::Front, move |tx| -> Result<_, Problem> {
-            let person = accept_invitation::accept_in_browser(tx, &token, &chosen)?;
+            let person = enter(tx, &token, &chosen)?;
             Ok(sign_in::open(tx, person, &agent)?)
         })
         .await?;
-    let mut answer = seat::see("/");
-    carry(&app, &mut answer, &opened.token)?;
+    let mut answer = seat::see(next);
+    carry(app, &mut answer, &opened.token)?;
     Ok(answer)
 }
 
@@ -334,34 +362,28 @@ pub(in crate::web) async fn recover(
     token: Path<String>,
     form: Form,
 ) -> Answered {
-    let fields = Fields(form.0);
+    let (fields, is_live) = (Fields(form.0), |tx: &mut Tx<'_>, token: &str| {
+        recover::owner(tx, token).map(drop)
+    });
     let pairing = pairing_of(&fields)?;
-    let (asked, paired) = (token.clone(), pairing.clone());
-    let (secret, seconds) = app
-        .store
-        .read(move |tx| -> Result<_, Problem> {
-            recover::owner(tx, &asked)?;
-            Ok((proposed(tx, &asked, &paired), tx.now()?.seconds()))
-        })
-        .await?;
-    let chosen = match chosen(&fields, secret, seconds).await? {
-        Ok(chosen) => chosen,
+    match chosen_behind(&app, &token, &pairing, &fields, is_live).await? {
+        Ok(chosen) => {
+            let next = "/account?done=saved";
+            sit_down(
+                &app,
+                &req,
+                token.into_inner(),
+                chosen,
+                recover::recover,
+                next,
+            )
+            .await
+        }
         Err(faults) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            return recovery_page(&app, &req, (&token, &pairing), status, &faults).await;
+            recovery_page(&app, &req, (&token, &pairing), status, &faults).await
         }
-    };
-    let (token, agent) = (token.into_inner(), agent(&req));
-    let opened = app
-        .store
-        .write(Lane::Front, move |tx| -> Result<_, Problem> {
-            let person = recover::recover(tx, &token, &chosen)?;
-            Ok(sign_in::open(tx, person, &agent)?)
-        })
-        .await?;
-    let mut answer = seat::see("/account?done=saved");
-    carry(&app, &mut answer, &opened.token)?;
-    Ok(answer)
+    }
 }
 
 fn password_faults(password: &str, again: &str) -> Vec<Fault> {

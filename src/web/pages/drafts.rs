@@ -31,7 +31,7 @@ pub(super) fn asked(req: &HttpRequest) -> Result<Option<Uid>, Problem> {
 
 /// Every draft: the open ones first, the oldest at the top.
 pub(in crate::web) async fn list(desk: Desk) -> Answered {
-    let (open, ended): (Vec<Value>, Vec<Value>) = lines(&desk)
+    let (open, ended): (Vec<Value>, Vec<Value>) = lines(&desk, |_| true)
         .await?
         .into_iter()
         .partition(|line| line["state"] == "open");
@@ -41,20 +41,21 @@ pub(in crate::web) async fn list(desk: Desk) -> Answered {
 
 /// The open ones, for the officer's home.
 pub(super) async fn open(desk: &Desk) -> Result<Value, Problem> {
-    let lines = lines(desk).await?.into_iter();
-    Ok(lines.filter(|line| line["state"] == "open").collect())
+    Ok(Value::Array(lines(desk, DraftRow::is_open).await?))
 }
 
 fn may_write(desk: &Desk) -> bool {
     desk.seat.who.caller.roles().contains(Role::Officer)
 }
 
-async fn lines(desk: &Desk) -> Result<Vec<Value>, Problem> {
+/// Those that are wanted, each opened for its title.
+async fn lines(desk: &Desk, wanted: fn(&DraftRow) -> bool) -> Result<Vec<Value>, Problem> {
     let found = desk
         .app
         .store
-        .read(|tx| -> Result<_, Problem> {
-            let rows = draft::list(tx)?;
+        .read(move |tx| -> Result<_, Problem> {
+            let mut rows = draft::list(tx)?;
+            rows.retain(wanted);
             let authors: Vec<Uid> = rows.iter().map(|row| row.author).collect();
             let names = read_register::names(tx, &authors)?;
             let mut found = Vec::with_capacity(rows.len());

@@ -6,9 +6,10 @@ use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
 use crate::domain::id::Uid;
 use crate::domain::vocabulary::{Language, WithdrawalReason};
+use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
 use crate::storage::{Tx, bank, reading};
-use crate::web::api::{approvals, board, contacts, incidents, responses, tasks};
+use crate::web::api::{board, contacts, incidents, responses, tasks};
 use crate::web::body::RawJson;
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
@@ -38,19 +39,23 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     named(&mut late, &names);
     let mut open_tasks = document(tasks::list(desk.app.clone()).await).await?;
     named(&mut open_tasks["tasks"], &names);
-    let waiting = document(approvals::list(desk.app.clone(), who()).await).await?;
-    let waiting = waiting["approvals"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter(|one| one["state"] == "waiting")
-        .count();
+    let waiting = desk.app.store.read(waiting_requests).await?;
     let page = json!({
         "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
     show(&desk, StatusCode::OK, "desk/officer/home.html", page)
+}
+
+/// How many requests wait for a second person; none is opened for it.
+fn waiting_requests(tx: &mut Tx<'_>) -> Result<usize, Problem> {
+    let now = tx.now()?;
+    let rows = approval::all(tx, page::MOST)?;
+    let waits = |(row, decision): &(RequestRow, Option<ApprovalRow>)| {
+        decision.is_none() && row.expires_at > now
+    };
+    Ok(rows.iter().filter(|one| waits(one)).count())
 }
 
 /// The newest incidents, each with every bank's stamp.
