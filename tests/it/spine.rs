@@ -13,6 +13,7 @@ use kairan::domain::id::Uid;
 use kairan::domain::level::AckClass;
 use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::domain::refusal::Refusal;
+use kairan::storage::audit::{self, Finding};
 use kairan::storage::delivery::{self, Leases};
 use kairan::storage::{evidence, notice, reading, roster};
 use serde_json::json;
@@ -88,6 +89,23 @@ on_both! {
         assert_eq!(faults.0[0].code, "bank_unknown");
         let issued = ground.file(officer, &filing()).await.expect("filed");
         assert!(issued.reference.ends_with("-0001"), "a refused filing used up {}", issued.reference);
+    }
+
+    async fn a_rule_that_could_not_be_tried_stands_as_it_stood_and_nothing_becomes_sound_without_it(ground) {
+        let broken = |code| Finding { code, rule: "", count: 1 };
+        let tries: [(&[Finding], &[&'static str], &str); 5] = [
+            (&[], &[], ""),
+            (&[broken("roster_dense")], &[], "roster_dense"),
+            (&[broken("numbers_dense")], &["roster_dense"], "roster_dense numbers_dense"),
+            (&[], &["notice_fanout"], "roster_dense numbers_dense"),
+            (&[], &[], ""),
+        ];
+        for (findings, untried, stands) in tries {
+            let (findings, untried) = (findings.to_vec(), untried.to_vec());
+            ground.act(move |tx| record_verdict(tx, &findings, &untried, Duration::ZERO)).await.expect("noted");
+            let newest = ground.store.read(|tx| audit::verdicts(tx, 1)).await.expect("read").remove(0);
+            assert_eq!(newest.broken, stands);
+        }
     }
 
     async fn facts_cannot_be_changed_or_deleted(ground) {
