@@ -46,6 +46,20 @@ async fn kinds(hub: &TestHub, reader: &Person) -> Vec<String> {
 }
 
 journeys! {
+    async fn a_message_whose_inputs_cannot_be_opened_keeps_no_other_waiting(hub) {
+        let officer = hub.officer().await;
+        for code in ["B001", "B002"] { hub.bank(code).await; }
+        hub.leave("B002").await;
+        hub.file(&officer).await;
+        let of_ending = "(SELECT payload_id FROM message WHERE kind = 'partnership.ending')";
+        let other = "(SELECT ciphertext FROM sealed_payload WHERE id <> spoilt.id LIMIT 1)";
+        hub.tamper(&format!("UPDATE sealed_payload AS spoilt SET ciphertext = {other} WHERE id IN {of_ending};"));
+        let claimed = hub.claim("email").await;
+        let with_inputs: Vec<_> = claimed.iter().map(|one| (one.due.kind.as_str(), one.inputs.is_some())).collect();
+        assert!(with_inputs.contains(&("partnership.ending", false)), "{with_inputs:?}");
+        assert!(with_inputs.iter().any(|(kind, _)| *kind == "notice.issued"), "the notice waits for it: {with_inputs:?}");
+    }
+
     async fn a_failing_endpoint_is_tried_again_at_the_ladders_times_and_not_before(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
         bank.receiver.answer(Answer::Status(500));
