@@ -33,7 +33,7 @@ pub struct Preview {
     pub warnings: Vec<Fault>,
 }
 
-/// The notice for the bank of this code, or for the first of the roster. `reference` is the incident's that
+/// The notice for the bank of this code, or for the first code on the roster. `reference` is the incident's that
 /// the filing revises.
 pub fn preview(
     tx: &mut Tx<'_>,
@@ -144,10 +144,11 @@ fn next_incident(tx: &mut Tx<'_>, rules: &Rules, now: Instant) -> Result<Inciden
     })
 }
 
-/// The bank of this code, or the first on the roster.
+/// The bank of this code, or the one with the first code on the roster.
 fn chosen(tx: &mut Tx<'_>, version: &RosterVersionRow, bank: &str) -> Result<Member, Error> {
     let members = roster::members(tx, version)?;
     let named = members.iter().find(|member| member.code == bank);
-    let chosen = named.or(members.first()).cloned();
+    let first = || members.iter().min_by_key(|member| &member.code);
+    let chosen = named.or_else(first).cloned();
     chosen.ok_or_else(|| Refusal::RosterEmpty.into())
 }

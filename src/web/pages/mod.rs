@@ -31,7 +31,7 @@ use crate::domain::vocabulary::Language;
 use crate::storage::Tx;
 use actix_web::body::to_bytes_limited;
 use actix_web::dev::Payload;
-use actix_web::http::{StatusCode, header};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use seat::{Fields, Seat};
@@ -102,7 +102,9 @@ pub(super) async fn start(seat: Seat) -> HttpResponse {
 /// What every page of somebody signed in shows around its own.
 fn shell(req: &HttpRequest, seat: &Seat) -> Value {
     let roles = seat.who.caller.roles();
-    let here = req.uri().path_and_query().map_or("/", |path| path.as_str());
+    // What a form was answered with has no address to come back to.
+    let here = (req.method() == Method::GET)
+        .then(|| req.uri().path_and_query().map_or("/", |path| path.as_str()));
     let nav: Vec<Value> = NAVIGATION
         .iter()
         .filter(|entry| entry.may.shares(roles))

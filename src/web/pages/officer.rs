@@ -328,5 +328,7 @@ pub(super) fn recipients(tx: &mut Tx<'_>, language: &str) -> Result<Value, Probl
         });
         banks.push(json!({ "code": member.code, "name": name }));
     }
+    // A roster is in the order of its tree; people look a bank up by its code.
+    banks.sort_by_key(|bank: &Value| bank["code"].as_str().map(str::to_owned));
     Ok(json!({ "count": version.bank_count, "roster_version": version.version, "banks": banks }))
 }

@@ -474,6 +474,16 @@ journeys! {
         one.get(&hub, &place).await.expect(303);
     }
 
+    async fn what_a_form_was_answered_with_offers_no_language_that_would_lose_it(hub) {
+        for code in ["B002", "B001"] { hub.bank(code).await; }
+        let browser = seated(&hub, &hub.officer().await).await;
+        let shown = browser.post(&hub, "/incidents/new", &typed_filing("seen", "preview")).await.expect(200);
+        let shown = String::from_utf8(shown.body).expect("UTF-8");
+        assert!(shown.contains("What Bank B001 will be told"), "the first by its code: {shown}");
+        assert!(!shown.contains("action=\"/account/language\"") && shown.contains("/sign-out"));
+        assert!(browser.page(&hub, "/incidents/new").await.contains("action=\"/account/language\""));
+    }
+
     async fn a_draft_is_discarded_only_with_a_reason_and_stays_in_sight(hub) {
         let browser = seated(&hub, &hub.officer().await).await;
         let saved = browser.post(&hub, "/incidents/new", &[("act", "draft"), ("title_en", "A false start")]).await.expect(303);
