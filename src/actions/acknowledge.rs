@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::storage::evidence::{self, AcknowledgementRow, Reached};
 use crate::storage::notice::{self, NoticeRow};
-use crate::storage::{Tx, delivery, payload};
+use crate::storage::{Tx, delivery, log, payload};
 use serde::{Deserialize, Serialize};
 
 /// Who confirms, and by what means.
@@ -161,6 +161,6 @@ fn record(tx: &mut Tx<'_>, found: &NoticeRow, rows: &[AcknowledgementRow]) -> Re
             (row.id, Entry::Acknowledged(entry))
         })
         .collect();
-    evidence::stage(tx, &entries)?;
+    log::stage(tx, &entries)?;
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::merkle::{self, Hash};
 use crate::storage::roster::{self, Gate, RosterLeafRow, RosterVersionRow};
-use crate::storage::{Tx, bank, evidence};
+use crate::storage::{Tx, bank, log};
 use std::collections::{BTreeMap, HashMap};
 
 /// Enters the gate for a change of the register. What was due by then takes effect first, so that a bank
@@ -174,7 +174,7 @@ fn cut(
         v: 1,
         version,
     });
-    let hashes = evidence::stage(tx, &[(subject, staged)])?;
+    let hashes = log::stage(tx, &[(subject, staged)])?;
     let row = RosterVersionRow {
         version,
         effective_at: now,

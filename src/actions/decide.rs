@@ -9,7 +9,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
-use crate::storage::{Tx, evidence, people, roster};
+use crate::storage::{Tx, log, people, roster};
 
 /// A request that waits for its second person.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ pub fn decide(
         t: "approval",
         v: 1,
     };
-    evidence::stage(tx, &[(row.id, Entry::Approval(entry))])?;
+    log::stage(tx, &[(row.id, Entry::Approval(entry))])?;
     let done = if approve {
         act(tx, rules, &row)?
     } else {

@@ -17,7 +17,7 @@ use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::{self, FanoutRow, NoticeRow};
 use crate::storage::roster::{self, Gate, Member, RosterVersionRow};
-use crate::storage::{Tx, payload};
+use crate::storage::{Tx, log, payload};
 use crate::vault;
 use std::collections::{HashMap, HashSet};
 
@@ -175,7 +175,7 @@ fn stage_registered(
         t: "incident.registered",
         v: 1,
     });
-    Ok(evidence::stage(tx, &[(revision.id, registered)])?.remove(0))
+    Ok(log::stage(tx, &[(revision.id, registered)])?.remove(0))
 }
 
 /// Stored hashes are 32 bytes by the schema's CHECK.
@@ -252,7 +252,7 @@ fn write_group(
         t: "notice.fanout",
         v: 1,
     });
-    evidence::stage(tx, &[(group.fanout_id, entry)])?;
+    log::stage(tx, &[(group.fanout_id, entry)])?;
     notice::close_fanout(
         tx,
         gate,
@@ -311,12 +311,13 @@ fn write_member(
         .iter()
         .map(|(channel, _)| *channel)
         .collect();
+    let channels = names.join(" ");
     rows.leaves.push(entry::notice_leaf(
         member.bank_id,
         id,
         number,
         &commitment,
-        &names.join(" "),
+        &channels,
     ));
 
     let message = Uid::at(scene.now);
@@ -374,6 +375,8 @@ fn write_member(
         acknowledge_by,
         digest: Digest::of(&object).0.to_vec(),
         object,
+        commitment: commitment.to_vec(),
+        channels,
         issued_at: scene.now,
     });
 }

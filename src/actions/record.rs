@@ -10,7 +10,7 @@ use crate::domain::level::Level;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::{self, Advance, Leases, OutcomeRow};
 use crate::storage::evidence::{self, Flag, Reached};
-use crate::storage::{Tx, notice, payload};
+use crate::storage::{Tx, log, notice, payload};
 use std::collections::HashSet;
 
 /// An attempt that ended.
@@ -172,7 +172,7 @@ fn stage(tx: &mut Tx<'_>, outcomes: &[OutcomeRow]) -> Result<(), Error> {
             (row.attempt_id, Entry::Attempt(entry))
         })
         .collect();
-    evidence::stage(tx, &entries)?;
+    log::stage(tx, &entries)?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::ResponseCode;
 use crate::merkle;
 use crate::storage::evidence::{self, Flag, Reached, ResponseRow};
-use crate::storage::{Tx, notice, payload};
+use crate::storage::{Tx, log, notice, payload};
 use crate::vault;
 use serde::Serialize;
 
@@ -86,7 +86,7 @@ pub fn respond(
         t: "bank.response",
         v: 1,
     };
-    evidence::stage(tx, &[(row.id, Entry::Response(entry))])?;
+    log::stage(tx, &[(row.id, Entry::Response(entry))])?;
     Ok(Responded {
         id: row.id,
         at: now,

@@ -111,13 +111,13 @@ pub const RULES: &[Rule] = &[
     Rule {
         code: "outcome_entry",
         words: "every outcome has its entry",
-        violations: "SELECT (SELECT count(*) FROM attempt_outcome) - (SELECT count(*) FROM log_pending WHERE kind = 'notice.attempt') AS n",
+        violations: "SELECT (SELECT count(*) FROM attempt_outcome) - (SELECT count(*) FROM log_entry WHERE kind = 'notice.attempt') AS n",
     },
     Rule {
         code: "acknowledgement_entry",
         words: "every acknowledgement has its entry",
         violations: "SELECT (SELECT count(*) FROM acknowledgement)
-         - (SELECT count(*) FROM log_pending WHERE kind = 'notice.acknowledged') AS n",
+         - (SELECT count(*) FROM log_entry WHERE kind = 'notice.acknowledged') AS n",
     },
 ];
 

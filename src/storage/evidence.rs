@@ -1,19 +1,16 @@
-//! Evidence: levels reached, acknowledgements, responses, tasks, and entries staged for the log.
+//! Evidence: levels reached, acknowledgements, responses and tasks. Its entries are in `log.rs`.
 
 use super::error::Error;
 use super::prepared::{Inserting, fixed_insert};
 use super::schema::types::Bool;
 use super::schema::{
-    acknowledgement, guess_counter, log_pending, notice, notice_level, notice_status, response,
-    task_event,
+    acknowledgement, guess_counter, notice, notice_level, notice_status, response, task_event,
 };
 use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
-use crate::domain::entry::Entry;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
-use crate::merkle::Hash;
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -88,38 +85,6 @@ pub struct TaskEventRow {
 fixed_insert!("INSERT INTO" task_event TaskEventRow:
     task_id, seq, kind, event, bank_id, notice_id, target_id, recorded_at
 );
-
-#[derive(Insertable)]
-#[diesel(table_name = log_pending, treat_none_as_default_value = false)]
-struct PendingRow {
-    group_id: Uid,
-    kind: &'static str,
-    subject_id: Uid,
-    body: Vec<u8>,
-    leaf_hash: Vec<u8>,
-}
-
-fixed_insert!("INSERT INTO" log_pending PendingRow: group_id, kind, subject_id, body, leaf_hash);
-
-/// Stages entries, in order, in this transaction's group; returns their leaf hashes.
-pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>, Error> {
-    let group_id = tx.evidence_group()?;
-    let mut hashes = Vec::with_capacity(entries.len());
-    let mut rows = Vec::with_capacity(entries.len());
-    for (subject_id, entry) in entries {
-        let (body, hash) = entry.to_bytes();
-        hashes.push(hash);
-        rows.push(PendingRow {
-            group_id,
-            kind: entry.kind(),
-            subject_id: *subject_id,
-            body,
-            leaf_hash: hash.to_vec(),
-        });
-    }
-    insert_all!(tx, log_pending::table, rows)?;
-    Ok(hashes)
-}
 
 /// A level shown for a notice by a piece of evidence.
 #[derive(Debug, Clone)]
@@ -312,17 +277,5 @@ pub fn levels_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Vec<LevelRow>, Error
         .filter(notice_level::notice_id.eq(notice_id))
         .order(notice_level::level)
         .select(LevelRow::as_select())
-        .load(conn)?))
-}
-
-/// A staged entry: its place, kind and leaf hash.
-pub type EntryRow = (i64, String, Vec<u8>);
-
-/// The entries about these subjects.
-pub fn entries_of(tx: &mut Tx<'_>, subjects: &[Uid]) -> Result<Vec<EntryRow>, Error> {
-    Ok(on_either!(tx, conn => log_pending::table
-        .filter(log_pending::subject_id.eq_any(subjects))
-        .order(log_pending::seq)
-        .select((log_pending::seq, log_pending::kind, log_pending::leaf_hash))
         .load(conn)?))
 }

@@ -18,6 +18,7 @@ pub mod draft;
 pub mod evidence;
 pub mod idempotency;
 pub mod incident;
+pub mod log;
 pub mod notice;
 pub mod payload;
 pub mod people;

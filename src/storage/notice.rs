@@ -27,12 +27,16 @@ pub struct NoticeRow {
     pub acknowledge_by: Instant,
     pub object: Vec<u8>,
     pub digest: Vec<u8>,
+    /// Salted, to the notice object.
+    pub commitment: Vec<u8>,
+    /// Over which it went at once, with a space between.
+    pub channels: String,
     pub issued_at: Instant,
 }
 
 fixed_insert!("INSERT INTO" notice NoticeRow:
     id, revision_id, fanout_id, incident_id, bank_id, number, reason, exposed, concerns_you,
-    acknowledge_by, object, digest, issued_at
+    acknowledge_by, object, digest, commitment, channels, issued_at
 );
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]

@@ -4,13 +4,12 @@
 use super::error::Error;
 use super::migrations;
 use super::store::{Bounds, Lane};
-use super::tx::{Conn, Surroundings, Tx};
+use super::tx::{Bells, Conn, Surroundings, Tx, Wakes};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use tokio::sync::watch;
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 
@@ -108,7 +107,7 @@ impl Postgres {
         &self,
         lane: Lane,
         around: &Surroundings,
-        wake: &watch::Sender<()>,
+        bells: &Bells,
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut conn = connection(match lane {
@@ -126,9 +125,7 @@ impl Postgres {
             });
             match result {
                 Ok((value, wakes)) => {
-                    if wakes {
-                        wake.send_replace(());
-                    }
+                    bells.ring(wakes);
                     return Ok(value);
                 }
                 Err(_) if lost_race && runs < RUNS => {}
@@ -157,7 +154,7 @@ fn run<T, E: From<Error>>(
     begin: &str,
     around: &Surroundings,
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
-) -> Result<(T, bool), E> {
+) -> Result<(T, Wakes), E> {
     conn.batch_execute(begin).map_err(Error::from)?;
     let mut tx = Tx::new(Conn::Postgres(conn), around);
     let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {

@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use super::schema::{
-    acknowledgement, attempt_outcome, bank, fanout, incident, log_pending, notice, notice_level,
+    acknowledgement, attempt_outcome, bank, fanout, incident, log_entry, notice, notice_level,
     notice_status, response, revision,
 };
 use super::tx::{Tx, on_either};
@@ -358,9 +358,9 @@ pub fn newest(tx: &mut Tx<'_>) -> Result<Newest, Error> {
             .select(response::id)
             .first(conn)
             .optional()?,
-        entry: log_pending::table
-            .order(log_pending::seq.desc())
-            .select(log_pending::seq)
+        entry: log_entry::table
+            .order(log_entry::seq.desc())
+            .select(log_entry::seq)
             .first(conn)
             .optional()?,
     }))

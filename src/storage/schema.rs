@@ -462,6 +462,8 @@ diesel::table! {
         acknowledge_by -> InstantSql,
         object -> Binary,
         digest -> Binary,
+        commitment -> Binary,
+        channels -> Text,
         issued_at -> InstantSql,
     }
 }
@@ -627,13 +629,92 @@ diesel::table! {
 diesel::table! {
     use super::types::*;
 
-    log_pending (seq) {
+    log_entry (seq) {
         seq -> BigInt,
         group_id -> UidSql,
         kind -> Text,
         subject_id -> UidSql,
         body -> Binary,
         leaf_hash -> Binary,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_run (log, first_index) {
+        log -> BigInt,
+        first_index -> BigInt,
+        first_seq -> BigInt,
+        n -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_tile (log, level, number) {
+        log -> BigInt,
+        level -> BigInt,
+        number -> BigInt,
+        root -> Binary,
+        hashes -> Binary,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_batch (log, size) {
+        log -> BigInt,
+        size -> BigInt,
+        root -> Binary,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_checkpoint (log, size) {
+        log -> BigInt,
+        size -> BigInt,
+        note -> Text,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_seal (fanout_id) {
+        fanout_id -> UidSql,
+        log -> BigInt,
+        entry_index -> BigInt,
+        size -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_pending (group_id) {
+        group_id -> UidSql,
+        first_seq -> BigInt,
+        last_seq -> BigInt,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    log_head (one) {
+        one -> BigInt,
+        log -> BigInt,
+        size -> BigInt,
+        term -> BigInt,
+        leader -> Nullable<UidSql>,
+        leads_until -> InstantSql,
     }
 }
 
@@ -763,7 +844,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     response,
     task_event,
     notice_status,
+    log_entry,
+    log_run,
+    log_tile,
+    log_batch,
+    log_checkpoint,
+    log_seal,
     log_pending,
+    log_head,
     self_check,
     self_check_turn,
 );

@@ -7,7 +7,7 @@
 use super::error::Error;
 use super::migrations;
 use super::store::{Bounds, Lane};
-use super::tx::{Conn, Surroundings, Tx};
+use super::tx::{Bells, Conn, Surroundings, Tx, Wakes};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
 /// 3.51.3: the first release without the WAL-reset race.
 const LEAST_VERSION: (u32, u32, u32) = (3, 51, 3);
@@ -113,7 +113,7 @@ impl Sqlite {
         path: &Path,
         bounds: Bounds,
         around: &Arc<Surroundings>,
-        wake: &watch::Sender<()>,
+        bells: &Bells,
     ) -> Result<Self, Error> {
         let url = path
             .to_str()
@@ -159,7 +159,7 @@ impl Sqlite {
             conn,
             queue: Arc::clone(&queue),
             around: Arc::clone(around),
-            wake: wake.clone(),
+            bells: bells.clone(),
             group: bounds.group.max(1),
         };
         let thread = std::thread::Builder::new()
@@ -268,7 +268,7 @@ struct Writer {
     conn: SqliteConnection,
     queue: Arc<Queue>,
     around: Arc<Surroundings>,
-    wake: watch::Sender<()>,
+    bells: Bells,
     group: usize,
 }
 
@@ -280,7 +280,7 @@ impl Writer {
                     for job in group {
                         job.answer(None);
                     }
-                    self.wake_if(wakes);
+                    self.bells.ring(wakes);
                 }
                 Err(fault) => {
                     if group.len() > 1 {
@@ -295,12 +295,6 @@ impl Writer {
             .batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
         {
             tracing::warn!(%fault, "closing the database");
-        }
-    }
-
-    fn wake_if(&self, wakes: bool) {
-        if wakes {
-            self.wake.send_replace(());
         }
     }
 
@@ -334,15 +328,15 @@ impl Writer {
 
     /// Runs all in one transaction: first without savepoints, which copy every page that is touched; if a
     /// closure refuses, again with one for each. `Err` = nothing of the group is stored.
-    fn commit_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    fn commit_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<Wakes, Error> {
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
-        let mut wakes = false;
+        let mut wakes = Wakes::default();
         for job in group.iter_mut() {
             let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
             if !job.run(&mut tx) {
                 self.abandon();
                 return if group.len() == 1 {
-                    Ok(false)
+                    Ok(Wakes::default())
                 } else {
                     self.commit_group_guarded(group)
                 };
@@ -354,14 +348,16 @@ impl Writer {
     }
 
     /// Runs all in one transaction, a savepoint each, so that one refusal takes nothing from the others.
-    fn commit_group_guarded(&mut self, group: &mut [Box<dyn Job>]) -> Result<bool, Error> {
+    fn commit_group_guarded(&mut self, group: &mut [Box<dyn Job>]) -> Result<Wakes, Error> {
         self.conn.batch_execute("BEGIN IMMEDIATE")?;
-        let mut wakes = false;
+        let mut wakes = Wakes::default();
         for job in group.iter_mut() {
             self.conn.batch_execute("SAVEPOINT job")?;
             let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
             let keep = job.run(&mut tx);
-            wakes |= keep && tx.wakes();
+            if keep {
+                wakes |= tx.wakes();
+            }
             let end = if keep {
                 "RELEASE job"
             } else {
@@ -394,7 +390,7 @@ impl Writer {
             let mut single = [job];
             let failure = match self.commit_group(&mut single) {
                 Ok(wakes) => {
-                    self.wake_if(wakes);
+                    self.bells.ring(wakes);
                     None
                 }
                 Err(fault) => {

@@ -5,7 +5,7 @@
 use super::error::Error;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
-use super::tx::{Surroundings, Tx};
+use super::tx::{Bells, Surroundings, Tx};
 use crate::clock::Clock;
 use crate::vault::Vault;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ enum Backend {
 pub struct Store {
     backend: Arc<Backend>,
     around: Arc<Surroundings>,
-    wake: watch::Sender<()>,
+    bells: Bells,
 }
 
 impl Store {
@@ -78,15 +78,18 @@ impl Store {
         vault: Arc<Vault>,
     ) -> Result<Self, Error> {
         let around = Arc::new(Surroundings::new(clock, vault));
-        let wake = watch::Sender::new(());
+        let bells = Bells {
+            engine: watch::Sender::new(()),
+            sequencer: watch::Sender::new(()),
+        };
         let backend = match location {
-            Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &wake)?),
+            Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &bells)?),
             Location::Postgres(url) => Backend::Postgres(Postgres::open(url, bounds)?),
         };
         Ok(Self {
             backend: Arc::new(backend),
             around,
-            wake,
+            bells,
         })
     }
 
@@ -122,13 +125,13 @@ impl Store {
             Backend::Postgres(_) => {
                 let backend = Arc::clone(&self.backend);
                 let around = Arc::clone(&self.around);
-                let wake = self.wake.clone();
+                let bells = self.bells.clone();
                 let span = tracing::Span::current();
                 off_thread(move || {
                     let _entered = span.enter();
                     match &*backend {
                         Backend::Postgres(postgres) => {
-                            postgres.write(lane, &around, &wake, &mut work)
+                            postgres.write(lane, &around, &bells, &mut work)
                         }
                         Backend::Sqlite(_) => {
                             Err(Error::Unavailable("the backend changed".into()).into())
@@ -142,7 +145,12 @@ impl Store {
 
     /// Changes after a commit that made something due.
     pub fn wake_signal(&self) -> watch::Receiver<()> {
-        self.wake.subscribe()
+        self.bells.engine.subscribe()
+    }
+
+    /// Changes after a commit that staged evidence.
+    pub fn staged_signal(&self) -> watch::Receiver<()> {
+        self.bells.sequencer.subscribe()
     }
 
     /// True where one process owns the database.

@@ -9,6 +9,7 @@ use crate::domain::instant::Instant;
 use crate::vault::Vault;
 use diesel::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// What outlives any transaction.
 pub struct Surroundings {
@@ -33,6 +34,38 @@ impl Surroundings {
     }
 }
 
+/// Who has something to do after a commit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::storage) struct Wakes {
+    pub engine: bool,
+    pub sequencer: bool,
+}
+
+impl std::ops::BitOrAssign for Wakes {
+    fn bitor_assign(&mut self, other: Self) {
+        self.engine |= other.engine;
+        self.sequencer |= other.sequencer;
+    }
+}
+
+/// Told after a commit: those who would otherwise find out at their next look.
+#[derive(Clone)]
+pub(in crate::storage) struct Bells {
+    pub engine: watch::Sender<()>,
+    pub sequencer: watch::Sender<()>,
+}
+
+impl Bells {
+    pub fn ring(&self, wakes: Wakes) {
+        if wakes.engine {
+            self.engine.send_replace(());
+        }
+        if wakes.sequencer {
+            self.sequencer.send_replace(());
+        }
+    }
+}
+
 pub(in crate::storage) enum Conn<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
@@ -46,6 +79,8 @@ pub struct Tx<'c> {
     group: Option<Uid>,
     /// Set when something became due, so that the engine is woken after the commit.
     wakes: bool,
+    /// Set when evidence was staged, so that the sequencer is woken after the commit.
+    stages: bool,
 }
 
 /// One body, compiled for both databases. A statement that only one of them has is a two-armed match
@@ -74,6 +109,7 @@ impl<'c> Tx<'c> {
             now: None,
             group: None,
             wakes: false,
+            stages: false,
         }
     }
 
@@ -145,7 +181,15 @@ impl<'c> Tx<'c> {
         self.wakes = true;
     }
 
-    pub(in crate::storage) fn wakes(&self) -> bool {
-        self.wakes
+    pub(in crate::storage) fn wake_sequencer(&mut self) {
+        self.stages = true;
+    }
+
+    /// Whom to wake once this transaction is committed.
+    pub(in crate::storage) fn wakes(&self) -> Wakes {
+        Wakes {
+            engine: self.wakes,
+            sequencer: self.stages,
+        }
     }
 }

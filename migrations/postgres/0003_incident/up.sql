@@ -65,6 +65,8 @@ CREATE TABLE notice (
     acknowledge_by timestamptz NOT NULL,
     object bytea NOT NULL, -- the notice object, canonical; hashed as it stands
     digest bytea NOT NULL CHECK (length(digest) = 32),
+    commitment bytea NOT NULL CHECK (length(commitment) = 32), -- salted, to the notice object
+    channels text NOT NULL, -- over which it went at once, with a space between
     issued_at timestamptz NOT NULL,
     UNIQUE (revision_id, bank_id),
     UNIQUE (bank_id, number)

@@ -1,4 +1,3 @@
-DROP TABLE log_pending CASCADE;
 DROP TABLE notice_status CASCADE;
 DROP TABLE task_event CASCADE;
 DROP TABLE response CASCADE;

@@ -1,4 +1,4 @@
--- What the banks did, what people did about them, and the entries that will stand in the log.
+-- What the banks did and what people did about them.
 
 -- Levels above L0: the notice itself is the listing.
 CREATE TABLE notice_level (
@@ -59,18 +59,6 @@ CREATE TABLE notice_status (
     bounced boolean NOT NULL,
     endpoint_down boolean NOT NULL,
     disputed boolean NOT NULL
-);
-
--- STATE -------------------------------------------------------------------------------------------
-
--- Evidence entries staged by the business transaction, in final bytes; one group per transaction.
-CREATE TABLE log_pending (
-    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    group_id uuid NOT NULL,
-    kind text NOT NULL,
-    subject_id uuid NOT NULL,
-    body bytea NOT NULL CHECK (length(body) <= 4096),
-    leaf_hash bytea NOT NULL CHECK (length(leaf_hash) = 32)
 );
 
 -- Facts are appended (law 5).

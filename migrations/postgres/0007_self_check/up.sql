@@ -17,8 +17,5 @@ CREATE TABLE self_check_turn (
 );
 INSERT INTO self_check_turn (one, next_at, took_ms) VALUES (1, 'epoch', 0);
 
--- The chain of evidence of one notice is read by its subjects.
-CREATE INDEX log_pending_of_subject ON log_pending (subject_id);
-
 -- Facts are appended (law 5).
 CREATE TRIGGER self_check_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON self_check FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -65,6 +65,8 @@ CREATE TABLE notice (
     acknowledge_by INTEGER NOT NULL,
     object BLOB NOT NULL, -- the notice object, canonical; hashed as it stands
     digest BLOB NOT NULL CHECK (length(digest) = 32),
+    commitment BLOB NOT NULL CHECK (length(commitment) = 32), -- salted, to the notice object
+    channels TEXT NOT NULL, -- over which it went at once, with a space between
     issued_at INTEGER NOT NULL,
     UNIQUE (revision_id, bank_id),
     UNIQUE (bank_id, number)

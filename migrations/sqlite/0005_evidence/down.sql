@@ -1,4 +1,3 @@
-DROP TABLE log_pending;
 DROP TABLE notice_status;
 DROP TABLE task_event;
 DROP TABLE response;

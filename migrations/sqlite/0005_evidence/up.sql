@@ -1,4 +1,4 @@
--- What the banks did, what people did about them, and the entries that will stand in the log.
+-- What the banks did and what people did about them.
 
 -- Levels above L0: the notice itself is the listing.
 CREATE TABLE notice_level (
@@ -60,18 +60,6 @@ CREATE TABLE notice_status (
     endpoint_down INTEGER NOT NULL,
     disputed INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-
--- STATE -------------------------------------------------------------------------------------------
-
--- Evidence entries staged by the business transaction, in final bytes; one group per transaction.
-CREATE TABLE log_pending (
-    seq INTEGER PRIMARY KEY,
-    group_id BLOB NOT NULL,
-    kind TEXT NOT NULL,
-    subject_id BLOB NOT NULL,
-    body BLOB NOT NULL CHECK (length(body) <= 4096),
-    leaf_hash BLOB NOT NULL CHECK (length(leaf_hash) = 32)
-) STRICT;
 
 -- Facts are appended (law 5).
 CREATE TRIGGER notice_level_no_update BEFORE UPDATE ON notice_level BEGIN SELECT RAISE(ABORT, 'notice_level is append-only'); END;

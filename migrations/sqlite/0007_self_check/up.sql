@@ -17,9 +17,6 @@ CREATE TABLE self_check_turn (
 ) STRICT;
 INSERT INTO self_check_turn (one, next_at, took_ms) VALUES (1, 0, 0);
 
--- The chain of evidence of one notice is read by its subjects.
-CREATE INDEX log_pending_of_subject ON log_pending (subject_id);
-
 -- Facts are appended (law 5).
 CREATE TRIGGER self_check_no_update BEFORE UPDATE ON self_check BEGIN SELECT RAISE(ABORT, 'self_check is append-only'); END;
 CREATE TRIGGER self_check_no_delete BEFORE DELETE ON self_check BEGIN SELECT RAISE(ABORT, 'self_check is append-only'); END;

@@ -6,7 +6,7 @@ use crate::actions::{read_register, self_check};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::evidence::AcknowledgementRow;
-use crate::storage::{Tx, audit, bank, evidence, incident, notice, reading};
+use crate::storage::{Tx, audit, bank, evidence, incident, log, notice, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, deliveries, incidents};
 use crate::web::page;
@@ -205,7 +205,7 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
     let acknowledgement = stamped.as_ref().map(|done| confirmation(tx, done));
     let acknowledgement = acknowledgement.transpose()?;
     subjects.extend(stamped.as_ref().map(|done| done.id));
-    let entries: Vec<Value> = evidence::entries_of(tx, &subjects)?
+    let entries: Vec<Value> = log::entries_of(tx, &subjects)?
         .into_iter()
         .map(
             |(seq, kind, hash)| json!({ "seq": seq, "kind": kind, "leaf_hash": hex::encode(hash) }),
