@@ -1,6 +1,8 @@
 //! RFC 6962 tree hashing (§2.1) and salted commitments. Pure and panic-free; shared by the hub, which
 //! stages evidence with it, and by whoever verifies it.
 
+pub mod growing;
+
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 value.
