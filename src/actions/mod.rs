@@ -39,6 +39,7 @@ pub mod revoke_key;
 pub mod rotate_secret;
 pub mod self_check;
 pub mod send_test;
+pub mod sequence;
 pub mod set_endpoint;
 pub mod sign_in;
 pub mod withdraw;

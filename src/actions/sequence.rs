@@ -43,7 +43,7 @@ pub fn sequence(
         let subject = tx.new_id()?;
         log::stage(tx, &[(subject, first.clone())])?;
         // The youngest of all, and yet the first.
-        let opening = log::newest_pending(tx)?;
+        let opening = log::own_pending(tx)?;
         groups.retain(|group| Some(group.group_id) != opening.as_ref().map(|row| row.group_id));
         groups.splice(0..0, opening);
     }
@@ -93,7 +93,10 @@ fn fitting(groups: Vec<PendingRow>) -> Vec<PendingRow> {
 /// Numbers and leaf hashes of these groups' entries: the groups in order, and within each the entries.
 fn leaves_of(tx: &mut Tx<'_>, groups: &[PendingRow]) -> Result<Vec<(i64, Hash)>, Error> {
     let mut spans: Vec<(i64, i64)> = Vec::new();
-    let mut sorted: Vec<_> = groups.iter().map(|row| (row.first_seq, row.last_seq)).collect();
+    let mut sorted: Vec<_> = groups
+        .iter()
+        .map(|row| (row.first_seq, row.last_seq))
+        .collect();
     sorted.sort_unstable();
     for (first, last) in sorted {
         match spans.last_mut() {
@@ -101,8 +104,10 @@ fn leaves_of(tx: &mut Tx<'_>, groups: &[PendingRow]) -> Result<Vec<(i64, Hash)>,
             _ => spans.push((first, last)),
         }
     }
-    let mut of_group: HashMap<_, Vec<(i64, Hash)>> =
-        groups.iter().map(|row| (row.group_id, Vec::new())).collect();
+    let mut of_group: HashMap<_, Vec<(i64, Hash)>> = groups
+        .iter()
+        .map(|row| (row.group_id, Vec::new()))
+        .collect();
     for (first, last) in spans {
         for (seq, group, hash) in log::leaves_between(tx, first, last)? {
             if let Some(leaves) = of_group.get_mut(&group) {
@@ -110,7 +115,9 @@ fn leaves_of(tx: &mut Tx<'_>, groups: &[PendingRow]) -> Result<Vec<(i64, Hash)>,
             }
         }
     }
-    let in_order = groups.iter().flat_map(|row| of_group.remove(&row.group_id).unwrap_or_default());
+    let in_order = groups
+        .iter()
+        .flat_map(|row| of_group.remove(&row.group_id).unwrap_or_default());
     Ok(in_order.collect())
 }
 

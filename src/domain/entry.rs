@@ -16,7 +16,7 @@ fn as_base64<S: Serializer>(hash: &Hash, s: S) -> Result<S::Ok, S::Error> {
 }
 
 /// One entry. Each variant lists its fields in canonical order; `t` names the type and `v` the version.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Entry<'a> {
     RosterVersion(RosterVersion),
@@ -26,10 +26,12 @@ pub enum Entry<'a> {
     Acknowledged(Acknowledged<'a>),
     Response(Response),
     Approval(Approval<'a>),
+    Genesis(Genesis<'a>),
+    Successor(Successor<'a>),
 }
 
 /// A roster came into force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct RosterVersion {
     pub effective_at: Instant,
     pub n: i64,
@@ -44,7 +46,7 @@ pub struct RosterVersion {
 }
 
 /// A revision was accepted. Always followed by its fan-out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct IncidentRegistered<'a> {
     pub accepted_at: Instant,
     #[serde(serialize_with = "as_base64")]
@@ -63,7 +65,7 @@ pub struct IncidentRegistered<'a> {
 }
 
 /// All notices of one revision, or one group of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Fanout<'a> {
     pub fanout: Uid,
     pub kind: &'a str,
@@ -79,7 +81,7 @@ pub struct Fanout<'a> {
 }
 
 /// An attempt to deliver, finished or lost.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Attempt<'a> {
     pub at: Instant,
     pub attempt: Uid,
@@ -95,7 +97,7 @@ pub struct Attempt<'a> {
 }
 
 /// A bank confirmed a notice's digest.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Acknowledged<'a> {
     pub acknowledgement: Uid,
     pub at: Instant,
@@ -108,7 +110,7 @@ pub struct Acknowledged<'a> {
 }
 
 /// A bank said what it did; what it said stays outside.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Response {
     pub at: Instant,
     pub bank: Uid,
@@ -121,7 +123,7 @@ pub struct Response {
 }
 
 /// Two people decided together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Approval<'a> {
     pub act: &'a str,
     pub at: Instant,
@@ -129,6 +131,42 @@ pub struct Approval<'a> {
     pub request: Uid,
     pub t: &'static str,
     pub v: u8,
+}
+
+/// The first leaf of the first log.
+#[derive(Debug, Clone, Serialize)]
+pub struct Genesis<'a> {
+    pub at: Instant,
+    /// `kairan-log/v1`.
+    pub format: &'a str,
+    /// The log's name, which is its key's.
+    pub origin: &'a str,
+    pub t: &'static str,
+    pub v: u8,
+    /// The key that signs its heads (C2SP signed-note).
+    pub vkey: &'a str,
+}
+
+/// The first leaf of a log that follows one that could not be continued.
+#[derive(Debug, Clone, Serialize)]
+pub struct Successor<'a> {
+    pub at: Instant,
+    pub format: &'a str,
+    /// Every head that is known of the logs before.
+    pub heads: Vec<KnownHead>,
+    pub origin: &'a str,
+    pub t: &'static str,
+    pub v: u8,
+    pub vkey: &'a str,
+}
+
+/// A head of another log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownHead {
+    pub origin: String,
+    #[serde(serialize_with = "as_base64")]
+    pub root: Hash,
+    pub size: u64,
 }
 
 impl Entry<'_> {
@@ -142,6 +180,8 @@ impl Entry<'_> {
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
             Self::Approval(entry) => entry.t,
+            Self::Genesis(entry) => entry.t,
+            Self::Successor(entry) => entry.t,
         }
     }
 
@@ -260,6 +300,27 @@ mod tests {
                 request: id,
                 t: "approval",
                 v: 1,
+            }),
+            Entry::Genesis(Genesis {
+                at,
+                format: "kairan-log/v1",
+                origin: "hub.example/log/1",
+                t: "log.genesis",
+                v: 1,
+                vkey: "hub.example/log/1+00000000+AA==",
+            }),
+            Entry::Successor(Successor {
+                at,
+                format: "kairan-log/v1",
+                heads: vec![KnownHead {
+                    origin: "hub.example/log/1".into(),
+                    root: hash,
+                    size: 1_234,
+                }],
+                origin: "hub.example/log/2",
+                t: "log.successor",
+                v: 1,
+                vkey: "hub.example/log/2+00000000+AA==",
             }),
         ];
         for entry in entries {

@@ -4,7 +4,7 @@
 use super::{Hash, root};
 
 /// Hashes of a full tile.
-pub const WIDTH: usize = 256;
+const WIDTH: usize = 256;
 
 /// A tile that has just become full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,9 @@ impl Growing {
     /// that size says.
     pub fn from_parts(size: u64, levels: Vec<Vec<Hash>>) -> Option<Self> {
         let fits = usize::from(levels_of(size)) == levels.len()
-            && (0_u8..).zip(&levels).all(|(level, hashes)| hashes.len() == partial_width(size, level));
+            && (0_u8..)
+                .zip(&levels)
+                .all(|(level, hashes)| hashes.len() == partial_width(size, level));
         fits.then_some(Self { size, levels })
     }
 
@@ -102,7 +104,10 @@ mod tests {
         let mut leaves = Vec::new();
         for n in 0..1_100_u64 {
             assert_eq!(growing.root(), root(leaves.iter().copied()), "at {n}");
-            assert_eq!(Growing::from_parts(n, growing.levels.clone()), Some(growing.clone()));
+            assert_eq!(
+                Growing::from_parts(n, growing.levels.clone()),
+                Some(growing.clone())
+            );
             let leaf = leaf_hash(&n.to_be_bytes());
             leaves.push(leaf);
             growing.push(leaf, &mut full);
@@ -125,7 +130,10 @@ mod tests {
         assert_eq!(full.iter().filter(|tile| tile.level == 1).count(), 1);
         let widths: Vec<usize> = growing.levels.iter().map(Vec::len).collect();
         assert_eq!(widths, [112, 17, 1]);
-        assert_eq!(growing.root(), root((0..70_000_u64).map(|n| leaf_hash(&n.to_be_bytes()))));
+        assert_eq!(
+            growing.root(),
+            root((0..70_000_u64).map(|n| leaf_hash(&n.to_be_bytes())))
+        );
     }
 
     #[test]

@@ -3,14 +3,13 @@
 //! and by whoever verifies it offline. Knows no entry's meaning, no storage and no clock.
 
 pub mod checkpoint;
+pub mod growing;
 pub mod note;
 pub mod proof;
 pub mod side;
 pub mod tile;
 pub mod tlog_proof;
 pub mod tree;
-
-pub mod growing;
 
 use sha2::{Digest, Sha256};
 

@@ -179,6 +179,16 @@ pub fn pending(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<PendingRow>, Error> {
         .load(conn)?))
 }
 
+/// What this transaction has staged.
+pub fn own_pending(tx: &mut Tx<'_>) -> Result<Option<PendingRow>, Error> {
+    let group_id = tx.evidence_group()?;
+    Ok(on_either!(tx, conn => log_pending::table
+        .find(group_id)
+        .select(PendingRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
 /// Takes these groups from those that wait.
 pub fn take_pending(tx: &mut Tx<'_>, groups: &[Uid]) -> Result<(), Error> {
     for part in groups.chunks(super::ROWS_AT_ONCE) {

@@ -25,6 +25,7 @@ pub mod people;
 pub mod reading;
 pub mod roster;
 pub mod session;
+pub mod tree;
 
 pub use error::Error;
 pub use store::{Bounds, Lane, Location, Store};

@@ -88,7 +88,15 @@ pub fn growing(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Growing, Error> {
         let width = partial_width(size, level);
         let number = (size >> (8 * u32::from(level))) / 256;
         let hashes = match u16::try_from(width) {
-            Ok(width @ 1..) => tile(tx, log, Tile { level, number, width })?,
+            Ok(width @ 1..) => tile(
+                tx,
+                log,
+                Tile {
+                    level,
+                    number,
+                    width,
+                },
+            )?,
             _ => Vec::new(),
         };
         levels.push(hashes);
