@@ -3,7 +3,7 @@
 
 use super::sources::Addressee;
 use crate::actions::Rules;
-use crate::actions::break_channel::ChannelAlert;
+use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
 use crate::actions::recover;
@@ -166,13 +166,14 @@ pub fn mail_texts(
         }
         .mail(templates, lang)?),
         "operator.alert" => {
-            let note: ChannelAlert = serde_json::from_slice(inputs()?)?;
+            let note: OperatorAlert = serde_json::from_slice(inputs()?)?;
             Ok(AlertMail {
                 operator,
-                alert: Alert::ChannelBroken,
+                alert: Alert::from_code(&note.alert)
+                    .ok_or(NotAssembled::Missing("a text for this alert"))?,
                 bank,
                 incident_ref: None,
-                detail: Some(note.channel),
+                detail: note.detail,
                 at: when(due.message_created_at),
             }
             .mail(templates, lang)?)

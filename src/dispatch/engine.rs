@@ -33,6 +33,8 @@ pub struct EngineBounds {
     pub batch_wait: Duration,
     /// Longer than a send and its successor may take.
     pub lease: Duration,
+    /// How long a notice waits for its proof.
+    pub seal_patience: Duration,
     pub scan: Duration,
     /// How long a stop waits for sends under way.
     pub stop: Duration,
@@ -261,6 +263,7 @@ impl Engine {
             node: self.node,
             channel: self.transport.channel(),
             lease: self.bounds.lease,
+            seal_patience: self.bounds.seal_patience,
             in_flight: held,
             per_bank: self.bounds.per_bank * CLAIMS_PER_SEND,
             total: (self.bounds.in_flight * CLAIMS_PER_SEND)

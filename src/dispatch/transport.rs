@@ -5,7 +5,7 @@ use super::mail::{MailFault, MailParts, Mailer};
 use super::sources::{self, EndpointParts, Sources};
 use super::webhook::{WebhookClient, WebhookRequest};
 use crate::actions::Rules;
-use crate::actions::break_channel::ChannelAlert;
+use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::clock::Clock;
 use crate::domain::id::Uid;
@@ -198,10 +198,12 @@ impl MailTransport {
         let target = due.target_id;
         // An alert to the operator's people names a bank that is not the addressee's own.
         let alert = match (due.kind.as_str(), &claimed.inputs) {
-            ("operator.alert", Some(inputs)) => serde_json::from_slice::<ChannelAlert>(inputs).ok(),
+            ("operator.alert", Some(inputs)) => {
+                serde_json::from_slice::<OperatorAlert>(inputs).ok()
+            }
             _ => None,
         };
-        let named = alert.map(|alert| alert.bank_code);
+        let named = alert.and_then(|alert| alert.bank_code);
         let read = move |tx: &mut crate::storage::Tx<'_>| {
             let to = sources::read_addressee(tx, target)?;
             let language = to
