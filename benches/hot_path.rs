@@ -10,6 +10,8 @@ use kairan::domain::instant::Instant;
 use kairan::domain::notice::NoticeObject;
 use kairan::domain::signature::{SymmetricSecret, sign_v1, sign_v1a};
 use kairan::merkle;
+use kairan::storage::delivery::{AttemptRow, OutcomeRow};
+use kairan::storage::facts;
 use std::collections::HashMap;
 use std::hint::black_box;
 
@@ -58,6 +60,7 @@ fn attempts(c: &mut Criterion) {
                 attempt: id,
                 bank: Some(id),
                 channel: "webhook",
+                facts: [5; 32],
                 n: 1,
                 notice: Some(id),
                 outcome: "accepted",
@@ -68,6 +71,35 @@ fn attempts(c: &mut Criterion) {
             })
             .to_bytes()
         });
+    });
+    let attempt = AttemptRow {
+        id,
+        delivery_id: id,
+        number: 1,
+        node_id: id,
+        started_at: at(),
+    };
+    let outcome = OutcomeRow {
+        attempt_id: id,
+        seq: 1,
+        delivery_id: id,
+        notice_id: Some(id),
+        incident_id: Some(id),
+        bank_id: Some(id),
+        target_id: id,
+        channel: "webhook".into(),
+        number: 1,
+        outcome: "accepted".into(),
+        status: Some(204),
+        duration_ms: 12,
+        body_hash: Some(vec![5; 32]),
+        tls_fingerprint: Some(vec![5; 32]),
+        answer_id: None,
+        started_at: at(),
+        recorded_at: at(),
+    };
+    c.bench_function("commitment to the rows of an attempt", |b| {
+        b.iter(|| facts::commitment(&[7; 32], &[black_box(&attempt), black_box(&outcome)]));
     });
     c.bench_function("signature v1 over 1.5 kB", |b| {
         b.iter(|| {

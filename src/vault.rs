@@ -80,19 +80,22 @@ pub struct HubKeys {
     pub cursor: SecretKey,
     /// Keyed hash by which a person is found from an e-mail address.
     pub email_tag: SecretKey,
+    /// Salts of the commitments by which log entries bind the rows of facts.
+    pub facts: SecretKey,
 }
 
 impl HubKeys {
     /// The stored name of each purpose.
-    pub const PURPOSES: [&'static str; 4] = ["webhook", "mail", "cursor", "email_tag"];
+    pub const PURPOSES: [&'static str; 5] = ["webhook", "mail", "cursor", "email_tag", "facts"];
 
     /// From the keys in the order of `PURPOSES`.
-    pub fn from_keys([webhook, mail, cursor, email_tag]: [SecretKey; 4]) -> Self {
+    pub fn from_keys([webhook, mail, cursor, email_tag, facts]: [SecretKey; 5]) -> Self {
         Self {
             webhook,
             mail,
             cursor,
             email_tag,
+            facts,
         }
     }
 }

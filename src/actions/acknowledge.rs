@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::text;
 use crate::storage::evidence::{self, AcknowledgementRow, Reached};
 use crate::storage::notice::{self, NoticeRow};
-use crate::storage::{Tx, delivery, log, payload};
+use crate::storage::{Tx, delivery, facts, log, payload};
 use serde::{Deserialize, Serialize};
 
 /// Who confirms, and by what means.
@@ -154,6 +154,7 @@ fn record(tx: &mut Tx<'_>, found: &NoticeRow, rows: &[AcknowledgementRow]) -> Re
                 bank: found.bank_id,
                 class: &row.class,
                 covered_by: row.covered_by,
+                facts: facts::bind(tx, &[row]),
                 notice: row.notice_id,
                 t: "notice.acknowledged",
                 v: 1,

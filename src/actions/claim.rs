@@ -36,6 +36,7 @@ pub struct Room {
 pub struct Claimed {
     /// The attempt: also the fencing token of the lease.
     pub attempt: Uid,
+    pub node: Uid,
     pub number: i64,
     pub started_at: Instant,
     pub due: DueRow,
@@ -115,6 +116,7 @@ pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
         };
         claimed.push(Claimed {
             attempt: attempt.id,
+            node: attempt.node_id,
             number: attempt.number,
             started_at: attempt.started_at,
             due,

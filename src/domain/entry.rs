@@ -26,6 +26,9 @@ pub enum Entry<'a> {
     Acknowledged(Acknowledged<'a>),
     Response(Response),
     Approval(Approval<'a>),
+    Accessed(Accessed),
+    FactRecorded(FactRecorded<'a>),
+    PayloadErased(PayloadErased),
     Genesis(Genesis<'a>),
     Successor(Successor<'a>),
 }
@@ -34,6 +37,9 @@ pub enum Entry<'a> {
 #[derive(Debug, Clone, Serialize)]
 pub struct RosterVersion {
     pub effective_at: Instant,
+    /// The hub's own commitment to the rows of the version and its leaves.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub n: i64,
     /// Leaf hash of the entry of the version before; all zero for the first.
     #[serde(serialize_with = "as_base64")]
@@ -51,6 +57,9 @@ pub struct IncidentRegistered<'a> {
     pub accepted_at: Instant,
     #[serde(serialize_with = "as_base64")]
     pub commitment: Hash,
+    /// The hub's own commitment to the revision's row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub incident: Uid,
     pub kind: &'a str,
     pub phase: &'a str,
@@ -67,6 +76,9 @@ pub struct IncidentRegistered<'a> {
 /// All notices of one revision, or one group of them.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fanout<'a> {
+    /// The hub's own commitment to the fan-out's row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub fanout: Uid,
     pub kind: &'a str,
     pub n: i64,
@@ -87,6 +99,9 @@ pub struct Attempt<'a> {
     pub attempt: Uid,
     pub bank: Option<Uid>,
     pub channel: &'a str,
+    /// The hub's own commitment to the attempt's row and this outcome's.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub n: i64,
     pub notice: Option<Uid>,
     pub outcome: &'a str,
@@ -104,6 +119,9 @@ pub struct Acknowledged<'a> {
     pub bank: Uid,
     pub class: &'a str,
     pub covered_by: Option<Uid>,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub notice: Uid,
     pub t: &'static str,
     pub v: u8,
@@ -116,6 +134,9 @@ pub struct Response {
     pub bank: Uid,
     #[serde(serialize_with = "as_base64")]
     pub commitment: Hash,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub notice: Uid,
     pub response: Uid,
     pub t: &'static str,
@@ -128,7 +149,48 @@ pub struct Approval<'a> {
     pub act: &'a str,
     pub at: Instant,
     pub decision: &'a str,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub request: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A person of the bank had a notice on screen for the first time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Accessed {
+    pub at: Instant,
+    pub bank: Uid,
+    /// The hub's own commitment to the row of the level.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub notice: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A row of a fact table that no other entry speaks of.
+#[derive(Debug, Clone, Serialize)]
+pub struct FactRecorded<'a> {
+    pub at: Instant,
+    /// The table; of a role, the table and the role with a dot between.
+    pub fact: &'a str,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// The row's number among those of its subject; 0 = it is the only one.
+    pub n: i64,
+    pub subject: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A sealed payload was destroyed for good.
+#[derive(Debug, Clone, Serialize)]
+pub struct PayloadErased {
+    pub at: Instant,
+    pub payload: Uid,
     pub t: &'static str,
     pub v: u8,
 }
@@ -180,6 +242,9 @@ impl Entry<'_> {
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
             Self::Approval(entry) => entry.t,
+            Self::Accessed(entry) => entry.t,
+            Self::FactRecorded(entry) => entry.t,
+            Self::PayloadErased(entry) => entry.t,
             Self::Genesis(entry) => entry.t,
             Self::Successor(entry) => entry.t,
         }
@@ -207,14 +272,22 @@ pub fn roster_leaf(bank: Uid, channels: &Hash, linking: &str, member_since: i64)
 }
 
 /// The leaf of one notice in its fan-out's own tree: bank, notice, number, salted commitment to the
-/// notice object, and over which channels it goes.
-pub fn notice_leaf(bank: Uid, notice: Uid, number: i64, commitment: &Hash, channels: &str) -> Hash {
-    let mut bytes = Vec::with_capacity(128);
+/// notice object, the hub's own commitment to its rows of the notice, and over which channels it goes.
+pub fn notice_leaf(
+    bank: Uid,
+    notice: Uid,
+    number: i64,
+    commitment: &Hash,
+    facts: &Hash,
+    channels: &str,
+) -> Hash {
+    let mut bytes = Vec::with_capacity(160);
     bytes.extend_from_slice(b"kairan-notice-leaf/v1\0");
     bytes.extend_from_slice(bank.as_bytes());
     bytes.extend_from_slice(notice.as_bytes());
     bytes.extend_from_slice(&number.to_be_bytes());
     bytes.extend_from_slice(commitment);
+    bytes.extend_from_slice(facts);
     bytes.extend_from_slice(channels.as_bytes());
     merkle::leaf_hash(&bytes)
 }
@@ -231,6 +304,7 @@ mod tests {
         let entries = [
             Entry::RosterVersion(RosterVersion {
                 effective_at: at,
+                facts: hash,
                 n: 35,
                 previous: hash,
                 root: hash,
@@ -241,6 +315,7 @@ mod tests {
             Entry::IncidentRegistered(IncidentRegistered {
                 accepted_at: at,
                 commitment: hash,
+                facts: hash,
                 incident: id,
                 kind: "actual",
                 phase: "initial",
@@ -252,6 +327,7 @@ mod tests {
                 v: 1,
             }),
             Entry::Fanout(Fanout {
+                facts: hash,
                 fanout: id,
                 kind: "roster",
                 n: 35,
@@ -266,6 +342,7 @@ mod tests {
                 attempt: id,
                 bank: Some(id),
                 channel: "webhook",
+                facts: hash,
                 n: 3,
                 notice: None,
                 outcome: "accepted",
@@ -280,6 +357,7 @@ mod tests {
                 bank: id,
                 class: "link",
                 covered_by: None,
+                facts: hash,
                 notice: id,
                 t: "notice.acknowledged",
                 v: 1,
@@ -288,6 +366,7 @@ mod tests {
                 at,
                 bank: id,
                 commitment: hash,
+                facts: hash,
                 notice: id,
                 response: id,
                 t: "bank.response",
@@ -297,8 +376,32 @@ mod tests {
                 act: "withdrawal",
                 at,
                 decision: "approved",
+                facts: hash,
                 request: id,
                 t: "approval",
+                v: 1,
+            }),
+            Entry::Accessed(Accessed {
+                at,
+                bank: id,
+                facts: hash,
+                notice: id,
+                t: "notice.accessed",
+                v: 1,
+            }),
+            Entry::FactRecorded(FactRecorded {
+                at,
+                fact: "role_grant.officer",
+                facts: hash,
+                n: 1,
+                subject: id,
+                t: "fact.recorded",
+                v: 1,
+            }),
+            Entry::PayloadErased(PayloadErased {
+                at,
+                payload: id,
+                t: "payload.erased",
                 v: 1,
             }),
             Entry::Genesis(Genesis {

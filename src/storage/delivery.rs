@@ -1,6 +1,7 @@
 //! Messages, deliveries and their attempts. The state machine is the schema's; when and whom is decided above.
 
 use super::error::Error;
+use super::facts::{self, fact};
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
 use super::schema::{attempt, attempt_outcome, delivery, log_seal, message, notice};
@@ -24,9 +25,17 @@ pub struct MessageRow {
     pub created_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" message MessageRow:
+fact!("INSERT INTO" message MessageRow, id:
     id, kind, notice_id, bank_id, person_id, payload_id, created_at
 );
+
+impl MessageRow {
+    /// It is bound by its notice, and has no entry of its own.
+    pub fn is_of_notice(&self) -> bool {
+        self.notice_id.is_some()
+            && ["notice.issued", "notice.withdrawn"].contains(&self.kind.as_str())
+    }
+}
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = delivery, treat_none_as_default_value = false)]
@@ -62,6 +71,8 @@ pub struct AttemptRow {
     pub started_at: Instant,
 }
 
+fact!("INSERT INTO" attempt AttemptRow, id: id, delivery_id, number, node_id, started_at);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = attempt_outcome, treat_none_as_default_value = false)]
 pub struct OutcomeRow {
@@ -84,7 +95,7 @@ pub struct OutcomeRow {
     pub recorded_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" attempt_outcome OutcomeRow:
+fact!("INSERT INTO" attempt_outcome OutcomeRow, attempt_id, seq:
     attempt_id, seq, delivery_id, notice_id, incident_id, bank_id, target_id, channel, number, outcome,
     status, duration_ms, body_hash, tls_fingerprint, answer_id, started_at, recorded_at
 );
@@ -122,7 +133,8 @@ pub struct DueNotice {
 }
 
 pub fn insert_messages(tx: &mut Tx<'_>, rows: &[MessageRow]) -> Result<(), Error> {
-    insert_all!(tx, message::table, rows)
+    insert_all!(tx, message::table, rows)?;
+    facts::record(tx, rows.iter().filter(|row| !row.is_of_notice()))
 }
 
 pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Error> {
@@ -412,6 +424,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
     Ok(held)
 }
 
+/// Each has its entry, which is the caller's to stage.
 pub fn insert_outcomes(tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<(), Error> {
     insert_all!(tx, attempt_outcome::table, rows)
 }

@@ -16,6 +16,7 @@ pub mod bare;
 pub mod delivery;
 pub mod draft;
 pub mod evidence;
+pub mod facts;
 pub mod idempotency;
 pub mod incident;
 pub mod log;

@@ -463,6 +463,7 @@ diesel::table! {
         object -> Binary,
         digest -> Binary,
         commitment -> Binary,
+        facts -> Binary,
         channels -> Text,
         issued_at -> InstantSql,
     }
