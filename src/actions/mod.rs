@@ -29,6 +29,7 @@ pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
 pub mod preview;
+pub mod prove;
 pub mod publish;
 pub mod read_approvals;
 pub mod read_register;

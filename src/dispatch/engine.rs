@@ -12,7 +12,7 @@ use crate::domain::id::Uid;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::Leases;
 use crate::storage::{Lane, Store, Tx};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -295,11 +295,12 @@ impl Engine {
             }
         };
         self.unread.clear();
-        let revisions: HashSet<Uid> = claimed
-            .iter()
-            .filter_map(|one| one.due.notice.as_ref())
-            .map(|notice| notice.revision_id)
-            .collect();
+        let mut revisions: HashMap<Uid, bool> = HashMap::new();
+        for one in &claimed {
+            if let Some(notice) = &one.due.notice {
+                *revisions.entry(notice.revision_id).or_default() |= !one.due.unsealed;
+            }
+        }
         let endpoints = self.transport.endpoints(&claimed);
         if let Err(fault) = self
             .sources

@@ -2,7 +2,7 @@
 
 use super::assemble::{self, NotAssembled};
 use super::mail::{MailFault, MailParts, Mailer};
-use super::sources::{self, EndpointParts, Sources};
+use super::sources::{self, EndpointParts, Issued, Sources};
 use super::webhook::{WebhookClient, WebhookRequest};
 use crate::actions::Rules;
 use crate::actions::alert::OperatorAlert;
@@ -14,7 +14,6 @@ use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::domain::signature;
 use crate::storage::Store;
 use crate::templates::Templates;
-use crate::templates::notice_mail::RevisionParts;
 use crate::vault::Vault;
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
@@ -71,7 +70,7 @@ impl Transport {
 
 /// What a delivery is put together from.
 pub struct Parts {
-    revision: Option<Arc<RevisionParts>>,
+    revision: Option<Arc<Issued>>,
     endpoint: Option<Arc<EndpointParts>>,
 }
 
@@ -192,8 +191,9 @@ impl MailTransport {
     async fn build(
         &self,
         claimed: &Claimed,
-        revision: Option<&RevisionParts>,
+        issued: Option<&Issued>,
     ) -> Result<super::mail::BuiltMail, NoMail> {
+        let revision = issued.map(|issued| &issued.parts);
         let due = &claimed.due;
         let target = due.target_id;
         // An alert to the operator's people names a bank that is not the addressee's own.
@@ -247,6 +247,7 @@ impl MailTransport {
             subject: texts.subject,
             text: texts.text,
             html: texts.html,
+            proof: assemble::proof_file(claimed, issued)?,
             references,
             return_path: mail_id::return_path(key, &due.id, &self.domain),
         })?)

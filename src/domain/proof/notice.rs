@@ -123,9 +123,9 @@ impl Object {
 }
 
 impl NoticeProof {
-    /// Canonical JSON, to be spliced in at `data.log`.
+    /// Canonical JSON, to be spliced in at `data.log`: the fields are declared in the order of RFC 8785.
     pub fn to_json(&self) -> Vec<u8> {
-        json::canonical(self)
+        serde_json::to_vec(self).expect("a struct of texts and numbers always serializes")
     }
 
     /// The file form, with the notice object inside. Fails if `proof` is no tlog-proof.
