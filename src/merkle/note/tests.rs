@@ -302,6 +302,25 @@ fn a_signature_has_no_second_spelling() {
     assert!(note.verify(&keys(&[&hub()])).is_err());
 }
 
+/// Made with the private key of [`hub`] over [`TEXT`], with the neutral point where a random one belongs:
+/// the equation of RFC 8032 holds, and a lax verifier takes it.
+const LAX: &str =
+    "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAADy4+5+PyHfBCecBMxagtDRnNnxIT2jWLM+gVW05r+SDw==";
+
+#[test]
+fn a_signature_that_only_lax_verifiers_take_is_refused() {
+    let mut note = note_of(TEXT, &[line(&hub())]);
+    note.signatures[0].bytes = STANDARD.decode(LAX).expect("base64");
+    assert!(note.verify(&keys(&[&hub()])).is_err());
+    let lax = ed25519_dalek::VerifyingKey::from_bytes(hub().verifier().as_bytes()).expect("a key");
+    let signature = note.signatures[0]
+        .bytes
+        .as_slice()
+        .try_into()
+        .expect("64 bytes");
+    assert!(ed25519_dalek::Verifier::verify(&lax, TEXT.as_bytes(), &signature).is_ok());
+}
+
 #[test]
 fn a_private_key_is_never_printed() {
     let signer = signer("a", KeyKind::Ed25519, 0xab);

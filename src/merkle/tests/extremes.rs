@@ -149,6 +149,7 @@ proptest! {
         let content = vec![hashes[usize::from(tile.level) * 8]; tile.width.into()];
         prop_assert_eq!(hash_in(node, &tile, &content), Some(hashes[usize::from(node.height)]));
         prop_assert_eq!(hash_in(node, &tile, &content[1..]), None);
+        prop_assert_eq!(hash_in(node, &tile, &[&content[..], &[leaf(0)]].concat()), None);
         let next = Tile { number: tile.number + 1, ..tile };
         prop_assert_eq!(hash_in(node, &next, &content), None);
         let above = Tile { level: tile.level + 1, ..tile };

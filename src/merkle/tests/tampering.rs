@@ -9,7 +9,7 @@ use crate::merkle::tile::{decode_bundle, decode_hashes, encode_bundle, encode_ha
 use crate::merkle::tlog_proof::TlogProof;
 use std::ops::Range;
 
-const SIZES: [u64; 12] = [1, 2, 3, 4, 5, 7, 8, 9, 21, 32, 33, 64];
+const SIZES: [u64; 11] = [1, 2, 3, 4, 5, 7, 8, 9, 21, 32, 33];
 const ORIGIN: &str = "hub.example/log/1";
 
 /// The bytes once for each of their bits, with that bit changed, and where it is.
