@@ -7,6 +7,7 @@ pub mod check;
 pub mod demo;
 pub mod file;
 pub mod import;
+pub mod log;
 pub mod logging;
 pub mod migrate;
 pub mod open;
@@ -27,6 +28,8 @@ pub enum Done {
     Well,
     /// A check found something.
     Found,
+    /// The log signs nothing until a person has seen to it.
+    LogRefuses,
 }
 
 impl Done {
@@ -34,6 +37,7 @@ impl Done {
         match self {
             Self::Well => 0,
             Self::Found => 3,
+            Self::LogRefuses => 4,
         }
     }
 }
