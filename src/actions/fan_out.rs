@@ -119,7 +119,6 @@ pub(super) fn issue(
         };
         write_group(tx, gate, &scene, issue, &left)?;
     }
-    tx.wake_engine();
     let notices = i64::try_from(members.len() + former.len()).unwrap_or(i64::MAX);
     Ok(Written {
         notices,
@@ -402,7 +401,7 @@ pub(super) fn message_row(
     }
 }
 
-/// A delivery that is due at once, before the log has sealed anything.
+/// A delivery that is due at once; that of a notice as soon as the log has sealed it.
 pub(super) fn delivery_row(
     message_id: Uid,
     notice_id: Option<Uid>,
@@ -424,7 +423,7 @@ pub(super) fn delivery_row(
         due_at: now,
         lease_owner: None,
         lease_token: None,
-        unsealed: true,
+        unsealed: notice_id.is_some(),
         created_at: now,
     }
 }

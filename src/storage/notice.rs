@@ -167,6 +167,27 @@ pub fn last_number(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
 }
 
 /// The fan-outs of a revision.
+/// What a notice's leaf in its fan-out's tree is made of.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notice)]
+pub struct LeafRow {
+    pub id: Uid,
+    pub bank_id: Uid,
+    pub number: i64,
+    pub commitment: Vec<u8>,
+    pub facts: Vec<u8>,
+    pub channels: String,
+}
+
+/// The notices of a fan-out, in the order of its tree.
+pub fn leaves(tx: &mut Tx<'_>, revision_id: Uid, fanout_id: Uid) -> Result<Vec<LeafRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq(revision_id).and(notice::fanout_id.eq(fanout_id)))
+        .order(notice::bank_id)
+        .select(LeafRow::as_select())
+        .load(conn)?))
+}
+
 pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Error> {
     Ok(on_either!(tx, conn => fanout::table
         .filter(fanout::revision_id.eq(revision_id))

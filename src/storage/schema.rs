@@ -699,6 +699,17 @@ diesel::table! {
 diesel::table! {
     use super::types::*;
 
+    log_event (id) {
+        id -> UidSql,
+        event -> Text,
+        code -> Text,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
     log_pending (group_id) {
         group_id -> UidSql,
         first_seq -> BigInt,
@@ -851,6 +862,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_batch,
     log_checkpoint,
     log_seal,
+    log_event,
     log_pending,
     log_head,
     self_check,
