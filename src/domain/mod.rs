@@ -18,6 +18,7 @@ pub mod level;
 pub mod mail_id;
 pub mod notice;
 pub mod outcome;
+pub mod proof;
 pub mod refusal;
 pub mod signature;
 pub mod text;

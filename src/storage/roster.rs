@@ -71,11 +71,13 @@ pub struct RosterLeafRow {
     pub linking: String,
     pub channels: Vec<u8>,
     pub member_since: i64,
+    /// Live acknowledgement keys, 32 bytes each, ascending.
+    pub keys: Vec<u8>,
     pub leaf_hash: Vec<u8>,
 }
 
 fixed_insert!("INSERT INTO" roster_leaf RosterLeafRow:
-    version, bank_id, position, linking, channels, member_since, leaf_hash
+    version, bank_id, position, linking, channels, member_since, keys, leaf_hash
 );
 
 /// The newest version; `None` before the first bank.
