@@ -73,6 +73,10 @@ pub struct HeadDisputeRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" head_dispute HeadDisputeRow, id:
+    id, bank_id, acknowledgement_id, size, root, recorded_at
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = response, treat_none_as_default_value = false)]
 pub struct ResponseRow {
@@ -237,8 +241,7 @@ pub fn classes_at(
 }
 
 pub fn insert_head_dispute(tx: &mut Tx<'_>, row: &HeadDisputeRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(head_dispute::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, head_dispute::table, std::slice::from_ref(row))
 }
 
 /// Every head that a bank had seen and no log of this hub has, the oldest first.
