@@ -37,6 +37,7 @@ pub mod record;
 pub mod recover;
 mod redirect;
 pub mod register_bank;
+pub mod replay;
 pub mod resend;
 pub mod respond;
 pub mod revoke_key;

@@ -31,6 +31,11 @@ const MENDED: Duration = Duration::from_secs(5);
 /// Batches that are settled in one go.
 const BATCHES: i64 = 64;
 
+/// The name of a hub's log, which is its key's.
+pub fn origin(host: &str, log: i64) -> String {
+    format!("{host}/log/{log}")
+}
+
 /// Makes signers and first entries for the logs of one hub.
 pub struct LogKey {
     seed: SecretKey,
@@ -47,7 +52,7 @@ impl LogKey {
     }
 
     pub fn origin(&self, log: i64) -> String {
-        format!("{}/log/{log}", self.host)
+        origin(&self.host, log)
     }
 
     pub fn signer(&self, log: i64) -> Signer {

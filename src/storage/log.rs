@@ -189,6 +189,49 @@ pub fn own_pending(tx: &mut Tx<'_>) -> Result<Option<PendingRow>, Error> {
         .optional()?))
 }
 
+/// A staged entry with this hash that no log holds; it may stand in a group that waits.
+pub fn waiting_entry(
+    tx: &mut Tx<'_>,
+    subject: Uid,
+    leaf_hash: &Hash,
+) -> Result<Option<i64>, Error> {
+    let found: Vec<i64> = on_either!(tx, conn => log_entry::table
+        .filter(log_entry::subject_id.eq(subject))
+        .filter(log_entry::leaf_hash.eq(leaf_hash.to_vec()))
+        .order(log_entry::seq)
+        .select(log_entry::seq)
+        .load(conn)?);
+    for seq in found {
+        if index_of(tx, seq)?.is_none() {
+            return Ok(Some(seq));
+        }
+    }
+    Ok(None)
+}
+
+/// Puts an entry back that only the journal holds; returns the number given.
+pub fn restore(tx: &mut Tx<'_>, kind: String, subject_id: Uid, body: &[u8]) -> Result<i64, Error> {
+    let row = StagedRow {
+        group_id: tx.evidence_group()?,
+        kind,
+        subject_id,
+        leaf_hash: crate::merkle::leaf_hash(body).to_vec(),
+        body: body.to_vec(),
+    };
+    Ok(insert_entries(tx, &[row])?.0)
+}
+
+/// Forgets groups as waiting whose entries a log holds by now.
+pub fn drop_settled(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let mut settled = Vec::new();
+    for group in pending(tx, i64::MAX)? {
+        if index_of(tx, group.first_seq)?.is_some() {
+            settled.push(group.group_id);
+        }
+    }
+    take_pending(tx, &settled)
+}
+
 /// Takes these groups from those that wait.
 pub fn take_pending(tx: &mut Tx<'_>, groups: &[Uid]) -> Result<(), Error> {
     for part in groups.chunks(super::ROWS_AT_ONCE) {

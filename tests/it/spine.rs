@@ -15,7 +15,7 @@ use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::domain::refusal::Refusal;
 use kairan::storage::audit::{self, Finding};
 use kairan::storage::delivery::{self, Leases};
-use kairan::storage::{evidence, notice, reading, roster};
+use kairan::storage::{Tx, evidence, notice, reading, roster};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,26 +27,11 @@ on_both! {
         ground.banks(1).await;
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
-        let tasks = ground
-            .act(|tx| {
-                let room = Room {
-                    node: tx.new_id()?,
-                    channel: "webhook",
-                    lease: Duration::from_secs(60),
-                    seal_patience: Duration::ZERO,
-                    in_flight: HashMap::new(),
-                    per_bank: 4,
-                    total: 10,
-                };
-                let leases = claim::claim(tx, &room)?;
-                let mut claimed = claim::open(tx, &leases)?.remove(0);
-                claimed.number = 10;
-                let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
-                record::record(tx, &[Finished { claimed, outcome, body_hash: None }])?;
-                Ok(evidence::task_events(tx)?)
-            })
-            .await
-            .expect("recorded");
+        for _ in 1..=10 {
+            ground.act(fail_inside).await.expect("recorded");
+            ground.clock.advance(Duration::from_secs(24 * 3_600));
+        }
+        let tasks = ground.store.read(|tx| evidence::task_events(tx)).await.expect("read");
         let kinds: Vec<_> = tasks.iter().map(|task| (task.kind.as_str(), task.event.as_str())).collect();
         assert_eq!(kinds, [("channel_broken", "opened")]);
         ground.assert_sound().await;
@@ -93,7 +78,7 @@ on_both! {
     }
 
     async fn a_rule_that_could_not_be_tried_stands_as_it_stood_and_nothing_becomes_sound_without_it(ground) {
-        let broken = |code| Finding { code, rule: "", count: 1 };
+        let broken = |code| Finding { code, rule: "", table: None, count: 1 };
         let tries: [(&[Finding], &[&'static str], &str); 5] = [
             (&[], &[], ""),
             (&[broken("roster_dense")], &[], "roster_dense"),
@@ -203,6 +188,28 @@ on_both! {
         }
         ground.assert_sound().await;
     }
+}
+
+/// A due webhook is claimed, and fails for a reason of the hub's own.
+fn fail_inside(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let room = Room {
+        node: tx.new_id()?,
+        channel: "webhook",
+        lease: Duration::from_secs(60),
+        seal_patience: Duration::ZERO,
+        in_flight: HashMap::new(),
+        per_bank: 4,
+        total: 10,
+    };
+    let leases = claim::claim(tx, &room)?;
+    let claimed = claim::open(tx, &leases)?.remove(0);
+    let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
+    let finished = Finished {
+        claimed,
+        outcome,
+        body_hash: None,
+    };
+    record::record(tx, &[finished])
 }
 
 /// The bank's machine acknowledges the first notice of its inbox.

@@ -194,3 +194,6 @@ rule-delivery_open = Every open delivery of an unacknowledged notice will be tri
 rule-attempt_outcome = Every attempt that is not under way has its outcome
 rule-outcome_entry = Every outcome has its entry
 rule-acknowledgement_entry = Every acknowledgement has its entry
+rule-fact_changed = Every fact is as its entry says
+rule-fact_unrecorded = Every fact has its entry
+rule-fact_missing = Every entry has its fact

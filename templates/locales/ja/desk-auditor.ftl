@@ -170,3 +170,6 @@ rule-delivery_open = 受領確認のない通知の送信が、打ち切られ�
 rule-attempt_outcome = 送信中でないすべての試行に、結果の記録があること
 rule-outcome_entry = すべての送信結果が、ログに記録されていること
 rule-acknowledgement_entry = すべての受領確認が、ログに記録されていること
+rule-fact_changed = すべての記録が、ログの記載と一致していること
+rule-fact_unrecorded = すべての記録が、ログに記載されていること
+rule-fact_missing = ログに記載されたすべての記録が、残っていること
