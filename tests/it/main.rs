@@ -27,3 +27,4 @@ mod journeys;
 mod kill;
 mod register;
 mod spine;
+mod verify;
