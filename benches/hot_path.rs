@@ -1,4 +1,5 @@
-//! What is done once for every notice or every attempt: hashing, canonical bytes, signing, backoff.
+//! What is done once for every notice or every attempt: hashing, canonical bytes, signing, backoff, and its
+//! place in the log: append, proof, check.
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use ed25519_dalek::SigningKey;
@@ -9,8 +10,13 @@ use kairan::domain::id::Uid;
 use kairan::domain::instant::Instant;
 use kairan::domain::notice::NoticeObject;
 use kairan::domain::signature::{SymmetricSecret, sign_v1, sign_v1a};
-use kairan::merkle;
+use kairan::merkle::note::{KeyKind, KeyName, Note, Signer};
+use kairan::merkle::tree::Frontier;
+use kairan::merkle::{self, Hash, proof, tile};
+use kairan::storage::delivery::{AttemptRow, OutcomeRow};
+use kairan::storage::facts;
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hint::black_box;
 
 fn at() -> Instant {
@@ -58,6 +64,7 @@ fn attempts(c: &mut Criterion) {
                 attempt: id,
                 bank: Some(id),
                 channel: "webhook",
+                facts: [5; 32],
                 n: 1,
                 notice: Some(id),
                 outcome: "accepted",
@@ -68,6 +75,35 @@ fn attempts(c: &mut Criterion) {
             })
             .to_bytes()
         });
+    });
+    let attempt = AttemptRow {
+        id,
+        delivery_id: id,
+        number: 1,
+        node_id: id,
+        started_at: at(),
+    };
+    let outcome = OutcomeRow {
+        attempt_id: id,
+        seq: 1,
+        delivery_id: id,
+        notice_id: Some(id),
+        incident_id: Some(id),
+        bank_id: Some(id),
+        target_id: id,
+        channel: "webhook".into(),
+        number: 1,
+        outcome: "accepted".into(),
+        status: Some(204),
+        duration_ms: 12,
+        body_hash: Some(vec![5; 32]),
+        tls_fingerprint: Some(vec![5; 32]),
+        answer_id: None,
+        started_at: at(),
+        recorded_at: at(),
+    };
+    c.bench_function("commitment to the rows of an attempt", |b| {
+        b.iter(|| facts::commitment(&[7; 32], &[black_box(&attempt), black_box(&outcome)]));
     });
     c.bench_function("signature v1 over 1.5 kB", |b| {
         b.iter(|| {
@@ -100,5 +136,71 @@ fn attempts(c: &mut Criterion) {
     });
 }
 
-criterion_group!(hot_path, notices, attempts);
+/// What each level's tiles hold, from the leaves up: the roots of every 256 hashes of the level below.
+fn tile_levels(leaves: Vec<Hash>) -> Vec<Vec<Hash>> {
+    let mut levels = vec![leaves];
+    while let Some(level) = levels.last().filter(|level| level.len() >= 256) {
+        let (full, _) = level.as_chunks::<256>();
+        let above = full.iter().map(|tile| merkle::root(tile.iter().copied()));
+        levels.push(above.collect());
+    }
+    levels
+}
+
+fn appends(c: &mut Criterion) {
+    let mut frontier = Frontier::default();
+    let leaf = merkle::leaf_hash(b"entry");
+    c.bench_function("leaf pushed on the frontier", |b| {
+        b.iter(|| frontier.push(black_box(leaf)));
+    });
+    let grown = Frontier::from_parts((1 << 20) - 1, vec![leaf; 20]).expect("one for each bit");
+    c.bench_function("root above twenty hashes of an edge", |b| {
+        b.iter(|| black_box(&grown).root());
+    });
+}
+
+fn proofs(c: &mut Criterion) {
+    const SIZE: u64 = 1_000_000;
+    let leaves: Vec<Hash> = (0..SIZE)
+        .map(|n| merkle::leaf_hash(&n.to_be_bytes()))
+        .collect();
+    let levels = tile_levels(leaves);
+    let read = |node| {
+        let tile = tile::tile_of(node, SIZE).expect("a node of this tree");
+        let first = (tile.number * tile::WIDTH) as usize;
+        let hashes = &levels[usize::from(tile.level)][first..first + usize::from(tile.width)];
+        Ok::<Hash, Infallible>(tile::hash_in(node, &tile, hashes).expect("its tile"))
+    };
+    let root = proof::root_at(SIZE, read).expect("infallible");
+    let path = proof::inclusion(654_321, SIZE, read).expect("in range");
+    let leaf = levels[0][654_321];
+    c.bench_function("inclusion proof from tiles, of a million", |b| {
+        b.iter(|| proof::inclusion(black_box(654_321), SIZE, read));
+    });
+    c.bench_function("consistency proof from tiles, to a million", |b| {
+        b.iter(|| proof::consistency(black_box(654_321), SIZE, read));
+    });
+    c.bench_function("inclusion checked, of a million", |b| {
+        b.iter(|| proof::check_inclusion(black_box(&leaf), 654_321, SIZE, &path, &root));
+    });
+}
+
+fn notes(c: &mut Criterion) {
+    let name = KeyName::parse("hub.example/log/1").expect("a name");
+    let signer = Signer::new(name, KeyKind::Ed25519, &[9; 32]);
+    let text = "hub.example/log/1\n1000000\nzMKa4OAqd7D0V4wawXST15z0JiEEkprIBPkfxOesWvA=\n";
+    let note = signer.sign(text).expect("a text");
+    let known = [signer.verifier().clone()];
+    c.bench_function("checkpoint signed", |b| {
+        b.iter(|| signer.sign(black_box(text)));
+    });
+    c.bench_function("note parsed and verified", |b| {
+        b.iter(|| {
+            let note = Note::parse(black_box(note.as_bytes())).expect("a note");
+            note.verify(&known)
+        });
+    });
+}
+
+criterion_group!(hot_path, notices, attempts, appends, proofs, notes);
 criterion_main!(hot_path);

@@ -44,6 +44,7 @@ pub struct Settings {
     pub listen: Listen,
     pub database: Database,
     pub keys: Keys,
+    pub evidence: Evidence,
     pub limits: Limits,
     pub engine: Engine,
     pub webhook: Webhook,
@@ -84,6 +85,16 @@ pub struct Database {
 #[derive(Debug, Clone)]
 pub struct Keys {
     pub file: PathBuf,
+}
+
+/// The log of evidence.
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    pub key_file: PathBuf,
+    /// A folder.
+    pub journal: PathBuf,
+    pub seal_patience: Duration,
+    pub public: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -239,6 +250,12 @@ impl Settings {
             database: Database::read(r),
             keys: Keys {
                 file: r.path("keys.file"),
+            },
+            evidence: Evidence {
+                key_file: r.path("evidence.key_file"),
+                journal: r.path("evidence.journal"),
+                seal_patience: r.seconds("evidence.seal_patience_s", 1, 600),
+                public: r.flag("evidence.public"),
             },
             limits: Limits::read(r),
             engine: Engine::read(r),

@@ -8,6 +8,7 @@ pub mod server;
 
 // 4: neighbours that never import each other
 pub mod dispatch;
+pub mod log;
 pub mod web;
 
 // 3: what the hub can do, one verb a file

@@ -12,9 +12,10 @@ use crate::dispatch::webhook::WebhookClient;
 use crate::dispatch::{MailTransport, Transport, WebhookTransport};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
+use crate::log::sequencer::{LogKey, Sequencer};
 use crate::storage::{Location, Store};
 use crate::templates::Templates;
-use crate::vault::{self, Vault};
+use crate::vault::{self, SecretKey, Vault, log_key};
 use crate::web::live::Live;
 use crate::web::{self, App, FreeSpace, Limits};
 use actix_web::dev::{Server, ServerHandle};
@@ -32,6 +33,7 @@ pub struct Parts {
     pub rules: Arc<Rules>,
     pub templates: Arc<Templates>,
     live: Arc<Live>,
+    log_key: SecretKey,
     settings: Settings,
 }
 
@@ -49,6 +51,7 @@ pub struct Running {
 impl Parts {
     /// Opens what the settings name.
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
+        let log_key = log_key::open(&settings.evidence.key_file)?;
         let (store, vault) = open::open_store(&settings).await?;
         let rules = Arc::new(open::rules(&settings));
         let templates = Templates::load()
@@ -59,8 +62,16 @@ impl Parts {
             rules,
             templates: Arc::new(templates),
             live: Arc::default(),
+            log_key,
             settings,
         })
+    }
+
+    /// What carries the log on.
+    pub fn sequencer(&self, node: Uid, stopping: watch::Receiver<bool>) -> Sequencer {
+        let key = LogKey::new(self.log_key.clone(), &self.settings.hub.public_host);
+        let journal = self.settings.evidence.journal.clone();
+        Sequencer::new(self.store.clone(), key, journal, node, stopping)
     }
 
     /// The engine of the webhooks.
@@ -132,6 +143,7 @@ impl Parts {
             batch: engine.batch,
             batch_wait: engine.batch_wait,
             lease: engine.lease,
+            seal_patience: self.settings.evidence.seal_patience,
             scan: engine.scan,
             stop: engine.stop,
         }
@@ -195,9 +207,11 @@ impl Parts {
             .map_err(|fault| CliError::Failed(format!("cannot listen on {wanted}: {fault}")))?;
         let (stop, stopping) = watch::channel(false);
         let node = node_id(wanted)?;
-        let mut engines = vec![tokio::spawn(
-            self.webhook_engine(node, stopping.clone())?.run(),
-        )];
+        let sequencer = self.sequencer(node, stopping.clone());
+        let mut engines = vec![
+            tokio::spawn(sequencer.run()),
+            tokio::spawn(self.webhook_engine(node, stopping.clone())?.run()),
+        ];
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
         match self.mail_engine(node, stopping)? {

@@ -2,6 +2,7 @@
 //! the hub's own keys and one data key per bank, incident or person. Knows nothing of tables: callers
 //! name the place a value belongs to, and a value moved to another place does not open.
 
+pub mod log_key;
 pub mod password;
 pub mod totp;
 
@@ -34,6 +35,12 @@ pub enum VaultFault {
     Form(String),
     #[error("the key file {0} holds the example key; make a real one with `kairan admin new-key`")]
     Example(String),
+    #[error(
+        "no key for the log at {0}: make one with `kairan admin new-key`, and keep a copy in a safe place"
+    )]
+    MissingLogKey(String),
+    #[error("{0} holds no Ed25519 key in PKCS#8 PEM: put the log's key file in its place")]
+    LogKeyForm(String),
     #[error("there is already a key file at {0}; it is never overwritten")]
     Exists(String),
     #[error("cannot use the key file {0}: {1}")]
@@ -73,19 +80,22 @@ pub struct HubKeys {
     pub cursor: SecretKey,
     /// Keyed hash by which a person is found from an e-mail address.
     pub email_tag: SecretKey,
+    /// Salts of the commitments by which log entries bind the rows of facts.
+    pub facts: SecretKey,
 }
 
 impl HubKeys {
     /// The stored name of each purpose.
-    pub const PURPOSES: [&'static str; 4] = ["webhook", "mail", "cursor", "email_tag"];
+    pub const PURPOSES: [&'static str; 5] = ["webhook", "mail", "cursor", "email_tag", "facts"];
 
     /// From the keys in the order of `PURPOSES`.
-    pub fn from_keys([webhook, mail, cursor, email_tag]: [SecretKey; 4]) -> Self {
+    pub fn from_keys([webhook, mail, cursor, email_tag, facts]: [SecretKey; 5]) -> Self {
         Self {
             webhook,
             mail,
             cursor,
             email_tag,
+            facts,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::text;
 use crate::merkle::Hash;
 use crate::storage::evidence::{self, AcknowledgementRow, Reached};
 use crate::storage::notice::{self, NoticeRow};
-use crate::storage::{Tx, delivery, log, payload};
+use crate::storage::{Tx, delivery, facts, log, payload};
 use serde::{Deserialize, Serialize};
 
 /// Who confirms, and by what means.
@@ -183,6 +183,7 @@ fn record(
                 bank: found.bank_id,
                 class: &row.class,
                 covered_by: row.covered_by,
+                facts: facts::bind(tx, &[row]),
                 note: note.filter(|_| row.note_id.is_some()),
                 notice: row.notice_id,
                 t: "notice.acknowledged",

@@ -2,19 +2,12 @@
 //! the operator's people. The retries go on (law 3). An acceptance closes the task.
 
 use super::Error;
+use super::alert::{self, OperatorAlert};
 use super::fan_out::delivery_row;
 use crate::domain::id::Uid;
-use crate::storage::delivery::{self, MessageRow};
+use crate::storage::delivery;
 use crate::storage::evidence::{self, TaskEventRow};
-use crate::storage::{Tx, bank, payload, people};
-use serde::{Deserialize, Serialize};
-
-/// The frozen inputs of the alert to the operator's people.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ChannelAlert {
-    pub bank_code: String,
-    pub channel: String,
-}
+use crate::storage::{Tx, bank};
 
 /// An address failed in a way that needs a person.
 pub(super) fn broken(
@@ -41,7 +34,7 @@ pub(super) fn broken(
         recorded_at: tx.now()?,
     };
     evidence::insert_task_events(tx, &[row])?;
-    alert(tx, bank_id, target_id)
+    tell(tx, bank_id, target_id)
 }
 
 /// Adds mails to the contacts of the lowest ladder level that this notice has not gone to yet.
@@ -75,8 +68,7 @@ fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<
     Ok(())
 }
 
-fn alert(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
-    let now = tx.now()?;
+fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
     let code = bank::by_id(tx, bank_id)?
         .map(|row| row.code)
         .unwrap_or_default();
@@ -85,33 +77,12 @@ fn alert(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
     } else {
         "email"
     };
-    let inputs = serde_json::to_vec(&ChannelAlert {
-        bank_code: code,
-        channel: channel.into(),
-    })
-    .map_err(|_| super::issue::damaged("alert"))?;
-    for person in people::holders(tx, "officer")? {
-        let message = Uid::at(now);
-        let payload_id = payload::seal(tx, person, &inputs)?;
-        delivery::insert_messages(
-            tx,
-            &[MessageRow {
-                id: message,
-                kind: "operator.alert".into(),
-                notice_id: None,
-                bank_id: None,
-                person_id: Some(person),
-                payload_id: Some(payload_id),
-                created_at: now,
-            }],
-        )?;
-        delivery::insert_deliveries(
-            tx,
-            &[delivery_row(message, None, None, "email", person, now)],
-        )?;
-    }
-    tx.wake_engine();
-    Ok(())
+    let inputs = OperatorAlert {
+        alert: "channel-broken".into(),
+        bank_code: Some(code),
+        detail: Some(channel.into()),
+    };
+    alert::alert(tx, &["officer"], &inputs)
 }
 
 /// An address works again: its open task, if any, closes.

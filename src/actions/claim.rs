@@ -23,6 +23,8 @@ pub struct Room {
     pub channel: &'static str,
     /// How long a lease holds; longer than any send may take.
     pub lease: Duration,
+    /// How long a notice waits for its proof.
+    pub seal_patience: Duration,
     /// In flight now, by bank; what belongs to no bank counts as one.
     pub in_flight: HashMap<Option<Uid>, usize>,
     pub per_bank: usize,
@@ -34,6 +36,7 @@ pub struct Room {
 pub struct Claimed {
     /// The attempt: also the fencing token of the lease.
     pub attempt: Uid,
+    pub node: Uid,
     pub number: i64,
     pub started_at: Instant,
     pub due: DueRow,
@@ -58,10 +61,17 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
     // because banks without a place are left out already.
     let look_at =
         i64::try_from(room.total.saturating_mul(2)).map_or(LOOK_AT, |twice| twice.min(LOOK_AT));
-    let candidates = delivery::due(tx, room.channel, now, &full, look_at)?;
+    let candidates = delivery::due(
+        tx,
+        room.channel,
+        now,
+        now - room.seal_patience,
+        &full,
+        look_at,
+    )?;
     let chosen = backoff::choose(
         candidates,
-        |(_, bank)| *bank,
+        |(_, bank, _)| *bank,
         &room.in_flight,
         room.per_bank,
         room.total,
@@ -71,10 +81,11 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
     }
     let mut leases: Vec<Lease> = chosen
         .iter()
-        .map(|(delivery, bank)| Lease {
+        .map(|(delivery, bank, unsealed)| Lease {
             delivery: *delivery,
             bank: *bank,
             attempt: Uid::at(now),
+            unsealed: *unsealed,
         })
         .collect();
     let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
@@ -105,6 +116,7 @@ pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
         };
         claimed.push(Claimed {
             attempt: attempt.id,
+            node: attempt.node_id,
             number: attempt.number,
             started_at: attempt.started_at,
             due,

@@ -8,6 +8,7 @@ use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::merkle::{self, Hash};
+use crate::storage::facts::Fact;
 use crate::storage::roster::{self, Gate, RosterLeafRow, RosterVersionRow};
 use crate::storage::{Tx, bank, bank_key, log};
 use std::collections::{BTreeMap, HashMap};
@@ -177,9 +178,16 @@ fn cut(
     let previous = before
         .and_then(|row| hash(&row.entry_hash))
         .unwrap_or([0; 32]);
-    let subject = tx.new_id()?;
+    let mut row = RosterVersionRow {
+        version,
+        effective_at: now,
+        bank_count,
+        root: root.to_vec(),
+        entry_hash: Vec::new(),
+    };
     let staged = Entry::RosterVersion(entry::RosterVersion {
         effective_at: now,
+        facts: roster::bind(tx, &row, leaves),
         n: bank_count,
         previous,
         root,
@@ -187,14 +195,7 @@ fn cut(
         v: 1,
         version,
     });
-    let hashes = log::stage(tx, &[(subject, staged)])?;
-    let row = RosterVersionRow {
-        version,
-        effective_at: now,
-        bank_count,
-        root: root.to_vec(),
-        entry_hash: hashes.concat(),
-    };
+    row.entry_hash = log::stage(tx, &[(row.subject(), staged)])?.concat();
     roster::insert(tx, gate, &row, leaves)?;
     Ok(row)
 }

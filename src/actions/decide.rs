@@ -9,7 +9,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
-use crate::storage::{Tx, log, people, roster};
+use crate::storage::{Tx, facts, log, people, roster};
 
 /// A request that waits for its second person.
 #[derive(Debug, Clone)]
@@ -72,20 +72,19 @@ pub fn decide(
         return Err(Refusal::SamePerson.into());
     }
     let decision = if approve { "approved" } else { "refused" };
-    approval::insert(
-        tx,
-        &ApprovalRow {
-            request_id: row.id,
-            requester: row.requester,
-            approver: by,
-            decision: decision.into(),
-            recorded_at: now,
-        },
-    )?;
+    let decided = ApprovalRow {
+        request_id: row.id,
+        requester: row.requester,
+        approver: by,
+        decision: decision.into(),
+        recorded_at: now,
+    };
+    approval::insert(tx, &decided)?;
     let entry = entry::Approval {
         act: &row.act,
         at: now,
         decision,
+        facts: facts::bind(tx, &[&decided]),
         request: row.id,
         t: "approval",
         v: 1,

@@ -17,7 +17,7 @@ use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::{self, FanoutRow, NoticeRow};
 use crate::storage::roster::{self, Gate, Member, RosterVersionRow};
-use crate::storage::{Tx, log, payload};
+use crate::storage::{Tx, facts, log, payload};
 use crate::vault;
 use std::collections::{HashMap, HashSet};
 
@@ -89,9 +89,11 @@ pub(super) fn issue(
     let former = former_members(tx, issue, &members)?;
     let registered = stage_registered(tx, issue, version, &seed)?;
 
+    let vault = tx.vault();
     let scene = Scene {
         rules,
         seed: &seed,
+        key: &vault.keys().facts,
         salt_id,
         version: version.version,
         registered,
@@ -117,7 +119,6 @@ pub(super) fn issue(
         };
         write_group(tx, gate, &scene, issue, &left)?;
     }
-    tx.wake_engine();
     let notices = i64::try_from(members.len() + former.len()).unwrap_or(i64::MAX);
     Ok(Written {
         notices,
@@ -165,6 +166,7 @@ fn stage_registered(
     let registered = Entry::IncidentRegistered(IncidentRegistered {
         accepted_at: revision.accepted_at,
         commitment: merkle::commit("kairan-incident/v1", &salt, &revision.body),
+        facts: facts::bind(tx, &[revision]),
         incident: revision.incident_id,
         kind: &revision.kind,
         phase: &revision.phase,
@@ -187,6 +189,8 @@ pub(super) fn hash_of(bytes: &[u8]) -> Hash {
 struct Scene<'a> {
     rules: &'a Rules,
     seed: &'a Hash,
+    /// Under which rows are bound.
+    key: &'a Hash,
     salt_id: Uid,
     version: i64,
     registered: Hash,
@@ -238,11 +242,22 @@ fn write_group(
     notice::insert(tx, gate, &rows.notices)?;
     delivery::insert_messages(tx, &rows.messages)?;
     delivery::insert_deliveries(tx, &rows.deliveries)?;
-    evidence::insert_task_events(tx, &rows.tasks)?;
 
     let notice_count = i64::try_from(rows.notices.len()).unwrap_or(i64::MAX);
     let root = merkle::root(rows.leaves);
+    let row = FanoutRow {
+        id: group.fanout_id,
+        revision_id: issue.revision.id,
+        kind: group.kind.into(),
+        n: 1,
+        roster_version: scene.version,
+        notice_count,
+        notices_root: root.to_vec(),
+        salt_id: scene.salt_id,
+        issued_at: scene.now,
+    };
     let entry = Entry::Fanout(Fanout {
+        facts: facts::bind(tx, &[&row]),
         fanout: group.fanout_id,
         kind: group.kind,
         n: notice_count,
@@ -253,22 +268,9 @@ fn write_group(
         v: 1,
     });
     log::stage(tx, &[(group.fanout_id, entry)])?;
-    notice::close_fanout(
-        tx,
-        gate,
-        &FanoutRow {
-            id: group.fanout_id,
-            revision_id: issue.revision.id,
-            kind: group.kind.into(),
-            n: 1,
-            roster_version: scene.version,
-            notice_count,
-            notices_root: root.to_vec(),
-            salt_id: scene.salt_id,
-            issued_at: scene.now,
-        },
-    )?;
-    Ok(())
+    notice::close_fanout(tx, gate, &row)?;
+    // Last: these stage entries of their own, and the fan-out's stands right behind that of its revision.
+    Ok(evidence::insert_task_events(tx, &rows.tasks)?)
 }
 
 fn write_member(
@@ -312,28 +314,13 @@ fn write_member(
         .map(|(channel, _)| *channel)
         .collect();
     let channels = names.join(" ");
-    rows.leaves.push(entry::notice_leaf(
-        member.bank_id,
-        id,
-        number,
-        &commitment,
-        &channels,
-    ));
-
     let message = Uid::at(scene.now);
     let kind = if revision.phase == "withdrawal" {
         "notice.withdrawn"
     } else {
         "notice.issued"
     };
-    rows.messages.push(message_row(
-        message,
-        kind,
-        Some(id),
-        member.bank_id,
-        None,
-        scene.now,
-    ));
+    let sent = message_row(message, kind, Some(id), member.bank_id, None, scene.now);
     if member.channels.is_empty() {
         rows.tasks.push(TaskEventRow {
             task_id: Uid::at(scene.now),
@@ -357,7 +344,7 @@ fn write_member(
         ));
     }
     let affected = concerns_you && group.kind == "roster";
-    rows.notices.push(NoticeRow {
+    let mut row = NoticeRow {
         id,
         revision_id: revision.id,
         fanout_id: group.fanout_id,
@@ -376,9 +363,22 @@ fn write_member(
         digest: Digest::of(&object).0.to_vec(),
         object,
         commitment: commitment.to_vec(),
+        facts: Vec::new(),
         channels,
         issued_at: scene.now,
-    });
+    };
+    let facts = notice::commitment(scene.key, &mut row, &sent);
+    row.facts = facts.to_vec();
+    rows.leaves.push(entry::notice_leaf(
+        member.bank_id,
+        id,
+        number,
+        &commitment,
+        &facts,
+        &row.channels,
+    ));
+    rows.notices.push(row);
+    rows.messages.push(sent);
 }
 
 /// A message to a bank.
@@ -401,7 +401,7 @@ pub(super) fn message_row(
     }
 }
 
-/// A delivery that is due at once, before the log has sealed anything.
+/// A delivery that is due at once; that of a notice as soon as the log has sealed it.
 pub(super) fn delivery_row(
     message_id: Uid,
     notice_id: Option<Uid>,
@@ -423,7 +423,7 @@ pub(super) fn delivery_row(
         due_at: now,
         lease_owner: None,
         lease_token: None,
-        unsealed: true,
+        unsealed: notice_id.is_some(),
         created_at: now,
     }
 }

@@ -23,5 +23,5 @@ pub fn open_notice(
         at,
         evidence: session,
     };
-    Ok(evidence::raise(tx, &[reached])?)
+    Ok(evidence::access(tx, found.bank_id, &reached)?)
 }

@@ -117,6 +117,8 @@ pub fn preview(
         page: &page_url(&rules.public_url, &id.to_string()),
         recipients: revision.recipients,
         roster_version: revision.roster_version,
+        // What is not filed yet is in no log.
+        log: None,
     }
     .to_bytes();
     Ok(Preview {

@@ -8,9 +8,9 @@ use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::domain::level::Level;
 use crate::domain::outcome::{ErrorClass, Outcome};
-use crate::storage::delivery::{self, Advance, Leases, OutcomeRow};
+use crate::storage::delivery::{self, Advance, AttemptRow, Leases, OutcomeRow};
 use crate::storage::evidence::{self, Flag, Reached};
-use crate::storage::{Tx, log, notice, payload};
+use crate::storage::{Tx, facts, log, notice, payload};
 use std::collections::HashSet;
 
 /// An attempt that ended.
@@ -37,7 +37,11 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
     }
     delivery::insert_outcomes(tx, &outcomes)?;
     raise_levels(tx, finished)?;
-    stage(tx, &outcomes)?;
+    let attempts: Vec<AttemptRow> = finished
+        .iter()
+        .map(|one| attempt_row(&one.claimed))
+        .collect();
+    stage(tx, &attempts, &outcomes)?;
     for (one, row) in finished.iter().zip(&outcomes) {
         let late = !held.contains(&one.claimed.due.id);
         if late && one.outcome.accepted() {
@@ -152,15 +156,29 @@ fn raise_levels(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
     Ok(evidence::raise(tx, &reached)?)
 }
 
-fn stage(tx: &mut Tx<'_>, outcomes: &[OutcomeRow]) -> Result<(), Error> {
-    let entries: Vec<(Uid, Entry<'_>)> = outcomes
+/// The attempt as it was written when the delivery was claimed.
+fn attempt_row(claimed: &Claimed) -> AttemptRow {
+    AttemptRow {
+        id: claimed.attempt,
+        delivery_id: claimed.due.id,
+        number: claimed.number,
+        node_id: claimed.node,
+        started_at: claimed.started_at,
+    }
+}
+
+/// Stages an entry for each outcome, with the attempt that it is of.
+fn stage(tx: &mut Tx<'_>, attempts: &[AttemptRow], outcomes: &[OutcomeRow]) -> Result<(), Error> {
+    let entries: Vec<(Uid, Entry<'_>)> = attempts
         .iter()
-        .map(|row| {
+        .zip(outcomes)
+        .map(|(attempt, row)| {
             let entry = entry::Attempt {
                 at: row.started_at,
                 attempt: row.attempt_id,
                 bank: row.bank_id,
                 channel: &row.channel,
+                facts: facts::bind(tx, &[attempt, row]),
                 n: row.number,
                 notice: row.notice_id,
                 outcome: &row.outcome,
@@ -216,6 +234,7 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
     let now = tx.now()?;
     let rows = delivery::expired(tx, channel, which, limit)?;
     let mut advances = Vec::with_capacity(rows.len());
+    let mut attempts = Vec::with_capacity(rows.len());
     let mut outcomes = Vec::with_capacity(rows.len());
     for row in &rows {
         let Some(attempt_id) = row.lease_token else {
@@ -256,12 +275,14 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
             started_at: attempt.started_at,
             recorded_at: now,
         });
+        attempts.push(attempt);
     }
     // Several nodes may see the same lease run out; the fence lets one of them record it.
     let held = delivery::advance(tx, &advances)?;
     end_moot(tx, &advances)?;
+    attempts.retain(|row| held.contains(&row.delivery_id));
     outcomes.retain(|row| held.contains(&row.delivery_id));
     delivery::insert_outcomes(tx, &outcomes)?;
-    stage(tx, &outcomes)?;
+    stage(tx, &attempts, &outcomes)?;
     Ok(outcomes.len())
 }

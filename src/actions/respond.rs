@@ -12,7 +12,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::ResponseCode;
 use crate::merkle;
 use crate::storage::evidence::{self, Flag, Reached, ResponseRow};
-use crate::storage::{Tx, log, notice, payload};
+use crate::storage::{Tx, facts, log, notice, payload};
 use crate::vault;
 use serde::Serialize;
 
@@ -81,6 +81,7 @@ pub fn respond(
         at: now,
         bank: found.bank_id,
         commitment: merkle::commit("kairan-response/v1", &salt, &json::canonical(response)),
+        facts: facts::bind(tx, &[&row]),
         notice: found.id,
         response: row.id,
         t: "bank.response",

@@ -9,7 +9,7 @@ use crate::actions::recover;
 use crate::actions::{self, Rules};
 use crate::config::Settings;
 use crate::storage::{Lane, Tx, bank};
-use crate::vault::Vault;
+use crate::vault::{Vault, VaultFault, log_key};
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Make the key file that the settings name; never overwrites one
+    /// Make the two key files that the settings name, the hub's and the log's; never overwrites one
     NewKey,
     /// Invite the first administrator: prints a link that works once, within half an hour
     Bootstrap(BootstrapArgs),
@@ -94,17 +94,29 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
 }
 
 fn new_key(settings: &Settings) -> Result<Done, CliError> {
-    let path = &settings.keys.file;
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        make_folder(folder).map_err(|fault| CliError::file("make the folder", folder, &fault))?;
+    let files = [&settings.keys.file, &settings.evidence.key_file];
+    for path in files {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder {
+            make_folder(folder)
+                .map_err(|fault| CliError::file("make the folder", folder, &fault))?;
+        }
     }
-    Vault::create_key_file(path)?;
-    say::line(format_args!("made {}", path.display()));
+    // One that is there stays; only where both are is there nothing to do.
+    let missing = |path: &&&std::path::PathBuf| !path.exists();
+    if !files.iter().any(|path| missing(&path)) {
+        return Err(VaultFault::Exists(files[0].display().to_string()).into());
+    }
+    for (path, make) in files.iter().zip([Vault::create_key_file, log_key::create]) {
+        if missing(&path) {
+            make(path)?;
+            say::line(format_args!("made {}", path.display()));
+        }
+    }
     say::note(
-        "keep a copy of it in a safe place, apart from the backups: without it the data cannot be read",
+        "keep copies of both in a safe place, apart from the backups: without the first the data cannot be read, without the second the log cannot be carried on",
     );
     Ok(Done::Well)
 }

@@ -157,6 +157,14 @@ impl Reader {
         self.line(key).into()
     }
 
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        let value = self.value(key);
+        value.as_bool().unwrap_or_else(|| {
+            self.fault(key, format!("{value} is not true or false"));
+            self.default_of(key).as_bool().unwrap_or_default()
+        })
+    }
+
     /// A path; empty = none.
     pub(super) fn optional_path(&mut self, key: &str) -> Option<PathBuf> {
         let text = self.text(key);

@@ -1,9 +1,9 @@
 //! Putting messages together from their stored parts, the same bytes on every retry. Knows nothing of
 //! sending; what is signed is signed elsewhere, afresh for each attempt.
 
-use super::sources::Addressee;
+use super::sources::{Addressee, Issued};
 use crate::actions::Rules;
-use crate::actions::break_channel::ChannelAlert;
+use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
 use crate::actions::recover;
@@ -12,6 +12,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::mail_id;
 use crate::domain::notice::{WebhookParts, acknowledge_url, page_url};
+use crate::domain::proof::notice::NoticeProof;
 use crate::storage::delivery::DueNotice;
 use crate::templates::mails::{
     Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, PartnershipEndingMail,
@@ -43,11 +44,11 @@ pub fn webhook_id(message: Uid, endpoint: Uid) -> String {
     format!("msg_{}", hex::encode(&hash[..16]))
 }
 
-/// The webhook's body.
+/// The webhook's body. A notice that was claimed sealed carries its proof, at every try.
 pub fn webhook_body(
     rules: &Rules,
     claimed: &Claimed,
-    revision: Option<&RevisionParts>,
+    issued: Option<&Issued>,
 ) -> Result<Bytes, NotAssembled> {
     let due = &claimed.due;
     let Some(notice) = &due.notice else {
@@ -56,7 +57,9 @@ pub fn webhook_body(
             due.kind, due.message_created_at, due.message_id
         )));
     };
-    let revision = revision.ok_or(NotAssembled::Missing("the revision"))?;
+    let issued = issued.ok_or(NotAssembled::Missing("the revision"))?;
+    let revision = &issued.parts;
+    let proof = proof_of(claimed, issued).map(|proof| proof.to_json());
     let acknowledge = acknowledge_url(&rules.public_url, &notice.id.to_string());
     let parts = WebhookParts {
         kind: &due.kind,
@@ -68,8 +71,32 @@ pub fn webhook_body(
         page: &page_url(&rules.public_url, &notice.id.to_string()),
         recipients: revision.recipients,
         roster_version: revision.roster_version,
+        log: proof.as_deref(),
     };
     Ok(Bytes::from(parts.to_bytes()))
+}
+
+/// The proof that goes with a claimed notice; `None` = it goes out unsealed, or its salt was erased.
+fn proof_of(claimed: &Claimed, issued: &Issued) -> Option<NoticeProof> {
+    let notice = claimed.due.notice.as_ref()?;
+    (!claimed.due.unsealed).then(|| issued.proof_of(notice))?
+}
+
+/// The proof as the file that a mail carries.
+pub fn proof_file(
+    claimed: &Claimed,
+    issued: Option<&Issued>,
+) -> Result<Option<String>, NotAssembled> {
+    let (Some(issued), Some(notice)) = (issued, &claimed.due.notice) else {
+        return Ok(None);
+    };
+    match proof_of(claimed, issued) {
+        Some(proof) => proof
+            .to_tlog_proof(&notice.object)
+            .map(Some)
+            .map_err(|_| NotAssembled::Missing("the proof")),
+        None => Ok(None),
+    }
 }
 
 fn digest_of(notice: &DueNotice) -> Result<Digest, NotAssembled> {
@@ -166,13 +193,14 @@ pub fn mail_texts(
         }
         .mail(templates, lang)?),
         "operator.alert" => {
-            let note: ChannelAlert = serde_json::from_slice(inputs()?)?;
+            let note: OperatorAlert = serde_json::from_slice(inputs()?)?;
             Ok(AlertMail {
                 operator,
-                alert: Alert::ChannelBroken,
+                alert: Alert::from_code(&note.alert)
+                    .ok_or(NotAssembled::Missing("a text for this alert"))?,
                 bank,
                 incident_ref: None,
-                detail: Some(note.channel),
+                detail: note.detail,
                 at: when(due.message_created_at),
             }
             .mail(templates, lang)?)

@@ -12,7 +12,7 @@ use crate::domain::id::Uid;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::Leases;
 use crate::storage::{Lane, Store, Tx};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -33,6 +33,8 @@ pub struct EngineBounds {
     pub batch_wait: Duration,
     /// Longer than a send and its successor may take.
     pub lease: Duration,
+    /// How long a notice waits for its proof.
+    pub seal_patience: Duration,
     pub scan: Duration,
     /// How long a stop waits for sends under way.
     pub stop: Duration,
@@ -261,6 +263,7 @@ impl Engine {
             node: self.node,
             channel: self.transport.channel(),
             lease: self.bounds.lease,
+            seal_patience: self.bounds.seal_patience,
             in_flight: held,
             per_bank: self.bounds.per_bank * CLAIMS_PER_SEND,
             total: (self.bounds.in_flight * CLAIMS_PER_SEND)
@@ -292,11 +295,12 @@ impl Engine {
             }
         };
         self.unread.clear();
-        let revisions: HashSet<Uid> = claimed
-            .iter()
-            .filter_map(|one| one.due.notice.as_ref())
-            .map(|notice| notice.revision_id)
-            .collect();
+        let mut revisions: HashMap<Uid, bool> = HashMap::new();
+        for one in &claimed {
+            if let Some(notice) = &one.due.notice {
+                *revisions.entry(notice.revision_id).or_default() |= !one.due.unsealed;
+            }
+        }
         let endpoints = self.transport.endpoints(&claimed);
         if let Err(fault) = self
             .sources

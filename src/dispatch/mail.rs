@@ -17,7 +17,7 @@ use lettre::message::dkim::{
     DkimSigningKey,
 };
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
@@ -30,6 +30,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 
 /// A connection that waited longer than this is not used again: relays close them unasked.
+/// The name under which a mail carries a proof (C2SP tlog-proof names the ending).
+const PROOF_FILE: &str = "kairan-notice.tlog-proof";
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const ANSWER_KEPT: usize = 4096;
@@ -131,10 +133,16 @@ impl Mailer {
                 .in_reply_to(last.clone())
                 .references(parts.references.join(" "));
         }
-        let body = MultiPart::alternative()
+        let mut body = MultiPart::alternative()
             .boundary(boundary)
             .singlepart(part(ContentType::TEXT_PLAIN, parts.text)?)
             .singlepart(part(ContentType::TEXT_HTML, parts.html)?);
+        if let Some(proof) = parts.proof {
+            body = MultiPart::mixed()
+                .boundary(format!("{boundary}-mixed"))
+                .multipart(body)
+                .singlepart(file(PROOF_FILE, proof)?);
+        }
         let message = message
             .envelope(envelope.clone())
             .multipart(body)
@@ -375,6 +383,14 @@ fn part(kind: ContentType, text: String) -> Result<SinglePart, MailFault> {
     let body = Body::new_with_encoding(text, ContentTransferEncoding::Base64)
         .map_err(|_| MailFault::Message("a part could not be encoded".to_owned()))?;
     Ok(SinglePart::builder().content_type(kind).body(body))
+}
+
+/// An attachment, of whatever kind its name says; base64 like every part.
+fn file(name: &str, text: String) -> Result<SinglePart, MailFault> {
+    let body = Body::new_with_encoding(text.into_bytes(), ContentTransferEncoding::Base64)
+        .map_err(|_| MailFault::Message("a file could not be encoded".to_owned()))?;
+    let kind = ContentType::parse("application/octet-stream").expect("a content type");
+    Ok(Attachment::new(name.to_owned()).body(body, kind))
 }
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 //! rotation covers many times over.
 
 use crate::actions::Error;
+use crate::actions::prove::{self, SealedFanout};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::domain::proof::notice::NoticeProof;
 use crate::domain::signature::SymmetricSecret;
+use crate::storage::delivery::DueNotice;
 use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
 use crate::templates::notice_mail::RevisionParts;
 use bytes::Bytes;
@@ -49,19 +52,34 @@ struct PersonPayload {
     email: String,
 }
 
+/// What all notices of one revision share, and the proofs of those that are sealed.
+pub struct Issued {
+    pub parts: RevisionParts,
+    /// By fan-out; all of them, or none: a revision is read again once it is sealed.
+    sealed: HashMap<Uid, SealedFanout>,
+}
+
+impl Issued {
+    /// The proof that travels with a notice.
+    pub fn proof_of(&self, notice: &DueNotice) -> Option<NoticeProof> {
+        self.sealed.get(&notice.fanout_id)?.proof_of(notice.id)
+    }
+}
+
 /// The parts in memory.
 #[derive(Default)]
 pub struct Sources {
-    revisions: HashMap<Uid, Arc<RevisionParts>>,
+    revisions: HashMap<Uid, Arc<Issued>>,
     endpoints: HashMap<Uid, Arc<EndpointParts>>,
 }
 
 impl Sources {
-    /// Reads what is not in memory, in one transaction. What cannot be read is left out.
+    /// Reads what is not in memory, in one transaction. What cannot be read is left out. `revisions` tells of each
+    /// whether a proof of it is wanted.
     pub async fn prepare(
         &mut self,
         store: &Store,
-        revisions: HashSet<Uid>,
+        revisions: HashMap<Uid, bool>,
         endpoints: HashSet<Uid>,
     ) -> Result<(), Error> {
         let now = store.clock().now();
@@ -69,11 +87,16 @@ impl Sources {
             .retain(|_, parts| now.since(parts.read_at) < ENDPOINT_KEPT);
         if self.revisions.len() + revisions.len() > REVISIONS_KEPT {
             // What this batch needs stays.
-            self.revisions.retain(|id, _| revisions.contains(id));
+            self.revisions.retain(|id, _| revisions.contains_key(id));
         }
         let revisions: Vec<Uid> = revisions
             .into_iter()
-            .filter(|id| !self.revisions.contains_key(id))
+            .filter(|(id, sealed)| {
+                self.revisions
+                    .get(id)
+                    .is_none_or(|known| *sealed && known.sealed.is_empty())
+            })
+            .map(|(id, _)| id)
             .collect();
         let endpoints: Vec<Uid> = endpoints
             .into_iter()
@@ -106,7 +129,7 @@ impl Sources {
         Ok(())
     }
 
-    pub fn revision(&self, id: Uid) -> Option<Arc<RevisionParts>> {
+    pub fn revision(&self, id: Uid) -> Option<Arc<Issued>> {
         self.revisions.get(&id).cloned()
     }
 
@@ -121,7 +144,7 @@ fn damaged(what: &str) -> Error {
     )))
 }
 
-fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<RevisionParts, Error> {
+fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
     let row = incident::revision(tx, id)?.ok_or(Error::NotFound)?;
     let incident = incident::by_id(tx, row.incident_id)?.ok_or(Error::NotFound)?;
     let fanouts = notice::fanouts(tx, id)?;
@@ -136,7 +159,13 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<RevisionParts, Error> {
             .unwrap_or_default(),
         None => Vec::new(),
     };
-    Ok(RevisionParts {
+    let mut sealed = HashMap::new();
+    for fanout in &fanouts {
+        if let Some(found) = prove::sealed_fanout(tx, fanout)? {
+            sealed.insert(fanout.id, found);
+        }
+    }
+    let parts = RevisionParts {
         reference: incident.reference,
         number: row.number,
         phase: row.phase,
@@ -148,7 +177,8 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<RevisionParts, Error> {
         recipients: roster.notice_count,
         roster_version: roster.roster_version,
         contacts,
-    })
+    };
+    Ok(Issued { parts, sealed })
 }
 
 /// `None` where the address was erased.

@@ -2,10 +2,10 @@
 
 use super::assemble::{self, NotAssembled};
 use super::mail::{MailFault, MailParts, Mailer};
-use super::sources::{self, EndpointParts, Sources};
+use super::sources::{self, EndpointParts, Issued, Sources};
 use super::webhook::{WebhookClient, WebhookRequest};
 use crate::actions::Rules;
-use crate::actions::break_channel::ChannelAlert;
+use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::clock::Clock;
 use crate::domain::id::Uid;
@@ -14,7 +14,6 @@ use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::domain::signature;
 use crate::storage::Store;
 use crate::templates::Templates;
-use crate::templates::notice_mail::RevisionParts;
 use crate::vault::Vault;
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
@@ -71,7 +70,7 @@ impl Transport {
 
 /// What a delivery is put together from.
 pub struct Parts {
-    revision: Option<Arc<RevisionParts>>,
+    revision: Option<Arc<Issued>>,
     endpoint: Option<Arc<EndpointParts>>,
 }
 
@@ -192,16 +191,19 @@ impl MailTransport {
     async fn build(
         &self,
         claimed: &Claimed,
-        revision: Option<&RevisionParts>,
+        issued: Option<&Issued>,
     ) -> Result<super::mail::BuiltMail, NoMail> {
+        let revision = issued.map(|issued| &issued.parts);
         let due = &claimed.due;
         let target = due.target_id;
         // An alert to the operator's people names a bank that is not the addressee's own.
         let alert = match (due.kind.as_str(), &claimed.inputs) {
-            ("operator.alert", Some(inputs)) => serde_json::from_slice::<ChannelAlert>(inputs).ok(),
+            ("operator.alert", Some(inputs)) => {
+                serde_json::from_slice::<OperatorAlert>(inputs).ok()
+            }
             _ => None,
         };
-        let named = alert.map(|alert| alert.bank_code);
+        let named = alert.and_then(|alert| alert.bank_code);
         let read = move |tx: &mut crate::storage::Tx<'_>| {
             let to = sources::read_addressee(tx, target)?;
             let language = to
@@ -245,6 +247,7 @@ impl MailTransport {
             subject: texts.subject,
             text: texts.text,
             html: texts.html,
+            proof: assemble::proof_file(claimed, issued)?,
             references,
             return_path: mail_id::return_path(key, &due.id, &self.domain),
         })?)

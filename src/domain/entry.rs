@@ -23,7 +23,7 @@ fn as_optional_base64<S: Serializer>(hash: &Option<Hash>, s: S) -> Result<S::Ok,
 }
 
 /// One entry. Each variant lists its fields in canonical order; `t` names the type and `v` the version.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub enum Entry<'a> {
     RosterVersion(RosterVersion),
@@ -33,12 +33,20 @@ pub enum Entry<'a> {
     Acknowledged(Acknowledged<'a>),
     Response(Response),
     Approval(Approval<'a>),
+    Accessed(Accessed),
+    FactRecorded(FactRecorded<'a>),
+    PayloadErased(PayloadErased),
+    Genesis(Genesis<'a>),
+    Successor(Successor<'a>),
 }
 
 /// A roster came into force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct RosterVersion {
     pub effective_at: Instant,
+    /// The hub's own commitment to the rows of the version and its leaves.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub n: i64,
     /// Leaf hash of the entry of the version before; all zero for the first.
     #[serde(serialize_with = "as_base64")]
@@ -51,11 +59,14 @@ pub struct RosterVersion {
 }
 
 /// A revision was accepted. Always followed by its fan-out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct IncidentRegistered<'a> {
     pub accepted_at: Instant,
     #[serde(serialize_with = "as_base64")]
     pub commitment: Hash,
+    /// The hub's own commitment to the revision's row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub incident: Uid,
     pub kind: &'a str,
     pub phase: &'a str,
@@ -70,8 +81,11 @@ pub struct IncidentRegistered<'a> {
 }
 
 /// All notices of one revision, or one group of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Fanout<'a> {
+    /// The hub's own commitment to the fan-out's row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub fanout: Uid,
     pub kind: &'a str,
     pub n: i64,
@@ -86,12 +100,15 @@ pub struct Fanout<'a> {
 }
 
 /// An attempt to deliver, finished or lost.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Attempt<'a> {
     pub at: Instant,
     pub attempt: Uid,
     pub bank: Option<Uid>,
     pub channel: &'a str,
+    /// The hub's own commitment to the attempt's row and this outcome's.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub n: i64,
     pub notice: Option<Uid>,
     pub outcome: &'a str,
@@ -102,13 +119,16 @@ pub struct Attempt<'a> {
 }
 
 /// A bank confirmed a notice's digest.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Acknowledged<'a> {
     pub acknowledgement: Uid,
     pub at: Instant,
     pub bank: Uid,
     pub class: &'a str,
     pub covered_by: Option<Uid>,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     /// Salted commitment to the signed note, where there is one.
     #[serde(serialize_with = "as_optional_base64")]
     pub note: Option<Hash>,
@@ -118,12 +138,15 @@ pub struct Acknowledged<'a> {
 }
 
 /// A bank said what it did; what it said stays outside.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Response {
     pub at: Instant,
     pub bank: Uid,
     #[serde(serialize_with = "as_base64")]
     pub commitment: Hash,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub notice: Uid,
     pub response: Uid,
     pub t: &'static str,
@@ -131,14 +154,91 @@ pub struct Response {
 }
 
 /// Two people decided together.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Approval<'a> {
     pub act: &'a str,
     pub at: Instant,
     pub decision: &'a str,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
     pub request: Uid,
     pub t: &'static str,
     pub v: u8,
+}
+
+/// A person of the bank had a notice on screen for the first time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Accessed {
+    pub at: Instant,
+    pub bank: Uid,
+    /// The hub's own commitment to the row of the level.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub notice: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A row of a fact table that no other entry speaks of.
+#[derive(Debug, Clone, Serialize)]
+pub struct FactRecorded<'a> {
+    pub at: Instant,
+    /// The table; of a role, the table and the role with a dot between.
+    pub fact: &'a str,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// The row's number among those of its subject; 0 = it is the only one.
+    pub n: i64,
+    pub subject: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A sealed payload was destroyed for good.
+#[derive(Debug, Clone, Serialize)]
+pub struct PayloadErased {
+    pub at: Instant,
+    pub payload: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// The first leaf of the first log.
+#[derive(Debug, Clone, Serialize)]
+pub struct Genesis<'a> {
+    pub at: Instant,
+    /// `kairan-log/v1`.
+    pub format: &'a str,
+    /// The log's name, which is its key's.
+    pub origin: &'a str,
+    pub t: &'static str,
+    pub v: u8,
+    /// The key that signs its heads (C2SP signed-note).
+    pub vkey: &'a str,
+}
+
+/// The first leaf of a log that follows one that could not be continued.
+#[derive(Debug, Clone, Serialize)]
+pub struct Successor<'a> {
+    pub at: Instant,
+    pub format: &'a str,
+    /// Every head that is known of the logs before.
+    pub heads: Vec<KnownHead>,
+    pub origin: &'a str,
+    pub t: &'static str,
+    pub v: u8,
+    pub vkey: &'a str,
+}
+
+/// A head of another log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KnownHead {
+    pub origin: String,
+    #[serde(serialize_with = "as_base64")]
+    pub root: Hash,
+    pub size: u64,
 }
 
 impl Entry<'_> {
@@ -152,6 +252,11 @@ impl Entry<'_> {
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
             Self::Approval(entry) => entry.t,
+            Self::Accessed(entry) => entry.t,
+            Self::FactRecorded(entry) => entry.t,
+            Self::PayloadErased(entry) => entry.t,
+            Self::Genesis(entry) => entry.t,
+            Self::Successor(entry) => entry.t,
         }
     }
 
@@ -189,14 +294,22 @@ pub fn roster_leaf(
 }
 
 /// The leaf of one notice in its fan-out's own tree: bank, notice, number, salted commitment to the
-/// notice object, and over which channels it goes.
-pub fn notice_leaf(bank: Uid, notice: Uid, number: i64, commitment: &Hash, channels: &str) -> Hash {
-    let mut bytes = Vec::with_capacity(128);
+/// notice object, the hub's own commitment to its rows of the notice, and over which channels it goes.
+pub fn notice_leaf(
+    bank: Uid,
+    notice: Uid,
+    number: i64,
+    commitment: &Hash,
+    facts: &Hash,
+    channels: &str,
+) -> Hash {
+    let mut bytes = Vec::with_capacity(160);
     bytes.extend_from_slice(b"kairan-notice-leaf/v1\0");
     bytes.extend_from_slice(bank.as_bytes());
     bytes.extend_from_slice(notice.as_bytes());
     bytes.extend_from_slice(&number.to_be_bytes());
     bytes.extend_from_slice(commitment);
+    bytes.extend_from_slice(facts);
     bytes.extend_from_slice(channels.as_bytes());
     merkle::leaf_hash(&bytes)
 }
@@ -204,6 +317,23 @@ pub fn notice_leaf(bank: Uid, notice: Uid, number: i64, commitment: &Hash, chann
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::proof::leaves::RosterLeaf;
+
+    #[test]
+    fn a_bank_on_the_roster_is_the_same_leaf_to_the_hub_and_to_whoever_verifies_it() {
+        let mut leaf = RosterLeaf {
+            bank: Uid::from_bytes([9; 16]),
+            channels: [5; 32],
+            keys: Vec::new(),
+            linking: "ekyc sms_otp".into(),
+            member_since: 3,
+        };
+        for keys in [vec![], vec![[1; 32]], vec![[1; 32], [2; 32]]] {
+            let staged = roster_leaf(leaf.bank, &leaf.channels, &leaf.linking, 3, &keys.concat());
+            leaf.keys = keys;
+            assert_eq!(staged, leaf.hash());
+        }
+    }
 
     #[test]
     fn every_entry_is_canonical_and_small() {
@@ -213,6 +343,7 @@ mod tests {
         let entries = [
             Entry::RosterVersion(RosterVersion {
                 effective_at: at,
+                facts: hash,
                 n: 35,
                 previous: hash,
                 root: hash,
@@ -223,6 +354,7 @@ mod tests {
             Entry::IncidentRegistered(IncidentRegistered {
                 accepted_at: at,
                 commitment: hash,
+                facts: hash,
                 incident: id,
                 kind: "actual",
                 phase: "initial",
@@ -234,6 +366,7 @@ mod tests {
                 v: 1,
             }),
             Entry::Fanout(Fanout {
+                facts: hash,
                 fanout: id,
                 kind: "roster",
                 n: 35,
@@ -248,6 +381,7 @@ mod tests {
                 attempt: id,
                 bank: Some(id),
                 channel: "webhook",
+                facts: hash,
                 n: 3,
                 notice: None,
                 outcome: "accepted",
@@ -262,6 +396,7 @@ mod tests {
                 bank: id,
                 class: "link",
                 covered_by: None,
+                facts: hash,
                 note: None,
                 notice: id,
                 t: "notice.acknowledged",
@@ -273,6 +408,7 @@ mod tests {
                 bank: id,
                 class: "signed",
                 covered_by: None,
+                facts: hash,
                 note: Some(hash),
                 notice: id,
                 t: "notice.acknowledged",
@@ -282,6 +418,7 @@ mod tests {
                 at,
                 bank: id,
                 commitment: hash,
+                facts: hash,
                 notice: id,
                 response: id,
                 t: "bank.response",
@@ -291,9 +428,54 @@ mod tests {
                 act: "withdrawal",
                 at,
                 decision: "approved",
+                facts: hash,
                 request: id,
                 t: "approval",
                 v: 1,
+            }),
+            Entry::Accessed(Accessed {
+                at,
+                bank: id,
+                facts: hash,
+                notice: id,
+                t: "notice.accessed",
+                v: 1,
+            }),
+            Entry::FactRecorded(FactRecorded {
+                at,
+                fact: "role_grant.officer",
+                facts: hash,
+                n: 1,
+                subject: id,
+                t: "fact.recorded",
+                v: 1,
+            }),
+            Entry::PayloadErased(PayloadErased {
+                at,
+                payload: id,
+                t: "payload.erased",
+                v: 1,
+            }),
+            Entry::Genesis(Genesis {
+                at,
+                format: "kairan-log/v1",
+                origin: "hub.example/log/1",
+                t: "log.genesis",
+                v: 1,
+                vkey: "hub.example/log/1+00000000+AA==",
+            }),
+            Entry::Successor(Successor {
+                at,
+                format: "kairan-log/v1",
+                heads: vec![KnownHead {
+                    origin: "hub.example/log/1".into(),
+                    root: hash,
+                    size: 1_234,
+                }],
+                origin: "hub.example/log/2",
+                t: "log.successor",
+                v: 1,
+                vkey: "hub.example/log/2+00000000+AA==",
             }),
         ];
         for entry in entries {

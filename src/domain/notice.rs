@@ -53,6 +53,8 @@ pub struct WebhookParts<'a> {
     pub page: &'a str,
     pub recipients: i64,
     pub roster_version: i64,
+    /// The notice's proof as JSON; `None` = it goes out unsealed.
+    pub log: Option<&'a [u8]>,
 }
 
 impl WebhookParts<'_> {
@@ -67,7 +69,7 @@ impl WebhookParts<'_> {
         let tail = format!(
             concat!(
                 r#","acknowledge":{{"api":"{}","page":"{}"}}"#,
-                r#","recipients":{{"count":{},"roster_version":{}}},"log":null}}}}"#
+                r#","recipients":{{"count":{},"roster_version":{}}},"log":"#
             ),
             self.acknowledge, self.page, self.recipients, self.roster_version,
         );
@@ -77,6 +79,8 @@ impl WebhookParts<'_> {
             middle.as_bytes(),
             self.body,
             tail.as_bytes(),
+            self.log.unwrap_or(b"null"),
+            b"}}",
         ]
         .concat()
     }

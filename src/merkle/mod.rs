@@ -3,6 +3,7 @@
 //! and by whoever verifies it offline. Knows no entry's meaning, no storage and no clock.
 
 pub mod checkpoint;
+pub mod growing;
 pub mod note;
 pub mod proof;
 pub mod side;

@@ -161,3 +161,6 @@ impl FromStr for Signature {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,10 @@ use super::tree::{Frontier, Node};
 use super::*;
 use base64::prelude::*;
 
+mod extremes;
+mod oracles;
+mod spellings;
+mod tampering;
 mod vectors;
 
 /// The hash that tests give leaf `n`.

@@ -1,6 +1,8 @@
 //! What waits for a second person, and what that person decided.
 
 use super::error::Error;
+use super::facts::{fact, insert_facts};
+use super::insert_all;
 use super::schema::{approval, approval_request};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -20,6 +22,10 @@ pub struct RequestRow {
     pub expires_at: Instant,
 }
 
+fact!("INSERT INTO" approval_request RequestRow, id:
+    id, act, subject_id, details, requester, reason, recorded_at, expires_at
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = approval, treat_none_as_default_value = false)]
 pub struct ApprovalRow {
@@ -30,14 +36,17 @@ pub struct ApprovalRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" approval ApprovalRow, request_id:
+    request_id, requester, approver, decision, recorded_at
+);
+
 pub fn insert_request(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(approval_request::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, approval_request::table, std::slice::from_ref(row))
 }
 
+/// The entry is the caller's to stage.
 pub fn insert(tx: &mut Tx<'_>, row: &ApprovalRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(approval::table).values(row).execute(conn)?);
-    Ok(())
+    insert_all!(tx, approval::table, std::slice::from_ref(row))
 }
 
 /// A request and its decision, where there is one.

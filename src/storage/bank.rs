@@ -1,6 +1,7 @@
 //! The register: banks, their profiles, partnerships, contacts and endpoints.
 
 use super::error::Error;
+use super::facts::{self, fact, insert_facts};
 use super::schema::{
     bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end,
     endpoint_secret, partnership,
@@ -19,6 +20,8 @@ pub struct BankRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" bank BankRow, id: id, code, recorded_at);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = bank_profile, treat_none_as_default_value = false)]
 pub struct ProfileRow {
@@ -35,6 +38,10 @@ pub struct ProfileRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" bank_profile ProfileRow, bank_id, revision:
+    bank_id, revision, name_ja, name_en, language, linking, new_links, top_ups, pay_outs, recorded_at
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = partnership, treat_none_as_default_value = false)]
 pub struct PartnershipRow {
@@ -45,6 +52,10 @@ pub struct PartnershipRow {
     pub recorded_at: Instant,
     pub approval_id: Option<Uid>,
 }
+
+fact!("INSERT INTO" partnership PartnershipRow, bank_id, revision:
+    bank_id, revision, valid_from, valid_to, recorded_at, approval_id
+);
 
 impl PartnershipRow {
     /// Is the bank a partner at `at`, by this row?
@@ -65,6 +76,20 @@ pub struct ContactRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" contact ContactRow, id:
+    id, bank_id, level, language, payload_id, commitment, recorded_at
+);
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = contact_end, treat_none_as_default_value = false)]
+pub struct ContactEndRow {
+    pub contact_id: Uid,
+    pub replaced_by: Option<Uid>,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" contact_end ContactEndRow, contact_id: contact_id, replaced_by, recorded_at);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = endpoint, treat_none_as_default_value = false)]
 pub struct EndpointRow {
@@ -76,6 +101,20 @@ pub struct EndpointRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" endpoint EndpointRow, id:
+    id, bank_id, payload_id, commitment, ed25519, recorded_at
+);
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = endpoint_end, treat_none_as_default_value = false)]
+pub struct EndpointEndRow {
+    pub endpoint_id: Uid,
+    pub replaced_by: Option<Uid>,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" endpoint_end EndpointEndRow, endpoint_id: endpoint_id, replaced_by, recorded_at);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = endpoint_secret, treat_none_as_default_value = false)]
 pub struct EndpointSecretRow {
@@ -86,13 +125,15 @@ pub struct EndpointSecretRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" endpoint_secret EndpointSecretRow, endpoint_id, revision:
+    endpoint_id, revision, payload_id, previous_until, recorded_at
+);
+
 pub fn insert_bank(tx: &mut Tx<'_>, row: &BankRow) -> Result<(), Error> {
-    on_either!(tx, conn => {
-        diesel::insert_into(bank::table).values(row).execute(conn)?;
-        diesel::insert_into(bank_counter::table)
-            .values((bank_counter::bank_id.eq(row.id), bank_counter::last_number.eq(0)))
-            .execute(conn)?;
-    });
+    insert_facts!(tx, bank::table, std::slice::from_ref(row))?;
+    on_either!(tx, conn => diesel::insert_into(bank_counter::table)
+        .values((bank_counter::bank_id.eq(row.id), bank_counter::last_number.eq(0)))
+        .execute(conn)?);
     Ok(())
 }
 
@@ -116,8 +157,7 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<BankRow>, Error> {
 }
 
 pub fn insert_profile(tx: &mut Tx<'_>, row: &ProfileRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(bank_profile::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, bank_profile::table, std::slice::from_ref(row))
 }
 
 /// The profile in force.
@@ -141,8 +181,7 @@ pub fn profiles(tx: &mut Tx<'_>) -> Result<Vec<ProfileRow>, Error> {
 }
 
 pub fn insert_partnership(tx: &mut Tx<'_>, row: &PartnershipRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(partnership::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, partnership::table, std::slice::from_ref(row))
 }
 
 /// The partnership row in force.
@@ -166,8 +205,7 @@ pub fn partnerships(tx: &mut Tx<'_>) -> Result<Vec<PartnershipRow>, Error> {
 }
 
 pub fn insert_contact(tx: &mut Tx<'_>, row: &ContactRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(contact::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, contact::table, std::slice::from_ref(row))
 }
 
 /// Ends a contact; false = it had ended already.
@@ -177,10 +215,18 @@ pub fn end_contact(
     replaced_by: Option<Uid>,
     at: Instant,
 ) -> Result<bool, Error> {
+    let row = ContactEndRow {
+        contact_id: id,
+        replaced_by,
+        recorded_at: at,
+    };
     let ended = on_either!(tx, conn => diesel::insert_into(contact_end::table)
-        .values((contact_end::contact_id.eq(id), contact_end::replaced_by.eq(replaced_by), contact_end::recorded_at.eq(at)))
+        .values(&row)
         .on_conflict_do_nothing()
         .execute(conn)?);
+    if ended == 1 {
+        facts::record(tx, [&row])?;
+    }
     Ok(ended == 1)
 }
 
@@ -210,8 +256,7 @@ pub fn contacts(tx: &mut Tx<'_>) -> Result<Vec<ContactRow>, Error> {
 }
 
 pub fn insert_endpoint(tx: &mut Tx<'_>, row: &EndpointRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(endpoint::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, endpoint::table, std::slice::from_ref(row))
 }
 
 /// Ends an endpoint; false = it had ended already.
@@ -221,10 +266,18 @@ pub fn end_endpoint(
     replaced_by: Option<Uid>,
     at: Instant,
 ) -> Result<bool, Error> {
+    let row = EndpointEndRow {
+        endpoint_id: id,
+        replaced_by,
+        recorded_at: at,
+    };
     let ended = on_either!(tx, conn => diesel::insert_into(endpoint_end::table)
-        .values((endpoint_end::endpoint_id.eq(id), endpoint_end::replaced_by.eq(replaced_by), endpoint_end::recorded_at.eq(at)))
+        .values(&row)
         .on_conflict_do_nothing()
         .execute(conn)?);
+    if ended == 1 {
+        facts::record(tx, [&row])?;
+    }
     Ok(ended == 1)
 }
 
@@ -254,8 +307,7 @@ pub fn endpoints(tx: &mut Tx<'_>) -> Result<Vec<EndpointRow>, Error> {
 }
 
 pub fn insert_secret(tx: &mut Tx<'_>, row: &EndpointSecretRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(endpoint_secret::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, endpoint_secret::table, std::slice::from_ref(row))
 }
 
 /// The newest two secrets of an endpoint, newest first.

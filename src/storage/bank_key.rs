@@ -1,6 +1,7 @@
 //! The banks' own keys for acknowledgements: enrolled, ended, never edited.
 
 use super::error::Error;
+use super::facts::{self, fact, insert_facts};
 use super::schema::{bank_key, bank_key_end};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -20,6 +21,8 @@ pub struct BankKeyRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" bank_key BankKeyRow, id: id, bank_id, public_key, proof, recorded_at);
+
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = bank_key_end, treat_none_as_default_value = false)]
 pub struct BankKeyEndRow {
@@ -28,17 +31,21 @@ pub struct BankKeyEndRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" bank_key_end BankKeyEndRow, key_id: key_id, replaced_by, recorded_at);
+
 pub fn insert(tx: &mut Tx<'_>, row: &BankKeyRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(bank_key::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, bank_key::table, std::slice::from_ref(row))
 }
 
 /// Ends a key; one that has ended already stays as it is.
 pub fn end(tx: &mut Tx<'_>, row: &BankKeyEndRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(bank_key_end::table)
+    let ended = on_either!(tx, conn => diesel::insert_into(bank_key_end::table)
         .values(row)
         .on_conflict_do_nothing()
         .execute(conn)?);
+    if ended == 1 {
+        facts::record(tx, [row])?;
+    }
     Ok(())
 }
 

@@ -1,9 +1,10 @@
 //! Messages, deliveries and their attempts. The state machine is the schema's; when and whom is decided above.
 
 use super::error::Error;
+use super::facts::{self, fact};
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
-use super::schema::{attempt, attempt_outcome, delivery, message, notice};
+use super::schema::{attempt, attempt_outcome, delivery, log_seal, message, notice};
 use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::id::Uid;
@@ -24,9 +25,17 @@ pub struct MessageRow {
     pub created_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" message MessageRow:
+fact!("INSERT INTO" message MessageRow, id:
     id, kind, notice_id, bank_id, person_id, payload_id, created_at
 );
+
+impl MessageRow {
+    /// It is bound by its notice, and has no entry of its own.
+    pub fn is_of_notice(&self) -> bool {
+        self.notice_id.is_some()
+            && ["notice.issued", "notice.withdrawn"].contains(&self.kind.as_str())
+    }
+}
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = delivery, treat_none_as_default_value = false)]
@@ -62,6 +71,8 @@ pub struct AttemptRow {
     pub started_at: Instant,
 }
 
+fact!("INSERT INTO" attempt AttemptRow, id: id, delivery_id, number, node_id, started_at);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = attempt_outcome, treat_none_as_default_value = false)]
 pub struct OutcomeRow {
@@ -84,7 +95,7 @@ pub struct OutcomeRow {
     pub recorded_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" attempt_outcome OutcomeRow:
+fact!("INSERT INTO" attempt_outcome OutcomeRow, attempt_id, seq:
     attempt_id, seq, delivery_id, notice_id, incident_id, bank_id, target_id, channel, number, outcome,
     status, duration_ms, body_hash, tls_fingerprint, answer_id, started_at, recorded_at
 );
@@ -98,6 +109,8 @@ pub struct DueRow {
     pub target_id: Uid,
     pub attempts: i64,
     pub failures: i64,
+    /// Goes out without its notice's proof.
+    pub unsealed: bool,
     pub created_at: Instant,
     pub message_id: Uid,
     pub kind: String,
@@ -120,61 +133,79 @@ pub struct DueNotice {
 }
 
 pub fn insert_messages(tx: &mut Tx<'_>, rows: &[MessageRow]) -> Result<(), Error> {
-    insert_all!(tx, message::table, rows)
+    insert_all!(tx, message::table, rows)?;
+    facts::record(tx, rows.iter().filter(|row| !row.is_of_notice()))
 }
 
 pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Error> {
     insert_all!(tx, delivery::table, rows)
 }
 
-/// A due delivery and whose it is: all that choosing takes.
-pub type Candidate = (Uid, Option<Uid>);
+/// A due delivery, whose it is, and whether it goes out without its notice's proof: all that choosing takes.
+pub type Candidate = (Uid, Option<Uid>, bool);
 
 /// Due deliveries in order of preference: first attempts before retries, then by due time. Banks that have
-/// no free place (`full`) are passed over. Reads the partial index alone, which is why the state is written
-/// as a literal.
+/// no free place (`full`) are passed over, and so is what waits for the log: a notice younger than `patience_ends`
+/// that no published checkpoint covers. Reads the partial index, which is why the state is written as a literal.
 pub fn due(
     tx: &mut Tx<'_>,
     channel: &str,
     now: Instant,
+    patience_ends: Instant,
     full: &[Uid],
     limit: i64,
 ) -> Result<Vec<Candidate>, Error> {
-    let mut rows = due_in(tx, channel, "delivery.state = 'due'", now, full, limit)?;
+    let mut rows: Vec<Candidate> = on_either!(tx, conn => {
+        let mut query = delivery::table
+            .left_join(notice::table.on(delivery::notice_id.eq(notice::id.nullable())))
+            .left_join(log_seal::table.on(notice::fanout_id.nullable().eq(log_seal::fanout_id.nullable())))
+            .filter(sql::<Bool>("delivery.state = 'due'"))
+            .filter(delivery::channel.eq(channel))
+            .filter(delivery::due_at.le(now))
+            .filter(
+                delivery::notice_id.is_null()
+                    .or(log_seal::fanout_id.nullable().is_not_null())
+                    .or(delivery::created_at.le(patience_ends)),
+            )
+            .order((delivery::due_at, delivery::id))
+            .limit(limit)
+            .select((
+                delivery::id,
+                delivery::bank_id,
+                sql::<Bool>("delivery.notice_id IS NOT NULL AND log_seal.fanout_id IS NULL"),
+            ))
+            .into_boxed();
+        if !full.is_empty() {
+            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)));
+        }
+        query.load(conn)?
+    });
     let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
     if room > 0 {
-        rows.extend(due_in(
-            tx,
-            channel,
-            "delivery.state = 'waiting'",
-            now,
-            full,
-            room,
-        )?);
+        rows.extend(waiting(tx, channel, now, full, room)?);
     }
     Ok(rows)
 }
 
-fn due_in(
+/// Retries, which go out as the first attempt did.
+fn waiting(
     tx: &mut Tx<'_>,
     channel: &str,
-    state: &str,
     now: Instant,
     full: &[Uid],
     limit: i64,
 ) -> Result<Vec<Candidate>, Error> {
     Ok(on_either!(tx, conn => {
         let mut query = delivery::table
-            .filter(sql::<Bool>(state))
+            .filter(sql::<Bool>("delivery.state = 'waiting'"))
             .filter(delivery::channel.eq(channel))
             .filter(delivery::due_at.le(now))
             .order((delivery::due_at, delivery::id))
             .limit(limit)
-            .select((delivery::id, delivery::bank_id))
+            .select((delivery::id, delivery::bank_id, delivery::unsealed))
             .into_boxed();
         if !full.is_empty() {
-            let free = delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full));
-            query = query.filter(free);
+            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)));
         }
         query.load(conn)?
     }))
@@ -195,6 +226,7 @@ pub fn parts_of(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<(DueRow, Attemp
             delivery::target_id,
             delivery::attempts,
             delivery::failures,
+            delivery::unsealed,
             delivery::created_at,
             message::id,
             message::kind,
@@ -221,10 +253,13 @@ pub struct Lease {
     pub delivery: Uid,
     pub bank: Option<Uid>,
     pub attempt: Uid,
+    /// Goes out without its notice's proof, now and at every retry.
+    pub unsealed: bool,
 }
 
 prepared!(TakeLease:
     "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
+    ", unsealed = " unsealed: Bool = bool,
     ", lease_owner = " owner: UidSql = Uid,
     ", lease_token = " token: UidSql = Uid,
     " WHERE id = " delivery: UidSql = Uid,
@@ -245,6 +280,7 @@ pub fn lease(
             for lease in leases {
                 let changed = TakeLease {
                     until,
+                    unsealed: lease.unsealed,
                     owner,
                     token: lease.attempt,
                     delivery: lease.delivery,
@@ -263,16 +299,18 @@ pub fn lease(
             }
             let ids: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
             let tokens: Vec<Uid> = leases.iter().map(|lease| lease.attempt).collect();
+            let unsealed: Vec<bool> = leases.iter().map(|lease| lease.unsealed).collect();
             let rows: Vec<Taken> = diesel::sql_query(
                 "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = $1, lease_owner = $2,
-                    lease_token = wanted.token
-                 FROM (SELECT unnest($3) AS id, unnest($4) AS token ORDER BY 1) AS wanted
+                    lease_token = wanted.token, unsealed = wanted.unsealed
+                 FROM (SELECT unnest($3) AS id, unnest($4) AS token, unnest($5) AS unsealed ORDER BY 1) AS wanted
                  WHERE delivery.id = wanted.id AND delivery.state IN ('due', 'waiting') RETURNING delivery.id",
             )
             .bind::<InstantSql, _>(until)
             .bind::<UidSql, _>(owner)
             .bind::<diesel::sql_types::Array<UidSql>, _>(ids)
             .bind::<diesel::sql_types::Array<UidSql>, _>(tokens)
+            .bind::<diesel::sql_types::Array<Bool>, _>(unsealed)
             .load(*conn)?;
             taken.extend(rows.into_iter().map(|row| row.id));
         }
@@ -386,6 +424,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
     Ok(held)
 }
 
+/// Each has its entry, which is the caller's to stage.
 pub fn insert_outcomes(tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<(), Error> {
     insert_all!(tx, attempt_outcome::table, rows)
 }

@@ -1,14 +1,16 @@
 //! Evidence: levels reached, acknowledgements, responses and tasks. Its entries are in `log.rs`.
 
 use super::error::Error;
-use super::prepared::{Inserting, fixed_insert};
+use super::facts::{self, fact, insert_facts};
+use super::prepared::Inserting;
 use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, head_dispute, notice, notice_level, notice_status, response,
     task_event,
 };
 use super::tx::{Conn, Tx, on_either};
-use super::{ROWS_AT_ONCE, insert_all};
+use super::{ROWS_AT_ONCE, insert_all, log};
+use crate::domain::entry::{Accessed, Entry};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
@@ -25,7 +27,7 @@ pub struct LevelRow {
     pub evidence_id: Uid,
 }
 
-fixed_insert!("INSERT OR IGNORE INTO" notice_level LevelRow:
+fact!("INSERT OR IGNORE INTO" notice_level LevelRow, notice_id, level:
     notice_id, level, reached_at, recorded_at, evidence_id
 );
 
@@ -55,7 +57,7 @@ pub struct AcknowledgementRow {
     pub recorded_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" acknowledgement AcknowledgementRow:
+fact!("INSERT INTO" acknowledgement AcknowledgementRow, id:
     id, notice_id, digest, class, person_id, api_key_id, delivery_id, payload_id, note_id, covered_by, recorded_at
 );
 
@@ -71,6 +73,10 @@ pub struct HeadDisputeRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" head_dispute HeadDisputeRow, acknowledgement_id:
+    id, bank_id, acknowledgement_id, size, root, recorded_at
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = response, treat_none_as_default_value = false)]
 pub struct ResponseRow {
@@ -85,6 +91,10 @@ pub struct ResponseRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" response ResponseRow, id:
+    id, notice_id, incident_id, bank_id, codes, share, payload_id, effective_from, recorded_at
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = task_event, treat_none_as_default_value = false)]
 pub struct TaskEventRow {
@@ -98,7 +108,7 @@ pub struct TaskEventRow {
     pub recorded_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" task_event TaskEventRow:
+fact!("INSERT INTO" task_event TaskEventRow, task_id, seq:
     task_id, seq, kind, event, bank_id, notice_id, target_id, recorded_at
 );
 
@@ -111,35 +121,62 @@ pub struct Reached {
     pub evidence: Uid,
 }
 
-/// Records levels reached; what a notice has reached already stays as it was first shown.
+impl Reached {
+    fn row(&self, recorded_at: Instant) -> LevelRow {
+        LevelRow {
+            notice_id: self.notice,
+            level: self.level.number(),
+            reached_at: self.at,
+            recorded_at,
+            evidence_id: self.evidence,
+        }
+    }
+}
+
+/// Records levels reached; what a notice has reached already stays as it was first shown. None has an entry:
+/// each follows from its evidence.
 pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
     let now = tx.now()?;
     for part in reached.chunks(ROWS_AT_ONCE) {
-        let rows: Vec<LevelRow> = part
-            .iter()
-            .map(|one| LevelRow {
-                notice_id: one.notice,
-                level: one.level.number(),
-                reached_at: one.at,
-                recorded_at: now,
-                evidence_id: one.evidence,
-            })
-            .collect();
-        match &mut tx.conn {
-            Conn::Sqlite(conn) => {
-                for row in &rows {
-                    Inserting(row).execute(*conn)?;
-                }
-            }
-            Conn::Postgres(conn) => {
-                diesel::insert_into(notice_level::table)
-                    .values(&rows)
-                    .on_conflict_do_nothing()
-                    .execute(*conn)?;
-            }
-        }
+        let rows: Vec<LevelRow> = part.iter().map(|one| one.row(now)).collect();
+        insert_levels(tx, &rows)?;
     }
     Ok(())
+}
+
+/// Records that a person of `bank` has a notice on screen; the first time, with its entry.
+pub fn access(tx: &mut Tx<'_>, bank: Uid, reached: &Reached) -> Result<(), Error> {
+    let row = reached.row(tx.now()?);
+    if insert_levels(tx, std::slice::from_ref(&row))? == 0 {
+        return Ok(());
+    }
+    let entry = Accessed {
+        at: row.reached_at,
+        bank,
+        facts: facts::bind(tx, &[&row]),
+        notice: row.notice_id,
+        t: "notice.accessed",
+        v: 1,
+    };
+    log::stage(tx, &[(row.notice_id, Entry::Accessed(entry))])?;
+    Ok(())
+}
+
+/// Returns how many had not been reached.
+fn insert_levels(tx: &mut Tx<'_>, rows: &[LevelRow]) -> Result<usize, Error> {
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            let mut new = 0;
+            for row in rows {
+                new += Inserting(row).execute(*conn)?;
+            }
+            Ok(new)
+        }
+        Conn::Postgres(conn) => Ok(diesel::insert_into(notice_level::table)
+            .values(rows)
+            .on_conflict_do_nothing()
+            .execute(*conn)?),
+    }
 }
 
 /// What is amiss with a notice.
@@ -184,6 +221,7 @@ pub fn acknowledgement_of(
         .optional()?))
 }
 
+/// Each has its entry, which is the caller's to stage.
 pub fn insert_acknowledgements(tx: &mut Tx<'_>, rows: &[AcknowledgementRow]) -> Result<(), Error> {
     insert_all!(tx, acknowledgement::table, rows)
 }
@@ -203,8 +241,7 @@ pub fn classes_at(
 }
 
 pub fn insert_head_dispute(tx: &mut Tx<'_>, row: &HeadDisputeRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(head_dispute::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, head_dispute::table, std::slice::from_ref(row))
 }
 
 /// Every head that a bank had seen and no log of this hub has, the oldest first.
@@ -250,9 +287,9 @@ pub fn unacknowledged_before(
         .collect())
 }
 
+/// The entry is the caller's to stage.
 pub fn insert_response(tx: &mut Tx<'_>, row: &ResponseRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(response::table).values(row).execute(conn)?);
-    Ok(())
+    insert_all!(tx, response::table, std::slice::from_ref(row))
 }
 
 /// Responses to any revision of an incident, oldest first.
@@ -265,7 +302,7 @@ pub fn responses(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<ResponseRow>, 
 }
 
 pub fn insert_task_events(tx: &mut Tx<'_>, rows: &[TaskEventRow]) -> Result<(), Error> {
-    insert_all!(tx, task_event::table, rows)
+    insert_facts!(tx, task_event::table, rows)
 }
 
 /// The open *channel broken* task of an address, if any.

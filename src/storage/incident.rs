@@ -1,6 +1,8 @@
 //! Incidents and their revisions.
 
 use super::error::Error;
+use super::facts::{fact, insert_facts};
+use super::insert_all;
 use super::prepared::prepared;
 use super::roster::Gate;
 use super::schema::types::BigInt;
@@ -17,6 +19,8 @@ pub struct IncidentRow {
     pub reference: String,
     pub opened_at: Instant,
 }
+
+fact!("INSERT INTO" incident IncidentRow, id: id, reference, opened_at);
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = revision, treat_none_as_default_value = false)]
@@ -43,9 +47,13 @@ pub struct RevisionRow {
     pub fanout_id: Uid,
 }
 
+fact!("INSERT INTO" revision RevisionRow, id:
+    id, incident_id, number, phase, determination, severity, urgency, status, tlp, kind, title_ja, title_en,
+    search_text, body, digest, contacts_id, accepted_at, accepted_by, approval_id, fanout_id
+);
+
 pub fn insert(tx: &mut Tx<'_>, row: &IncidentRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(incident::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, incident::table, std::slice::from_ref(row))
 }
 
 pub fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<IncidentRow>, Error> {
@@ -83,9 +91,9 @@ pub fn last_number(tx: &mut Tx<'_>, year: i64) -> Result<i64, Error> {
     Ok(found.unwrap_or(0))
 }
 
+/// The entry is the caller's to stage.
 pub fn insert_revision(tx: &mut Tx<'_>, _gate: &Gate, row: &RevisionRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(revision::table).values(row).execute(conn)?);
-    Ok(())
+    insert_all!(tx, revision::table, std::slice::from_ref(row))
 }
 
 pub fn latest_revision(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<RevisionRow>, Error> {

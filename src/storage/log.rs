@@ -6,7 +6,7 @@ use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, InstantSql, UidSql};
 use super::schema::{
-    log_batch, log_checkpoint, log_entry, log_head, log_pending, log_run, log_seal,
+    log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run, log_seal,
 };
 use super::tx::{Conn, Tx, on_either};
 use crate::domain::entry::Entry;
@@ -177,6 +177,16 @@ pub fn pending(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<PendingRow>, Error> {
         .limit(limit)
         .select(PendingRow::as_select())
         .load(conn)?))
+}
+
+/// What this transaction has staged.
+pub fn own_pending(tx: &mut Tx<'_>) -> Result<Option<PendingRow>, Error> {
+    let group_id = tx.evidence_group()?;
+    Ok(on_either!(tx, conn => log_pending::table
+        .find(group_id)
+        .select(PendingRow::as_select())
+        .first(conn)
+        .optional()?))
 }
 
 /// Takes these groups from those that wait.
@@ -426,4 +436,30 @@ pub fn fanouts_between(
         found.extend(rows.into_iter().map(place));
     }
     Ok(found)
+}
+
+/// The log refused, or went on again.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = log_event, treat_none_as_default_value = false)]
+pub struct LogEventRow {
+    pub id: Uid,
+    /// `refused` or `resumed`.
+    pub event: String,
+    /// Why it refused.
+    pub code: String,
+    pub recorded_at: Instant,
+}
+
+pub fn insert_event(tx: &mut Tx<'_>, row: &LogEventRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(log_event::table).values(row).execute(conn)?);
+    Ok(())
+}
+
+/// How the log last changed its standing; `None` = it has never refused.
+pub fn latest_event(tx: &mut Tx<'_>) -> Result<Option<LogEventRow>, Error> {
+    Ok(on_either!(tx, conn => log_event::table
+        .order(log_event::id.desc())
+        .select(LogEventRow::as_select())
+        .first(conn)
+        .optional()?))
 }

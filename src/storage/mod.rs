@@ -17,6 +17,7 @@ pub mod bare;
 pub mod delivery;
 pub mod draft;
 pub mod evidence;
+pub mod facts;
 pub mod idempotency;
 pub mod incident;
 pub mod log;
@@ -26,6 +27,7 @@ pub mod people;
 pub mod reading;
 pub mod roster;
 pub mod session;
+pub mod tree;
 
 pub use error::Error;
 pub use store::{Bounds, Lane, Location, Store};

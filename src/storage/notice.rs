@@ -1,7 +1,9 @@
 //! Fan-outs and notices, and the numbers that have no gap.
 
+use super::delivery::MessageRow;
 use super::error::Error;
-use super::prepared::{fixed_insert, prepared};
+use super::facts::{self, fact};
+use super::prepared::prepared;
 use super::roster::Gate;
 use super::schema::types::{BigInt, UidSql};
 use super::schema::{bank_counter, fanout, notice, revision};
@@ -9,6 +11,7 @@ use super::tx::{Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::merkle::Hash;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -29,14 +32,16 @@ pub struct NoticeRow {
     pub digest: Vec<u8>,
     /// Salted, to the notice object.
     pub commitment: Vec<u8>,
+    /// Salted, to this row and that of its message.
+    pub facts: Vec<u8>,
     /// Over which it went at once, with a space between.
     pub channels: String,
     pub issued_at: Instant,
 }
 
-fixed_insert!("INSERT INTO" notice NoticeRow:
+fact!("INSERT INTO" notice NoticeRow, id:
     id, revision_id, fanout_id, incident_id, bank_id, number, reason, exposed, concerns_you,
-    acknowledge_by, object, digest, commitment, channels, issued_at
+    acknowledge_by, object, digest, commitment, facts, channels, issued_at
 );
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -51,6 +56,18 @@ pub struct FanoutRow {
     pub notices_root: Vec<u8>,
     pub salt_id: Uid,
     pub issued_at: Instant,
+}
+
+fact!("INSERT INTO" fanout FanoutRow, id:
+    id, revision_id, kind, n, roster_version, notice_count, notices_root, salt_id, issued_at
+);
+
+/// What the leaf of a notice binds: its row, without what it binds, and that of its message.
+pub fn commitment(key: &[u8; 32], notice: &mut NoticeRow, message: &MessageRow) -> Hash {
+    let facts = std::mem::take(&mut notice.facts);
+    let bound = facts::commitment(key, &[notice, message]);
+    notice.facts = facts;
+    bound
 }
 
 prepared!(TakeRosterNumbers returns (UidSql, BigInt):
@@ -89,14 +106,15 @@ pub fn take_numbers(
     Ok(numbers)
 }
 
+/// Their fan-out's entry binds them, through its tree.
 pub fn insert(tx: &mut Tx<'_>, _gate: &Gate, rows: &[NoticeRow]) -> Result<(), Error> {
     insert_all!(tx, notice::table, rows)
 }
 
-/// Closes a fan-out: the database counts its notices and refuses a wrong number.
+/// Closes a fan-out: the database counts its notices and refuses a wrong number. The entry is the caller's to
+/// stage.
 pub fn close_fanout(tx: &mut Tx<'_>, _gate: &Gate, row: &FanoutRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(fanout::table).values(row).execute(conn)?);
-    Ok(())
+    insert_all!(tx, fanout::table, std::slice::from_ref(row))
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<NoticeRow>, Error> {
@@ -149,6 +167,27 @@ pub fn last_number(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
 }
 
 /// The fan-outs of a revision.
+/// What a notice's leaf in its fan-out's tree is made of.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notice)]
+pub struct LeafRow {
+    pub id: Uid,
+    pub bank_id: Uid,
+    pub number: i64,
+    pub commitment: Vec<u8>,
+    pub facts: Vec<u8>,
+    pub channels: String,
+}
+
+/// The notices of a fan-out, in the order of its tree.
+pub fn leaves(tx: &mut Tx<'_>, revision_id: Uid, fanout_id: Uid) -> Result<Vec<LeafRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq(revision_id).and(notice::fanout_id.eq(fanout_id)))
+        .order(notice::bank_id)
+        .select(LeafRow::as_select())
+        .load(conn)?))
+}
+
 pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Error> {
     Ok(on_either!(tx, conn => fanout::table
         .filter(fanout::revision_id.eq(revision_id))

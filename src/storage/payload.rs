@@ -2,8 +2,10 @@
 //! subject (a bank, an incident, a person). Destroying the data key erases them all.
 
 use super::error::Error;
+use super::log;
 use super::schema::{data_key, hub_key, sealed_payload};
 use super::tx::{Tx, on_either};
+use crate::domain::entry::{Entry, PayloadErased};
 use crate::domain::id::Uid;
 use crate::vault::{self, HubKeys, SecretKey, VaultFault};
 use diesel::prelude::*;
@@ -98,9 +100,19 @@ pub fn open(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Zeroizing<Vec<u8>>>, Erro
     )?)))
 }
 
-/// Destroys one payload for good.
+/// Destroys one payload for good, and lets the log say so.
 pub fn erase(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::delete(sealed_payload::table.find(id)).execute(conn)?);
+    let erased =
+        on_either!(tx, conn => diesel::delete(sealed_payload::table.find(id)).execute(conn)?);
+    if erased == 1 {
+        let entry = PayloadErased {
+            at: tx.now()?,
+            payload: id,
+            t: "payload.erased",
+            v: 1,
+        };
+        log::stage(tx, &[(id, Entry::PayloadErased(entry))])?;
+    }
     Ok(())
 }
 
@@ -110,7 +122,7 @@ pub fn hub_keys(tx: &mut Tx<'_>) -> Result<HubKeys, Error> {
     for purpose in HubKeys::PURPOSES {
         keys.push(hub_key_for(tx, purpose)?);
     }
-    let keys: [SecretKey; 4] = keys
+    let keys: [SecretKey; 5] = keys
         .try_into()
         .map_err(|_| Error::Corrupt("hub keys".into()))?;
     Ok(HubKeys::from_keys(keys))

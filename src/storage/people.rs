@@ -1,6 +1,7 @@
 //! People, their roles, invitations, and the API keys of people and machines.
 
 use super::error::Error;
+use super::facts::{fact, insert_facts};
 use super::schema::{api_key, invitation, person, role_grant};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -18,6 +19,8 @@ pub struct PersonRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" person PersonRow, id: id, bank_id, payload_id, email_tag, language, recorded_at);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = role_grant, treat_none_as_default_value = false)]
 pub struct RoleGrantRow {
@@ -29,6 +32,10 @@ pub struct RoleGrantRow {
     pub approval_id: Option<Uid>,
     pub recorded_at: Instant,
 }
+
+fact!("INSERT INTO" role_grant RoleGrantRow, person_id, revision, role:
+    person_id, role, revision, given, granted_by, approval_id, recorded_at
+);
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = invitation, treat_none_as_default_value = false)]
@@ -61,8 +68,7 @@ pub struct ApiKeyRow {
 }
 
 pub fn insert_person(tx: &mut Tx<'_>, row: &PersonRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(person::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, person::table, std::slice::from_ref(row))
 }
 
 pub fn person(tx: &mut Tx<'_>, id: Uid) -> Result<Option<PersonRow>, Error> {
@@ -91,8 +97,7 @@ pub fn people(tx: &mut Tx<'_>, bank_id: Option<Uid>) -> Result<Vec<PersonRow>, E
 }
 
 pub fn insert_grant(tx: &mut Tx<'_>, row: &RoleGrantRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(role_grant::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, role_grant::table, std::slice::from_ref(row))
 }
 
 /// The grants in force of one person, by role; a role taken away is not among them.

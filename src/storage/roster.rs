@@ -2,12 +2,14 @@
 
 use super::bank::{self, ContactRow, EndpointRow};
 use super::error::Error;
+use super::facts::{self, Fact, fact};
 use super::insert_all;
-use super::prepared::{fixed_insert, prepared};
+use super::prepared::prepared;
 use super::schema::{bank as bank_table, issue_gate, roster_leaf, roster_version};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::merkle::Hash;
 use diesel::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -62,6 +64,10 @@ pub struct RosterVersionRow {
     pub entry_hash: Vec<u8>,
 }
 
+fact!("INSERT INTO" roster_version RosterVersionRow, version:
+    version, effective_at, bank_count, root, entry_hash
+);
+
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = roster_leaf, treat_none_as_default_value = false)]
 pub struct RosterLeafRow {
@@ -76,7 +82,7 @@ pub struct RosterLeafRow {
     pub leaf_hash: Vec<u8>,
 }
 
-fixed_insert!("INSERT INTO" roster_leaf RosterLeafRow:
+fact!("INSERT INTO" roster_leaf RosterLeafRow, bank_id, version:
     version, bank_id, position, linking, channels, member_since, keys, leaf_hash
 );
 
@@ -89,13 +95,25 @@ pub fn latest(tx: &mut Tx<'_>) -> Result<Option<RosterVersionRow>, Error> {
         .optional()?))
 }
 
+/// What the entry of a version binds: its row, without the hash of that entry, and its leaves.
+pub fn bind(tx: &Tx<'_>, version: &RosterVersionRow, leaves: &[RosterLeafRow]) -> Hash {
+    let version = RosterVersionRow {
+        entry_hash: Vec::new(),
+        ..version.clone()
+    };
+    let mut rows: Vec<&dyn Fact> = vec![&version];
+    rows.extend(leaves.iter().map(|leaf| leaf as &dyn Fact));
+    facts::bind(tx, &rows)
+}
+
+/// The entry is the caller's to stage.
 pub fn insert(
     tx: &mut Tx<'_>,
     _gate: &Gate,
     version: &RosterVersionRow,
     leaves: &[RosterLeafRow],
 ) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(roster_version::table).values(version).execute(conn)?);
+    insert_all!(tx, roster_version::table, std::slice::from_ref(version))?;
     insert_all!(tx, roster_leaf::table, leaves)
 }
 

@@ -464,6 +464,7 @@ diesel::table! {
         object -> Binary,
         digest -> Binary,
         commitment -> Binary,
+        facts -> Binary,
         channels -> Text,
         issued_at -> InstantSql,
     }
@@ -700,6 +701,17 @@ diesel::table! {
 diesel::table! {
     use super::types::*;
 
+    log_event (id) {
+        id -> UidSql,
+        event -> Text,
+        code -> Text,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
     log_pending (group_id) {
         group_id -> UidSql,
         first_seq -> BigInt,
@@ -887,6 +899,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_batch,
     log_checkpoint,
     log_seal,
+    log_event,
     log_pending,
     log_head,
     self_check,

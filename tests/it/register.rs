@@ -111,6 +111,7 @@ on_both! {
             node: ids[0],
             channel: "email",
             lease: Duration::from_secs(60),
+            seal_patience: Duration::ZERO,
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 10,

@@ -1,4 +1,5 @@
 DROP TABLE log_head CASCADE;
+DROP TABLE log_event CASCADE;
 DROP TABLE log_pending CASCADE;
 DROP TABLE log_seal CASCADE;
 DROP TABLE log_checkpoint CASCADE;

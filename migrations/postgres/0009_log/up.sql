@@ -61,6 +61,14 @@ CREATE TABLE log_seal (
     CHECK (entry_index < size)
 );
 
+-- The log refused, or went on again; the newest tells how it stands.
+CREATE TABLE log_event (
+    id uuid PRIMARY KEY,
+    event text NOT NULL CHECK (event IN ('refused', 'resumed')),
+    code text NOT NULL,
+    recorded_at timestamptz NOT NULL
+);
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- Groups that no log holds yet. Entries of other groups may lie between the first and the last of one.
@@ -88,3 +96,4 @@ CREATE TRIGGER log_tile_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON log_til
 CREATE TRIGGER log_batch_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON log_batch FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER log_checkpoint_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON log_checkpoint FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER log_seal_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON log_seal FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER log_event_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON log_event FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -66,6 +66,7 @@ CREATE TABLE notice (
     object BLOB NOT NULL, -- the notice object, canonical; hashed as it stands
     digest BLOB NOT NULL CHECK (length(digest) = 32),
     commitment BLOB NOT NULL CHECK (length(commitment) = 32), -- salted, to the notice object
+    facts BLOB NOT NULL CHECK (length(facts) = 32), -- salted, to this row and that of its message
     channels TEXT NOT NULL, -- over which it went at once, with a space between
     issued_at INTEGER NOT NULL,
     UNIQUE (revision_id, bank_id),

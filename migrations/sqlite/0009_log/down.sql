@@ -1,4 +1,5 @@
 DROP TABLE log_head;
+DROP TABLE log_event;
 DROP TABLE log_pending;
 DROP TABLE log_seal;
 DROP TABLE log_checkpoint;

@@ -61,6 +61,14 @@ CREATE TABLE log_seal (
     CHECK (entry_index < size)
 ) STRICT, WITHOUT ROWID;
 
+-- The log refused, or went on again; the newest tells how it stands.
+CREATE TABLE log_event (
+    id BLOB PRIMARY KEY,
+    event TEXT NOT NULL CHECK (event IN ('refused', 'resumed')),
+    code TEXT NOT NULL,
+    recorded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- Groups that no log holds yet. Entries of other groups may lie between the first and the last of one.
@@ -94,3 +102,5 @@ CREATE TRIGGER log_checkpoint_no_update BEFORE UPDATE ON log_checkpoint BEGIN SE
 CREATE TRIGGER log_checkpoint_no_delete BEFORE DELETE ON log_checkpoint BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END;
 CREATE TRIGGER log_seal_no_update BEFORE UPDATE ON log_seal BEGIN SELECT RAISE(ABORT, 'log_seal is append-only'); END;
 CREATE TRIGGER log_seal_no_delete BEFORE DELETE ON log_seal BEGIN SELECT RAISE(ABORT, 'log_seal is append-only'); END;
+CREATE TRIGGER log_event_no_update BEFORE UPDATE ON log_event BEGIN SELECT RAISE(ABORT, 'log_event is append-only'); END;
+CREATE TRIGGER log_event_no_delete BEFORE DELETE ON log_event BEGIN SELECT RAISE(ABORT, 'log_event is append-only'); END;

@@ -15,7 +15,7 @@ use crate::storage::audit::{self, Finding};
 use crate::storage::bare::{self, Bare};
 use crate::storage::session::{self, CredentialRow};
 use crate::storage::{Lane, Location, Tx, payload};
-use crate::vault::{self, Vault, password, totp};
+use crate::vault::{self, Vault, log_key, password, totp};
 use std::fmt::Write as _;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -103,6 +103,7 @@ impl Stage {
         let receivers = Receivers::start(wanted.answer_ms).await?;
         let (settings, file) = settings(&url, &folder.0)?;
         Vault::create_key_file(&settings.keys.file)?;
+        log_key::create(&settings.evidence.key_file)?;
         let (key, desks) = fill(&settings, wanted.banks, receivers.port).await?;
         let hub = Hub::start(&file, settings.listen.address, &folder.0).await?;
         let location = Location::parse(&url).map_err(CliError::Usage)?;
@@ -195,14 +196,17 @@ fn settings(database: &str, folder: &Path) -> Result<(Settings, PathBuf), CliErr
     let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr());
     let address = free.map_err(|fault| CliError::Failed(format!("no free port: {fault}")))?;
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let key_file = folder.join("kairan.key").display().to_string();
+    let inside = |name: &str| folder.join(name).display().to_string();
     let text = format!(
         "[hub]\npublic_url = \"http://{address}\"\n[listen]\naddress = \"{address}\"\n\
          [database]\nurl = {}\n[keys]\nfile = {}\n\
+         [evidence]\nkey_file = {}\njournal = {}\n\
          [limits]\nrequests_per_second = 100000\nburst = 100000\nfree_floor_mib = 0\n\
          [webhook]\nallow_networks = [\"127.0.0.0/8\"]\n[mail]\nrelay_host = \"\"\n",
         quoted(database),
-        quoted(&key_file),
+        quoted(&inside("kairan.key")),
+        quoted(&inside("kairan-log.pem")),
+        quoted(&inside("journal")),
     );
     std::fs::write(&file, &text).map_err(|fault| CliError::file("write", &file, &fault))?;
     let settings = Settings::parse("the bench's settings", &text).map_err(CliError::Settings)?;

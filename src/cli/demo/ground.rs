@@ -4,7 +4,7 @@
 use super::cast;
 use crate::cli::CliError;
 use crate::config::Settings;
-use crate::vault::Vault;
+use crate::vault::{Vault, log_key};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -71,8 +71,9 @@ impl Ground {
     pub fn settle(&self, port: Option<u16>, relay: SocketAddr) -> Result<Settings, CliError> {
         let key = self.folder.join("kairan.key");
         Vault::create_key_file(&key)?;
+        log_key::create(&self.folder.join("kairan-log.pem"))?;
         let port = free_port(port)?;
-        let text = settings_text(port, relay, &key, &self.database())?;
+        let text = settings_text(port, relay, &self.folder, &self.database())?;
         let path = self.settings_file();
         std::fs::write(&path, text).map_err(|fault| CliError::file("write", &path, &fault))?;
         Settings::load(Some(&path)).map_err(CliError::Settings)
@@ -82,7 +83,7 @@ impl Ground {
 fn settings_text(
     port: u16,
     relay: SocketAddr,
-    key: &Path,
+    folder: &Path,
     database: &Path,
 ) -> Result<String, CliError> {
     let quoted = |path: &Path, before: &str| match path.to_str() {
@@ -98,13 +99,16 @@ fn settings_text(
          [listen]\naddress = \"127.0.0.1:{port}\"\nworkers = 2\n\
          [database]\nurl = {database}\n\
          [keys]\nfile = {key}\n\
+         [evidence]\nkey_file = {log_key}\njournal = {journal}\n\
          [webhook]\nallow_networks = [\"127.0.0.0/8\"]\n\
          [mail]\nrelay_host = \"{relay_host}\"\nrelay_port = {relay_port}\ntls = \"loopback_plain\"\n\
          from = \"kairan@{domain}\"\nfrom_name = \"{operator}\"\nreturn_path_domain = \"{domain}\"\n",
         operator = cast::OPERATOR,
         domain = cast::MAIL_DOMAIN,
         database = quoted(database, "sqlite:")?,
-        key = quoted(key, "")?,
+        key = quoted(&folder.join("kairan.key"), "")?,
+        log_key = quoted(&folder.join("kairan-log.pem"), "")?,
+        journal = quoted(&folder.join("journal"), "")?,
         relay_host = relay.ip(),
         relay_port = relay.port(),
     ))

@@ -35,6 +35,7 @@ fn parts(number: u32) -> MailParts {
         subject: format!("No. {number}"),
         text: "a\n.\nb\n".into(),
         html: "<p>a</p>\n.\n".into(),
+        proof: None,
         references: Vec::new(),
         return_path: format!("n+{number}@bounce.samplepay.example"),
     }

@@ -80,6 +80,8 @@ pub struct MailParts {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// The notice's proof, attached as a file.
+    pub proof: Option<String>,
     /// Message-IDs, oldest first; the last is also In-Reply-To.
     pub references: Vec<String>,
     /// The envelope's sender, where reports come back to.

@@ -36,6 +36,7 @@ fn parts() -> MailParts {
         subject: "【至急】第42号 INC-2019-0003 TLP:AMBER 受領確認期限 2019-05-17 13:11 JST".into(),
         text: "みなと銀行御中\n\nConfirm receipt.\n".into(),
         html: "<!doctype html><p>みなと銀行御中</p>\n".into(),
+        proof: None,
         references: vec!["<INC-2019-0003.0117.thread@samplepay.example>".into()],
         return_path: "n+0190b3c01c007a0080000123456789ab-0123456789@bounce.samplepay.example"
             .into(),

@@ -1,5 +1,57 @@
-//! What is proven outside the hub: the texts that others sign or verify, with one spelling each. Pure; shared
-//! by the hub, the verifier and whoever plays a bank.
+//! Evidence to carry away, and the rules by which anyone judges it: notice proofs, completeness bundles,
+//! certificates, signed heads, signed acknowledgements, a whole log. Pure: the hub fills these shapes, the verifier checks them with
+//! nothing but the log's key. Knows no file, no database and no clock.
 
 pub mod acknowledgement;
+pub mod canonical;
+pub mod certificate;
+pub mod completeness;
+mod encoding;
+pub mod entries;
+pub mod heads;
+pub mod leaves;
+pub mod notice;
 pub mod signing_key;
+
+use super::fault::Faults;
+
+/// Why evidence does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} ({code})")]
+pub struct Finding {
+    /// Stable, snake_case; scripts may switch on it.
+    pub code: &'static str,
+    /// One sentence for the person who has to judge it.
+    pub detail: String,
+}
+
+impl Finding {
+    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { code, detail }
+    }
+}
+
+/// `Ok` if the rule holds, else the finding.
+fn hold(holds: bool, code: &'static str, detail: impl FnOnce() -> String) -> Result<(), Finding> {
+    if holds {
+        Ok(())
+    } else {
+        Err(Finding::new(code, detail()))
+    }
+}
+
+/// The input is not of the form that was asked for; nothing can be said about what it claims.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+impl From<Faults> for Unreadable {
+    fn from(faults: Faults) -> Self {
+        let told = faults.0.iter().map(|fault| match fault.pointer.as_str() {
+            "" => fault.message.clone(),
+            pointer => format!("{pointer}: {}", fault.message),
+        });
+        Self(told.collect::<Vec<_>>().join("; "))
+    }
+}

@@ -181,7 +181,7 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
     }))
     .collect();
     let outcomes = reading::attempts_of_notice(tx, row.incident_id, row.bank_id, id)?;
-    let mut subjects = vec![row.revision_id, row.fanout_id];
+    let mut subjects = vec![id, row.revision_id, row.fanout_id];
     subjects.extend(outcomes.iter().map(|outcome| outcome.attempt_id));
     let mut addresses = Vec::with_capacity(outcomes.len());
     for outcome in &outcomes {

@@ -281,6 +281,7 @@ impl TestHub {
             node: Uid::from_bytes([7; 16]),
             channel,
             lease: seconds(60),
+            seal_patience: Duration::ZERO,
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 512,

@@ -64,7 +64,14 @@ pub fn redacted(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields
             .iter()
-            .map(|(name, value)| (name.clone(), redacted(value)))
+            .map(|(name, value)| match (name.as_str(), value) {
+                // The proof's own shape is the verifier's to judge.
+                ("entry" | "opening" | "facts", Value::String(_)) => {
+                    (name.clone(), "[base64]".into())
+                }
+                ("proof", Value::String(text)) => (name.clone(), text.lines().next().into()),
+                _ => (name.clone(), redacted(value)),
+            })
             .collect(),
         Value::Array(items) => items.iter().map(redacted).collect(),
         Value::String(text) => {

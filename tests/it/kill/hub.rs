@@ -16,7 +16,7 @@ use kairan::domain::id::Uid;
 use kairan::domain::instant::Instant as At;
 use kairan::storage::delivery::OutcomeRow;
 use kairan::storage::{Lane, Location, Store, audit, payload, reading};
-use kairan::vault::Vault;
+use kairan::vault::{Vault, log_key};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
@@ -66,6 +66,7 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let key_file = folder.path().join("kairan.key");
         Vault::create_key_file(&key_file).expect("a key file");
+        log_key::create(&folder.path().join("kairan-log.pem")).expect("a key file");
         let vault = Arc::new(Vault::open(&key_file).expect("the key file reads"));
         let (database, base) = match on {
             On::Sqlite => {
@@ -124,10 +125,14 @@ impl World {
             "[hub]\npublic_url = \"https://kairan.operator.example\"\noperator_name = \"Example Pay\"\n\
              [listen]\naddress = \"127.0.0.1:{port}\"\nworkers = 2\n\
              [database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n\
+             [evidence]\nkey_file = \"{}\"\njournal = \"{}\"\n\
              [limits]\nrequests_per_second = 100000\nburst = 100000\nfree_floor_mib = 0\n\
              [log]\nlevel = \"warn\"\n[mail]\nrelay_host = \"\"\ntimeout_ms = 1000\n{}",
             self.database,
             self.folder.path().join("kairan.key").display(),
+            self.folder.path().join("kairan-log.pem").display(),
+            // One host: whoever leads the log holds the folder.
+            self.folder.path().join("journal").display(),
             self.more,
         );
         std::fs::write(&config, text).expect("the settings are written");

@@ -17,10 +17,11 @@ use kairan::dispatch::engine::Engine;
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
+use kairan::log::sequencer::{Sequencer, Standing, Until};
 use kairan::server::Parts;
 use kairan::storage::people::{PersonRow, RoleGrantRow};
 use kairan::storage::{Lane, Store, Tx, audit, payload, people};
-use kairan::vault::{self, Vault};
+use kairan::vault::{self, Vault, log_key};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -55,6 +56,7 @@ struct Process {
     web: actix_web::dev::ServerHandle,
     webhooks: Mutex<Engine>,
     mails: Option<Mutex<Engine>>,
+    sequencer: Mutex<Sequencer>,
     _stop: watch::Sender<bool>,
 }
 
@@ -67,7 +69,10 @@ impl Process {
         let webhooks = parts
             .webhook_engine(node, stopping.clone())
             .expect("an engine");
-        let mails = parts.mail_engine(node, stopping).expect("an engine");
+        let mails = parts
+            .mail_engine(node, stopping.clone())
+            .expect("an engine");
+        let sequencer = Mutex::new(parts.sequencer(node, stopping));
         let server = parts.web(listener).expect("a server");
         let web = server.handle();
         tokio::spawn(server);
@@ -75,6 +80,7 @@ impl Process {
             web,
             webhooks: Mutex::new(webhooks),
             mails: mails.map(Mutex::new),
+            sequencer,
             _stop: stop,
         };
         (process, parts.store)
@@ -154,6 +160,7 @@ impl TestHub {
         let folder = tempfile::tempdir().expect("a folder");
         let key_file = folder.path().join("kairan.key");
         Vault::create_key_file(&key_file).expect("a key file");
+        log_key::create(&folder.path().join("kairan-log.pem")).expect("a key file");
         let (listener, url) = listener();
         let postgres = match on {
             On::Postgres => Some(fresh_postgres()),
@@ -171,9 +178,12 @@ impl TestHub {
         let text = format!(
             "[hub]\npublic_url = \"{url}\"\noperator_name = \"Example Pay\"\n[listen]\naddress = \"127.0.0.1:0\"\nworkers = 2\n\
              [database]\nurl = \"{database}\"\n[keys]\nfile = \"{}\"\n\
+             [evidence]\nkey_file = \"{}\"\njournal = \"{}\"\n\
              [limits]\nrequests_per_second = 10000\nburst = 10000\n\
              [webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 2000\n{mail}{more}",
-            key_file.display()
+            key_file.display(),
+            folder.path().join("kairan-log.pem").display(),
+            folder.path().join("journal").display(),
         );
         let (process, store) = Process::begin(&text, listener).await;
         Self {
@@ -207,8 +217,34 @@ impl TestHub {
             (url, store.clock().clone(), store, process);
     }
 
-    /// Sends whatever is due on every channel until nothing is; returns how many attempts ended.
+    /// Takes what waits into the log, and publishes its head.
+    pub async fn seal(&self) {
+        let mut sequencer = self.process.sequencer.lock().await;
+        sequencer.step().await.expect("the log is carried on");
+    }
+
+    /// The same, cut off after a step as by a kill.
+    pub async fn seal_until(&self, until: Until) {
+        let mut sequencer = self.process.sequencer.lock().await;
+        sequencer
+            .step_until(until)
+            .await
+            .expect("the log is carried on");
+    }
+
+    /// How the log stands.
+    pub async fn log_standing(&self) -> Standing {
+        self.process.sequencer.lock().await.standing()
+    }
+
+    /// Seals, and sends whatever is due on every channel until nothing is; returns how many attempts ended.
     pub async fn deliver_due(&self) -> usize {
+        self.seal().await;
+        self.send_due().await
+    }
+
+    /// Sends whatever is due, sealed or not.
+    pub async fn send_due(&self) -> usize {
         let mut ended = self.process.webhooks.lock().await.deliver_due().await;
         if let Some(mails) = &self.process.mails {
             ended += mails.lock().await.deliver_due().await;

@@ -1,0 +1,48 @@
+//! Telling the operator's own people by mail that something needs one of them.
+
+use super::Error;
+use super::fan_out::delivery_row;
+use crate::domain::id::Uid;
+use crate::storage::delivery::{self, MessageRow};
+use crate::storage::{Tx, payload, people};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The frozen inputs of one alert.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OperatorAlert {
+    /// Which: a stable code that the texts know.
+    pub alert: String,
+    /// The bank that it is about.
+    pub bank_code: Option<String>,
+    /// One line of the hub's own.
+    pub detail: Option<String>,
+}
+
+/// Sends it to everybody who has one of these roles, once each.
+pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> Result<(), Error> {
+    let now = tx.now()?;
+    let inputs = serde_json::to_vec(inputs).map_err(|_| super::issue::damaged("alert"))?;
+    let mut told = BTreeSet::new();
+    for role in roles {
+        told.extend(people::holders(tx, role)?);
+    }
+    for person in told {
+        let message = Uid::at(now);
+        let payload_id = payload::seal(tx, person, &inputs)?;
+        let row = MessageRow {
+            id: message,
+            kind: "operator.alert".into(),
+            notice_id: None,
+            bank_id: None,
+            person_id: Some(person),
+            payload_id: Some(payload_id),
+            created_at: now,
+        };
+        delivery::insert_messages(tx, &[row])?;
+        let delivery = delivery_row(message, None, None, "email", person, now);
+        delivery::insert_deliveries(tx, &[delivery])?;
+    }
+    tx.wake_engine();
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! The log refuses, or goes on again: a fact that the desks show, and an alert to the operator's people. The
+//! sending does not wait for either.
+
+use super::Error;
+use super::alert::{OperatorAlert, alert};
+use crate::storage::Tx;
+use crate::storage::log::{self, LogEventRow};
+
+/// Notes that the log refuses, and why; once for each reason.
+pub fn refuses(tx: &mut Tx<'_>, code: &str, detail: &str) -> Result<(), Error> {
+    let last = log::latest_event(tx)?;
+    if last.is_some_and(|last| last.event == "refused" && last.code == code) {
+        return Ok(());
+    }
+    note(tx, "refused", code)?;
+    let inputs = OperatorAlert {
+        alert: "log-refusing".into(),
+        bank_code: None,
+        detail: Some(detail.to_owned()),
+    };
+    alert(tx, &["officer", "administrator", "auditor"], &inputs)
+}
+
+/// Notes that it goes on, if it had refused.
+pub fn goes_on(tx: &mut Tx<'_>) -> Result<(), Error> {
+    match log::latest_event(tx)? {
+        Some(last) if last.event == "refused" => note(tx, "resumed", &last.code),
+        _ => Ok(()),
+    }
+}
+
+fn note(tx: &mut Tx<'_>, event: &str, code: &str) -> Result<(), Error> {
+    let row = LogEventRow {
+        id: tx.new_id()?,
+        event: event.into(),
+        code: code.into(),
+        recorded_at: tx.now()?,
+    };
+    Ok(log::insert_event(tx, &row)?)
+}

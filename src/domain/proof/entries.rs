@@ -1,0 +1,276 @@
+//! Entries as a verifier reads them: strictly, from their bytes. Kinds that some rule needs get a typed view;
+//! every other `t` or `v` is unknown here, which is no fault: it is hashed all the same.
+
+use super::canonical::{Field, NotCanonical, scan};
+use crate::domain::entry::MAX_BYTES;
+use crate::domain::id::Uid;
+use crate::domain::instant::{Entered, Instant};
+use crate::merkle::Hash;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// `log.genesis` or `log.successor`: what a log begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    pub at: Instant,
+    pub format: String,
+    pub origin: String,
+    pub vkey: String,
+    /// Whether another log went before, which could not be continued.
+    pub successor: bool,
+}
+
+/// `roster.version`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roster {
+    pub effective_at: Instant,
+    pub n: i64,
+    /// Leaf hash of the entry of the version before; all zero for the first.
+    pub previous: Hash,
+    pub root: Hash,
+    pub version: i64,
+}
+
+/// `incident.registered`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    pub accepted_at: Instant,
+    pub commitment: Hash,
+    pub incident: Uid,
+    pub kind: String,
+    pub phase: String,
+    pub revision: Uid,
+    pub revision_number: i64,
+    /// Leaf hash of the entry of the roster version in force.
+    pub roster: Hash,
+    pub roster_version: i64,
+}
+
+/// `notice.fanout`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fanout {
+    pub fanout: Uid,
+    /// `roster`, or the group of banks that is told besides.
+    pub kind: String,
+    pub n: i64,
+    pub notices_root: Hash,
+    /// Leaf hash of `incident.registered`.
+    pub registered: Hash,
+    pub roster_version: i64,
+}
+
+/// `notice.acknowledged`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acknowledged {
+    pub acknowledgement: Uid,
+    pub at: Instant,
+    pub bank: Uid,
+    pub class: String,
+    pub covered_by: Option<Uid>,
+    /// Salted commitment to the signed note, where there is one.
+    pub note: Option<Hash>,
+    pub notice: Uid,
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    Opening(Opening),
+    Roster(Roster),
+    Registered(Registered),
+    Fanout(Fanout),
+    Acknowledged(Acknowledged),
+    /// Hashed, and not looked into.
+    Other,
+}
+
+/// Why bytes are no entry of any log of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnEntry {
+    #[error("longer than {MAX_BYTES} bytes")]
+    Long,
+    #[error(transparent)]
+    Form(#[from] NotCanonical),
+    #[error("has no t or v that tells what it is")]
+    Untold,
+    #[error(
+        "is of a known kind, but {0} is missing, not of its form, or too many fields are there"
+    )]
+    Field(&'static str),
+}
+
+impl Entry {
+    /// Reads one entry's bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NotAnEntry> {
+        Self::parse_with(bytes, &mut Vec::new())
+    }
+
+    /// The same, with room for the fields that the caller keeps between entries.
+    pub fn parse_with<'a>(bytes: &'a [u8], room: &mut Vec<Field<'a>>) -> Result<Self, NotAnEntry> {
+        if bytes.len() > MAX_BYTES {
+            return Err(NotAnEntry::Long);
+        }
+        scan(bytes, room)?;
+        let mut fields = Fields { all: room, read: 0 };
+        let kind = fields.text("t").map_err(|_| NotAnEntry::Untold)?;
+        let version = fields.integer("v").map_err(|_| NotAnEntry::Untold)?;
+        let entry = match (kind, version) {
+            ("notice.acknowledged", 1) => fields.acknowledged()?,
+            ("notice.fanout", 1) => fields.fanout()?,
+            ("incident.registered", 1) => fields.registered()?,
+            ("roster.version", 1) => fields.roster()?,
+            ("log.genesis", 1) => fields.opening(false)?,
+            ("log.successor", 1) => fields.opening(true)?,
+            _ => return Ok(Self::Other),
+        };
+        if fields.read == fields.all.len() {
+            Ok(entry)
+        } else {
+            Err(NotAnEntry::Field("some field"))
+        }
+    }
+}
+
+/// The fields of an entry, counted as they are read: none may be left over.
+struct Fields<'f, 'a> {
+    all: &'f [Field<'a>],
+    read: usize,
+}
+
+type Read<T> = Result<T, NotAnEntry>;
+
+impl<'a> Fields<'_, 'a> {
+    fn raw(&mut self, key: &'static str) -> Read<&'a [u8]> {
+        let mut fields = self.all.iter();
+        let field = fields
+            .find(|field| field.key == key.as_bytes())
+            .ok_or(NotAnEntry::Field(key))?;
+        self.read += 1;
+        Ok(field.value)
+    }
+
+    fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&'a str) -> Option<T>) -> Read<T> {
+        let raw = self.raw(key)?;
+        let value = plain_text(raw).and_then(parse);
+        value.ok_or(NotAnEntry::Field(key))
+    }
+
+    fn text(&mut self, key: &'static str) -> Read<&'a str> {
+        self.parsed(key, Some)
+    }
+
+    fn owned(&mut self, key: &'static str) -> Read<String> {
+        self.parsed(key, |text| Some(text.to_owned()))
+    }
+
+    fn integer(&mut self, key: &'static str) -> Read<i64> {
+        let raw = self.raw(key)?;
+        let text = std::str::from_utf8(raw).ok();
+        let value = text.and_then(|text| text.parse().ok());
+        value.ok_or(NotAnEntry::Field(key))
+    }
+
+    fn uid(&mut self, key: &'static str) -> Read<Uid> {
+        self.parsed(key, |text| text.parse().ok())
+    }
+
+    /// `None` for null.
+    fn or_null<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&'a str) -> Option<T>,
+    ) -> Read<Option<T>> {
+        match self.raw(key)? {
+            b"null" => Ok(None),
+            raw => {
+                let value = plain_text(raw).and_then(parse);
+                value.map(Some).ok_or(NotAnEntry::Field(key))
+            }
+        }
+    }
+
+    fn hash(&mut self, key: &'static str) -> Read<Hash> {
+        self.parsed(key, hash)
+    }
+
+    fn time(&mut self, key: &'static str) -> Read<Instant> {
+        self.parsed(key, instant)
+    }
+
+    fn opening(&mut self, successor: bool) -> Read<Entry> {
+        if successor {
+            self.raw("heads")?;
+        }
+        Ok(Entry::Opening(Opening {
+            at: self.time("at")?,
+            format: self.owned("format")?,
+            origin: self.owned("origin")?,
+            vkey: self.owned("vkey")?,
+            successor,
+        }))
+    }
+
+    fn roster(&mut self) -> Read<Entry> {
+        Ok(Entry::Roster(Roster {
+            effective_at: self.time("effective_at")?,
+            n: self.integer("n")?,
+            previous: self.hash("previous")?,
+            root: self.hash("root")?,
+            version: self.integer("version")?,
+        }))
+    }
+
+    fn registered(&mut self) -> Read<Entry> {
+        Ok(Entry::Registered(Registered {
+            accepted_at: self.time("accepted_at")?,
+            commitment: self.hash("commitment")?,
+            incident: self.uid("incident")?,
+            kind: self.owned("kind")?,
+            phase: self.owned("phase")?,
+            revision: self.uid("revision")?,
+            revision_number: self.integer("revision_number")?,
+            roster: self.hash("roster")?,
+            roster_version: self.integer("roster_version")?,
+        }))
+    }
+
+    fn fanout(&mut self) -> Read<Entry> {
+        Ok(Entry::Fanout(Fanout {
+            fanout: self.uid("fanout")?,
+            kind: self.owned("kind")?,
+            n: self.integer("n")?,
+            notices_root: self.hash("notices_root")?,
+            registered: self.hash("registered")?,
+            roster_version: self.integer("roster_version")?,
+        }))
+    }
+
+    fn acknowledged(&mut self) -> Read<Entry> {
+        Ok(Entry::Acknowledged(Acknowledged {
+            acknowledgement: self.uid("acknowledgement")?,
+            at: self.time("at")?,
+            bank: self.uid("bank")?,
+            class: self.owned("class")?,
+            covered_by: self.or_null("covered_by", |text| text.parse().ok())?,
+            note: self.or_null("note", hash)?,
+            notice: self.uid("notice")?,
+        }))
+    }
+}
+
+/// What stands between the quotes; `None` for what is no text, or one with escapes, which no entry has.
+fn plain_text(raw: &[u8]) -> Option<&str> {
+    let inside = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    let text = std::str::from_utf8(inside).ok()?;
+    (!text.contains('\\')).then_some(text)
+}
+
+fn hash(text: &str) -> Option<Hash> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// RFC 3339 in UTC with milliseconds, in the one form that hashed bytes have.
+pub(super) fn instant(text: &str) -> Option<Instant> {
+    let at = Entered::parse(text).ok()?.at;
+    (at.to_millis_string() == text).then_some(at)
+}

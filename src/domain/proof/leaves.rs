@@ -1,0 +1,241 @@
+//! The leaves of the two side trees that entries commit to: a bank on a roster, a notice of a fan-out; and
+//! the lists of them that travel beside the log. Their bytes are the format; nothing else may make them.
+
+use super::entries::Fanout;
+use super::{Finding, encoding, hold};
+use crate::domain::id::Uid;
+use crate::merkle::{self, Hash};
+use serde::{Deserialize, Serialize};
+
+/// One bank on a roster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterLeaf {
+    pub bank: Uid,
+    /// Commitment to every way of reaching it.
+    #[serde(with = "encoding::hash")]
+    pub channels: Hash,
+    /// Ed25519 public keys that sign its acknowledgements, ascending.
+    #[serde(with = "encoding::hashes")]
+    pub keys: Vec<[u8; 32]>,
+    /// Codes of its linking authentication.
+    pub linking: String,
+    /// The roster version since which it has been a member.
+    pub member_since: i64,
+}
+
+/// One notice of a fan-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeLeaf {
+    pub bank: Uid,
+    /// One name for each address that was told at once, as `webhook email`.
+    pub channels: String,
+    /// Salted commitment to the notice object.
+    #[serde(with = "encoding::hash")]
+    pub commitment: Hash,
+    /// The hub's commitment to its own rows; opaque.
+    #[serde(with = "encoding::hash")]
+    pub facts: Hash,
+    pub notice: Uid,
+    /// The bank's gap-free number.
+    pub number: i64,
+}
+
+impl RosterLeaf {
+    /// `linking` ends at the first byte 0, after which keys follow; a text that holds one is no roster's.
+    pub fn is_plain(&self) -> bool {
+        self.linking
+            .bytes()
+            .all(|byte| (0x20..0x7f).contains(&byte))
+            && self.keys.is_sorted_by(|one, next| one < next)
+    }
+
+    /// The leaf in the roster's tree.
+    pub fn hash(&self) -> Hash {
+        let mut bytes = Vec::with_capacity(160);
+        bytes.extend_from_slice(b"kairan-roster-leaf/v1\0");
+        bytes.extend_from_slice(self.bank.as_bytes());
+        bytes.extend_from_slice(&self.channels);
+        bytes.extend_from_slice(&self.member_since.to_be_bytes());
+        bytes.extend_from_slice(self.linking.as_bytes());
+        if !self.keys.is_empty() {
+            bytes.push(0);
+            bytes.extend(self.keys.iter().flatten());
+        }
+        merkle::leaf_hash(&bytes)
+    }
+}
+
+impl NoticeLeaf {
+    /// The leaf in the fan-out's tree.
+    pub fn hash(&self) -> Hash {
+        let mut bytes = Vec::with_capacity(192);
+        bytes.extend_from_slice(b"kairan-notice-leaf/v1\0");
+        bytes.extend_from_slice(self.bank.as_bytes());
+        bytes.extend_from_slice(self.notice.as_bytes());
+        bytes.extend_from_slice(&self.number.to_be_bytes());
+        bytes.extend_from_slice(&self.commitment);
+        bytes.extend_from_slice(&self.facts);
+        bytes.extend_from_slice(self.channels.as_bytes());
+        merkle::leaf_hash(&bytes)
+    }
+}
+
+/// `kairan/fanouts/<id>.json` of an export: all notices of one fan-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FanoutList {
+    pub fanout: Uid,
+    pub kind: String,
+    pub leaves: Vec<NoticeLeaf>,
+}
+
+/// `kairan/rosters/<version>.json` of an export: all banks of one roster version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RosterList {
+    pub leaves: Vec<RosterLeaf>,
+    pub version: i64,
+}
+
+impl FanoutList {
+    /// Whether this is the list that the entry commits to. Codes: `list_other`, and those of the leaves.
+    pub fn check(&self, entry: &Fanout) -> Result<(), Finding> {
+        hold(
+            self.fanout == entry.fanout && self.kind == entry.kind,
+            "list_other",
+            || {
+                format!(
+                    "the list of notices is not that of fan-out {}",
+                    entry.fanout
+                )
+            },
+        )?;
+        check_notices(&self.leaves, entry)
+    }
+}
+
+/// Number, order and root of a fan-out's notices. Codes: `fanout_count`, `fanout_order`, `fanout_root`.
+pub(super) fn check_notices(leaves: &[NoticeLeaf], entry: &Fanout) -> Result<(), Finding> {
+    let name = format!("fan-out {}", entry.fanout);
+    let count = i64::try_from(leaves.len()).ok();
+    hold(count == Some(entry.n), "fanout_count", || {
+        format!(
+            "{name}: {} notices are listed, and the log says {}",
+            leaves.len(),
+            entry.n
+        )
+    })?;
+    hold(
+        ascending(leaves.iter().map(|leaf| leaf.bank)),
+        "fanout_order",
+        || format!("{name}: its banks are not in order, or one stands there twice"),
+    )?;
+    let root = merkle::root(leaves.iter().map(NoticeLeaf::hash));
+    hold(root == entry.notices_root, "fanout_root", || {
+        format!("{name}: its notices are not those that the log committed to")
+    })
+}
+
+/// Number, order and root of a roster's banks. Codes: `roster_count`, `roster_order`, `roster_leaf`,
+/// `roster_root`.
+pub(super) fn check_roster(
+    leaves: &[RosterLeaf],
+    version: i64,
+    n: i64,
+    root: &Hash,
+) -> Result<(), Finding> {
+    let name = format!("roster version {version}");
+    hold(i64::try_from(leaves.len()) == Ok(n), "roster_count", || {
+        format!(
+            "{name}: {} banks are listed, and the log says {n}",
+            leaves.len()
+        )
+    })?;
+    hold(
+        ascending(leaves.iter().map(|leaf| leaf.bank)),
+        "roster_order",
+        || format!("{name}: its banks are not in order, or one stands there twice"),
+    )?;
+    hold(
+        leaves.iter().all(RosterLeaf::is_plain),
+        "roster_leaf",
+        || format!("{name}: a bank's keys or linking codes are not written as they must be"),
+    )?;
+    hold(
+        merkle::root(leaves.iter().map(RosterLeaf::hash)) == *root,
+        "roster_root",
+        || format!("{name}: its banks are not those that the log committed to"),
+    )
+}
+
+fn ascending(banks: impl Iterator<Item = Uid>) -> bool {
+    banks.is_sorted_by(|one, next| one < next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_a_leaf_are_the_published_ones() {
+        let uid = |byte| Uid::from_bytes([byte; 16]);
+        let mut leaf = RosterLeaf {
+            bank: uid(1),
+            channels: [2; 32],
+            keys: vec![],
+            linking: "sms_otp".into(),
+            member_since: 3,
+        };
+        let mut bytes = b"kairan-roster-leaf/v1\0".to_vec();
+        bytes.extend([1; 16]);
+        bytes.extend([2; 32]);
+        bytes.extend([0, 0, 0, 0, 0, 0, 0, 3]);
+        bytes.extend(b"sms_otp");
+        assert_eq!(leaf.hash(), merkle::leaf_hash(&bytes));
+        leaf.keys = vec![[4; 32], [5; 32]];
+        bytes.push(0);
+        bytes.extend([4; 32]);
+        bytes.extend([5; 32]);
+        assert_eq!(leaf.hash(), merkle::leaf_hash(&bytes));
+
+        let leaf = NoticeLeaf {
+            bank: uid(1),
+            channels: "webhook email".into(),
+            commitment: [2; 32],
+            facts: [3; 32],
+            notice: uid(4),
+            number: 42,
+        };
+        let mut bytes = b"kairan-notice-leaf/v1\0".to_vec();
+        bytes.extend([1; 16]);
+        bytes.extend([4; 16]);
+        bytes.extend([0, 0, 0, 0, 0, 0, 0, 42]);
+        bytes.extend([2; 32]);
+        bytes.extend([3; 32]);
+        bytes.extend(b"webhook email");
+        assert_eq!(leaf.hash(), merkle::leaf_hash(&bytes));
+    }
+
+    #[test]
+    fn keys_cannot_hide_in_the_linking_codes() {
+        let key = [b'k'; 32];
+        let mut honest = RosterLeaf {
+            bank: Uid::from_bytes([1; 16]),
+            channels: [2; 32],
+            keys: vec![key],
+            linking: "x".into(),
+            member_since: 1,
+        };
+        let hidden = RosterLeaf {
+            keys: vec![],
+            linking: format!("x\0{}", "k".repeat(32)),
+            ..honest.clone()
+        };
+        assert_eq!(honest.hash(), hidden.hash());
+        assert!(honest.is_plain() && !hidden.is_plain());
+        honest.keys = vec![key, key];
+        assert!(!honest.is_plain());
+    }
+}

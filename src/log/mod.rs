@@ -1,0 +1,8 @@
+//! Floor 4: the log at work: putting staged evidence in order, the journal of batches and heads, signing,
+//! publishing. It fails closed and alone: where it refuses, filing, sending and acknowledging go on.
+
+pub mod journal;
+mod reconcile;
+pub mod sequencer;
+
+pub use reconcile::{Refusal, reconcile};

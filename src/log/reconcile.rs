@@ -1,0 +1,142 @@
+//! Before anything is signed: what the database, the journal and the heads that were published say of the log
+//! must agree, or be provably the same log at different times.
+
+use super::journal::Journal;
+use crate::actions::Error;
+use crate::merkle::Hash;
+use crate::merkle::checkpoint::Checkpoint;
+use crate::merkle::growing::Growing;
+use crate::storage::log::{self, Head};
+use crate::storage::{Tx, tree};
+
+/// Why the log signs nothing. Each sentence says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error(
+        "the log has {0} entries and there is no journal beside it: put the journal's folder back, or run `kairan log adopt` with a head that a bank or an auditor holds"
+    )]
+    JournalMissing(i64),
+    #[error(
+        "the database holds {database} entries of the log and the journal {journal}: an older backup was restored; run `kairan log recover`"
+    )]
+    DatabaseBehind { database: i64, journal: u64 },
+    #[error(
+        "at {0} entries the database and the journal hold different logs; run `kairan log recover`, which begins a successor"
+    )]
+    Differs(u64),
+    #[error(
+        "the journal is of the log {0}, the database of another; put the right journal's folder in its place, or run `kairan log recover`"
+    )]
+    OtherLog(String),
+    #[error(
+        "the log does not hash into the head it had: entries or tiles were changed in the database ({0}); run `kairan log recover`"
+    )]
+    Tampered(String),
+    #[error(
+        "a checkpoint of {published} entries was published, and the log holds {database}: an older backup was restored; run `kairan log recover`"
+    )]
+    CheckpointAhead { published: i64, database: i64 },
+    #[error("the journal cannot be used: {0}")]
+    Journal(String),
+}
+
+impl Refusal {
+    /// Stable, snake_case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::JournalMissing(_) => "journal_missing",
+            Self::DatabaseBehind { .. } => "database_behind",
+            Self::Differs(_) => "journal_differs",
+            Self::OtherLog(_) => "other_log",
+            Self::Tampered(_) => "tampered",
+            Self::CheckpointAhead { .. } => "checkpoint_ahead",
+            Self::Journal(_) => "journal_unusable",
+        }
+    }
+}
+
+/// The log as database and journal agree on it.
+#[derive(Debug, Clone)]
+pub struct Agreed {
+    pub head: Head,
+    /// The tree in the database, at `head.size`.
+    pub growing: Growing,
+    /// The tree at the journal's head: never above the database's.
+    pub settled: Growing,
+    /// The size of the newest checkpoint.
+    pub published: i64,
+}
+
+/// Compares what the database holds with the journal's head; `None` = there is no journal.
+pub fn reconcile(
+    tx: &mut Tx<'_>,
+    origin: &str,
+    journal: Option<&Checkpoint>,
+) -> Result<Result<Agreed, Refusal>, Error> {
+    let head = log::head(tx)?;
+    let published = log::latest_checkpoint(tx, head.log)?.map_or(0, |row| row.size);
+    if published > head.size {
+        let database = head.size;
+        return Ok(Err(Refusal::CheckpointAhead {
+            published,
+            database,
+        }));
+    }
+    let journal_size = match journal {
+        None if head.size > 0 || head.log > 1 => {
+            return Ok(Err(Refusal::JournalMissing(head.size)));
+        }
+        None => 0,
+        Some(journal) if journal.origin != origin => {
+            return Ok(Err(Refusal::OtherLog(journal.origin.clone())));
+        }
+        Some(journal) => journal.size,
+    };
+    if journal_size > head.size.unsigned_abs() {
+        return Ok(Err(Refusal::DatabaseBehind {
+            database: head.size,
+            journal: journal_size,
+        }));
+    }
+    let grown = match tree_at(tx, head.log, head.size)? {
+        Ok(grown) => grown,
+        Err(what) => return Ok(Err(Refusal::Tampered(what))),
+    };
+    let settled_size = i64::try_from(journal_size).unwrap_or(i64::MAX);
+    let settled = match tree_at(tx, head.log, settled_size)? {
+        Ok(settled) => settled,
+        Err(what) => return Ok(Err(Refusal::Tampered(what))),
+    };
+    if journal.is_some_and(|journal| journal.root != settled.root()) {
+        return Ok(Err(Refusal::Differs(journal_size)));
+    }
+    Ok(Ok(Agreed {
+        head,
+        growing: grown,
+        settled,
+        published,
+    }))
+}
+
+/// The tree of a size, as its tiles tell; `Err` where they do not lead to the head that is on record.
+fn tree_at(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Result<Growing, String>, Error> {
+    let grown = match tree::growing(tx, log, size) {
+        Ok(grown) => grown,
+        Err(crate::storage::Error::Corrupt(what)) => return Ok(Err(what)),
+        Err(other) => return Err(other.into()),
+    };
+    if size == 0 {
+        return Ok(Ok(grown));
+    }
+    let recorded = log::batch(tx, log, size)?.map(|row| row.root);
+    let root: Hash = grown.root();
+    if recorded.as_deref() != Some(&root) {
+        return Ok(Err(format!("the head of {size} entries")));
+    }
+    Ok(Ok(grown))
+}
+
+/// The journal's head, where there is one; a fault of the journal is a refusal.
+pub(super) fn open_journal(folder: &std::path::Path) -> Result<Option<Journal>, Refusal> {
+    Journal::open(folder).map_err(|fault| Refusal::Journal(fault.to_string()))
+}

@@ -1,0 +1,514 @@
+//! The sequencer: whoever leads takes what waits into the log, reads it again and hashes it again, writes it to
+//! the journal, signs the head, and publishes it. In that order, each step after the one before is on the disk;
+//! a process that is killed anywhere between goes on from there.
+
+use super::journal::{Journal, Record};
+use super::reconcile::{Agreed, Refusal, open_journal, reconcile};
+use crate::actions::Error;
+use crate::actions::log_refuses;
+use crate::actions::publish::{Signed, publish};
+use crate::actions::sequence::{Sequenced, sequence};
+use crate::domain::entry::{self, Entry};
+use crate::domain::id::Uid;
+use crate::merkle::checkpoint::Checkpoint;
+use crate::merkle::growing::Growing;
+use crate::merkle::note::{KeyKind, KeyName, Signer};
+use crate::merkle::{empty_root, leaf_hash};
+use crate::storage::log::{self, Head};
+use crate::storage::{Lane, Store, tree};
+use crate::vault::SecretKey;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a leader that says nothing more is still the leader.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often it is looked for what no wake-up told of.
+const LOOK: Duration = Duration::from_millis(200);
+/// How long a log that refused waits before it looks whether it was mended.
+const MENDED: Duration = Duration::from_secs(5);
+/// Batches that are settled in one go.
+const BATCHES: i64 = 64;
+
+/// Makes signers and first entries for the logs of one hub.
+pub struct LogKey {
+    seed: SecretKey,
+    host: String,
+}
+
+impl LogKey {
+    /// `host` is the public one; a log's name is `<host>/log/<number>`.
+    pub fn new(seed: SecretKey, host: impl Into<String>) -> Self {
+        Self {
+            seed,
+            host: host.into(),
+        }
+    }
+
+    pub fn origin(&self, log: i64) -> String {
+        format!("{}/log/{log}", self.host)
+    }
+
+    pub fn signer(&self, log: i64) -> Signer {
+        let name = KeyName::parse(&self.origin(log))
+            .expect("a host has neither space nor plus, which the settings see to");
+        Signer::new(name, KeyKind::Ed25519, &self.seed)
+    }
+}
+
+/// How the log stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Another node leads, or nobody yet.
+    Following,
+    /// This one leads, and has published a head of this size.
+    Leading(i64),
+    Refusing(Refusal),
+}
+
+/// What ends a step early.
+#[derive(Debug, thiserror::Error)]
+enum Halt {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("another node leads the log")]
+    LeadLost,
+    #[error(transparent)]
+    Action(#[from] Error),
+}
+
+/// Where a step may be cut off, as by a kill. For tests; a hub goes through all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// A batch is in the database.
+    Sequenced,
+    /// It was read again and hashed again.
+    Verified,
+    /// It is in the journal.
+    Journaled,
+    /// Its head is signed.
+    Signed,
+    /// Its checkpoint is published.
+    Published,
+}
+
+struct Leading {
+    head: Head,
+    growing: Growing,
+    journal: Option<Journal>,
+    settled: Growing,
+    published: i64,
+    renew_at: tokio::time::Instant,
+}
+
+pub struct Sequencer {
+    store: Store,
+    key: LogKey,
+    journal: PathBuf,
+    node: Uid,
+    leading: Option<Leading>,
+    /// The process that owns the database takes the lead once, whoever had it.
+    has_led: bool,
+    look_again_at: tokio::time::Instant,
+    standing: watch::Sender<Standing>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Sequencer {
+    /// `node` names this process among those that share the database; `journal` is its own folder.
+    pub fn new(
+        store: Store,
+        key: LogKey,
+        journal: PathBuf,
+        node: Uid,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            store,
+            key,
+            journal,
+            node,
+            leading: None,
+            has_led: false,
+            look_again_at: tokio::time::Instant::now(),
+            standing: watch::Sender::new(Standing::Following),
+            stopping,
+        }
+    }
+
+    /// How the log stands, as this process sees it.
+    pub fn standing(&self) -> Standing {
+        self.standing.borrow().clone()
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(mut self) {
+        let mut staged = self.store.staged_signal();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut stopping = self.stopping.clone();
+        while !*stopping.borrow() {
+            tokio::select! {
+                biased;
+                _ = stopping.changed() => break,
+                _ = staged.changed() => {}
+                _ = look.tick() => {}
+            }
+            if let Err(fault) = self.step().await {
+                tracing::error!(%fault, "the log could not be carried on; will try again");
+            }
+        }
+    }
+
+    /// Takes everything that waits into the log, and publishes its head.
+    pub async fn step(&mut self) -> Result<(), Error> {
+        self.step_until(Until::Published).await
+    }
+
+    /// The same, cut off after `until`.
+    pub async fn step_until(&mut self, until: Until) -> Result<(), Error> {
+        match self.carry_on(until).await {
+            Ok(()) => Ok(()),
+            Err(Halt::LeadLost) => {
+                tracing::warn!("another node leads the log");
+                self.leading = None;
+                self.standing.send_replace(Standing::Following);
+                Ok(())
+            }
+            Err(Halt::Refused(refusal)) => self.refuse(refusal).await,
+            Err(Halt::Action(fault)) => {
+                // Whether the database took it is not known: everything is compared again.
+                self.leading = None;
+                Err(fault)
+            }
+        }
+    }
+
+    async fn carry_on(&mut self, until: Until) -> Result<(), Halt> {
+        if !self.lead().await? {
+            return Ok(());
+        }
+        loop {
+            self.settle(until).await?;
+            if until == Until::Published && !self.anything_waits().await? {
+                return Ok(());
+            }
+            if !self.take_batch().await? || until == Until::Sequenced {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sees to the lead; false = another has it, or the log refuses.
+    async fn lead(&mut self) -> Result<bool, Halt> {
+        if self.leading.is_some() {
+            return Ok(true);
+        }
+        let now = tokio::time::Instant::now();
+        if now < self.look_again_at {
+            return Ok(false);
+        }
+        let (head, free) = self
+            .store
+            .read(|tx| {
+                let head = log::head(tx)?;
+                Ok::<_, Error>((head, head.leads_until <= tx.now()?))
+            })
+            .await?;
+        let owns = self.store.is_embedded() && !self.has_led;
+        if !(owns || free || head.leader.is_none() || head.leader == Some(self.node)) {
+            return Ok(false);
+        }
+        let journal = open_journal(&self.journal)?;
+        let origin = self.key.origin(head.log);
+        let known = journal.as_ref().map(|journal| journal.head().clone());
+        let (node, term) = (self.node, head.term);
+        let taken = self
+            .store
+            .write(Lane::Front, move |tx| {
+                let until = tx.now()? + LEASE;
+                if !log::take_lead(tx, node, term, until)? {
+                    return Ok(None);
+                }
+                let agreed = reconcile(tx, &origin, known.as_ref())?;
+                if agreed.is_ok() {
+                    log_refuses::goes_on(tx)?;
+                }
+                Ok::<_, Error>(Some(agreed))
+            })
+            .await?;
+        let Some(agreed) = taken else {
+            return Ok(false);
+        };
+        let Agreed {
+            head,
+            growing,
+            settled,
+            published,
+        } = agreed?;
+        self.has_led = true;
+        self.leading = Some(Leading {
+            head,
+            growing,
+            journal,
+            settled,
+            published,
+            renew_at: now + LEASE / 2,
+        });
+        tracing::info!(
+            log = head.log,
+            entries = head.size,
+            term = head.term,
+            "leading the log"
+        );
+        self.standing.send_replace(Standing::Leading(published));
+        Ok(true)
+    }
+
+    async fn anything_waits(&mut self) -> Result<bool, Halt> {
+        let Some(leading) = &mut self.leading else {
+            return Ok(false);
+        };
+        let fresh = leading.head.size == 0;
+        let waits = self
+            .store
+            .read(|tx| Ok::<_, Error>(!log::pending(tx, 1)?.is_empty()))
+            .await?;
+        let now = tokio::time::Instant::now();
+        // Nobody else looks at the lease of a database that one process owns.
+        if !waits && !fresh && !self.store.is_embedded() && now >= leading.renew_at {
+            leading.renew_at = now + LEASE / 2;
+            let term = leading.head.term;
+            let kept = self
+                .store
+                .write(Lane::Front, move |tx| {
+                    let until = tx.now()? + LEASE;
+                    Ok::<_, Error>(log::keep_lead(tx, term, until)?)
+                })
+                .await?;
+            if !kept {
+                return Err(Halt::LeadLost);
+            }
+        }
+        Ok(waits || fresh)
+    }
+
+    /// One batch into the database; false = nothing waits.
+    async fn take_batch(&mut self) -> Result<bool, Halt> {
+        let Some(leading) = &mut self.leading else {
+            return Ok(false);
+        };
+        let (head, growing) = (leading.head, leading.growing.clone());
+        let signer = self.key.signer(head.log);
+        let origin = self.key.origin(head.log);
+        let vkey = signer.verifier().to_string();
+        let sequenced = self
+            .store
+            .write(Lane::Front, move |tx| {
+                let first = Entry::Genesis(entry::Genesis {
+                    at: tx.now()?,
+                    format: "kairan-log/v1",
+                    origin: &origin,
+                    t: "log.genesis",
+                    v: 1,
+                    vkey: &vkey,
+                });
+                sequence(tx, &head, &growing, &first, LEASE)
+            })
+            .await?;
+        match sequenced {
+            Sequenced::Nothing => Ok(false),
+            Sequenced::LeadLost => Err(Halt::LeadLost),
+            Sequenced::Batch(grown) => {
+                leading.head.size = i64::try_from(grown.size()).unwrap_or(i64::MAX);
+                leading.growing = *grown;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Brings what the database holds beyond the journal into it, batch by batch, each read and hashed again;
+    /// then signs the newest head, and publishes it.
+    async fn settle(&mut self, until: Until) -> Result<(), Halt> {
+        while let Some(batches) = self.unsettled().await? {
+            for (record, grown) in batches {
+                if until < Until::Journaled {
+                    continue;
+                }
+                self.write_journal(record).await?;
+                if let Some(leading) = &mut self.leading {
+                    leading.settled = grown;
+                }
+            }
+            if until < Until::Journaled {
+                return Ok(());
+            }
+        }
+        self.publish(until).await
+    }
+
+    /// The batches that the journal does not hold yet, verified; `None` = it holds all.
+    async fn unsettled(&mut self) -> Result<Option<Vec<(Record, Growing)>>, Halt> {
+        let Some(leading) = &self.leading else {
+            return Ok(None);
+        };
+        let (log, size) = (leading.head.log, leading.head.size);
+        let settled = leading.settled.clone();
+        if settled.size() == size.unsigned_abs() {
+            return Ok(None);
+        }
+        let origin = self.key.origin(log);
+        let read = self
+            .store
+            .read(move |tx| verified(tx, &origin, log, settled.clone()))
+            .await?;
+        Ok(Some(read?))
+    }
+
+    async fn write_journal(&mut self, record: Record) -> Result<(), Halt> {
+        let Some(leading) = &mut self.leading else {
+            return Ok(());
+        };
+        let journal = leading.journal.take();
+        let folder = self.journal.clone();
+        let written = tokio::task::spawn_blocking(move || {
+            let empty = Checkpoint {
+                origin: record.head.origin.clone(),
+                size: 0,
+                root: empty_root(),
+            };
+            let mut journal = match journal {
+                Some(journal) => journal,
+                None => Journal::create(&folder, &empty)?,
+            };
+            journal.append(&record).map(|()| journal)
+        });
+        match written.await {
+            Ok(Ok(journal)) => {
+                leading.journal = Some(journal);
+                Ok(())
+            }
+            Ok(Err(fault)) => Err(Refusal::Journal(fault.to_string()).into()),
+            Err(fault) => Err(Refusal::Journal(fault.to_string()).into()),
+        }
+    }
+
+    /// Signs the head that the journal holds, outside any transaction, and publishes it.
+    async fn publish(&mut self, until: Until) -> Result<(), Halt> {
+        let Some(leading) = &mut self.leading else {
+            return Ok(());
+        };
+        let size = leading.head.size;
+        if leading.published >= size || until < Until::Signed {
+            return Ok(());
+        }
+        let log = leading.head.log;
+        let head = Checkpoint {
+            origin: self.key.origin(log),
+            size: size.unsigned_abs(),
+            root: leading.settled.root(),
+        };
+        let note = self
+            .key
+            .signer(log)
+            .sign(&head.to_text())
+            .map_err(|fault| Refusal::Tampered(fault.to_string()))?;
+        if until < Until::Published {
+            return Ok(());
+        }
+        let signed = Arc::new(Signed { log, size, note });
+        let term = leading.head.term;
+        let published = self
+            .store
+            .write(Lane::Front, move |tx| publish(tx, term, &signed, LEASE))
+            .await?;
+        if !published {
+            return Err(Halt::LeadLost);
+        }
+        leading.published = size;
+        self.standing.send_replace(Standing::Leading(size));
+        Ok(())
+    }
+
+    /// Signs nothing more until it is mended, and tells the operator's people. The lead runs out by itself.
+    async fn refuse(&mut self, refusal: Refusal) -> Result<(), Error> {
+        self.leading = None;
+        self.look_again_at = tokio::time::Instant::now() + MENDED;
+        let standing = Standing::Refusing(refusal.clone());
+        if self.standing.send_replace(standing.clone()) == standing {
+            return Ok(());
+        }
+        tracing::error!(code = refusal.code(), %refusal, "the log refuses; notices go out unsealed");
+        self.store
+            .write(Lane::Front, move |tx| {
+                log_refuses::refuses(tx, refusal.code(), &refusal.to_string())
+            })
+            .await
+    }
+}
+
+/// Batches that the journal does not hold yet, read again and hashed again.
+type Verified = Vec<(Record, Growing)>;
+
+fn verified(
+    tx: &mut crate::storage::Tx<'_>,
+    origin: &str,
+    log: i64,
+    mut grown: Growing,
+) -> Result<Result<Verified, Refusal>, Error> {
+    let mut found = Vec::new();
+    let from = i64::try_from(grown.size()).unwrap_or(i64::MAX);
+    for batch in log::batches_after(tx, log, from, BATCHES)? {
+        let start = i64::try_from(grown.size()).unwrap_or(i64::MAX);
+        let rows = match log::logged(tx, log, start, batch.size) {
+            Ok(rows) => rows,
+            Err(crate::storage::Error::Corrupt(what)) => return Ok(Err(Refusal::Tampered(what))),
+            Err(other) => return Err(other.into()),
+        };
+        let mut full = Vec::new();
+        for row in &rows {
+            let hash = leaf_hash(&row.body);
+            if row.leaf_hash != hash {
+                return Ok(Err(Refusal::Tampered(format!(
+                    "the {} with number {}",
+                    row.kind, row.seq
+                ))));
+            }
+            grown.push(hash, &mut full);
+        }
+        for tile in full {
+            let place = crate::merkle::tile::Tile {
+                level: tile.level,
+                number: tile.number,
+                width: 256,
+            };
+            if tree::tile(tx, log, place)? != tile.hashes {
+                return Ok(Err(Refusal::Tampered(place.path())));
+            }
+        }
+        let root = grown.root();
+        if batch.root != root {
+            return Ok(Err(Refusal::Tampered(format!(
+                "the head of {} entries",
+                batch.size
+            ))));
+        }
+        let head = Checkpoint {
+            origin: origin.to_owned(),
+            size: grown.size(),
+            root,
+        };
+        let entries = rows
+            .into_iter()
+            .map(|row| (row.subject_id, row.body))
+            .collect();
+        found.push((Record { head, entries }, grown.clone()));
+    }
+    if found.is_empty() {
+        return Ok(Err(Refusal::Tampered(format!(
+            "the heads after {from} entries"
+        ))));
+    }
+    Ok(Ok(found))
+}
