@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve,
+    self, CliError, Done, admin, bench, check, demo, export, file, import, migrate, say, serve,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -41,6 +41,8 @@ enum Command {
     Admin(admin::Args),
     /// The register from a file
     Import(import::Args),
+    /// The log as files that anyone can check
+    Export(export::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
     /// Figures of the whole hub on this machine, each beside its bare limit
@@ -74,6 +76,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Check(args) => check::run(settings, args).await,
             Command::Admin(args) => admin::run(settings, args).await,
             Command::Import(args) => import::run(settings, args).await,
+            Command::Export(args) => export::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,
