@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, export, file, import, migrate, say, serve,
+    self, CliError, Done, admin, bench, check, demo, export, file, import, log, migrate, say, serve,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -12,7 +12,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  done
   1  failed; the message says what to do
   2  a mistake in the settings or on the command line; nothing was started
-  3  a check found something";
+  3  a check found something
+  4  the log refuses; the message says what to do";
 
 /// Kairan: one incident filed once, every partner bank told, every stamp back, provable years later.
 #[derive(Parser)]
@@ -43,6 +44,8 @@ enum Command {
     Import(import::Args),
     /// The log as files that anyone can check
     Export(export::Args),
+    /// How the log of evidence stands, and what to do where it refuses
+    Log(log::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
     /// Figures of the whole hub on this machine, each beside its bare limit
@@ -77,6 +80,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Admin(args) => admin::run(settings, args).await,
             Command::Import(args) => import::run(settings, args).await,
             Command::Export(args) => export::run(settings, args).await,
+            Command::Log(args) => log::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,

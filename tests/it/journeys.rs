@@ -33,6 +33,7 @@ mod changing;
 mod checks;
 mod confirming;
 mod delivery;
+mod facts;
 mod filing;
 mod filing_from_the_shell;
 mod live;
@@ -43,6 +44,7 @@ mod problems;
 mod reading;
 pub mod recovery;
 mod register;
+mod signing;
 pub mod steps;
 mod webhooks;
 

@@ -2,6 +2,7 @@
 //! certificates, signed heads, a whole log. Pure: the hub fills these shapes, the verifier checks them with
 //! nothing but the log's key. Knows no file, no database and no clock.
 
+pub mod acknowledgement;
 pub mod canonical;
 pub mod certificate;
 pub mod completeness;
@@ -10,6 +11,7 @@ pub mod entries;
 pub mod heads;
 pub mod leaves;
 pub mod notice;
+pub mod signing_key;
 
 use super::fault::Faults;
 
