@@ -26,3 +26,4 @@ mod journeys;
 mod kill;
 mod register;
 mod spine;
+mod verify;

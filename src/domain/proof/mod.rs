@@ -10,8 +10,18 @@ mod encoding;
 pub mod entries;
 pub mod heads;
 pub mod leaves;
+pub mod log_rules;
 pub mod notice;
 pub mod signing_key;
+
+#[cfg(test)]
+mod house {
+    pub use crate::{domain, merkle};
+}
+// Whoever includes it uses a part of it.
+#[cfg(test)]
+#[allow(dead_code)]
+mod sample;
 
 use super::fault::Faults;
 
