@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve,
+    self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve, verify,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use std::process::ExitCode;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
-  1  failed; the message says what to do
-  2  a mistake in the settings or on the command line; nothing was started
-  3  a check found something";
+  1  failed; the message says what to do. verify: what was looked at is broken
+  2  a mistake in the settings, on the command line or in what was given; nothing was started
+  3  a check found something. verify: sound, but something is missing";
 
 /// Kairan: one incident filed once, every partner bank told, every stamp back, provable years later.
 #[derive(Parser)]
@@ -43,6 +43,8 @@ enum Command {
     Import(import::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
+    /// Judge evidence offline: notices, bundles, certificates, heads, a whole log
+    Verify(verify::Args),
     /// Figures of the whole hub on this machine, each beside its bare limit
     Bench(bench::Args),
     #[command(hide = true)]
@@ -64,9 +66,14 @@ fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine) -> Result<Done, CliError> {
+    // Wherever evidence is verified there need be no hub, nor settings of one.
+    let command = match line.command {
+        Command::Verify(args) => return verify::run(args),
+        command => command,
+    };
     let settings = Settings::load(line.config.as_deref()).map_err(CliError::Settings)?;
     cli::runtime()?.block_on(async {
-        match line.command {
+        match command {
             Command::Demo(args) => demo::run(args).await,
             Command::DemoBanks(args) => demo::run_banks(args).await,
             Command::Serve(args) => serve::run(settings, args).await,
@@ -77,6 +84,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::File(args) => file::run(settings, args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,
+            Command::Verify(args) => verify::run(args),
         }
     })
 }

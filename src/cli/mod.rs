@@ -13,6 +13,7 @@ pub mod open;
 pub mod say;
 pub mod serve;
 pub mod smtp_sink;
+pub mod verify;
 
 use crate::actions;
 use crate::config::SettingFault;
@@ -25,7 +26,7 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     Well,
-    /// A check found something.
+    /// A check found something, or could not look at all that it should.
     Found,
 }
 

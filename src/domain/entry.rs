@@ -295,6 +295,7 @@ pub fn notice_leaf(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::proof;
 
     #[test]
     fn every_entry_is_canonical_and_small() {
@@ -436,6 +437,9 @@ mod tests {
                 entry.kind()
             );
             assert_eq!(value["t"], entry.kind());
+            let read = proof::entries::Entry::parse(&bytes);
+            let is_known = read.is_ok_and(|read| read != proof::entries::Entry::Unknown);
+            assert!(is_known, "{} is not read as it is written", entry.kind());
             assert!(bytes.len() <= MAX_BYTES && bytes.is_ascii());
         }
     }

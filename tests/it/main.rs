@@ -25,3 +25,4 @@ mod journeys;
 mod kill;
 mod register;
 mod spine;
+mod verify;

@@ -197,3 +197,6 @@ fn strip<'a>(line: &'a str, pattern: &[&str]) -> Option<Vec<&'a str>> {
         .filter(|(_, part)| part.is_empty());
     fits.then(|| free.map(|(word, _)| *word).collect())
 }
+
+#[cfg(test)]
+mod tests;

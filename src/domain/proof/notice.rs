@@ -232,3 +232,6 @@ impl NoticeProof {
 fn parse_proof(text: &str) -> Result<TlogProof, Unreadable> {
     TlogProof::parse(text).map_err(|why| Unreadable(why.to_string()))
 }
+
+#[cfg(test)]
+mod tests;
