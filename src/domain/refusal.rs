@@ -53,6 +53,20 @@ pub enum Refusal {
     AlreadyReplaced,
     #[error("this role belongs to the other side")]
     RoleOfOtherSide,
+    #[error(
+        "no published head of the log holds this yet; ask again in a moment, and if the log refuses, when it goes on"
+    )]
+    NotSealed,
+    #[error(
+        "its entries stand in two logs, of which one follows the other; verify an export of both instead"
+    )]
+    AcrossLogs,
+    #[error("the time is in the future; ask for a time that has come")]
+    NotYet,
+    #[error(
+        "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
+    )]
+    CertificateTooLong,
 }
 
 impl Refusal {
@@ -82,6 +96,10 @@ impl Refusal {
             Self::KeyEnded => "key_ended",
             Self::AlreadyReplaced => "already_replaced",
             Self::RoleOfOtherSide => "role_of_other_side",
+            Self::NotSealed => "not_sealed",
+            Self::AcrossLogs => "across_logs",
+            Self::NotYet => "not_yet",
+            Self::CertificateTooLong => "certificate_too_long",
         }
     }
 }

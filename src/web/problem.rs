@@ -216,7 +216,7 @@ fn invalid(faults: Faults) -> Problem {
 
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
-        Refusal::AcknowledgementMismatch => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::AcknowledgementMismatch | Refusal::NotYet => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::LinkExpired | Refusal::InvitationEnded | Refusal::RecoveryEnded => {
             StatusCode::GONE
         }
@@ -238,7 +238,10 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::TooManyKeys
         | Refusal::KeyEnded
         | Refusal::AlreadyReplaced
-        | Refusal::RoleOfOtherSide => StatusCode::CONFLICT,
+        | Refusal::RoleOfOtherSide
+        | Refusal::NotSealed
+        | Refusal::AcrossLogs
+        | Refusal::CertificateTooLong => StatusCode::CONFLICT,
     }
 }
 

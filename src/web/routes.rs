@@ -2,9 +2,9 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, contacts, deliveries, drafts, endpoints, health, import, inbox,
-    incidents, invitations, keys, notices, partnerships, people, resend, responses, signing_keys,
-    tasks, test_notice,
+    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints, health,
+    import, inbox, incidents, invitations, keys, notices, partnerships, people, resend, responses,
+    signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -52,6 +52,7 @@ const fn only(roles: &[Role]) -> Allowed {
 
 const ANYONE: Allowed = Allowed::Anyone;
 const OFFICER: Allowed = only(&[Role::Officer]);
+const AUDITOR: Allowed = only(&[Role::Auditor]);
 const READERS: Allowed = only(&[Role::Officer, Role::Auditor]);
 const DECIDERS: Allowed = only(&[Role::Officer, Role::Administrator]);
 const OPERATOR: Allowed = only(&[Role::Officer, Role::Auditor, Role::Administrator]);
@@ -153,6 +154,7 @@ pub fn routes() -> Vec<Route> {
         GET "/deliveries" READERS pages::auditor::log;
         GET "/deliveries/export" READERS + CONFIRMED pages::auditor::export;
         GET "/as-of" READERS pages::auditor::as_of;
+        GET "/as-of/certificate" AUDITOR pages::auditor::certificate;
         GET "/figures" READERS pages::auditor::figures;
         GET "/check" READERS pages::auditor::check;
 
@@ -207,6 +209,7 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/deliveries/{id}/resend" OFFICER resend::again;
         GET "/api/v1/tasks" READERS tasks::list;
         GET "/api/v1/as-of" READERS as_of::as_of;
+        GET "/api/v1/certificates" AUDITOR certificates::certificate;
         POST "/api/v1/banks/{code}/test-notice" DECIDERS test_notice::send;
 
         GET "/api/v1/drafts" READERS drafts::list;

@@ -33,6 +33,7 @@ mod changing;
 mod checks;
 mod confirming;
 mod delivery;
+mod evidence;
 mod facts;
 mod filing;
 mod filing_from_the_shell;

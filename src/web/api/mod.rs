@@ -4,6 +4,7 @@ pub mod approvals;
 pub mod as_of;
 pub mod banks;
 pub mod board;
+pub mod certificates;
 pub mod contacts;
 pub mod deliveries;
 pub mod drafts;

@@ -2,6 +2,7 @@
 
 fault-acknowledge_first = Confirm receipt first; then say what the bank did.
 fault-acknowledgement_mismatch = Digest, notice and code do not belong together: take them from the notice you received.
+fault-across_logs = Its entries stand in two logs, of which one follows the other. Verify an export of both instead.
 fault-address_form = Write an address like https://bank.example/hook.
 fault-address_fragment = Leave out the # and what follows it.
 fault-address_length = The address is too long.
@@ -25,6 +26,7 @@ fault-body_broken = What was sent broke off. Send it again.
 fault-body_too_large = What was sent is too large.
 fault-bootstrapped = An administrator exists already: ask one of them for an invitation.
 fault-busy = The hub is busy and stored nothing: send it again.
+fault-certificate_too_long = This bank had more notices than a certificate holds. Take its evidence pack.
 fault-code_alone = “Unknown” or “none yet” says that there is nothing to say: choose it alone or not at all.
 fault-code_form = A code is 1 to 64 of a-z, 0-9 and underscore.
 fault-code_locked = The code was guessed too often: use the link of a newer mail.
@@ -97,6 +99,8 @@ fault-note_form = This is not a signed note.
 fault-note_signature = It is not signed with this key, or was changed afterwards.
 fault-note_text = The lines of the note are not those of a confirmation.
 fault-note_time = The time in the note cannot be: sign a new one, and check the clock.
+fault-not_sealed = No published head of the log holds this yet. Ask again in a moment; if the log refuses, when it goes on.
+fault-not_yet = This time has not come yet.
 fault-other_origin = This form was sent from another site: open the page itself and send it again.
 fault-password_differs = The two passwords are not the same.
 fault-password_length = A password has 12 to 200 characters.

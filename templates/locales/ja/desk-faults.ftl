@@ -2,6 +2,7 @@
 
 fault-acknowledge_first = 先に受領確認をしてください。
 fault-acknowledgement_mismatch = 通知とダイジェストが一致しません。受け取った通知からやり直してください。
+fault-across_logs = 記録が、前後する二つのログにまたがっています。両方のログをエクスポートして検証してください。
 fault-address_form = URLの形式をご確認ください。
 fault-address_fragment = URLの「#」以降を取り除いてください。
 fault-address_length = URLが長すぎます。
@@ -25,6 +26,7 @@ fault-body_broken = 送信が途中で途切れました。もう一度お送り
 fault-body_too_large = 送信された内容が大きすぎます。
 fault-bootstrapped = 管理者はすでに登録されています。
 fault-busy = 混み合っています。何も保存されていませんので、もう一度お送りください。
+fault-certificate_too_long = この銀行の通知は、証明書に収まる件数を超えています。証拠パックを取得してください。
 fault-code_alone = 「不明」「なし」などの選択肢は、ほかの選択肢と同時には選べません。
 fault-code_form = コードは、英小文字・数字・アンダースコア64文字以内で入力してください。
 fault-code_locked = コードの誤入力が続いたためロックされました。新しいメールのリンクをご利用ください。
@@ -97,6 +99,8 @@ fault-note_form = 署名付きの文書ではありません。
 fault-note_signature = この鍵の署名ではないか、署名の後に変更されています。
 fault-note_text = 受領確認の文書の形式ではありません。
 fault-note_time = 文書の時刻が正しくありません。時計をご確認のうえ、署名し直してください。
+fault-not_sealed = ログの公開済みチェックポイントにまだ含まれていません。しばらくしてからやり直してください。ログが停止している場合は、再開後にやり直してください。
+fault-not_yet = まだ到来していない日時です。
 fault-other_origin = ほかのサイトから送信されたフォームは受け付けられません。ページを開いて、もう一度お送りください。
 fault-password_differs = 二つのパスワードが一致しません。
 fault-password_length = パスワードは12文字以上200文字以内で入力してください。

@@ -73,6 +73,7 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/deliveries", "oa"),
     ("GET", "/deliveries/export", "oa+"),
     ("GET", "/as-of", "oa"),
+    ("GET", "/as-of/certificate", "a"),
     ("GET", "/figures", "oa"),
     ("GET", "/check", "oa"),
     ("GET", "/approvals", "oad"),
