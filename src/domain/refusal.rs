@@ -53,6 +53,10 @@ pub enum Refusal {
     AlreadyReplaced,
     #[error("this role belongs to the other side")]
     RoleOfOtherSide,
+    #[error("the log has not sealed this notice yet; ask again in a few seconds")]
+    NotSealed,
+    #[error("what opens this notice's proof was erased; its entry stays in the log")]
+    ProofErased,
 }
 
 impl Refusal {
@@ -78,6 +82,8 @@ impl Refusal {
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
+            Self::NotSealed => "not_sealed",
+            Self::ProofErased => "proof_erased",
             Self::TooManyKeys => "too_many_keys",
             Self::KeyEnded => "key_ended",
             Self::AlreadyReplaced => "already_replaced",
