@@ -46,6 +46,7 @@ mod reading;
 mod reading_the_log;
 pub mod recovery;
 mod register;
+mod sealing;
 mod signing;
 pub mod steps;
 mod webhooks;
