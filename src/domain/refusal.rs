@@ -67,6 +67,8 @@ pub enum Refusal {
         "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
     )]
     CertificateTooLong,
+    #[error("what opens this notice's proof was erased; its entry stays in the log")]
+    ProofErased,
 }
 
 impl Refusal {
@@ -92,11 +94,12 @@ impl Refusal {
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
+            Self::NotSealed => "not_sealed",
+            Self::ProofErased => "proof_erased",
             Self::TooManyKeys => "too_many_keys",
             Self::KeyEnded => "key_ended",
             Self::AlreadyReplaced => "already_replaced",
             Self::RoleOfOtherSide => "role_of_other_side",
-            Self::NotSealed => "not_sealed",
             Self::AcrossLogs => "across_logs",
             Self::NotYet => "not_yet",
             Self::CertificateTooLong => "certificate_too_long",

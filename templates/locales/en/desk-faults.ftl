@@ -140,6 +140,7 @@ fault-time_order = Check the order of the times.
 fault-time_past = This must lie in the future.
 fault-too_many_contacts = There are as many contacts as a bank can have.
 fault-too_many_endpoints = There are as many endpoints as a bank can have.
+fault-proof_erased = What opens this notice’s proof was erased. Its entry stays in the log.
 fault-too_many_keys = Two live keys at most: revoke one first.
 fault-too_many_rows = There are too many lines: split the file.
 fault-typology_other_unasked = This goes only with the typology “other”.

@@ -140,6 +140,7 @@ fault-time_order = 日時の前後関係をご確認ください。
 fault-time_past = 未来の日時を入力してください。
 fault-too_many_contacts = 連絡先の登録数が上限に達しています。
 fault-too_many_endpoints = 接続先の登録数が上限に達しています。
+fault-proof_erased = この通知の証明を開く値は消去されました。ログの項目は残っています。
 fault-too_many_keys = 有効なキーは二つまでです。先に一つを失効させてください。
 fault-too_many_rows = 行数が多すぎます。ファイルを分けてください。
 fault-typology_other_unasked = 手口で「その他」を選んだ場合のみ入力してください。
