@@ -166,7 +166,6 @@ pub fn last_number(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
     Ok(found.unwrap_or(0))
 }
 
-/// The fan-outs of a revision.
 /// What a notice's leaf in its fan-out's tree is made of.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = notice)]
@@ -188,6 +187,25 @@ pub fn leaves(tx: &mut Tx<'_>, revision_id: Uid, fanout_id: Uid) -> Result<Vec<L
         .load(conn)?))
 }
 
+/// The notices of a fan-out to banks after `after`, in the order of its tree.
+pub fn of_fanout(
+    tx: &mut Tx<'_>,
+    revision_id: Uid,
+    fanout_id: Uid,
+    after: Option<Uid>,
+    limit: i64,
+) -> Result<Vec<NoticeRow>, Error> {
+    let after = after.unwrap_or(Uid::from_bytes([0; 16]));
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq(revision_id).and(notice::bank_id.gt(after)))
+        .filter(notice::fanout_id.eq(fanout_id))
+        .order(notice::bank_id)
+        .limit(limit)
+        .select(NoticeRow::as_select())
+        .load(conn)?))
+}
+
+/// The fan-outs of a revision.
 pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Error> {
     Ok(on_either!(tx, conn => fanout::table
         .filter(fanout::revision_id.eq(revision_id))
