@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, file, import, migrate, say, serve, verify,
+    self, CliError, Done, admin, bench, check, demo, export, file, import, log, migrate, say,
+    serve, verify,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -12,7 +13,8 @@ const EXIT_CODES: &str = "Exit codes:
   0  done
   1  failed; the message says what to do. verify: what was looked at is broken
   2  a mistake in the settings, on the command line or in what was given; nothing was started
-  3  a check found something. verify: sound, but something is missing";
+  3  a check found something. verify: sound, but something is missing
+  4  the log refuses; the message says what to do";
 
 /// Kairan: one incident filed once, every partner bank told, every stamp back, provable years later.
 #[derive(Parser)]
@@ -41,6 +43,10 @@ enum Command {
     Admin(admin::Args),
     /// The register from a file
     Import(import::Args),
+    /// The log as files that anyone can check
+    Export(export::Args),
+    /// How the log of evidence stands, and what to do where it refuses
+    Log(log::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
     /// Judge evidence offline: notices, bundles, certificates, heads, a whole log
@@ -81,6 +87,8 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Check(args) => check::run(settings, args).await,
             Command::Admin(args) => admin::run(settings, args).await,
             Command::Import(args) => import::run(settings, args).await,
+            Command::Export(args) => export::run(settings, args).await,
+            Command::Log(args) => log::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,

@@ -51,8 +51,8 @@ pub struct Running {
 impl Parts {
     /// Opens what the settings name.
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
-        let log_key = log_key::open(&settings.evidence.key_file)?;
         let (store, vault) = open::open_store(&settings).await?;
+        let log_key = log_key::open(&settings.evidence.key_file)?;
         let rules = Arc::new(open::rules(&settings));
         let templates = Templates::load()
             .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;

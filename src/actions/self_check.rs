@@ -61,8 +61,7 @@ pub fn record_verdict(
         let is_found = findings.iter().any(|finding| finding.code == *code);
         is_found || untried.contains(code) && stood.iter().any(|known| known == code)
     };
-    let all = audit::RULES.iter().map(|rule| rule.code);
-    let broken: Vec<&str> = all.filter(is_broken).collect();
+    let broken: Vec<&str> = audit::codes().filter(is_broken).collect();
     let broken = broken.join(" ");
     if broken.is_empty() && !untried.is_empty() {
         let tried_at = audit::turn(tx)?.tried_at;

@@ -139,10 +139,9 @@ async fn perform(name: &'static str, scene: impl Scene) -> Result<Done, CliError
     let findings = stage.close().await?;
     bar.finish_and_clear();
     for finding in findings {
-        outcome.failures.push(format!(
-            "the self-check: not so that {} ({})",
-            finding.rule, finding.count
-        ));
+        outcome
+            .failures
+            .push(format!("the self-check: not so that {finding}"));
     }
     outcome.show(*json);
     if outcome.failures.is_empty() {

@@ -5,8 +5,10 @@ pub mod admin;
 pub mod bench;
 pub mod check;
 pub mod demo;
+pub mod export;
 pub mod file;
 pub mod import;
+pub mod log;
 pub mod logging;
 pub mod migrate;
 pub mod open;
@@ -28,6 +30,8 @@ pub enum Done {
     Well,
     /// A check found something, or could not look at all that it should.
     Found,
+    /// The log signs nothing until a person has seen to it.
+    LogRefuses,
 }
 
 impl Done {
@@ -35,6 +39,7 @@ impl Done {
         match self {
             Self::Well => 0,
             Self::Found => 3,
+            Self::LogRefuses => 4,
         }
     }
 }

@@ -309,11 +309,24 @@ impl Records {
     }
 }
 
+/// The newest head on record, read beside whoever writes; `None` = there is no journal.
+pub fn last_head(folder: &Path) -> Result<Option<Checkpoint>, JournalFault> {
+    let Some(number) = segments(folder)?.pop() else {
+        return Ok(None);
+    };
+    let mut records = Records::of(&segment(folder, number))?;
+    let mut head = None;
+    while let Some(record) = records.next_record()? {
+        head = Some(record.head);
+    }
+    Ok(head)
+}
+
 /// Every record of the journal in order, handed to `take` one by one; the first of each segment has no entries.
-pub fn read(
+pub fn read<E: From<JournalFault>>(
     folder: &Path,
-    mut take: impl FnMut(Record) -> Result<(), JournalFault>,
-) -> Result<(), JournalFault> {
+    mut take: impl FnMut(Record) -> Result<(), E>,
+) -> Result<(), E> {
     for number in segments(folder)? {
         let mut records = Records::of(&segment(folder, number))?;
         while let Some(record) = records.next_record()? {
@@ -345,7 +358,7 @@ mod tests {
         let mut found = Vec::new();
         read(folder, |record| {
             found.push(record);
-            Ok(())
+            Ok::<_, JournalFault>(())
         })
         .expect("readable");
         found

@@ -3,6 +3,7 @@
 
 pub mod journal;
 mod reconcile;
+pub mod recover;
 pub mod sequencer;
 
 pub use reconcile::{Refusal, reconcile};

@@ -3,7 +3,7 @@
 //! a process that is killed anywhere between goes on from there.
 
 use super::journal::{Journal, Record};
-use super::reconcile::{Agreed, Refusal, open_journal, reconcile};
+use super::reconcile::{Agreed, Refusal, disputed, open_journal, reconcile};
 use crate::actions::Error;
 use crate::actions::log_refuses;
 use crate::actions::publish::{Signed, publish};
@@ -31,6 +31,11 @@ const MENDED: Duration = Duration::from_secs(5);
 /// Batches that are settled in one go.
 const BATCHES: i64 = 64;
 
+/// The name of a hub's log, which is its key's.
+pub fn origin(host: &str, log: i64) -> String {
+    format!("{host}/log/{log}")
+}
+
 /// Makes signers and first entries for the logs of one hub.
 pub struct LogKey {
     seed: SecretKey,
@@ -47,7 +52,7 @@ impl LogKey {
     }
 
     pub fn origin(&self, log: i64) -> String {
-        format!("{}/log/{log}", self.host)
+        origin(&self.host, log)
     }
 
     pub fn signer(&self, log: i64) -> Signer {
@@ -140,6 +145,11 @@ impl Sequencer {
     /// How the log stands, as this process sees it.
     pub fn standing(&self) -> Standing {
         self.standing.borrow().clone()
+    }
+
+    /// Lets go of the lead and of the journal's folder, as a process does that ends; the next step begins anew.
+    pub fn forget(&mut self) {
+        self.leading = None;
     }
 
     /// Runs until told to stop.
@@ -271,10 +281,18 @@ impl Sequencer {
             return Ok(false);
         };
         let fresh = leading.head.size == 0;
-        let waits = self
+        let known = leading.head;
+        let (waits, disputed) = self
             .store
-            .read(|tx| Ok::<_, Error>(!log::pending(tx, 1)?.is_empty()))
+            .read(move |tx| {
+                let waits = !log::pending(tx, 1)?.is_empty();
+                let disputed = if waits { disputed(tx, &known)? } else { None };
+                Ok::<_, Error>((waits, disputed))
+            })
             .await?;
+        if let Some(size) = disputed {
+            return Err(Refusal::Disputed(size).into());
+        }
         let now = tokio::time::Instant::now();
         // Nobody else looks at the lease of a database that one process owns.
         if !waits && !fresh && !self.store.is_embedded() && now >= leading.renew_at {

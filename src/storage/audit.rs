@@ -1,6 +1,7 @@
 //! The standing self-check and the rebuilding of projections, as the database sees them.
 
 use super::error::Error;
+use super::facts::check;
 use super::schema::types::{BigInt, Text};
 use super::schema::{self_check, self_check_turn};
 use super::tx::{Tx, on_either};
@@ -24,7 +25,19 @@ pub struct Rule {
 pub struct Finding {
     pub code: &'static str,
     pub rule: &'static str,
+    /// Where the rule is about each fact: the table.
+    pub table: Option<&'static str>,
     pub count: i64,
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.rule)?;
+        if let Some(table) = self.table {
+            write!(f, ": {table}")?;
+        }
+        write!(f, " ({})", self.count)
+    }
 }
 
 #[derive(QueryableByName)]
@@ -127,12 +140,13 @@ pub fn try_rule(tx: &mut Tx<'_>, rule: &'static Rule) -> Result<Option<Finding>,
     Ok((count.n != 0).then_some(Finding {
         code: rule.code,
         rule: rule.words,
+        table: None,
         count: count.n,
     }))
 }
 
-/// Runs every rule; the findings that are not zero.
-pub fn findings(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
+/// Tries every rule that counts; the findings that are not zero.
+pub fn counted(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
     let mut found = Vec::new();
     for rule in RULES {
         found.extend(try_rule(tx, rule)?);
@@ -140,8 +154,21 @@ pub fn findings(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
     Ok(found)
 }
 
+/// Tries every rule, and holds every fact against its entry.
+pub fn findings(tx: &mut Tx<'_>) -> Result<Vec<Finding>, Error> {
+    let mut found = counted(tx)?;
+    found.extend(check::whole(tx)?);
+    Ok(found)
+}
+
 /// How many rules `findings` tries.
-pub const RULE_COUNT: usize = RULES.len();
+pub const RULE_COUNT: usize = RULES.len() + check::RULES.len();
+
+/// Their codes.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    let counting = RULES.iter().map(|rule| rule.code);
+    counting.chain(check::RULES.iter().map(|(code, _)| *code))
+}
 
 /// What a check found, where it differed from the one before.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]

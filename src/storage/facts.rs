@@ -1,5 +1,12 @@
 //! How log entries bind rows: a salted commitment to all columns of a fact, the same on both databases. A row
-//! that no other entry speaks of gets an entry of its own where it is inserted.
+//! that no other entry speaks of gets an entry of its own where it is inserted. What comes of comparing the two
+//! is in `facts/check.rs`.
+
+pub mod check;
+mod entries;
+mod levels;
+mod tables;
+mod trees;
 
 use super::error::Error;
 use super::log;

@@ -2,6 +2,7 @@
 //! The tree's hashes are in `tree.rs`; what is signed, and when, is decided above.
 
 use super::error::Error;
+use super::facts::{fact, insert_facts};
 use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, InstantSql, UidSql};
@@ -210,6 +211,49 @@ pub fn own_pending(tx: &mut Tx<'_>) -> Result<Option<PendingRow>, Error> {
         .optional()?))
 }
 
+/// A staged entry with this hash that no log holds; it may stand in a group that waits.
+pub fn waiting_entry(
+    tx: &mut Tx<'_>,
+    subject: Uid,
+    leaf_hash: &Hash,
+) -> Result<Option<i64>, Error> {
+    let found: Vec<i64> = on_either!(tx, conn => log_entry::table
+        .filter(log_entry::subject_id.eq(subject))
+        .filter(log_entry::leaf_hash.eq(leaf_hash.to_vec()))
+        .order(log_entry::seq)
+        .select(log_entry::seq)
+        .load(conn)?);
+    for seq in found {
+        if index_of(tx, seq)?.is_none() {
+            return Ok(Some(seq));
+        }
+    }
+    Ok(None)
+}
+
+/// Puts an entry back that only the journal holds; returns the number given.
+pub fn restore(tx: &mut Tx<'_>, kind: String, subject_id: Uid, body: &[u8]) -> Result<i64, Error> {
+    let row = StagedRow {
+        group_id: tx.evidence_group()?,
+        kind,
+        subject_id,
+        leaf_hash: crate::merkle::leaf_hash(body).to_vec(),
+        body: body.to_vec(),
+    };
+    Ok(insert_entries(tx, &[row])?.0)
+}
+
+/// Forgets groups as waiting whose entries a log holds by now.
+pub fn drop_settled(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let mut settled = Vec::new();
+    for group in pending(tx, i64::MAX)? {
+        if index_of(tx, group.first_seq)?.is_some() {
+            settled.push(group.group_id);
+        }
+    }
+    take_pending(tx, &settled)
+}
+
 /// Takes these groups from those that wait.
 pub fn take_pending(tx: &mut Tx<'_>, groups: &[Uid]) -> Result<(), Error> {
     for part in groups.chunks(super::ROWS_AT_ONCE) {
@@ -400,6 +444,16 @@ pub fn batches_after(
         .load(conn)?))
 }
 
+/// When a log's first batch was recorded; `None` = it holds nothing yet.
+pub fn begun_at(tx: &mut Tx<'_>, log: i64) -> Result<Option<Instant>, Error> {
+    Ok(on_either!(tx, conn => log_batch::table
+        .filter(log_batch::log.eq(log))
+        .order(log_batch::size)
+        .select(log_batch::recorded_at)
+        .first(conn)
+        .optional()?))
+}
+
 /// The head of exactly this size.
 pub fn batch(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Option<BatchRow>, Error> {
     Ok(on_either!(tx, conn => log_batch::table
@@ -499,9 +553,10 @@ pub struct LogEventRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" log_event LogEventRow, id: id, event, code, recorded_at);
+
 pub fn insert_event(tx: &mut Tx<'_>, row: &LogEventRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(log_event::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, log_event::table, std::slice::from_ref(row))
 }
 
 /// How the log last changed its standing; `None` = it has never refused.

@@ -205,6 +205,12 @@ pub fn of_fanout(
         .load(conn)?))
 }
 
+pub fn fanout(tx: &mut Tx<'_>, id: Uid) -> Result<Option<FanoutRow>, Error> {
+    Ok(
+        on_either!(tx, conn => fanout::table.find(id).select(FanoutRow::as_select()).first(conn).optional()?),
+    )
+}
+
 /// The fan-outs of a revision.
 pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Error> {
     Ok(on_either!(tx, conn => fanout::table

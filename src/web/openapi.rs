@@ -4,7 +4,7 @@
 use super::api::{
     approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
     evidence, health, import, inbox, incidents, invitations, keys, notices, partnerships, people,
-    resend, responses, tasks, test_notice,
+    resend, responses, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -94,6 +94,10 @@ use utoipa_swagger_ui::Config;
         keys::list_of_bank,
         keys::create_of_bank,
         keys::revoke_of_bank,
+        signing_keys::list_own,
+        signing_keys::enrol_own,
+        signing_keys::end_own,
+        signing_keys::list_of_bank,
         people::list,
         people::change,
         people::recover,

@@ -34,6 +34,7 @@ mod checks;
 mod confirming;
 mod delivery;
 mod evidence;
+mod facts;
 mod filing;
 mod filing_from_the_shell;
 mod live;
@@ -44,6 +45,8 @@ mod problems;
 mod reading;
 pub mod recovery;
 mod register;
+mod sealing;
+mod signing;
 pub mod steps;
 mod webhooks;
 

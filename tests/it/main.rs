@@ -6,11 +6,13 @@ mod support {
     pub mod chromium;
     pub mod ground;
     pub mod hub;
+    pub mod log_check;
     pub mod maildir;
     pub mod postgres;
     pub mod receiver;
     pub mod rows;
     pub mod served;
+    pub mod signer;
 }
 
 mod access;

@@ -14,8 +14,10 @@ use kairan::domain::level::AckClass;
 use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::domain::refusal::Refusal;
 use kairan::storage::audit::{self, Finding};
+use kairan::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
 use kairan::storage::delivery::{self, Leases};
-use kairan::storage::{evidence, notice, reading, roster};
+use kairan::storage::evidence::{self, HeadDisputeRow};
+use kairan::storage::{Tx, notice, reading, roster};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,26 +29,11 @@ on_both! {
         ground.banks(1).await;
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
-        let tasks = ground
-            .act(|tx| {
-                let room = Room {
-                    node: tx.new_id()?,
-                    channel: "webhook",
-                    lease: Duration::from_secs(60),
-                    seal_patience: Duration::ZERO,
-                    in_flight: HashMap::new(),
-                    per_bank: 4,
-                    total: 10,
-                };
-                let leases = claim::claim(tx, &room)?;
-                let mut claimed = claim::open(tx, &leases)?.remove(0);
-                claimed.number = 10;
-                let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
-                record::record(tx, &[Finished { claimed, outcome, body_hash: None }])?;
-                Ok(evidence::task_events(tx)?)
-            })
-            .await
-            .expect("recorded");
+        for _ in 1..=10 {
+            ground.act(fail_inside).await.expect("recorded");
+            ground.clock.advance(Duration::from_secs(24 * 3_600));
+        }
+        let tasks = ground.store.read(|tx| evidence::task_events(tx)).await.expect("read");
         let kinds: Vec<_> = tasks.iter().map(|task| (task.kind.as_str(), task.event.as_str())).collect();
         assert_eq!(kinds, [("channel_broken", "opened")]);
         ground.assert_sound().await;
@@ -93,7 +80,7 @@ on_both! {
     }
 
     async fn a_rule_that_could_not_be_tried_stands_as_it_stood_and_nothing_becomes_sound_without_it(ground) {
-        let broken = |code| Finding { code, rule: "", count: 1 };
+        let broken = |code| Finding { code, rule: "", table: None, count: 1 };
         let tries: [(&[Finding], &[&'static str], &str); 5] = [
             (&[], &[], ""),
             (&[broken("roster_dense")], &[], "roster_dense"),
@@ -113,7 +100,8 @@ on_both! {
         let bank = ground.banks(2).await[0];
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
-        stamp_first(&ground, bank).await;
+        let stamped = stamp_first(&ground, bank).await;
+        ground.act(move |tx| a_key_and_a_dispute(tx, bank, stamped)).await.expect("noted");
         ground.act(|tx| record_verdict(tx, &[], &[], Duration::ZERO)).await.expect("noted");
         let facts = [
             ("bank", "code = 'X'"), ("bank_profile", "name_en = 'X'"), ("partnership", "valid_to = valid_from"),
@@ -122,6 +110,7 @@ on_both! {
             ("role_grant", "revision = 9"), ("incident", "reference = 'X'"), ("revision", "severity = 'nil'"),
             ("fanout", "notice_count = 1"), ("notice", "number = 99"), ("message", "kind = 'x'"),
             ("notice_level", "level = 5"), ("acknowledgement", "class = 'link'"),
+            ("bank_key", "proof = 'x'"), ("bank_key_end", "replaced_by = key_id"), ("head_dispute", "size = 9"),
             ("self_check", "broken = 'x'"),
         ];
         for (table, change) in facts {
@@ -203,6 +192,57 @@ on_both! {
         }
         ground.assert_sound().await;
     }
+}
+
+/// A due webhook is claimed, and fails for a reason of the hub's own.
+fn fail_inside(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let room = Room {
+        node: tx.new_id()?,
+        channel: "webhook",
+        lease: Duration::from_secs(60),
+        seal_patience: Duration::ZERO,
+        in_flight: HashMap::new(),
+        per_bank: 4,
+        total: 10,
+    };
+    let leases = claim::claim(tx, &room)?;
+    let claimed = claim::open(tx, &leases)?.remove(0);
+    let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
+    let finished = Finished {
+        claimed,
+        outcome,
+        body_hash: None,
+    };
+    record::record(tx, &[finished])
+}
+
+/// A key of the bank that has ended, and a head that it is said to have seen.
+fn a_key_and_a_dispute(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid) -> Result<(), Error> {
+    let (id, recorded_at) = (tx.new_id()?, tx.now()?);
+    let key = BankKeyRow {
+        id,
+        bank_id,
+        public_key: vec![1; 32],
+        proof: "a note".into(),
+        recorded_at,
+    };
+    bank_key::insert(tx, &key)?;
+    let end = BankKeyEndRow {
+        key_id: id,
+        replaced_by: None,
+        recorded_at,
+    };
+    bank_key::end(tx, &end)?;
+    let stamp = evidence::acknowledgement_of(tx, notice)?.expect("stamped");
+    let dispute = HeadDisputeRow {
+        id,
+        bank_id,
+        acknowledgement_id: stamp.id,
+        size: 1,
+        root: vec![2; 32],
+        recorded_at,
+    };
+    Ok(evidence::insert_head_dispute(tx, &dispute)?)
 }
 
 /// The bank's machine acknowledges the first notice of its inbox.

@@ -4,7 +4,8 @@
 use super::canonical::{Field, NotCanonical, scan};
 use crate::domain::entry::MAX_BYTES;
 use crate::domain::id::Uid;
-use crate::domain::instant::{Entered, Instant};
+use crate::domain::instant::Instant;
+use crate::domain::level::AckClass;
 use crate::merkle::Hash;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -65,20 +66,20 @@ pub struct Acknowledged {
     pub acknowledgement: Uid,
     pub at: Instant,
     pub bank: Uid,
-    pub class: String,
+    pub class: AckClass,
     pub covered_by: Option<Uid>,
     /// Salted commitment to the signed note, where there is one.
     pub note: Option<Hash>,
     pub notice: Uid,
 }
 
-/// One entry.
+/// One entry; boxed where there are few of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    Opening(Opening),
-    Roster(Roster),
-    Registered(Registered),
-    Fanout(Fanout),
+    Opening(Box<Opening>),
+    Roster(Box<Roster>),
+    Registered(Box<Registered>),
+    Fanout(Box<Fanout>),
     Acknowledged(Acknowledged),
     /// Of a kind that no rule needs: hashed, and not looked into.
     Passed,
@@ -123,9 +124,14 @@ impl Entry {
             return Err(NotAnEntry::Long);
         }
         scan(bytes, room)?;
-        let mut fields = Fields { all: room, read: 0 };
-        let kind = fields.text("t").map_err(|_| NotAnEntry::Untold)?;
+        let mut fields = Fields {
+            all: room,
+            read: 0,
+            next: 0,
+        };
+        let kind = fields.raw("t").map_err(|_| NotAnEntry::Untold)?;
         let version = fields.integer("v").map_err(|_| NotAnEntry::Untold)?;
+        let kind = plain_text(kind).ok_or(NotAnEntry::Untold)?;
         let entry = match (kind, version) {
             ("notice.acknowledged", 1) => fields.acknowledged()?,
             ("notice.fanout", 1) => fields.fanout()?,
@@ -148,6 +154,8 @@ impl Entry {
 struct Fields<'f, 'a> {
     all: &'f [Field<'a>],
     read: usize,
+    /// The one after that which was read last: they are mostly asked for in their order.
+    next: usize,
 }
 
 type Read<T> = Result<T, NotAnEntry>;
@@ -158,22 +166,24 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn raw(&mut self, key: &'static str) -> Read<&'a [u8]> {
-        let mut fields = self.all.iter();
-        let field = fields
-            .find(|field| field.key == key.as_bytes())
-            .ok_or(NotAnEntry::Field(key))?;
+        let is_it = |field: &Field<'_>| field.key == key.as_bytes();
+        let place = match self.all.get(self.next) {
+            Some(next) if is_it(next) => self.next,
+            _ => self
+                .all
+                .iter()
+                .position(is_it)
+                .ok_or(NotAnEntry::Field(key))?,
+        };
         self.read += 1;
-        Ok(field.value)
+        self.next = place + 1;
+        Ok(self.all[place].value)
     }
 
     fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&'a str) -> Option<T>) -> Read<T> {
         let raw = self.raw(key)?;
         let value = plain_text(raw).and_then(parse);
         value.ok_or(NotAnEntry::Field(key))
-    }
-
-    fn text(&mut self, key: &'static str) -> Read<&'a str> {
-        self.parsed(key, Some)
     }
 
     fn owned(&mut self, key: &'static str) -> Read<String> {
@@ -216,38 +226,41 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn time(&mut self, key: &'static str) -> Read<Instant> {
-        self.parsed(key, instant)
+        self.parsed(key, Instant::from_millis_string)
     }
 
     fn opening(&mut self, successor: bool) -> Read<Entry> {
         if successor {
             self.raw("heads")?;
         }
-        Ok(Entry::Opening(Opening {
+        Ok(Entry::Opening(Box::new(Opening {
             at: self.time("at")?,
             format: self.owned("format")?,
             origin: self.owned("origin")?,
             vkey: self.owned("vkey")?,
             successor,
-        }))
+        })))
     }
 
     fn roster(&mut self) -> Read<Entry> {
+        let effective_at = self.time("effective_at")?;
         self.facts()?;
-        Ok(Entry::Roster(Roster {
-            effective_at: self.time("effective_at")?,
+        Ok(Entry::Roster(Box::new(Roster {
+            effective_at,
             n: self.integer("n")?,
             previous: self.hash("previous")?,
             root: self.hash("root")?,
             version: self.integer("version")?,
-        }))
+        })))
     }
 
     fn registered(&mut self) -> Read<Entry> {
+        let accepted_at = self.time("accepted_at")?;
+        let commitment = self.hash("commitment")?;
         self.facts()?;
-        Ok(Entry::Registered(Registered {
-            accepted_at: self.time("accepted_at")?,
-            commitment: self.hash("commitment")?,
+        Ok(Entry::Registered(Box::new(Registered {
+            accepted_at,
+            commitment,
             incident: self.uid("incident")?,
             kind: self.owned("kind")?,
             phase: self.owned("phase")?,
@@ -255,34 +268,40 @@ impl<'a> Fields<'_, 'a> {
             revision_number: self.integer("revision_number")?,
             roster: self.hash("roster")?,
             roster_version: self.integer("roster_version")?,
-        }))
+        })))
     }
 
     fn fanout(&mut self) -> Read<Entry> {
         self.facts()?;
-        Ok(Entry::Fanout(Fanout {
+        Ok(Entry::Fanout(Box::new(Fanout {
             fanout: self.uid("fanout")?,
             kind: self.owned("kind")?,
             n: self.integer("n")?,
             notices_root: self.hash("notices_root")?,
             registered: self.hash("registered")?,
             roster_version: self.integer("roster_version")?,
-        }))
+        })))
     }
 
     fn acknowledged(&mut self) -> Read<Entry> {
+        let acknowledgement = self.uid("acknowledgement")?;
+        let at = self.time("at")?;
+        let bank = self.uid("bank")?;
+        let class = self.parsed("class", AckClass::parse)?;
+        let covered_by = self.or_null("covered_by", |text| text.parse().ok())?;
         self.facts()?;
+        let note = if self.has("note") {
+            self.or_null("note", hash)?
+        } else {
+            None
+        };
         Ok(Entry::Acknowledged(Acknowledged {
-            acknowledgement: self.uid("acknowledgement")?,
-            at: self.time("at")?,
-            bank: self.uid("bank")?,
-            class: self.owned("class")?,
-            covered_by: self.or_null("covered_by", |text| text.parse().ok())?,
-            note: if self.has("note") {
-                self.or_null("note", hash)?
-            } else {
-                None
-            },
+            acknowledgement,
+            at,
+            bank,
+            class,
+            covered_by,
+            note,
             notice: self.uid("notice")?,
         }))
     }
@@ -297,12 +316,6 @@ fn plain_text(raw: &[u8]) -> Option<&str> {
 
 fn hash(text: &str) -> Option<Hash> {
     STANDARD.decode(text).ok()?.try_into().ok()
-}
-
-/// RFC 3339 in UTC with milliseconds, in the one form that hashed bytes have.
-pub(super) fn instant(text: &str) -> Option<Instant> {
-    let at = Entered::parse(text).ok()?.at;
-    (at.to_millis_string() == text).then_some(at)
 }
 
 #[cfg(test)]

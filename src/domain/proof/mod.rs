@@ -1,5 +1,5 @@
 //! Evidence to carry away, and the rules by which anyone judges it: notice proofs, completeness bundles,
-//! certificates, signed heads, a whole log. Pure: the hub fills these shapes, the verifier checks them with
+//! certificates, signed heads, signed acknowledgements, a whole log. Pure: the hub fills these shapes, the verifier checks them with
 //! nothing but the log's key. Knows no file, no database and no clock.
 
 pub mod acknowledgement;

@@ -166,7 +166,7 @@ impl NoticeProof {
             return Err(Finding::new("object_number", told));
         };
         let fanout = match Entry::parse(&self.entry) {
-            Ok(Entry::Fanout(fanout)) => fanout,
+            Ok(Entry::Fanout(fanout)) => *fanout,
             Ok(_) => {
                 return Err(Finding::new(
                     "entry_kind",

@@ -4,7 +4,7 @@
 use crate::actions::certify;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
-use crate::storage::{Tx, bank, reading};
+use crate::storage::{Tx, bank, evidence, reading};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -104,9 +104,12 @@ fn told(
     limit: i64,
 ) -> Result<(Vec<ToldLine>, Option<i64>), Problem> {
     let (told, next_after) = certify::told(tx, bank, at, after, limit)?;
+    let ids: Vec<Uid> = told.iter().map(|told| told.notice.id).collect();
+    let mut classes = evidence::classes_at(tx, &ids, at)?;
     let lines = told.into_iter().map(|told| {
+        let class = classes.remove(&told.notice.id);
         Ok(ToldLine {
-            notice: InboxLine::of(told.notice, told.level)?,
+            notice: InboxLine::of(told.notice, told.level, class)?,
             reached_at: told.reached_at.to_string(),
         })
     });

@@ -74,12 +74,12 @@ journeys! {
             hub.advance(seconds(61));
             assert!(hub.self_check().await);
         }
-        assert!(auditor.page(&hub, "/as-of").await.contains("One rule is broken since"));
+        assert!(auditor.page(&hub, "/as-of").await.contains("2 rules are broken since"));
         let page = auditor.page(&hub, "/check").await;
         assert_eq!(page.matches("Every acknowledgement confirms the digest").count(), 2, "found now, and once in the history: {page}");
         let verdicts = hub.store.read(|tx| audit::verdicts(tx, 9)).await.expect("read");
         let told: Vec<_> = verdicts.iter().map(|row| row.broken.as_str()).collect();
-        assert_eq!(told, ["acknowledged_digest", ""], "three tries, one change");
+        assert_eq!(told, ["acknowledged_digest fact_changed", ""], "three tries, one change");
         hub.advance(seconds(600));
         let officer = seated(&hub, &officer).await;
         assert!(!officer.page(&hub, "/matrix").await.contains("One rule is broken"), "not an officer's line");

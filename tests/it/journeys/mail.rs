@@ -151,6 +151,8 @@ fn lasting(mut webhook: Value) -> Value {
         told["incident"][field] = Value::Null;
     }
     told["digest"] = Value::Null;
+    // What is not issued yet is in no log.
+    told["log"] = Value::Null;
     told["acknowledge"] = Value::Null;
     webhook
 }

@@ -3,6 +3,7 @@
 use super::ProvenAcknowledgement;
 use super::check::{BankCovered, prove};
 use crate::domain::instant::Instant;
+use crate::domain::level::AckClass;
 use crate::domain::proof::acknowledgement::AckNote;
 use crate::domain::proof::entries::{Acknowledged, Entry};
 use crate::domain::proof::leaves::RosterLeaf;
@@ -19,7 +20,7 @@ pub const COMMITMENT: &str = "kairan-ack/v1";
 pub struct Stamp {
     pub at: Instant,
     /// The class of evidence, as the log says.
-    pub class: String,
+    pub class: AckClass,
     pub proof: StampProof,
 }
 
@@ -61,11 +62,11 @@ pub(super) fn judge(
         || format!("{what} is in truth that of another notice or bank"),
     )?;
     // A later signed note covers earlier notices of the incident: those have none of their own.
-    let own = entry.class == "signed" && entry.covered_by.is_none();
+    let own = entry.class == AckClass::Signed && entry.covered_by.is_none();
     hold(entry.note.is_some() == own, "stamp_class", || {
         format!(
             "{what}: its class {} and its note do not go together",
-            entry.class
+            entry.class.code()
         )
     })?;
     let proof = match (&given.note, given.opening) {

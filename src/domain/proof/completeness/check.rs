@@ -265,7 +265,11 @@ impl Proven {
     fn roster(&self, what: &str, checkpoint: &Checkpoint) -> Result<Held<Roster>, Finding> {
         let Held { entry, hash, index } = self.held(what, checkpoint)?;
         match entry {
-            Entry::Roster(entry) => Ok(Held { entry, hash, index }),
+            Entry::Roster(entry) => Ok(Held {
+                entry: *entry,
+                hash,
+                index,
+            }),
             _ => Err(other_kind(what, "roster.version")),
         }
     }
@@ -274,7 +278,11 @@ impl Proven {
         let what = "the incident's entry";
         let Held { entry, hash, index } = self.held(what, checkpoint)?;
         match entry {
-            Entry::Registered(entry) => Ok(Held { entry, hash, index }),
+            Entry::Registered(entry) => Ok(Held {
+                entry: *entry,
+                hash,
+                index,
+            }),
             _ => Err(other_kind(what, "incident.registered")),
         }
     }
@@ -282,7 +290,11 @@ impl Proven {
     fn fanout(&self, what: &str, checkpoint: &Checkpoint) -> Result<Held<Fanout>, Finding> {
         let Held { entry, hash, index } = self.held(what, checkpoint)?;
         match entry {
-            Entry::Fanout(entry) => Ok(Held { entry, hash, index }),
+            Entry::Fanout(entry) => Ok(Held {
+                entry: *entry,
+                hash,
+                index,
+            }),
             _ => Err(other_kind(what, "notice.fanout")),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::domain::id::Uid;
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Code of a second confirmation.
 pub const TWICE: &str = "stamp_twice";
@@ -17,7 +18,27 @@ pub struct Stamped {
     open: HashSet<Uid>,
     misses_some: bool,
     /// The last eight bytes of ids, which are random (RFC 9562 §5.7).
-    stamped: Vec<HashSet<u64>>,
+    stamped: Vec<HashSet<u64, BuildHasherDefault<AsItIs>>>,
+}
+
+/// What is random needs no hashing.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
 }
 
 impl Stamped {
@@ -42,10 +63,11 @@ impl Stamped {
             return if was_open { Ok(()) } else { Err(UNKNOWN) };
         }
         if self.stamped.is_empty() {
-            self.stamped.resize_with(SHARDS, HashSet::new);
+            self.stamped.resize_with(SHARDS, HashSet::default);
         }
         let [.., a, b, c, d, e, f, g, h] = *notice.as_bytes();
-        let shard = &mut self.stamped[usize::from(h)];
+        // Of a byte in the middle: tables place their items by the outer ones.
+        let shard = &mut self.stamped[usize::from(d)];
         if shard.insert(u64::from_be_bytes([a, b, c, d, e, f, g, h])) {
             Ok(())
         } else {

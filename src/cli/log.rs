@@ -1,0 +1,168 @@
+//! `kairan log`: how the log of evidence stands, and what a person can do where it refuses.
+
+use super::{CliError, Done, open, say};
+use crate::actions::Error;
+use crate::config::Settings;
+use crate::domain::id::Uid;
+use crate::log::journal;
+use crate::log::recover::{NotRecovered, Recovered, adopt, recover};
+use crate::log::sequencer::{LogKey, origin};
+use crate::log::{Refusal, reconcile};
+use crate::storage::Store;
+use crate::storage::log::{Head, head, latest_checkpoint, pending};
+use crate::vault::{self, log_key};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Groups that are counted before it says "more".
+const COUNTED: i64 = 10_000;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Bring a restored database up from the journal; where that is not provably right, begin a successor. Stop the hub first
+    Recover,
+    /// Begin a journal at a signed checkpoint that a bank or an auditor holds, where this host has none
+    Adopt(AdoptArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct AdoptArgs {
+    /// The file with the signed checkpoint
+    head: PathBuf,
+}
+
+pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
+    let (store, _vault) = open::open_store(&settings).await?;
+    let done = on_store(&settings, &args, &store).await;
+    store.close();
+    done
+}
+
+async fn on_store(settings: &Settings, args: &Args, store: &Store) -> Result<Done, CliError> {
+    let key = LogKey::new(
+        log_key::open(&settings.evidence.key_file)?,
+        &settings.hub.public_host,
+    );
+    let folder = &settings.evidence.journal;
+    match &args.command {
+        None => status(settings, args.json, store, &key).await,
+        Some(Command::Recover) => {
+            let node = Uid::from_bytes(vault::random()?);
+            let done = recover(store, &key, folder, node).await.map_err(failed)?;
+            say::line(format_args!("{}", told(&done)));
+            Ok(Done::Well)
+        }
+        Some(Command::Adopt(given)) => {
+            let signed = std::fs::read_to_string(&given.head)
+                .map_err(|fault| CliError::file("read", &given.head, &fault))?;
+            let known = adopt(store, &key, folder, &signed).await.map_err(failed)?;
+            say::line(format_args!(
+                "a journal of {} begins at {} entries; start the hub",
+                known.origin, known.size
+            ));
+            Ok(Done::Well)
+        }
+    }
+}
+
+fn failed(fault: NotRecovered) -> CliError {
+    match fault {
+        NotRecovered::Action(error) => CliError::Action(error),
+        other => CliError::Failed(other.to_string()),
+    }
+}
+
+fn told(done: &Recovered) -> String {
+    match done {
+        Recovered::NothingToDo => "database and journal agree; there is nothing to recover".into(),
+        Recovered::Replayed(entries) => format!(
+            "{entries} entries were put back from the journal. What they speak of was not: run `kairan check`, which names it"
+        ),
+        Recovered::Successor(number) => format!(
+            "log {number} has begun; its first entry names every known head of the one before. Hand its key to the banks (`kairan log`), and start the hub"
+        ),
+    }
+}
+
+/// How database and journal stand to each other. The journal is read first: it never runs ahead of the database.
+pub async fn standing(
+    settings: &Settings,
+    store: &Store,
+) -> Result<Result<Head, Refusal>, CliError> {
+    let known = match journal::last_head(&settings.evidence.journal) {
+        Ok(known) => known,
+        Err(fault) => return Ok(Err(Refusal::Journal(fault.to_string()))),
+    };
+    let head = store.read(|tx| Ok::<_, Error>(head(tx)?)).await?;
+    let origin = origin(&settings.hub.public_host, head.log);
+    let agreed = store
+        .read(move |tx| reconcile(tx, &origin, known.as_ref()))
+        .await?;
+    Ok(agreed.map(|agreed| agreed.head))
+}
+
+async fn status(
+    settings: &Settings,
+    in_json: bool,
+    store: &Store,
+    key: &LogKey,
+) -> Result<Done, CliError> {
+    let agreed = standing(settings, store).await?;
+    let (head, checkpoint, waiting) = store
+        .read(|tx| {
+            let head = head(tx)?;
+            let checkpoint = latest_checkpoint(tx, head.log)?;
+            Ok::<_, Error>((head, checkpoint, pending(tx, COUNTED)?.len()))
+        })
+        .await?;
+    let vkey = key.signer(head.log).verifier().to_string();
+    let refusal = agreed.err();
+    if in_json {
+        say::line(format_args!(
+            "{}",
+            json!({
+                "origin": key.origin(head.log),
+                "vkey": vkey,
+                "entries": head.size,
+                "published": checkpoint.as_ref().map_or(0, |row| row.size),
+                "groups_waiting": waiting,
+                "refuses": refusal.as_ref().map(|refusal| json!({
+                    "code": refusal.code(),
+                    "detail": refusal.to_string(),
+                })),
+            })
+        ));
+    } else {
+        say::line(format_args!(
+            "{}: {} entries, key {vkey}",
+            key.origin(head.log),
+            head.size
+        ));
+        match &checkpoint {
+            Some(row) => say::line(format_args!(
+                "newest checkpoint: {} entries, {}; transactions waiting: {waiting}",
+                row.size, row.recorded_at
+            )),
+            None => say::line(format_args!(
+                "nothing is published yet; transactions waiting: {waiting}"
+            )),
+        }
+        if let Some(refusal) = &refusal {
+            say::line(format_args!("the log refuses: {refusal}"));
+        }
+    }
+    Ok(if refusal.is_some() {
+        Done::LogRefuses
+    } else {
+        Done::Well
+    })
+}

@@ -1,0 +1,271 @@
+//! What a person may do where the log refuses: bring a restored database up again from the journal, where that is
+//! provably right; otherwise begin a successor that names every known head; or adopt a head that somebody else holds,
+//! where the journal is lost.
+
+use super::journal::{self, Journal, JournalFault, Record};
+use super::reconcile::{Refusal, reconcile};
+use super::sequencer::LogKey;
+use crate::actions::Error;
+use crate::actions::replay::{Batch, replay};
+use crate::actions::sequence::{Sequenced, sequence};
+use crate::domain::entry::{Entry, KnownHead, Successor};
+use crate::domain::id::Uid;
+use crate::merkle::checkpoint::{Checkpoint, NotOpened};
+use crate::merkle::growing::Growing;
+use crate::storage::log::{self, Head};
+use crate::storage::{Lane, Store, Tx, tree};
+use std::path::Path;
+use std::time::Duration;
+
+/// Why it cannot be recovered. Each sentence says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRecovered {
+    #[error(transparent)]
+    Journal(#[from] JournalFault),
+    #[error(transparent)]
+    Action(#[from] Error),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("another hub leads the log; stop it, and try again")]
+    LeadLost,
+    #[error(
+        "there is a journal already; `kairan log adopt` is for a hub without one: use `kairan log recover`"
+    )]
+    HasJournal,
+    #[error("that is not a head of this log: {0}")]
+    NotAHead(#[from] NotOpened),
+    #[error(
+        "the database holds {database} entries and that head {head}: put back a newer backup, or the journal's folder"
+    )]
+    DatabaseBehind { database: i64, head: u64 },
+    #[error(
+        "at {0} entries the database holds another log than that head: keep both as evidence, put the journal's folder back, or run `kairan log recover` once there is one"
+    )]
+    OtherTree(u64),
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovered {
+    /// Database and journal agree.
+    NothingToDo,
+    /// So many entries were put back.
+    Replayed(i64),
+    /// The log with this number has begun.
+    Successor(i64),
+}
+
+const LEASE: Duration = Duration::from_secs(1);
+
+/// Brings the log up again. Nobody else may write it meanwhile: the journal's folder is held.
+pub async fn recover(
+    store: &Store,
+    key: &LogKey,
+    folder: &Path,
+    node: Uid,
+) -> Result<Recovered, NotRecovered> {
+    let mut journal = match Journal::open(folder)? {
+        Some(journal) => journal,
+        None => {
+            let size = store.read(|tx| Ok::<_, Error>(log::head(tx)?.size)).await?;
+            return Err(Refusal::JournalMissing(size).into());
+        }
+    };
+    let head = lead(store, node).await?;
+    let origin = key.origin(head.log);
+    let known = journal.head().clone();
+    let refusal = match store
+        .read(move |tx| reconcile(tx, &origin, Some(&known)))
+        .await?
+    {
+        Ok(_) => return Ok(Recovered::NothingToDo),
+        Err(refusal) => refusal,
+    };
+    if let Refusal::DatabaseBehind { .. } = refusal
+        && let Some(restored) = bring_up(store, key, folder, &head).await?
+    {
+        return Ok(Recovered::Replayed(restored));
+    }
+    begin_successor(store, key, folder, &mut journal, head).await
+}
+
+async fn lead(store: &Store, node: Uid) -> Result<Head, NotRecovered> {
+    let head = store
+        .write(Lane::Front, move |tx| {
+            let head = log::head(tx)?;
+            let until = tx.now()? + LEASE;
+            let taken = log::take_lead(tx, node, head.term, until)?;
+            Ok::<_, Error>(if taken { Some(log::head(tx)?) } else { None })
+        })
+        .await?;
+    head.ok_or(NotRecovered::LeadLost)
+}
+
+/// Replays what the database lacks; `None` = the journal does not go on from where the database stands.
+async fn bring_up(
+    store: &Store,
+    key: &LogKey,
+    folder: &Path,
+    head: &Head,
+) -> Result<Option<i64>, NotRecovered> {
+    let (log, size, origin) = (head.log, head.size, key.origin(head.log));
+    let grown = store
+        .read(move |tx| Ok::<_, Error>(tree::growing(tx, log, size)?))
+        .await?;
+    let mut fits = size == 0;
+    let mut lacking: Vec<Record> = Vec::new();
+    journal::read(folder, |record| {
+        if record.head.origin != origin {
+            return Ok(());
+        }
+        if record.head.size == size.unsigned_abs() {
+            fits |= record.head.root == grown.root();
+        } else if record.head.size > size.unsigned_abs() && !record.entries.is_empty() {
+            lacking.push(record);
+        }
+        Ok::<_, JournalFault>(())
+    })?;
+    if !fits {
+        return Ok(None);
+    }
+    let from = *head;
+    let batches: Vec<Batch> = lacking.into_iter().map(batch).collect();
+    store
+        .write(Lane::Front, move |tx| {
+            put_back(tx, from, grown.clone(), &batches)
+        })
+        .await
+        .map_err(NotRecovered::from)
+}
+
+fn batch(record: Record) -> Batch {
+    Batch {
+        size: i64::try_from(record.head.size).unwrap_or(i64::MAX),
+        root: record.head.root,
+        entries: record.entries,
+    }
+}
+
+/// All of them in one transaction; nothing if one does not fit.
+fn put_back(
+    tx: &mut Tx<'_>,
+    from: Head,
+    growing: Growing,
+    batches: &[Batch],
+) -> Result<Option<i64>, Error> {
+    let (mut head, mut grown) = (from, growing);
+    for batch in batches {
+        match replay(tx, &head, &grown, batch)? {
+            Some(after) => (head, grown) = after,
+            None => {
+                return Err(crate::storage::Error::Corrupt(format!(
+                    "the journal's batch up to {} entries does not lead to its own head",
+                    batch.size
+                ))
+                .into());
+            }
+        }
+    }
+    Ok(Some(head.size - from.size))
+}
+
+/// Begins the log of the next number: its first leaf names every head that is known.
+async fn begin_successor(
+    store: &Store,
+    key: &LogKey,
+    folder: &Path,
+    journal: &mut Journal,
+    head: Head,
+) -> Result<Recovered, NotRecovered> {
+    let mut heads: Vec<KnownHead> = Vec::new();
+    journal::read(folder, |record| {
+        note(&mut heads, &record.head);
+        Ok::<_, JournalFault>(())
+    })?;
+    let number = head.log;
+    let origin = key.origin(number);
+    let published = store
+        .read(move |tx| Ok::<_, Error>(log::latest_checkpoint(tx, number)?))
+        .await?;
+    let verifier = key.signer(number).verifier().clone();
+    if let Some(signed) = published.and_then(|row| Checkpoint::open(&row.note, &verifier).ok()) {
+        note(&mut heads, &signed);
+    }
+    heads.retain(|known| known.size > 0);
+    let next = number + 1;
+    let (name, vkey) = (key.origin(next), key.signer(next).verifier().to_string());
+    tracing::warn!(%origin, successor = %name, "the log is continued by a successor");
+    let begun = store
+        .write(Lane::Front, move |tx| {
+            if !log::begin_successor(tx, &head)? {
+                return Ok::<_, Error>(false);
+            }
+            let first = Entry::Successor(Successor {
+                at: tx.now()?,
+                format: "kairan-log/v1",
+                heads: heads.clone(),
+                origin: &name,
+                t: "log.successor",
+                v: 1,
+                vkey: &vkey,
+            });
+            let fresh = log::head(tx)?;
+            let done = sequence(tx, &fresh, &Growing::default(), &first, LEASE)?;
+            Ok(matches!(done, Sequenced::Batch(_)))
+        })
+        .await?;
+    if !begun {
+        return Err(NotRecovered::LeadLost);
+    }
+    let empty = Checkpoint {
+        origin: key.origin(next),
+        size: 0,
+        root: crate::merkle::empty_root(),
+    };
+    journal.follow(&empty)?;
+    Ok(Recovered::Successor(next))
+}
+
+/// The newest head of each log.
+fn note(heads: &mut Vec<KnownHead>, seen: &Checkpoint) {
+    let fresh = KnownHead {
+        origin: seen.origin.clone(),
+        root: seen.root,
+        size: seen.size,
+    };
+    match heads.iter_mut().find(|known| known.origin == seen.origin) {
+        Some(known) if known.size < fresh.size => *known = fresh,
+        Some(known) if known.size == fresh.size && known.root != fresh.root => heads.push(fresh),
+        Some(_) => {}
+        None => heads.push(fresh),
+    }
+}
+
+/// Begins a journal at a signed head that somebody else holds, where the database leads through it.
+pub async fn adopt(
+    store: &Store,
+    key: &LogKey,
+    folder: &Path,
+    signed: &str,
+) -> Result<Checkpoint, NotRecovered> {
+    if journal::last_head(folder)?.is_some() {
+        return Err(NotRecovered::HasJournal);
+    }
+    let head = store.read(|tx| Ok::<_, Error>(log::head(tx)?)).await?;
+    let known = Checkpoint::open(signed, key.signer(head.log).verifier())?;
+    if known.size > head.size.unsigned_abs() {
+        return Err(NotRecovered::DatabaseBehind {
+            database: head.size,
+            head: known.size,
+        });
+    }
+    let (number, size) = (head.log, i64::try_from(known.size).unwrap_or(i64::MAX));
+    let root = store
+        .read(move |tx| Ok::<_, Error>(tree::Reader::new(tx, number, size).root()?))
+        .await?;
+    if root != known.root {
+        return Err(NotRecovered::OtherTree(known.size));
+    }
+    Journal::create(folder, &known)?;
+    Ok(known)
+}
