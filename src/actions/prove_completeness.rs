@@ -1,20 +1,18 @@
 //! The completeness bundle of one revision: entries, lists and confirmations, each proven at one published head.
 //! Filled here and judged in `domain/proof/`, by the rules by which anybody outside judges it.
 
-use super::{Error, prove};
+use super::acknowledge_by_note::KeptNote;
+use super::{Error, prove, read_log, read_register};
 use crate::domain::id::Uid;
 use crate::domain::proof::completeness::{
     Completeness, FORMAT, Former, Proven, ProvenAcknowledgement,
 };
-use crate::domain::proof::entries::{Entry, Opening};
-use crate::domain::proof::leaves::RosterLeaf;
 use crate::domain::refusal::Refusal;
 use crate::merkle::Hash;
 use crate::merkle::note::VerifierKey;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::FanoutRow;
-use crate::storage::roster::{self, RosterLeafRow};
-use crate::storage::{Tx, bank, evidence, log, notice, tree};
+use crate::storage::{Tx, bank, evidence, log, notice, roster, tree};
 use std::collections::{BTreeMap, HashMap};
 
 /// Notices whose confirmations are looked up at once.
@@ -44,18 +42,9 @@ pub fn newest_head(tx: &mut Tx<'_>) -> Result<Head, Error> {
     Ok(head_of(tx, log)?.ok_or(Refusal::NotSealed)?)
 }
 
-/// The first entry of a log: it tells the log's name and key.
-pub fn opening_of(tx: &mut Tx<'_>, log: i64) -> Result<Opening, Error> {
-    let entry = log::logged(tx, log, 0, 1)?.pop();
-    match entry.map(|entry| Entry::parse(&entry.body)) {
-        Some(Ok(Entry::Opening(opening))) => Ok(opening),
-        _ => Err(damaged()),
-    }
-}
-
 /// By what the heads of a log are verified, as the log itself says.
 pub fn key_of(tx: &mut Tx<'_>, log: i64) -> Result<VerifierKey, Error> {
-    let opening = opening_of(tx, log)?;
+    let opening = read_log::opening_of(tx, log)?;
     opening.vkey.parse().map_err(|_| damaged())
 }
 
@@ -127,7 +116,7 @@ pub fn begin(
         registered: found.registered.proven(&mut reader)?,
         revision: revision.number,
         roster: found.roster.proven(&mut reader)?,
-        roster_leaves: roster_leaves.into_iter().map(roster_leaf).collect(),
+        roster_leaves: roster_leaves.into_iter().map(prove::roster_leaf).collect(),
     };
     Ok((head, bundle))
 }
@@ -139,23 +128,27 @@ pub fn acknowledgements(
     notices: &[Uid],
 ) -> Result<Vec<ProvenAcknowledgement>, Error> {
     let given = evidence::acknowledgements_of(tx, notices)?;
-    let of_entry: HashMap<Uid, Uid> = given.iter().map(|row| (row.id, row.notice_id)).collect();
-    let ids: Vec<Uid> = of_entry.keys().copied().collect();
+    let given: HashMap<Uid, _> = given.into_iter().map(|row| (row.id, row)).collect();
+    let ids: Vec<Uid> = given.keys().copied().collect();
     let entries = log::about(tx, "notice.acknowledged", &ids)?;
     let indexes = log::indexes_of(tx, entries.iter().map(|entry| entry.seq))?;
-    let mut reader = tree::Reader::new(tx, head.log, head.size);
-    let mut proven = Vec::with_capacity(entries.len());
+    let mut held = Vec::with_capacity(entries.len());
     for (entry, index) in entries.into_iter().zip(indexes) {
-        let (Some(index), Some(notice)) = (head.holds(index), of_entry.get(&entry.subject_id))
-        else {
+        let (Some(index), Some(row)) = (head.holds(index), given.get(&entry.subject_id)) else {
             continue;
         };
+        let kept = read_register::kept_note(tx, row)?;
+        held.push((entry.body, index, row.notice_id, kept));
+    }
+    let mut reader = tree::Reader::new(tx, head.log, head.size);
+    let mut proven = Vec::with_capacity(held.len());
+    for (entry, index, notice, kept) in held {
         proven.push(ProvenAcknowledgement {
-            entry: entry.body,
+            entry,
             index: index.unsigned_abs(),
-            note: None,
-            notice: *notice,
-            opening: None,
+            notice,
+            opening: kept.as_ref().and_then(KeptNote::opening),
+            note: kept.map(|kept| kept.note),
             path: reader.inclusion(index)?,
         });
     }
@@ -268,14 +261,4 @@ fn next_roster(tx: &mut Tx<'_>, head: &Head, version: i64) -> Result<Option<Plac
 fn codes(tx: &mut Tx<'_>) -> Result<BTreeMap<Uid, String>, Error> {
     let rows = bank::all(tx)?;
     Ok(rows.into_iter().map(|row| (row.id, row.code)).collect())
-}
-
-fn roster_leaf(row: RosterLeafRow) -> RosterLeaf {
-    RosterLeaf {
-        bank: row.bank_id,
-        channels: super::fan_out::hash_of(&row.channels),
-        keys: Vec::new(),
-        linking: row.linking,
-        member_since: row.member_since,
-    }
 }

@@ -53,9 +53,7 @@ pub enum Refusal {
     AlreadyReplaced,
     #[error("this role belongs to the other side")]
     RoleOfOtherSide,
-    #[error(
-        "no published head of the log holds this yet; ask again in a moment, and if the log refuses, when it goes on"
-    )]
+    #[error("the log has not sealed this yet; ask again in a few seconds")]
     NotSealed,
     #[error(
         "its entries stand in two logs, of which one follows the other; verify an export of both instead"
@@ -67,6 +65,8 @@ pub enum Refusal {
         "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
     )]
     CertificateTooLong,
+    #[error("what opens this notice's proof was erased; its entry stays in the log")]
+    ProofErased,
 }
 
 impl Refusal {
@@ -92,6 +92,7 @@ impl Refusal {
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
+            Self::ProofErased => "proof_erased",
             Self::TooManyKeys => "too_many_keys",
             Self::KeyEnded => "key_ended",
             Self::AlreadyReplaced => "already_replaced",

@@ -217,9 +217,10 @@ fn invalid(faults: Faults) -> Problem {
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::AcknowledgementMismatch | Refusal::NotYet => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::LinkExpired | Refusal::InvitationEnded | Refusal::RecoveryEnded => {
-            StatusCode::GONE
-        }
+        Refusal::LinkExpired
+        | Refusal::InvitationEnded
+        | Refusal::RecoveryEnded
+        | Refusal::ProofErased => StatusCode::GONE,
         Refusal::CodeLocked => StatusCode::TOO_MANY_REQUESTS,
         Refusal::RosterEmpty
         | Refusal::IncidentClosed

@@ -3,8 +3,8 @@
 
 use super::api::{
     approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
-    evidence, health, import, inbox, incidents, invitations, keys, notices, partnerships, people,
-    resend, responses, signing_keys, tasks, test_notice,
+    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
+    people, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -17,6 +17,18 @@ pub enum Allowed {
     Anyone,
     /// Callers that have one of these.
     Roles(Roles),
+    /// Anyone where the log is public, else callers that have one of these.
+    Public(Roles),
+}
+
+impl Allowed {
+    /// Which callers; `None` = anyone.
+    pub fn roles(self) -> Option<Roles> {
+        match self {
+            Self::Anyone => None,
+            Self::Roles(roles) | Self::Public(roles) => Some(roles),
+        }
+    }
 }
 
 /// One URL with one method.
@@ -52,18 +64,28 @@ const fn only(roles: &[Role]) -> Allowed {
 
 const ANYONE: Allowed = Allowed::Anyone;
 const OFFICER: Allowed = only(&[Role::Officer]);
-const AUDITOR: Allowed = only(&[Role::Auditor]);
 const READERS: Allowed = only(&[Role::Officer, Role::Auditor]);
 const DECIDERS: Allowed = only(&[Role::Officer, Role::Administrator]);
 const OPERATOR: Allowed = only(&[Role::Officer, Role::Auditor, Role::Administrator]);
 const ADMINISTRATOR: Allowed = only(&[Role::Administrator]);
 const REGISTRARS: Allowed = only(&[Role::Administrator, Role::Auditor]);
-const PERSON: Allowed = only(&[
+const AUDITOR: Allowed = only(&[Role::Auditor]);
+const PEOPLE: &[Role] = &[
     Role::Officer,
     Role::Auditor,
     Role::Administrator,
     Role::BankMember,
     Role::BankAdministrator,
+];
+const PERSON: Allowed = only(PEOPLE);
+const PUBLIC: Allowed = Allowed::Public(Roles::of(PEOPLE));
+const EVERYBODY: Allowed = only(&[
+    Role::Officer,
+    Role::Auditor,
+    Role::Administrator,
+    Role::BankMember,
+    Role::BankAdministrator,
+    Role::BankMachine,
 ]);
 const BANK_PEOPLE: Allowed = only(&[Role::BankMember, Role::BankAdministrator]);
 const BANK_ADMINISTRATOR: Allowed = only(&[Role::BankAdministrator]);
@@ -118,6 +140,7 @@ pub fn routes() -> Vec<Route> {
 
         GET "/inbox" BANK_PEOPLE pages::bank::inbox;
         GET "/inbox/{id}" BANK_PEOPLE pages::bank::notice;
+        GET "/inbox/{id}/proof" BANK_PEOPLE pages::bank::proof;
         POST "/inbox/{id}/acknowledgement" BANK_PEOPLE pages::bank::acknowledge;
         POST "/inbox/{id}/responses" BANK_PEOPLE pages::bank::respond;
         GET "/own" BANK_PEOPLE pages::bank::channels;
@@ -162,6 +185,10 @@ pub fn routes() -> Vec<Route> {
         GET "/figures" READERS pages::auditor::figures;
         GET "/check" READERS pages::auditor::check;
 
+        GET "/log/checkpoint" PUBLIC log::checkpoint;
+        GET "/log/tile/entries/{place:.*}" AUDITOR log::entries;
+        GET "/log/tile/{level}/{place:.*}" PUBLIC log::tile;
+
         GET "/approvals" OPERATOR pages::approvals::list;
         POST "/approvals/{id}" DECIDERS + CONFIRMED pages::approvals::decide;
         GET "/register" ADMINISTRATOR pages::administrator::register;
@@ -203,6 +230,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/notices/{id}" BANK notices::notice;
         GET "/api/v1/notices/{id}/object" BANK notices::object;
         GET "/api/v1/notices/{id}/body" BANK notices::body;
+        GET "/api/v1/notices/{id}/proof" BANK notices::proof;
         POST "/api/v1/notices/{id}/acknowledgement" BANK notices::acknowledge;
         GET "/api/v1/notices/{id}/responses" BANK responses::for_bank;
         POST "/api/v1/notices/{id}/responses" BANK responses::respond;
@@ -217,6 +245,10 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/evidence/incidents/{reference}" AUDITOR evidence::of_incident;
         GET "/api/v1/evidence/banks/{code}" AUDITOR evidence::of_bank;
         POST "/api/v1/banks/{code}/test-notice" DECIDERS test_notice::send;
+
+        GET "/api/v1/log/checkpoint" EVERYBODY log::checkpoint;
+        GET "/api/v1/log/tile/entries/{place:.*}" AUDITOR log::entries;
+        GET "/api/v1/log/tile/{level}/{place:.*}" EVERYBODY log::tile;
 
         GET "/api/v1/drafts" READERS drafts::list;
         POST "/api/v1/drafts" OFFICER drafts::create;
@@ -287,7 +319,7 @@ mod tests {
                 "{}",
                 route.path
             );
-            if let Allowed::Roles(roles) = route.who {
+            if let Some(roles) = route.who.roles() {
                 assert!(!roles.is_empty(), "{}", route.path);
             }
         }

@@ -4,7 +4,7 @@
 use super::step::{Naming, Notices, Step, Work};
 use super::{Packing, Part, file};
 use crate::actions::prove_completeness::{self, Head};
-use crate::actions::{Error, Rules, certify};
+use crate::actions::{Error, Rules, certify, read_log};
 use crate::storage::incident::RevisionRow;
 use crate::storage::reading::{self, LogFilter};
 use crate::storage::{Tx, bank, incident, log, notice};
@@ -84,11 +84,12 @@ fn lists(
     all: Notices,
     naming: Naming,
     filter: LogFilter,
-) -> Result<[Work; 4], Error> {
+) -> Result<[Work; 5], Error> {
     let end = reading::log_end(tx)?;
     Ok([
         Work::Index(all.clone(), naming, false),
         Work::Acknowledgements(all.clone(), false),
+        Work::Notes(all.clone(), naming),
         Work::Attempts(filter, None, end, false),
         Work::Proofs(all, naming, None),
     ])
@@ -117,7 +118,7 @@ impl Ground {
             let Some(head) = prove_completeness::head_of(tx, number)? else {
                 continue;
             };
-            let opening = prove_completeness::opening_of(tx, number)?;
+            let opening = read_log::opening_of(tx, number)?;
             let told = json!({ "number": number, "origin": opening.origin, "size": head.size });
             ground.logs.push(told);
             let (key, checkpoint) = (format!("{}\n", opening.vkey), head.checkpoint.clone());

@@ -5,7 +5,7 @@ use super::lines::{self, Names, Told};
 use super::{Gathered, Part, file};
 use crate::actions::prove::{SealedFanout, sealed_fanout};
 use crate::actions::prove_completeness::{self, Head, NOTICES_AT_ONCE};
-use crate::actions::{Error, certify, issue};
+use crate::actions::{Error, certify, issue, read_register};
 use crate::domain::id::Uid;
 use crate::domain::proof::completeness::{Completeness, ProvenAcknowledgement};
 use crate::domain::refusal::Refusal;
@@ -84,8 +84,8 @@ impl Naming {
     fn of(self, names: &Names, row: &NoticeRow, told: &Told) -> String {
         let (number, revision) = (row.number, &told.revision);
         match self {
-            Self::ByBank => format!("notices/r{revision}/{}-{number}", names.bank(row.bank_id)),
-            Self::ByNumber => format!("notices/{number:06}-{}-r{revision}", told.incident),
+            Self::ByBank => format!("r{revision}/{}-{number}", names.bank(row.bank_id)),
+            Self::ByNumber => format!("{number:06}-{}-r{revision}", told.incident),
         }
     }
 }
@@ -113,6 +113,8 @@ pub(super) enum Work {
     Index(Notices, Naming, bool),
     Proofs(Notices, Naming, Sealed),
     Acknowledgements(Notices, bool),
+    /// The notes that banks signed, as they came.
+    Notes(Notices, Naming),
     Attempts(LogFilter, Option<LogPlace>, Option<LogPlace>, bool),
     Certificate(Box<(certify::Writing, Signer)>),
 }
@@ -135,6 +137,7 @@ impl Step {
             Work::Index(notices, naming, begun) => index(tx, notices, *naming, *begun),
             Work::Proofs(notices, naming, sealed) => proofs(tx, notices, *naming, sealed),
             Work::Acknowledgements(notices, begun) => acknowledgements(tx, notices, *begun),
+            Work::Notes(notices, naming) => notes(tx, notices, *naming),
             Work::Attempts(filter, after, end, begun) => attempts(tx, filter, *after, *end, *begun),
             Work::Certificate(writing) => certificate(tx, &writing.0, &writing.1),
         }
@@ -223,7 +226,7 @@ fn index(
     let mut out = Vec::new();
     for row in &rows {
         let told = Told::read(row)?;
-        let name = naming.of(&names, row, &told);
+        let name = format!("notices/{}", naming.of(&names, row, &told));
         lines::notice(&mut out, &names, row, &told, &name);
     }
     let then = left.map(|left| Work::Index(left, naming, true));
@@ -242,7 +245,7 @@ fn proofs(
     let mut parts = Vec::new();
     for row in rows {
         let told = Told::read(&row)?;
-        let name = naming.of(&names, &row, &told);
+        let name = format!("notices/{}", naming.of(&names, &row, &told));
         let fanout = fanout_of(tx, &row, &mut sealed)?;
         let proof = fanout
             .as_ref()
@@ -295,6 +298,27 @@ fn acknowledgements(tx: &mut Tx<'_>, notices: &Notices, begun: bool) -> Result<G
     }
     let then = left.map(|left| Work::Acknowledgements(left, true));
     Ok(list("acknowledgements.jsonl", begun, out, then))
+}
+
+fn notes(tx: &mut Tx<'_>, notices: &Notices, naming: Naming) -> Result<Gathered, Error> {
+    let (rows, left) = notices.page(tx)?;
+    let names = Names::read(tx, [])?;
+    let ids: Vec<Uid> = rows.iter().map(|row| row.id).collect();
+    let given = evidence::acknowledgements_of(tx, &ids)?;
+    let given: HashMap<Uid, _> = given.iter().map(|row| (row.notice_id, row)).collect();
+    let mut parts = Vec::new();
+    for row in &rows {
+        let Some(stamp) = given.get(&row.id) else {
+            continue;
+        };
+        if let Some(kept) = read_register::kept_note(tx, stamp)? {
+            let name = naming.of(&names, row, &Told::read(row)?);
+            let name = format!("acknowledgements/{name}.note");
+            file(&mut parts, name, kept.note.into_bytes());
+        }
+    }
+    let then = left.map(|left| Step(Work::Notes(left, naming)));
+    Ok(Gathered { parts, then })
 }
 
 fn attempts(

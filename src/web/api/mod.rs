@@ -18,6 +18,7 @@ pub mod inbox;
 pub mod incidents;
 pub mod invitations;
 pub mod keys;
+pub mod log;
 pub mod notices;
 pub mod partnerships;
 pub mod people;

@@ -17,6 +17,7 @@ pack-file-completeness = That the revision was addressed to every bank on the ro
 pack-file-body = What was told, in its exact bytes.
 pack-file-notices = The notices, one a line; "file" is the name of the notice’s files.
 pack-file-acknowledgements = The confirmations, one a line. Confirmed means received, not agreed.
+pack-file-note = A confirmation that the bank signed under its own key, as it came (C2SP signed-note). It names the person who signed. The completeness bundle of its revision verifies it.
 pack-file-attempts = Every attempt to deliver and what came of it, one a line.
 pack-file-object = The notice object, in its exact bytes: its SHA-256 is what the bank confirms.
 pack-file-proof = The same object with the proof that it is in the log (C2SP tlog-proof). Where it is missing, the log had not sealed the notice yet, or what opens the commitment was erased.

@@ -14,6 +14,7 @@ pack-file-completeness = この版が名簿のすべての銀行に宛てられ�
 pack-file-body = 通知した内容（原本のバイト列）。
 pack-file-notices = 通知の一覧（1 行 1 件）。file は、その通知のファイル名です。
 pack-file-acknowledgements = 受領確認の一覧（1 行 1 件）。受領の確認であり、同意ではありません。
+pack-file-note = 銀行が自らの鍵で署名した受領確認（受信したまま。C2SP signed-note）。署名した方の氏名を含みます。その版の完全性の証明で検証されます。
 pack-file-attempts = すべての送信試行と結果の一覧（1 行 1 件）。
 pack-file-object = 通知オブジェクト（原本のバイト列）。その SHA-256 を銀行が確認します。
 pack-file-proof = 同じ通知オブジェクトと、それがログにあることの証明（C2SP tlog-proof）。ない場合は、ログに未収録か、照合に必要な値が消去されています。

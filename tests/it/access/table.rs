@@ -286,6 +286,7 @@ fn content() -> Vec<Row> {
         GET "/api/v1/notices/{id}" "mhk" 200/404 Notice, Own, plain;
         GET "/api/v1/notices/{id}/object" "mhk" 200/404 Notice, Own, plain;
         GET "/api/v1/notices/{id}/body" "mhk" 200/404 Notice, Own, plain;
+        GET "/api/v1/notices/{id}/proof" "mhk" 200/404 Notice, Own, plain;
         POST "/api/v1/notices/{id}/acknowledgement" "mhk" 200/404 Notice, Own, |cast, target|
             with(json!({ "digest": of(cast, target).digest, "name": "高橋 健", "role": "当直" }));
         GET "/api/v1/notices/{id}/responses" "mhk" 200/404 Notice, Own, plain;
@@ -303,6 +304,9 @@ fn content() -> Vec<Row> {
         GET "/api/v1/evidence/incidents/{reference}" "a" 200/404 Incident, All, plain;
         GET "/api/v1/evidence/banks/{code}" "a" 200/404 Bank, All, plain;
         POST "/api/v1/banks/{code}/test-notice" "od" 202/404 Bank, All, plain;
+        GET "/api/v1/log/checkpoint" "oadmhk" 200/404 Nothing, All, plain;
+        GET "/api/v1/log/tile/entries/{place:.*}" "a" 200/404 File("000.p/1"), All, plain;
+        GET "/api/v1/log/tile/{level}/{place:.*}" "oadmhk" 200/404 File("000.p/1"), All, plain;
         GET "/api/v1/drafts" "oa" 200/404 Nothing, All, plain;
         POST "/api/v1/drafts" "o" 201/404 Nothing, All, |_, _| with(filing());
         GET "/api/v1/drafts/{id}" "oa" 200/404 Draft(0), All, plain;

@@ -1,13 +1,16 @@
 //! What an auditor carries away, and judges with the functions that the verifier judges with.
 
+use super::pages::seated;
 use super::steps::{hours, text};
 use crate::support::ground::new_bank;
 use crate::support::hub::{On, Person, TestHub};
+use crate::support::signer::{received, signer};
 use kairan::actions::register_bank::register_bank;
 use kairan::actions::{Error, prove_completeness};
 use kairan::domain::digest::Digest;
+use kairan::domain::proof::acknowledgement::AckNote;
 use kairan::domain::proof::certificate::Certificate;
-use kairan::domain::proof::completeness::{Completeness, Covered};
+use kairan::domain::proof::completeness::{Completeness, Covered, StampProof};
 use kairan::domain::proof::notice::{NoticeChecked, NoticeProof};
 use kairan::domain::refusal::Refusal;
 use kairan::merkle::checkpoint::Checkpoint;
@@ -321,6 +324,77 @@ journeys! {
         assert_eq!(later.ending(".tlog-proof"), ["notices/r1/B001-1.tlog-proof"]);
         assert_eq!(counts(&later.covered(1, &hub.log_key())), [0, 1, 0, 0]);
         assert!(later.ending("completeness-r2.json").is_empty());
+    }
+
+    async fn a_signed_stamp_travels_with_its_note_and_counts_as_signed(hub) {
+        let (officer, auditor) = (hub.officer().await, hub.auditor().await);
+        let (bank, late) = (hub.bank("B001").await, hub.bank("B002").await);
+        let (own, later) = (signer("B001", 1), signer("B002", 2));
+        hub.enrol(&bank.key, "B001", &own).await.expect(201);
+        let filed = hub.file(&officer).await;
+        hub.enrol(&late.key, "B002", &later).await.expect(201);
+        for (bank, own) in [(&bank, &own), (&late, &later)] {
+            let said = received(&hub.newest(bank).await, hub.clock.now());
+            let note = said.sign(own).expect("signed");
+            hub.send_note(&bank.key, &said, &note).await.expect(200);
+        }
+        hub.seal().await;
+        let of = format!("incidents/{}", text(&filed, "reference"));
+        let (pack, key) = (Pack::fetch(&hub, &auditor, &of).await, hub.log_key());
+        let proofs: Vec<StampProof> = pack.covered(1, &key).banks.into_iter().filter_map(|bank| Some(bank.stamp?.proof)).collect();
+        let signed = StampProof::Signed { key: own.verifier().name().to_string(), person: "高橋 健".into(), role: "当直".into() };
+        let unknown = StampProof::KeyUnknown { key: later.verifier().name().to_string() };
+        assert!(proofs.len() == 2 && proofs.contains(&signed) && proofs.contains(&unknown), "{proofs:?}");
+        let notes = pack.ending(".note");
+        assert_eq!(notes, ["acknowledgements/r1/B001-1.note", "acknowledgements/r1/B002-1.note"]);
+        AckNote::open(pack.text(notes[0]), &[own.verifier().clone()]).expect("as the bank signed it");
+        let browser = seated(&hub, &auditor).await;
+        let page = browser.page(&hub, &format!("/evidence/{of}")).await;
+        assert!(page.contains("acknowledged 2/2 (signed 1)"), "{page}");
+    }
+
+    async fn the_shell_makes_the_same_pack_and_the_verifier_finds_it_sound(hub) {
+        let (officer, auditor) = (hub.officer().await, hub.auditor().await);
+        let bank = hub.bank("B001").await;
+        hub.bank("B002").await;
+        let filed = hub.file(&officer).await;
+        hub.stamp(&bank).await.expect(200);
+        hub.bank("B003").await;
+        hub.deliver_due().await;
+        let reference = text(&filed, "reference");
+        let folder = hub.folder.path();
+        let (key, certificate_key) = (hub.log_key().to_string(), hub.certificate_key().await.to_string());
+        let mut verified = Vec::new();
+        for (of, name) in [("incident", reference), ("bank", "B001")] {
+            let file = folder.join(format!("{of}.zip"));
+            let path = file.to_str().expect("UTF-8");
+            let (code, said) = hub.command(&["export", "evidence", of, name, path]).await;
+            assert_eq!(code, 0, "{said}");
+            let (again, said) = hub.command(&["export", "evidence", of, name, path]).await;
+            assert_eq!(again, 1, "nothing is overwritten: {said}");
+            let pack = Pack::open(std::fs::read(&file).expect("a file"));
+            let served = Pack::fetch(&hub, &auditor, &format!("{of}s/{name}")).await;
+            let names = |pack: &Pack| pack.0.keys().cloned().collect::<Vec<_>>();
+            assert_eq!(names(&pack), names(&served));
+            for (name, bytes) in &pack.0 {
+                let place = folder.join(of).join(name);
+                std::fs::create_dir_all(place.parent().expect("a folder")).expect("made");
+                std::fs::write(&place, bytes).expect("written");
+                let place = place.to_str().expect("UTF-8").to_owned();
+                let (kind, key) = match name.rsplit('.').next() {
+                    Some("tlog-proof") => ("notice", &key),
+                    _ if name.starts_with("completeness") => ("incident", &key),
+                    _ if name == "certificate.txt" => ("certificate", &certificate_key),
+                    _ => continue,
+                };
+                let (code, said) = hub.command(&["verify", kind, &place, "--key", key]).await;
+                assert_eq!(code, 0, "{name}: {said}");
+                verified.push(kind);
+            }
+        }
+        assert_eq!(verified, ["incident", "notice", "notice", "certificate", "notice"]);
+        let (code, said) = hub.command(&["export", "evidence", "bank", "ZZZZ", "/nowhere/at/all.zip"]).await;
+        assert_eq!(code, 1, "{said}");
     }
 
     async fn a_pack_holds_no_person_and_no_address(hub) {
