@@ -10,8 +10,8 @@ use crate::domain::instant::Instant;
 use crate::domain::level::AckClass;
 use crate::domain::proof::acknowledgement::{AckNote, BadAcknowledgement};
 use crate::domain::refusal::Refusal;
-use crate::merkle;
 use crate::merkle::note::VerifierKey;
+use crate::merkle::{self, Hash};
 use crate::storage::evidence::{self, HeadDisputeRow};
 use crate::storage::notice::NoticeRow;
 use crate::storage::{self, Tx, log, payload};
@@ -39,6 +39,15 @@ pub struct KeptNote {
     pub note: String,
     /// 64 hex digits; what the entry's commitment is salted with.
     pub salt: String,
+}
+
+impl KeptNote {
+    /// What opens the entry's commitment.
+    pub fn opening(&self) -> Option<Hash> {
+        let mut salt = [0; 32];
+        hex::decode_to_slice(&self.salt, &mut salt).ok()?;
+        Some(salt)
+    }
 }
 
 /// Confirms that a bank received a notice, as a signed note says.

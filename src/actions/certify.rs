@@ -66,7 +66,7 @@ pub fn verifier(tx: &Tx<'_>, rules: &Rules) -> VerifierKey {
 }
 
 /// A certificate that is being written: pages are added until it is whole, then it is signed.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Writing {
     certificate: Certificate,
     length: usize,

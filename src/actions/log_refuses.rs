@@ -21,6 +21,11 @@ pub fn refuses(tx: &mut Tx<'_>, code: &str, detail: &str) -> Result<(), Error> {
     alert(tx, &["officer", "administrator", "auditor"], &inputs)
 }
 
+/// Since when and why it refuses; `None` = it does not.
+pub fn refusing(tx: &mut Tx<'_>) -> Result<Option<LogEventRow>, Error> {
+    Ok(log::latest_event(tx)?.filter(|last| last.event == "refused"))
+}
+
 /// Notes that it goes on, if it had refused.
 pub fn goes_on(tx: &mut Tx<'_>) -> Result<(), Error> {
     match log::latest_event(tx)? {

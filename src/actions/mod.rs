@@ -32,6 +32,7 @@ pub mod mail_link;
 pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
+pub mod pack_evidence;
 pub mod preview;
 pub mod prove;
 pub mod prove_completeness;

@@ -1,18 +1,18 @@
 //! The completeness bundle of one revision: entries, lists and confirmations, each proven at one published head.
 //! Filled here and judged in `domain/proof/`, by the rules by which anybody outside judges it.
 
-use super::{Error, prove};
+use super::acknowledge_by_note::KeptNote;
+use super::{Error, prove, read_log, read_register};
 use crate::domain::id::Uid;
 use crate::domain::proof::completeness::{
     Completeness, FORMAT, Former, Proven, ProvenAcknowledgement,
 };
-use crate::domain::proof::leaves::RosterLeaf;
 use crate::domain::refusal::Refusal;
 use crate::merkle::Hash;
+use crate::merkle::note::VerifierKey;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::FanoutRow;
-use crate::storage::roster::{self, RosterLeafRow};
-use crate::storage::{Tx, bank, evidence, log, notice, tree};
+use crate::storage::{Tx, bank, evidence, log, notice, roster, tree};
 use std::collections::{BTreeMap, HashMap};
 
 /// Notices whose confirmations are looked up at once.
@@ -42,15 +42,24 @@ pub fn newest_head(tx: &mut Tx<'_>) -> Result<Head, Error> {
     Ok(head_of(tx, log)?.ok_or(Refusal::NotSealed)?)
 }
 
-/// The whole bundle at the newest head; refuses while that does not cover the revision.
-pub fn completeness(tx: &mut Tx<'_>, revision: &RevisionRow) -> Result<Completeness, Error> {
+/// By what the heads of a log are verified, as the log itself says.
+pub fn key_of(tx: &mut Tx<'_>, log: i64) -> Result<VerifierKey, Error> {
+    let opening = read_log::opening_of(tx, log)?;
+    opening.vkey.parse().map_err(|_| damaged())
+}
+
+/// The whole bundle and the head at which it is proven, the newest; refuses while that does not cover the revision.
+pub fn completeness(
+    tx: &mut Tx<'_>,
+    revision: &RevisionRow,
+) -> Result<(Head, Completeness), Error> {
     let newest = newest_head(tx)?;
     let (head, mut bundle) = begin(tx, revision, &newest)?;
     for part in notices_of(&bundle).chunks(NOTICES_AT_ONCE) {
         let given = acknowledgements(tx, &head, part)?;
         bundle.acknowledgements.extend(given);
     }
-    Ok(bundle)
+    Ok((head, bundle))
 }
 
 /// Every notice that a bundle speaks of.
@@ -60,6 +69,12 @@ pub fn notices_of(bundle: &Completeness) -> Vec<Uid> {
     leaves.map(|leaf| leaf.notice).collect()
 }
 
+/// Whether a bundle can be filled at this head, or at the newest of the older log in which the revision stands;
+/// refuses if not.
+pub fn covers(tx: &mut Tx<'_>, revision: &RevisionRow, newest: &Head) -> Result<(), Error> {
+    Found::read(tx, revision, newest).map(drop)
+}
+
 /// The bundle without its confirmations, and the head at which it is proven: the one given, or the newest of the
 /// older log in which the revision stands.
 pub fn begin(
@@ -67,25 +82,11 @@ pub fn begin(
     revision: &RevisionRow,
     newest: &Head,
 ) -> Result<(Head, Completeness), Error> {
-    let fanouts = notice::fanouts(tx, revision.id)?;
-    let of_kind = |kind: &str| fanouts.iter().find(|fanout| fanout.kind == kind);
-    let roster_fanout = of_kind("roster").ok_or_else(damaged)?;
-    let head = head_for(tx, roster_fanout, newest)?;
-    let version = roster_fanout.roster_version;
-    let found = Found {
-        roster: find(tx, &head, "roster.version", roster::subject(version))?,
-        registered: find(tx, &head, "incident.registered", revision.id)?,
-        fanout: find(tx, &head, "notice.fanout", roster_fanout.id)?,
-        former: match of_kind("former") {
-            Some(left) => Some(find(tx, &head, "notice.fanout", left.id)?),
-            None => None,
-        },
-        next: next_roster(tx, &head, version + 1)?,
-    };
-    let roster_leaves = roster::leaves(tx, version)?;
-    let notice_leaves = prove::leaves_of(tx, roster_fanout)?;
-    let former_leaves = match of_kind("former") {
-        Some(left) => prove::leaves_of(tx, left)?,
+    let (head, found) = Found::read(tx, revision, newest)?;
+    let roster_leaves = roster::leaves(tx, found.fanout.0.roster_version)?;
+    let notice_leaves = prove::leaves_of(tx, &found.fanout.0)?;
+    let former_leaves = match &found.former {
+        Some((left, _)) => prove::leaves_of(tx, left)?,
         None => Vec::new(),
     };
     let codes = codes(tx)?;
@@ -95,7 +96,7 @@ pub fn begin(
     let incident = incident::by_id(tx, revision.incident_id)?.ok_or(Error::NotFound)?;
     let mut reader = tree::Reader::new(tx, head.log, head.size);
     let former = match found.former {
-        Some(place) => Some(Former {
+        Some((_, place)) => Some(Former {
             fanout: place.proven(&mut reader)?,
             notice_leaves: former_leaves,
         }),
@@ -105,7 +106,7 @@ pub fn begin(
     let bundle = Completeness {
         acknowledgements: Vec::new(),
         checkpoint: head.checkpoint.clone(),
-        fanout: found.fanout.proven(&mut reader)?,
+        fanout: found.fanout.1.proven(&mut reader)?,
         format: FORMAT.to_owned(),
         former,
         incident: incident.reference,
@@ -115,7 +116,7 @@ pub fn begin(
         registered: found.registered.proven(&mut reader)?,
         revision: revision.number,
         roster: found.roster.proven(&mut reader)?,
-        roster_leaves: roster_leaves.into_iter().map(roster_leaf).collect(),
+        roster_leaves: roster_leaves.into_iter().map(prove::roster_leaf).collect(),
     };
     Ok((head, bundle))
 }
@@ -127,23 +128,27 @@ pub fn acknowledgements(
     notices: &[Uid],
 ) -> Result<Vec<ProvenAcknowledgement>, Error> {
     let given = evidence::acknowledgements_of(tx, notices)?;
-    let of_entry: HashMap<Uid, Uid> = given.iter().map(|row| (row.id, row.notice_id)).collect();
-    let ids: Vec<Uid> = of_entry.keys().copied().collect();
+    let given: HashMap<Uid, _> = given.into_iter().map(|row| (row.id, row)).collect();
+    let ids: Vec<Uid> = given.keys().copied().collect();
     let entries = log::about(tx, "notice.acknowledged", &ids)?;
     let indexes = log::indexes_of(tx, entries.iter().map(|entry| entry.seq))?;
-    let mut reader = tree::Reader::new(tx, head.log, head.size);
-    let mut proven = Vec::with_capacity(entries.len());
+    let mut held = Vec::with_capacity(entries.len());
     for (entry, index) in entries.into_iter().zip(indexes) {
-        let (Some(index), Some(notice)) = (head.holds(index), of_entry.get(&entry.subject_id))
-        else {
+        let (Some(index), Some(row)) = (head.holds(index), given.get(&entry.subject_id)) else {
             continue;
         };
+        let kept = read_register::kept_note(tx, row)?;
+        held.push((entry.body, index, row.notice_id, kept));
+    }
+    let mut reader = tree::Reader::new(tx, head.log, head.size);
+    let mut proven = Vec::with_capacity(held.len());
+    for (entry, index, notice, kept) in held {
         proven.push(ProvenAcknowledgement {
-            entry: entry.body,
+            entry,
             index: index.unsigned_abs(),
-            note: None,
-            notice: *notice,
-            opening: None,
+            notice,
+            opening: kept.as_ref().and_then(KeptNote::opening),
+            note: kept.map(|kept| kept.note),
             path: reader.inclusion(index)?,
         });
     }
@@ -155,9 +160,36 @@ pub fn acknowledgements(
 struct Found {
     roster: Place,
     registered: Place,
-    fanout: Place,
-    former: Option<Place>,
+    fanout: (FanoutRow, Place),
+    former: Option<(FanoutRow, Place)>,
     next: Option<Place>,
+}
+
+impl Found {
+    fn read(tx: &mut Tx<'_>, revision: &RevisionRow, newest: &Head) -> Result<(Head, Self), Error> {
+        let fanouts = notice::fanouts(tx, revision.id)?;
+        let of_kind = |kind: &str| fanouts.iter().find(|fanout| fanout.kind == kind).cloned();
+        let fanout = of_kind("roster").ok_or_else(damaged)?;
+        let head = head_for(tx, &fanout, newest)?;
+        let version = fanout.roster_version;
+        let found = Self {
+            roster: find(tx, &head, "roster.version", roster::subject(version))?,
+            registered: find(tx, &head, "incident.registered", revision.id)?,
+            former: match of_kind("former") {
+                Some(left) => {
+                    let place = find(tx, &head, "notice.fanout", left.id)?;
+                    Some((left, place))
+                }
+                None => None,
+            },
+            next: next_roster(tx, &head, version + 1)?,
+            fanout: {
+                let place = find(tx, &head, "notice.fanout", fanout.id)?;
+                (fanout, place)
+            },
+        };
+        Ok((head, found))
+    }
 }
 
 /// An entry, and where it stands.
@@ -229,14 +261,4 @@ fn next_roster(tx: &mut Tx<'_>, head: &Head, version: i64) -> Result<Option<Plac
 fn codes(tx: &mut Tx<'_>) -> Result<BTreeMap<Uid, String>, Error> {
     let rows = bank::all(tx)?;
     Ok(rows.into_iter().map(|row| (row.id, row.code)).collect())
-}
-
-fn roster_leaf(row: RosterLeafRow) -> RosterLeaf {
-    RosterLeaf {
-        bank: row.bank_id,
-        channels: super::fan_out::hash_of(&row.channels),
-        keys: Vec::new(),
-        linking: row.linking,
-        member_since: row.member_since,
-    }
 }

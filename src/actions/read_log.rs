@@ -23,9 +23,14 @@ pub fn opening(tx: &mut Tx<'_>) -> Result<Option<Opening>, Error> {
     let Some(published) = newest(tx)? else {
         return Ok(None);
     };
-    let first = log::logged(tx, published.log, 0, 1)?;
+    opening_of(tx, published.log).map(Some)
+}
+
+/// What a log that holds anything begins with.
+pub fn opening_of(tx: &mut Tx<'_>, log: i64) -> Result<Opening, Error> {
+    let first = log::logged(tx, log, 0, 1)?;
     match first.first().map(|row| Entry::parse(&row.body)) {
-        Some(Ok(Entry::Opening(opening))) => Ok(Some(*opening)),
+        Some(Ok(Entry::Opening(opening))) => Ok(*opening),
         _ => Err(super::issue::damaged("the log's first entry")),
     }
 }

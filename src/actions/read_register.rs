@@ -165,6 +165,14 @@ pub struct Confirmed {
     pub disputed: Option<HeadDisputeRow>,
 }
 
+/// The signed note behind an acknowledgement; `None` where there is none, or it was erased.
+pub fn kept_note(tx: &mut Tx<'_>, row: &AcknowledgementRow) -> Result<Option<KeptNote>, Error> {
+    match row.note_id {
+        Some(note) => open(tx, note),
+        None => Ok(None),
+    }
+}
+
 pub fn confirmed(tx: &mut Tx<'_>, row: &AcknowledgementRow) -> Result<Confirmed, Error> {
     let mut found = Confirmed::default();
     if let Some(payload) = row.payload_id {
@@ -182,8 +190,8 @@ pub fn confirmed(tx: &mut Tx<'_>, row: &AcknowledgementRow) -> Result<Confirmed,
         let used = address(tx, &delivery.channel, delivery.target_id)?;
         found.mail = Some((id, used));
     }
-    if let Some(note) = row.note_id {
-        found.note = open(tx, note)?;
+    if row.note_id.is_some() {
+        found.note = kept_note(tx, row)?;
         found.disputed = evidence::head_dispute_of(tx, row.id)?;
     }
     Ok(found)

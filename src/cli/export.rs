@@ -1,6 +1,8 @@
 //! `kairan export`: what is carried away. The log as files of C2SP tlog-tiles, which whoever has no hub can
-//! check. Page by page, so that its size does not matter; the checkpoint last, so that a folder with a
+//! check, or the evidence of one incident or bank. Page by page, so that its size does not matter; the checkpoint last, so that a folder with a
 //! checkpoint is whole.
+
+mod evidence;
 
 use super::{CliError, Done, open, say};
 use crate::actions;
@@ -36,6 +38,8 @@ enum Command {
     ///
     /// Where another log went before, which could not be continued, only the current one is exported.
     Log(LogArgs),
+    /// All that one incident, or one bank, has left in the record, to be verified offline
+    Evidence(evidence::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,7 +52,13 @@ struct LogArgs {
 }
 
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
-    let Command::Log(args) = args.command;
+    match args.command {
+        Command::Log(args) => export_log(settings, args).await,
+        Command::Evidence(args) => evidence::run(settings, args).await,
+    }
+}
+
+async fn export_log(settings: Settings, args: LogArgs) -> Result<Done, CliError> {
     let seed = log_key::open(&settings.evidence.key_file)?;
     let key = LogKey::new(seed, &settings.hub.public_host);
     let (store, _vault) = open::open_store(&settings).await?;

@@ -53,9 +53,7 @@ pub enum Refusal {
     AlreadyReplaced,
     #[error("this role belongs to the other side")]
     RoleOfOtherSide,
-    #[error(
-        "no published head of the log holds this yet; ask again in a moment, and if the log refuses, when it goes on"
-    )]
+    #[error("the log has not sealed this yet; ask again in a few seconds")]
     NotSealed,
     #[error(
         "its entries stand in two logs, of which one follows the other; verify an export of both instead"
@@ -94,7 +92,6 @@ impl Refusal {
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
-            Self::NotSealed => "not_sealed",
             Self::ProofErased => "proof_erased",
             Self::TooManyKeys => "too_many_keys",
             Self::KeyEnded => "key_ended",

@@ -196,6 +196,11 @@ pub fn pending(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<PendingRow>, Error> {
         .load(conn)?))
 }
 
+/// How many groups wait.
+pub fn waiting(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => log_pending::table.count().get_result(conn)?))
+}
+
 /// What this transaction has staged.
 pub fn own_pending(tx: &mut Tx<'_>) -> Result<Option<PendingRow>, Error> {
     let group_id = tx.evidence_group()?;

@@ -187,6 +187,24 @@ pub fn leaves(tx: &mut Tx<'_>, revision_id: Uid, fanout_id: Uid) -> Result<Vec<L
         .load(conn)?))
 }
 
+/// The notices of a fan-out to banks after `after`, in the order of its tree.
+pub fn of_fanout(
+    tx: &mut Tx<'_>,
+    revision_id: Uid,
+    fanout_id: Uid,
+    after: Option<Uid>,
+    limit: i64,
+) -> Result<Vec<NoticeRow>, Error> {
+    let after = after.unwrap_or(Uid::from_bytes([0; 16]));
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq(revision_id).and(notice::bank_id.gt(after)))
+        .filter(notice::fanout_id.eq(fanout_id))
+        .order(notice::bank_id)
+        .limit(limit)
+        .select(NoticeRow::as_select())
+        .load(conn)?))
+}
+
 pub fn fanout(tx: &mut Tx<'_>, id: Uid) -> Result<Option<FanoutRow>, Error> {
     Ok(
         on_either!(tx, conn => fanout::table.find(id).select(FanoutRow::as_select()).first(conn).optional()?),

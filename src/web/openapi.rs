@@ -2,10 +2,9 @@
 //! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
 
 use super::api::{
-    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints, health,
-    import, inbox, incidents, invitations, keys, log, notices, partnerships, people, resend,
-    responses,
-    signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
+    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
+    people, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -53,6 +52,8 @@ use utoipa_swagger_ui::Config;
         tasks::list,
         as_of::as_of,
         certificates::certificate,
+        evidence::of_incident,
+        evidence::of_bank,
         log::checkpoint,
         log::tile,
         log::entries,

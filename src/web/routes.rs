@@ -2,10 +2,9 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints, health,
-    import, inbox, incidents, invitations, keys, log, notices, partnerships, people, resend,
-    responses,
-    signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
+    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
+    people, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -65,7 +64,6 @@ const fn only(roles: &[Role]) -> Allowed {
 
 const ANYONE: Allowed = Allowed::Anyone;
 const OFFICER: Allowed = only(&[Role::Officer]);
-const AUDITOR: Allowed = only(&[Role::Auditor]);
 const READERS: Allowed = only(&[Role::Officer, Role::Auditor]);
 const DECIDERS: Allowed = only(&[Role::Officer, Role::Administrator]);
 const OPERATOR: Allowed = only(&[Role::Officer, Role::Auditor, Role::Administrator]);
@@ -175,6 +173,10 @@ pub fn routes() -> Vec<Route> {
 
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
+        GET "/evidence/incidents/{reference}" READERS pages::evidence::completeness;
+        GET "/evidence/incidents/{reference}/bundle" AUDITOR pages::evidence::bundle;
+        GET "/evidence/incidents/{reference}/pack" AUDITOR + CONFIRMED pages::evidence::incident_pack;
+        GET "/evidence/banks/{code}/pack" AUDITOR + CONFIRMED pages::evidence::bank_pack;
         GET "/deliveries" READERS pages::auditor::log;
         GET "/deliveries/export" READERS + CONFIRMED pages::auditor::export;
         GET "/as-of" READERS pages::auditor::as_of;
@@ -239,6 +241,8 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/tasks" READERS tasks::list;
         GET "/api/v1/as-of" READERS as_of::as_of;
         GET "/api/v1/certificates" AUDITOR certificates::certificate;
+        GET "/api/v1/evidence/incidents/{reference}" AUDITOR evidence::of_incident;
+        GET "/api/v1/evidence/banks/{code}" AUDITOR evidence::of_bank;
         POST "/api/v1/banks/{code}/test-notice" DECIDERS test_notice::send;
 
         GET "/api/v1/log/checkpoint" EVERYBODY log::checkpoint;

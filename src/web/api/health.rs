@@ -1,6 +1,6 @@
 //! Is the hub alive, can it work, and who is it.
 
-use crate::actions::read_log;
+use crate::actions::{certify, read_log};
 use crate::domain::signature;
 use crate::storage::reading;
 use crate::web::App;
@@ -9,6 +9,7 @@ use crate::web::problem::{Answered, Problem};
 use actix_web::web::Data;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
@@ -21,9 +22,17 @@ pub struct Health {
 pub struct HubDocument {
     operator: String,
     api: String,
+    certificate: CertificateKey,
     /// Null until the log's first checkpoint is published.
     log: Option<LogKeys>,
     webhook: WebhookKeys,
+}
+
+/// What signs as-of certificates.
+#[derive(Serialize, ToSchema)]
+pub struct CertificateKey {
+    /// C2SP signed-note.
+    vkey: String,
 }
 
 /// The current log.
@@ -67,18 +76,22 @@ pub async fn ready(app: Data<App>) -> Answered {
 /// Who this hub is.
 #[utoipa::path(get, path = "/.well-known/kairan", tag = "hub", responses((status = 200, body = HubDocument)))]
 pub async fn hub(app: Data<App>) -> Answered {
-    let (opening, ed25519) = app
+    let rules = Arc::clone(&app.rules);
+    let (opening, ed25519, vkey) = app
         .store
-        .read(|tx| -> Result<_, Problem> {
+        .read(move |tx| -> Result<_, Problem> {
             let opening = read_log::opening(tx)?;
+            let vkey = certify::verifier(tx, &rules).to_string();
             let vault = tx.vault();
             let key = SigningKey::from_bytes(&vault.keys().webhook);
-            Ok((opening, signature::public_key_text(&key.verifying_key())))
+            let key = signature::public_key_text(&key.verifying_key());
+            Ok((opening, key, vkey))
         })
         .await?;
     Ok(page::ok(&HubDocument {
         operator: app.rules.operator_name.clone(),
         api: format!("{}/api/v1", app.rules.public_url),
+        certificate: CertificateKey { vkey },
         log: opening.map(|opening| LogKeys {
             origin: opening.origin,
             vkey: opening.vkey,

@@ -10,6 +10,7 @@ pub mod deliveries;
 pub mod drafts;
 pub mod edition;
 pub mod endpoints;
+pub mod evidence;
 pub mod export;
 pub mod health;
 pub mod import;

@@ -2,7 +2,9 @@
 //! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
 
 use super::{Desk, document, entered, show};
-use crate::actions::{read_register, self_check};
+use crate::actions::{log_refuses, read_register, self_check};
+use crate::domain::access::Role;
+use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::evidence::AcknowledgementRow;
@@ -332,6 +334,10 @@ pub(in crate::web) async fn as_of(desk: Desk) -> Answered {
         let found = as_of::as_of(desk.app.clone(), Asked(query::read(&question)?)).await;
         let found = document(found).await?;
         let bank = known.iter().find(|bank| bank["code"] == code.as_str());
+        let then = found["at"].as_str().unwrap_or_default();
+        let certificate = query_of(&[("bank", &code), ("as_of", then)]);
+        let carries = desk.seat.who.caller.roles().contains(Role::Auditor);
+        let has_come = instant_of(then).is_some_and(|at| at <= desk.app.store.clock().now());
         let next = found["next_after"].as_i64().map(|after| {
             let after = after.to_string();
             format!(
@@ -340,10 +346,16 @@ pub(in crate::web) async fn as_of(desk: Desk) -> Answered {
             )
         });
         json!({ "bank": bank, "at": found["at"], "told": found["told"], "next": next, "not_told": found["not_told"],
-            "not_told_complete": found["not_told_complete"], "asked_at": desk.app.store.clock().now().to_string() })
+            "not_told_complete": found["not_told_complete"], "asked_at": desk.app.store.clock().now().to_string(),
+            "certificate": (carries && has_come).then(|| format!("/as-of/certificate?{certificate}")),
+            "pack": carries.then(|| format!("/evidence/banks/{code}/pack")) })
     };
     let page = json!({ "bank": code, "at": at, "banks": known, "answer": answer, "faults": [] });
     show(&desk, StatusCode::OK, "desk/auditor/as_of.html", page)
+}
+
+fn instant_of(text: &str) -> Option<Instant> {
+    Entered::parse(text).ok().map(|entered| entered.at)
 }
 
 /// The same answer as a signed certificate: the API's own, under a session.
@@ -453,13 +465,14 @@ fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
 
 /// The self-check, tried now beside what it said before.
 pub(in crate::web) async fn check(desk: Desk) -> Answered {
-    let (at, found, last, verdicts) = desk
+    let (at, found, last, verdicts, log) = desk
         .app
         .store
         .read(|tx| -> Result<_, Problem> {
             let found = audit::counted(tx)?;
             let last = self_check::standing(tx)?;
-            Ok((tx.now()?, found, last, audit::verdicts(tx, VERDICTS)?))
+            let verdicts = audit::verdicts(tx, VERDICTS)?;
+            Ok((tx.now()?, found, last, verdicts, log_standing(tx)?))
         })
         .await?;
     let mut findings: Vec<Value> = found
@@ -485,9 +498,21 @@ pub(in crate::web) async fn check(desk: Desk) -> Answered {
         .map(|last| last.since.to_string());
     let page = json!({
         "sound": is_sound, "rules": audit::RULE_COUNT, "checked_at": at.to_string(), "since": since,
-        "tried_at": last.map(|last| last.tried_at.to_string()), "findings": findings, "history": history,
+        "tried_at": last.map(|last| last.tried_at.to_string()), "findings": findings, "history": history, "log": log,
     });
     show(&desk, StatusCode::OK, "desk/auditor/check.html", page)
+}
+
+/// How far the log has come, and whether it goes on.
+fn log_standing(tx: &mut Tx<'_>) -> Result<Value, Problem> {
+    let head = log::head(tx)?;
+    let newest = log::latest_checkpoint(tx, head.log)?;
+    let refusing = log_refuses::refusing(tx)?;
+    Ok(json!({
+        "number": head.log, "entries": head.size, "waiting": log::waiting(tx)?,
+        "checkpoint": newest.map(|row| json!({ "size": row.size, "at": row.recorded_at.to_string() })),
+        "refuses": refusing.map(|event| json!({ "code": event.code, "since": event.recorded_at.to_string() })),
+    }))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(super) mod bank;
 pub(super) mod change;
 pub(super) mod confirm;
 pub(super) mod drafts;
+pub(super) mod evidence;
 pub(super) mod filing;
 pub(super) mod link;
 pub(super) mod live;
@@ -116,8 +117,16 @@ fn shell(req: &HttpRequest, seat: &Seat) -> Value {
     json!({
         "person": { "name": seat.who.name, "bank": seat.who.bank },
         "desk": desk(seat), "nav": nav, "csrf": seat.csrf, "here": here, "done": done(req),
-        "standing": standing(seat),
+        "standing": standing(seat), "log_refuses": log_refuses(seat),
     })
+}
+
+/// The line that stands on every page of the operator's people while the log refuses.
+fn log_refuses(seat: &Seat) -> Value {
+    seat.log_refuses.as_ref().map_or(
+        Value::Null,
+        |event| json!({ "code": event.code, "since": event.recorded_at.to_string() }),
+    )
 }
 
 /// The line that stands on every page of an auditor: from what the last check left, never tried anew.

@@ -1,11 +1,13 @@
 //! Who sits at a desk: the session cookie, the token that every form carries, and where a form may come from.
 
 use super::confirm;
+use crate::actions::log_refuses;
 use crate::actions::self_check::{self, Standing};
 use crate::actions::sign_in::{self, Seated};
 use crate::domain::access::Role;
 use crate::domain::digest::Digest;
 use crate::storage::Lane;
+use crate::storage::log::LogEventRow;
 use crate::web::App;
 use crate::web::body::Form;
 use crate::web::problem::Problem;
@@ -23,6 +25,8 @@ pub(in crate::web) struct Seat {
     pub who: Seated,
     /// How the record stands, for an auditor.
     pub standing: Option<Standing>,
+    /// Since when and why the log refuses, if it does, for the operator's people.
+    pub log_refuses: Option<LogEventRow>,
     /// What every form of this session carries.
     pub csrf: String,
 }
@@ -112,10 +116,15 @@ pub(in crate::web) async fn find(
             } else {
                 None
             };
-            Ok(Some((who, standing)))
+            let refuses = if who.caller.bank().is_none() {
+                log_refuses::refusing(tx)?
+            } else {
+                None
+            };
+            Ok(Some((who, standing, refuses)))
         })
         .await?;
-    if let Some((who, _)) = seated.as_ref().filter(|(who, _)| is_use && who.touch) {
+    if let Some((who, ..)) = seated.as_ref().filter(|(who, ..)| is_use && who.touch) {
         let session = who.session;
         app.store
             .write(Lane::Front, move |tx| {
@@ -123,9 +132,10 @@ pub(in crate::web) async fn find(
             })
             .await?;
     }
-    Ok(seated.map(|(who, standing)| Seat {
+    Ok(seated.map(|(who, standing, log_refuses)| Seat {
         who,
         standing,
+        log_refuses,
         csrf,
     }))
 }

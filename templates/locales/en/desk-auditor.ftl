@@ -199,3 +199,46 @@ rule-acknowledgement_entry = Every acknowledgement has its entry
 rule-fact_changed = Every fact is as its entry says
 rule-fact_unrecorded = Every fact has its entry
 rule-fact_missing = Every entry has its fact
+
+completeness-title = Was every bank addressed?
+completeness-lead = The record of this revision, judged by the rules of the offline verifier.
+completeness-covered = Covered { $banks }/{ $banks }
+completeness-acknowledged = acknowledged { $acknowledged }/{ $banks } (signed { $signed })
+completeness-roster = Every bank on roster version { $version } has its notice, and nobody else counts among them.
+completeness-superseded = The next version is proven to have come later.
+completeness-current = This roster is still in force: until there is a next version, that it was in force then rests on the hub’s word.
+completeness-head = Proven at { $size } entries of the log
+completeness-open = Open: { $open }
+completeness-open-none = Every one has confirmed receipt.
+completeness-former = Former partners told: { $banks }
+completeness-key-unknown = { $n ->
+    [one] One signed confirmation is
+   *[other] { $n } signed confirmations are
+} under a key that this roster does not hold; it may have been enrolled later.
+completeness-note-missing = { $n ->
+    [one] One signed confirmation was
+   *[other] { $n } signed confirmations were
+} erased; the log still shows that there was one.
+completeness-broken = Does not hold
+completeness-broken-what = Keep a copy of the database as it is, and download the bundle: whoever has the log’s key can see the same.
+completeness-refused = Cannot be proven now
+completeness-carry = To take away
+completeness-bundle = Bundle of rev. { $revision }
+completeness-pack = Evidence pack of the incident
+completeness-carry-note = Verified without network and without this hub: kairan verify. A pack says in its README how.
+completeness-revisions = Revisions
+completeness-link = Complete?
+completeness-chain = Was every bank addressed? The proof of this fan-out
+
+auditor-certificate-signed = Signed certificate
+auditor-bank-pack = Evidence pack of { $bank }
+auditor-log = The log
+auditor-log-standing = Standing
+auditor-log-goes-on = goes on
+auditor-log-refuses = refuses
+auditor-log-entries = Entries
+auditor-log-number = log { $number }, which follows one that could not be continued
+auditor-log-head = Newest signed head
+auditor-log-size = { $size } entries
+auditor-log-no-head = none yet
+auditor-log-waiting = Transactions that wait for their place

@@ -113,3 +113,14 @@ mark-bounced = Mail bounced
 mark-disputed = Disputed
 mark-concerns = Accounts affected
 mark-exposed = Exposed
+
+log-refuses-heading = The log
+log-refuses = The log refuses since { $since }: notices go out unsealed.
+log-refuses-next = Sending and confirming go on. On the hub’s machine, kairan log says what to do.
+log-refuses-journal_missing = Its journal is missing.
+log-refuses-database_behind = The database is older than the journal.
+log-refuses-journal_differs = Database and journal hold different logs.
+log-refuses-other_log = The journal is that of another log.
+log-refuses-tampered = Entries or tiles were changed in the database.
+log-refuses-checkpoint_ahead = A larger head was published than the database holds.
+log-refuses-journal_unusable = Its journal cannot be written or read.

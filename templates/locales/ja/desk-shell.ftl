@@ -113,3 +113,14 @@ mark-bounced = メールの不達
 mark-disputed = 異議あり
 mark-concerns = 被害あり
 mark-exposed = 認証方式が該当
+
+log-refuses-heading = ログ
+log-refuses = { $since } からログが停止しています。通知は封印なしで送信されます。
+log-refuses-next = 送信と受領確認は続いています。対処は、ハブの端末で kairan log を実行して確認してください。
+log-refuses-journal_missing = ジャーナルがありません。
+log-refuses-database_behind = データベースがジャーナルより古くなっています。
+log-refuses-journal_differs = データベースとジャーナルのログが異なります。
+log-refuses-other_log = ジャーナルが別のログのものです。
+log-refuses-tampered = データベース内の記録が書き換えられています。
+log-refuses-checkpoint_ahead = 公開済みのチェックポイントより、データベースの件数が少なくなっています。
+log-refuses-journal_unusable = ジャーナルの読み書きができません。

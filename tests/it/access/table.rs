@@ -301,6 +301,8 @@ fn content() -> Vec<Row> {
             (format!("?bank={}&at=2030-01-01T00:00:00Z", known(target)), Body::None);
         GET "/api/v1/certificates" "a" 200/404 Nothing, All, |_, target|
             (format!("?bank={}&as_of=2020-01-01T00:00:00Z", known(target)), Body::None);
+        GET "/api/v1/evidence/incidents/{reference}" "a" 200/404 Incident, All, plain;
+        GET "/api/v1/evidence/banks/{code}" "a" 200/404 Bank, All, plain;
         POST "/api/v1/banks/{code}/test-notice" "od" 202/404 Bank, All, plain;
         GET "/api/v1/log/checkpoint" "oadmhk" 200/404 Nothing, All, plain;
         GET "/api/v1/log/tile/entries/{place:.*}" "a" 200/404 File("000.p/1"), All, plain;

@@ -3,10 +3,8 @@
 
 use crate::support::ground::filing;
 use crate::support::hub::{Bank, Person, Reply, TestHub};
-use kairan::actions::certify;
 use kairan::actions::claim::{self, Claimed, Room, claim};
 use kairan::actions::record::{Finished, expire, record};
-use kairan::cli::open;
 use kairan::config::Settings;
 use kairan::domain::id::Uid;
 use kairan::domain::outcome::Outcome;
@@ -330,17 +328,19 @@ impl TestHub {
         self.act(move |tx| record(tx, &finished)).await;
     }
 
-    /// By what anybody verifies the heads of this hub's log.
+    /// By what anybody verifies the heads of this hub's log, from its key file.
     pub fn log_key(&self) -> VerifierKey {
         let seed = log_key::open(&self.folder.path().join("kairan-log.pem")).expect("a key file");
-        let host = open::rules(&self.parsed()).public_host;
+        let host = self.parsed().hub.public_host;
         LogKey::new(seed, host).signer(1).verifier().clone()
     }
 
-    /// By what anybody verifies its certificates.
+    /// By what anybody verifies its certificates, as the hub publishes it.
     pub async fn certificate_key(&self) -> VerifierKey {
-        let rules = open::rules(&self.parsed());
-        self.act(move |tx| Ok(certify::verifier(tx, &rules))).await
+        let published = self.get("/.well-known/kairan", "").await.expect(200).json();
+        text(&published["certificate"], "vkey")
+            .parse()
+            .expect("a key")
     }
 
     fn parsed(&self) -> Settings {
