@@ -10,6 +10,7 @@ use crate::domain::instant::Instant;
 use crate::domain::level::{AckClass, Level};
 use crate::domain::refusal::Refusal;
 use crate::domain::text;
+use crate::merkle::Hash;
 use crate::storage::evidence::{self, AcknowledgementRow, Reached};
 use crate::storage::notice::{self, NoticeRow};
 use crate::storage::{Tx, delivery, facts, log, payload};
@@ -50,6 +51,12 @@ pub struct Stamp {
     pub role: String,
 }
 
+/// A signed note that was sealed with its salt.
+pub(super) struct SealedNote {
+    pub id: Uid,
+    pub commitment: Hash,
+}
+
 /// Confirms that a bank received the notice with this digest.
 pub fn acknowledge(
     tx: &mut Tx<'_>,
@@ -58,22 +65,37 @@ pub fn acknowledge(
     digest: Digest,
     by: &Confirmation,
 ) -> Result<Acknowledged, Error> {
-    let found = notice::by_id(tx, notice)?
-        .filter(|row| row.bank_id == scope.bank())
-        .ok_or(Error::NotFound)?;
+    let found = own(tx, scope, notice)?;
     if found.digest != digest.0 {
         return Err(Refusal::AcknowledgementMismatch.into());
     }
     if let Some(known) = on_record(tx, &found)? {
         return Ok(known);
     }
+    put_on_record(tx, &found, by, None)
+}
+
+pub(super) fn own(tx: &mut Tx<'_>, scope: BankScope, notice: Uid) -> Result<NoticeRow, Error> {
+    notice::by_id(tx, notice)?
+        .filter(|row| row.bank_id == scope.bank())
+        .ok_or(Error::NotFound)
+}
+
+/// The first acknowledgement of a notice, and of the incident's earlier ones that are still open. With the class
+/// `signed` comes a note, and with no other.
+pub(super) fn put_on_record(
+    tx: &mut Tx<'_>,
+    found: &NoticeRow,
+    by: &Confirmation,
+    note: Option<&SealedNote>,
+) -> Result<Acknowledged, Error> {
     let stamp = Stamp {
         name: one_line("/name", &by.name)?,
         role: one_line("/role", &by.role)?,
     };
     let now = tx.now()?;
     let stamp = serde_json::to_vec(&stamp).map_err(|_| super::issue::damaged("stamp"))?;
-    let payload_id = payload::seal(tx, scope.bank(), &stamp)?;
+    let payload_id = payload::seal(tx, found.bank_id, &stamp)?;
     let row = AcknowledgementRow {
         id: tx.new_id()?,
         notice_id: found.id,
@@ -83,6 +105,7 @@ pub fn acknowledge(
         api_key_id: by.api_key,
         delivery_id: by.delivery,
         payload_id: Some(payload_id),
+        note_id: note.map(|note| note.id),
         covered_by: None,
         recorded_at: now,
     };
@@ -95,11 +118,12 @@ pub fn acknowledge(
             id: Uid::at(now),
             notice_id: earlier,
             digest,
+            note_id: None,
             covered_by: Some(first.id),
             ..first.clone()
         });
     }
-    record(tx, &found, &rows)?;
+    record(tx, found, &rows, note.map(|note| note.commitment))?;
     Ok(Acknowledged {
         id: rows[0].id,
         notice: found.id,
@@ -131,7 +155,12 @@ pub(super) fn on_record(tx: &mut Tx<'_>, found: &NoticeRow) -> Result<Option<Ack
     }))
 }
 
-fn record(tx: &mut Tx<'_>, found: &NoticeRow, rows: &[AcknowledgementRow]) -> Result<(), Error> {
+fn record(
+    tx: &mut Tx<'_>,
+    found: &NoticeRow,
+    rows: &[AcknowledgementRow],
+    note: Option<Hash>,
+) -> Result<(), Error> {
     evidence::insert_acknowledgements(tx, rows)?;
     let reached: Vec<Reached> = rows
         .iter()
@@ -155,6 +184,7 @@ fn record(tx: &mut Tx<'_>, found: &NoticeRow, rows: &[AcknowledgementRow]) -> Re
                 class: &row.class,
                 covered_by: row.covered_by,
                 facts: facts::bind(tx, &[row]),
+                note: note.filter(|_| row.note_id.is_some()),
                 notice: row.notice_id,
                 t: "notice.acknowledged",
                 v: 1,

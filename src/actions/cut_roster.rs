@@ -1,4 +1,5 @@
-//! Cutting a roster version: the banks active now, and how each is reached, as one hash. A version is cut
+//! Cutting a roster version: the banks active now, how each is reached and by which keys it acknowledges, as one
+//! hash. A version is cut
 //! when a change takes effect, under the issue gate, and only if something changed.
 
 use super::Error;
@@ -9,7 +10,7 @@ use crate::domain::instant::Instant;
 use crate::merkle::{self, Hash};
 use crate::storage::facts::Fact;
 use crate::storage::roster::{self, Gate, RosterLeafRow, RosterVersionRow};
-use crate::storage::{Tx, bank, log};
+use crate::storage::{Tx, bank, bank_key, log};
 use std::collections::{BTreeMap, HashMap};
 
 /// Enters the gate for a change of the register. What was due by then takes effect first, so that a bank
@@ -89,6 +90,7 @@ fn leaves_now(
     before: &[RosterLeafRow],
 ) -> Result<Vec<RosterLeafRow>, Error> {
     let channels = channels_of_all(tx)?;
+    let mut keys = keys_of_all(tx)?;
     let linking: HashMap<Uid, String> = bank::profiles(tx)?
         .into_iter()
         .map(|profile| (profile.bank_id, profile.linking))
@@ -110,7 +112,8 @@ fn leaves_now(
             .unwrap_or_else(|| channels_hash(&mut []));
         let linking = linking.get(&bank_id).cloned().unwrap_or_default();
         let member_since = since.get(&bank_id).copied().unwrap_or(version);
-        let leaf_hash = entry::roster_leaf(bank_id, &channels, &linking, member_since).to_vec();
+        let keys = keys.remove(&bank_id).unwrap_or_default();
+        let leaf_hash = entry::roster_leaf(bank_id, &channels, &linking, member_since, &keys);
         RosterLeafRow {
             version,
             bank_id,
@@ -118,10 +121,20 @@ fn leaves_now(
             linking,
             channels: channels.to_vec(),
             member_since,
-            leaf_hash,
+            keys,
+            leaf_hash: leaf_hash.to_vec(),
         }
     };
     Ok(active.into_iter().enumerate().map(leaf).collect())
+}
+
+/// The live acknowledgement keys of each bank, ascending, one after the other.
+fn keys_of_all(tx: &mut Tx<'_>) -> Result<HashMap<Uid, Vec<u8>>, Error> {
+    let mut keys: HashMap<Uid, Vec<u8>> = HashMap::new();
+    for (bank_id, key) in bank_key::live(tx)? {
+        keys.entry(bank_id).or_default().extend(key);
+    }
+    Ok(keys)
 }
 
 fn channels_of_all(tx: &mut Tx<'_>) -> Result<HashMap<Uid, Hash>, Error> {

@@ -3,6 +3,7 @@
 
 pub mod accept_invitation;
 pub mod acknowledge;
+pub mod acknowledge_by_note;
 pub mod add_contact;
 pub mod alert;
 pub mod amend_bank;
@@ -16,6 +17,8 @@ pub mod cut_roster;
 pub mod decide;
 pub mod draft;
 pub mod end_partnership;
+pub mod end_signing_key;
+pub mod enrol_signing_key;
 mod fan_out;
 mod fields;
 pub mod import_banks;

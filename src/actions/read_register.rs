@@ -1,16 +1,19 @@
 //! Reading the register and the people as their keepers see them, with what is sealed opened. No secret is
 //! ever among it.
 
-use super::Error;
 use super::acknowledge::Stamp;
+use super::acknowledge_by_note::KeptNote;
 use super::add_contact::ContactPayload;
 use super::invite::PersonPayload;
 use super::issue_key::Owner;
 use super::set_endpoint::EndpointPayload;
+use super::{Error, Rules, enrol_signing_key};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::merkle::note::VerifierKey;
 use crate::storage::bank::{self, BankRow, ContactRow, EndpointRow, PartnershipRow, ProfileRow};
-use crate::storage::evidence::AcknowledgementRow;
+use crate::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
+use crate::storage::evidence::{self, AcknowledgementRow, HeadDisputeRow};
 use crate::storage::people::{self, ApiKeyRow, PersonRow};
 use crate::storage::roster::{self, RosterVersionRow};
 use crate::storage::{self, Tx, delivery, payload};
@@ -156,6 +159,10 @@ pub struct Confirmed {
     pub key: Option<ApiKeyRow>,
     /// The mail whose link was used, and the address it went to.
     pub mail: Option<(Uid, Option<String>)>,
+    /// The signed note.
+    pub note: Option<KeptNote>,
+    /// Where the note names a head of the log that the hub does not know.
+    pub disputed: Option<HeadDisputeRow>,
 }
 
 pub fn confirmed(tx: &mut Tx<'_>, row: &AcknowledgementRow) -> Result<Confirmed, Error> {
@@ -175,7 +182,37 @@ pub fn confirmed(tx: &mut Tx<'_>, row: &AcknowledgementRow) -> Result<Confirmed,
         let used = address(tx, &delivery.channel, delivery.target_id)?;
         found.mail = Some((id, used));
     }
+    if let Some(note) = row.note_id {
+        found.note = open(tx, note)?;
+        found.disputed = evidence::head_dispute_of(tx, row.id)?;
+    }
     Ok(found)
+}
+
+/// A bank's keys for acknowledgements, ended ones too, in the order in which they came.
+pub fn signing_keys(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    bank_id: Uid,
+) -> Result<Vec<SigningKey>, Error> {
+    let bank = bank::by_id(tx, bank_id)?.ok_or(Error::NotFound)?;
+    let rows = bank_key::of_bank(tx, bank_id)?;
+    rows.into_iter()
+        .map(|(key, end)| {
+            Ok(SigningKey {
+                verifier: enrol_signing_key::verifier(rules, &bank.code, &key.public_key)?,
+                key,
+                end,
+            })
+        })
+        .collect()
+}
+
+/// A key of a bank's own, with its name as it stands in notes.
+pub struct SigningKey {
+    pub key: BankKeyRow,
+    pub verifier: VerifierKey,
+    pub end: Option<BankKeyEndRow>,
 }
 
 /// Everybody, the operator's side first.

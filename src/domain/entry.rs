@@ -15,6 +15,13 @@ fn as_base64<S: Serializer>(hash: &Hash, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(&BASE64_STANDARD.encode(hash))
 }
 
+fn as_optional_base64<S: Serializer>(hash: &Option<Hash>, s: S) -> Result<S::Ok, S::Error> {
+    match hash {
+        Some(hash) => as_base64(hash, s),
+        None => s.serialize_none(),
+    }
+}
+
 /// One entry. Each variant lists its fields in canonical order; `t` names the type and `v` the version.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
@@ -122,6 +129,9 @@ pub struct Acknowledged<'a> {
     /// The hub's own commitment to the row.
     #[serde(serialize_with = "as_base64")]
     pub facts: Hash,
+    /// Salted commitment to the signed note, where there is one.
+    #[serde(serialize_with = "as_optional_base64")]
+    pub note: Option<Hash>,
     pub notice: Uid,
     pub t: &'static str,
     pub v: u8,
@@ -260,14 +270,26 @@ impl Entry<'_> {
     }
 }
 
-/// The leaf of one bank in a roster's own tree: id, what it links with, how it is reached, since when.
-pub fn roster_leaf(bank: Uid, channels: &Hash, linking: &str, member_since: i64) -> Hash {
-    let mut bytes = Vec::with_capacity(96);
+/// The leaf of one bank in a roster's own tree: id, how it is reached, since when, what it links with, and its
+/// live keys for acknowledgements: 32 bytes each, ascending, one after the other. Without a key the leaf ends
+/// with what it links with.
+pub fn roster_leaf(
+    bank: Uid,
+    channels: &Hash,
+    linking: &str,
+    member_since: i64,
+    keys: &[u8],
+) -> Hash {
+    let mut bytes = Vec::with_capacity(192);
     bytes.extend_from_slice(b"kairan-roster-leaf/v1\0");
     bytes.extend_from_slice(bank.as_bytes());
     bytes.extend_from_slice(channels);
     bytes.extend_from_slice(&member_since.to_be_bytes());
     bytes.extend_from_slice(linking.as_bytes());
+    if !keys.is_empty() {
+        bytes.push(0);
+        bytes.extend_from_slice(keys);
+    }
     merkle::leaf_hash(&bytes)
 }
 
@@ -359,6 +381,19 @@ mod tests {
                 class: "link",
                 covered_by: None,
                 facts: hash,
+                note: None,
+                notice: id,
+                t: "notice.acknowledged",
+                v: 1,
+            }),
+            Entry::Acknowledged(Acknowledged {
+                acknowledgement: id,
+                at,
+                bank: id,
+                class: "signed",
+                covered_by: None,
+                facts: hash,
+                note: Some(hash),
                 notice: id,
                 t: "notice.acknowledged",
                 v: 1,

@@ -47,6 +47,8 @@ pub enum Refusal {
     RecoveryEnded,
     #[error("two live keys at most; revoke one first")]
     TooManyKeys,
+    #[error("this key was ended, and an ended key never comes back; enrol a new one")]
+    KeyEnded,
     #[error("the contact or endpoint was replaced already")]
     AlreadyReplaced,
     #[error("this role belongs to the other side")]
@@ -77,6 +79,7 @@ impl Refusal {
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
             Self::TooManyKeys => "too_many_keys",
+            Self::KeyEnded => "key_ended",
             Self::AlreadyReplaced => "already_replaced",
             Self::RoleOfOtherSide => "role_of_other_side",
         }

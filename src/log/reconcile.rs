@@ -7,7 +7,7 @@ use crate::merkle::Hash;
 use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::growing::Growing;
 use crate::storage::log::{self, Head};
-use crate::storage::{Tx, tree};
+use crate::storage::{Tx, evidence, tree};
 
 /// Why the log signs nothing. Each sentence says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,10 @@ pub enum Refusal {
         "a checkpoint of {published} entries was published, and the log holds {database}: an older backup was restored; run `kairan log recover`"
     )]
     CheckpointAhead { published: i64, database: i64 },
+    #[error(
+        "a bank confirmed a head of {0} entries that this log never had: it was shown another history, or this one was rolled back; keep both heads as evidence, and run `kairan log recover`, which begins a successor"
+    )]
+    Disputed(i64),
     #[error("the journal cannot be used: {0}")]
     Journal(String),
 }
@@ -50,6 +54,7 @@ impl Refusal {
             Self::OtherLog(_) => "other_log",
             Self::Tampered(_) => "tampered",
             Self::CheckpointAhead { .. } => "checkpoint_ahead",
+            Self::Disputed(_) => "head_disputed",
             Self::Journal(_) => "journal_unusable",
         }
     }
@@ -98,6 +103,9 @@ pub fn reconcile(
             journal: journal_size,
         }));
     }
+    if let Some(size) = disputed(tx, &head)? {
+        return Ok(Err(Refusal::Disputed(size)));
+    }
     let grown = match tree_at(tx, head.log, head.size)? {
         Ok(grown) => grown,
         Err(what) => return Ok(Err(Refusal::Tampered(what))),
@@ -116,6 +124,16 @@ pub fn reconcile(
         settled,
         published,
     }))
+}
+
+/// The size of a head that a bank has seen and this log never had. A successor names it, and is another log.
+pub(super) fn disputed(tx: &mut Tx<'_>, head: &Head) -> Result<Option<i64>, Error> {
+    let begun = log::begun_at(tx, head.log)?;
+    let disputes = evidence::head_disputes(tx)?;
+    Ok(disputes
+        .into_iter()
+        .find(|dispute| begun.is_some_and(|begun| dispute.recorded_at >= begun))
+        .map(|dispute| dispute.size))
 }
 
 /// The tree of a size, as its tiles tell; `Err` where they do not lead to the head that is on record.

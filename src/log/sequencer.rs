@@ -3,7 +3,7 @@
 //! a process that is killed anywhere between goes on from there.
 
 use super::journal::{Journal, Record};
-use super::reconcile::{Agreed, Refusal, open_journal, reconcile};
+use super::reconcile::{Agreed, Refusal, disputed, open_journal, reconcile};
 use crate::actions::Error;
 use crate::actions::log_refuses;
 use crate::actions::publish::{Signed, publish};
@@ -276,10 +276,18 @@ impl Sequencer {
             return Ok(false);
         };
         let fresh = leading.head.size == 0;
-        let waits = self
+        let known = leading.head;
+        let (waits, disputed) = self
             .store
-            .read(|tx| Ok::<_, Error>(!log::pending(tx, 1)?.is_empty()))
+            .read(move |tx| {
+                let waits = !log::pending(tx, 1)?.is_empty();
+                let disputed = if waits { disputed(tx, &known)? } else { None };
+                Ok::<_, Error>((waits, disputed))
+            })
             .await?;
+        if let Some(size) = disputed {
+            return Err(Refusal::Disputed(size).into());
+        }
         let now = tokio::time::Instant::now();
         // Nobody else looks at the lease of a database that one process owns.
         if !waits && !fresh && !self.store.is_embedded() && now >= leading.renew_at {

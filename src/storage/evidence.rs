@@ -5,7 +5,8 @@ use super::facts::{self, fact, insert_facts};
 use super::prepared::Inserting;
 use super::schema::types::Bool;
 use super::schema::{
-    acknowledgement, guess_counter, notice, notice_level, notice_status, response, task_event,
+    acknowledgement, guess_counter, head_dispute, notice, notice_level, notice_status, response,
+    task_event,
 };
 use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all, log};
@@ -14,6 +15,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = notice_level, treat_none_as_default_value = false)]
@@ -49,12 +51,30 @@ pub struct AcknowledgementRow {
     pub api_key_id: Option<Uid>,
     pub delivery_id: Option<Uid>,
     pub payload_id: Option<Uid>,
+    /// The signed note and its salt, sealed; one that covers others has it, those covered do not.
+    pub note_id: Option<Uid>,
     pub covered_by: Option<Uid>,
     pub recorded_at: Instant,
 }
 
 fact!("INSERT INTO" acknowledgement AcknowledgementRow, id:
-    id, notice_id, digest, class, person_id, api_key_id, delivery_id, payload_id, covered_by, recorded_at
+    id, notice_id, digest, class, person_id, api_key_id, delivery_id, payload_id, note_id, covered_by, recorded_at
+);
+
+/// A bank had seen a head that no log of this hub has.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = head_dispute, treat_none_as_default_value = false)]
+pub struct HeadDisputeRow {
+    pub id: Uid,
+    pub bank_id: Uid,
+    pub acknowledgement_id: Uid,
+    pub size: i64,
+    pub root: Vec<u8>,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" head_dispute HeadDisputeRow, id:
+    id, bank_id, acknowledgement_id, size, root, recorded_at
 );
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -204,6 +224,44 @@ pub fn acknowledgement_of(
 /// Each has its entry, which is the caller's to stage.
 pub fn insert_acknowledgements(tx: &mut Tx<'_>, rows: &[AcknowledgementRow]) -> Result<(), Error> {
     insert_all!(tx, acknowledgement::table, rows)
+}
+
+/// The classes of these notices' acknowledgements, as they stood at an instant.
+pub fn classes_at(
+    tx: &mut Tx<'_>,
+    notices: &[Uid],
+    at: Instant,
+) -> Result<HashMap<Uid, String>, Error> {
+    let rows: Vec<(Uid, String)> = on_either!(tx, conn => acknowledgement::table
+        .filter(acknowledgement::notice_id.eq_any(notices))
+        .filter(acknowledgement::recorded_at.le(at))
+        .select((acknowledgement::notice_id, acknowledgement::class))
+        .load(conn)?);
+    Ok(rows.into_iter().collect())
+}
+
+pub fn insert_head_dispute(tx: &mut Tx<'_>, row: &HeadDisputeRow) -> Result<(), Error> {
+    insert_facts!(tx, head_dispute::table, std::slice::from_ref(row))
+}
+
+/// Every head that a bank had seen and no log of this hub has, the oldest first.
+pub fn head_disputes(tx: &mut Tx<'_>) -> Result<Vec<HeadDisputeRow>, Error> {
+    Ok(on_either!(tx, conn => head_dispute::table
+        .order(head_dispute::id)
+        .select(HeadDisputeRow::as_select())
+        .load(conn)?))
+}
+
+/// The head in an acknowledgement that no log of this hub has, if so.
+pub fn head_dispute_of(
+    tx: &mut Tx<'_>,
+    acknowledgement_id: Uid,
+) -> Result<Option<HeadDisputeRow>, Error> {
+    Ok(on_either!(tx, conn => head_dispute::table
+        .filter(head_dispute::acknowledgement_id.eq(acknowledgement_id))
+        .select(HeadDisputeRow::as_select())
+        .first(conn)
+        .optional()?))
 }
 
 /// Notices of one incident to one bank, below `number`, that nobody acknowledged.

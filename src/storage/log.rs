@@ -2,6 +2,7 @@
 //! The tree's hashes are in `tree.rs`; what is signed, and when, is decided above.
 
 use super::error::Error;
+use super::facts::{fact, insert_facts};
 use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, InstantSql, UidSql};
@@ -394,6 +395,16 @@ pub fn batches_after(
         .load(conn)?))
 }
 
+/// When a log's first batch was recorded; `None` = it holds nothing yet.
+pub fn begun_at(tx: &mut Tx<'_>, log: i64) -> Result<Option<Instant>, Error> {
+    Ok(on_either!(tx, conn => log_batch::table
+        .filter(log_batch::log.eq(log))
+        .order(log_batch::size)
+        .select(log_batch::recorded_at)
+        .first(conn)
+        .optional()?))
+}
+
 /// The head of exactly this size.
 pub fn batch(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Option<BatchRow>, Error> {
     Ok(on_either!(tx, conn => log_batch::table
@@ -493,9 +504,10 @@ pub struct LogEventRow {
     pub recorded_at: Instant,
 }
 
+fact!("INSERT INTO" log_event LogEventRow, id: id, event, code, recorded_at);
+
 pub fn insert_event(tx: &mut Tx<'_>, row: &LogEventRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(log_event::table).values(row).execute(conn)?);
-    Ok(())
+    insert_facts!(tx, log_event::table, std::slice::from_ref(row))
 }
 
 /// How the log last changed its standing; `None` = it has never refused.

@@ -12,6 +12,7 @@ mod tx;
 pub mod approval;
 pub mod audit;
 pub mod bank;
+pub mod bank_key;
 pub mod bare;
 pub mod delivery;
 pub mod draft;

@@ -77,11 +77,13 @@ pub struct RosterLeafRow {
     pub linking: String,
     pub channels: Vec<u8>,
     pub member_since: i64,
+    /// Live acknowledgement keys, 32 bytes each, ascending.
+    pub keys: Vec<u8>,
     pub leaf_hash: Vec<u8>,
 }
 
 fact!("INSERT INTO" roster_leaf RosterLeafRow, bank_id, version:
-    version, bank_id, position, linking, channels, member_since, leaf_hash
+    version, bank_id, position, linking, channels, member_since, keys, leaf_hash
 );
 
 /// The newest version; `None` before the first bank.

@@ -221,6 +221,7 @@ diesel::table! {
         linking -> Text,
         channels -> Binary,
         member_since -> BigInt,
+        keys -> Binary,
         leaf_hash -> Binary,
     }
 }
@@ -580,6 +581,7 @@ diesel::table! {
         api_key_id -> Nullable<UidSql>,
         delivery_id -> Nullable<UidSql>,
         payload_id -> Nullable<UidSql>,
+        note_id -> Nullable<UidSql>,
         covered_by -> Nullable<UidSql>,
         recorded_at -> InstantSql,
     }
@@ -812,6 +814,41 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    bank_key (id) {
+        id -> UidSql,
+        bank_id -> UidSql,
+        public_key -> Binary,
+        proof -> Text,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    bank_key_end (key_id) {
+        key_id -> UidSql,
+        replaced_by -> Nullable<UidSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    head_dispute (id) {
+        id -> UidSql,
+        bank_id -> UidSql,
+        acknowledgement_id -> UidSql,
+        size -> BigInt,
+        root -> Binary,
+        recorded_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -867,4 +904,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     log_head,
     self_check,
     self_check_turn,
+    bank_key,
+    bank_key_end,
+    head_dispute,
 );

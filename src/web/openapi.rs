@@ -3,8 +3,8 @@
 
 use super::api::{
     approvals, as_of, banks, board, contacts, deliveries, drafts, endpoints, health, import, inbox,
-    incidents, invitations, keys, notices, partnerships, people, resend, responses, tasks,
-    test_notice,
+    incidents, invitations, keys, notices, partnerships, people, resend, responses, signing_keys,
+    tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -91,6 +91,10 @@ use utoipa_swagger_ui::Config;
         keys::list_of_bank,
         keys::create_of_bank,
         keys::revoke_of_bank,
+        signing_keys::list_own,
+        signing_keys::enrol_own,
+        signing_keys::end_own,
+        signing_keys::list_of_bank,
         people::list,
         people::change,
         people::recover,

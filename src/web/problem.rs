@@ -236,6 +236,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::PersonExists
         | Refusal::Bootstrapped
         | Refusal::TooManyKeys
+        | Refusal::KeyEnded
         | Refusal::AlreadyReplaced
         | Refusal::RoleOfOtherSide => StatusCode::CONFLICT,
     }

@@ -3,8 +3,8 @@
 
 use super::api::{
     approvals, as_of, banks, board, contacts, deliveries, drafts, endpoints, health, import, inbox,
-    incidents, invitations, keys, notices, partnerships, people, resend, responses, tasks,
-    test_notice,
+    incidents, invitations, keys, notices, partnerships, people, resend, responses, signing_keys,
+    tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -66,6 +66,7 @@ const PERSON: Allowed = only(&[
 ]);
 const BANK_PEOPLE: Allowed = only(&[Role::BankMember, Role::BankAdministrator]);
 const BANK_ADMINISTRATOR: Allowed = only(&[Role::BankAdministrator]);
+const BANK_KEEPERS: Allowed = only(&[Role::BankAdministrator, Role::BankMachine]);
 const BANK: Allowed = only(&[Role::BankMember, Role::BankAdministrator, Role::BankMachine]);
 
 const CONFIRMED: bool = true;
@@ -132,6 +133,8 @@ pub fn routes() -> Vec<Route> {
         POST "/own/endpoints/{id}/end" BANK_ADMINISTRATOR + CONFIRMED pages::bank::end_endpoint;
         POST "/own/keys" BANK_ADMINISTRATOR + CONFIRMED pages::bank::make_key;
         POST "/own/keys/{id}/revoke" BANK_ADMINISTRATOR + CONFIRMED pages::bank::revoke_key;
+        POST "/own/signing-keys" BANK_ADMINISTRATOR + CONFIRMED pages::bank::enrol_signing_key;
+        POST "/own/signing-keys/{id}/end" BANK_ADMINISTRATOR + CONFIRMED pages::bank::end_signing_key;
 
         GET "/live" READERS pages::live::board;
         GET "/home" OFFICER pages::officer::home;
@@ -232,6 +235,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/banks/{code}/keys" REGISTRARS keys::list_of_bank;
         POST "/api/v1/banks/{code}/keys" ADMINISTRATOR keys::create_of_bank;
         POST "/api/v1/banks/{code}/keys/{id}/revocation" ADMINISTRATOR keys::revoke_of_bank;
+        GET "/api/v1/banks/{code}/signing-keys" OPERATOR signing_keys::list_of_bank;
 
         GET "/api/v1/people" REGISTRARS people::list;
         POST "/api/v1/people/{id}/roles" ADMINISTRATOR people::change;
@@ -254,6 +258,9 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/own/keys" BANK_PEOPLE keys::list_own;
         POST "/api/v1/own/keys" BANK_ADMINISTRATOR keys::create_own;
         DELETE "/api/v1/own/keys/{id}" BANK_ADMINISTRATOR keys::revoke_own;
+        GET "/api/v1/own/signing-keys" BANK signing_keys::list_own;
+        POST "/api/v1/own/signing-keys" BANK_KEEPERS signing_keys::enrol_own;
+        DELETE "/api/v1/own/signing-keys/{id}" BANK_KEEPERS signing_keys::end_own;
     ]
 }
 

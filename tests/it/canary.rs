@@ -6,6 +6,8 @@ use crate::support::ground::filing;
 use crate::support::hub::{On, TestHub};
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::served::Served;
+use crate::support::signer::{enrolment, received, signer};
+use kairan::domain::proof::acknowledgement::AckNote;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -178,6 +180,33 @@ impl Story {
             .await;
     }
 
+    /// A second incident, received under the bank's own key; then a note that is refused.
+    async fn signed(&mut self, officer: &str, machine: &str) {
+        let (own, now) = (signer("B001", 1), self.hub.clock.now());
+        let key = enrolment("B001", &own, now);
+        // Not `done`: the key in its answer is a public one.
+        let door = "/api/v1/own/signing-keys";
+        let (status, _) = self.call(Method::POST, door, machine, &key).await;
+        assert_eq!(status, 201);
+        self.done("/api/v1/incidents", officer, &filing()).await;
+        let (_, inbox) = self
+            .call(Method::GET, "/api/v1/inbox", machine, &Value::Null)
+            .await;
+        let said = AckNote {
+            person: marked("signer"),
+            role: marked("role"),
+            ..received(&inbox["notices"][1], self.hub.clock.now())
+        };
+        let path = format!("/api/v1/notices/{}/acknowledgement", said.notice);
+        let foreign = said.sign(&signer("B001", 2)).expect("signed");
+        let note = json!({ "note": foreign });
+        let (status, _) = self.call(Method::POST, &path, machine, &note).await;
+        assert_eq!(status, 422);
+        let note = json!({ "note": said.sign(&own).expect("signed") });
+        let stamp = self.done(&path, machine, &note).await;
+        assert_eq!(stamp["class"], "signed");
+    }
+
     /// Everything that must appear nowhere.
     fn words(&self) -> Vec<String> {
         let mut words = vec![CANARY.to_owned(), DIGITS.to_owned()];
@@ -234,6 +263,7 @@ async fn told() -> (Story, Receiver, Value, String) {
     story
         .done(&format!("{door}/acknowledgement"), &machine, &stamp)
         .await;
+    story.signed(&officer, &machine).await;
     let response = json!({ "codes": ["noted"], "share": "operator", "note": marked("note") });
     story
         .done(&format!("{door}/responses"), &machine, &response)

@@ -11,6 +11,7 @@ mod support {
     pub mod receiver;
     pub mod rows;
     pub mod served;
+    pub mod signer;
 }
 
 mod access;

@@ -14,8 +14,10 @@ use kairan::domain::level::AckClass;
 use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::domain::refusal::Refusal;
 use kairan::storage::audit::{self, Finding};
+use kairan::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
 use kairan::storage::delivery::{self, Leases};
-use kairan::storage::{Tx, evidence, notice, reading, roster};
+use kairan::storage::evidence::{self, HeadDisputeRow};
+use kairan::storage::{Tx, notice, reading, roster};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -98,7 +100,8 @@ on_both! {
         let bank = ground.banks(2).await[0];
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
-        stamp_first(&ground, bank).await;
+        let stamped = stamp_first(&ground, bank).await;
+        ground.act(move |tx| a_key_and_a_dispute(tx, bank, stamped)).await.expect("noted");
         ground.act(|tx| record_verdict(tx, &[], &[], Duration::ZERO)).await.expect("noted");
         let facts = [
             ("bank", "code = 'X'"), ("bank_profile", "name_en = 'X'"), ("partnership", "valid_to = valid_from"),
@@ -107,6 +110,7 @@ on_both! {
             ("role_grant", "revision = 9"), ("incident", "reference = 'X'"), ("revision", "severity = 'nil'"),
             ("fanout", "notice_count = 1"), ("notice", "number = 99"), ("message", "kind = 'x'"),
             ("notice_level", "level = 5"), ("acknowledgement", "class = 'link'"),
+            ("bank_key", "proof = 'x'"), ("bank_key_end", "replaced_by = key_id"), ("head_dispute", "size = 9"),
             ("self_check", "broken = 'x'"),
         ];
         for (table, change) in facts {
@@ -210,6 +214,35 @@ fn fail_inside(tx: &mut Tx<'_>) -> Result<(), Error> {
         body_hash: None,
     };
     record::record(tx, &[finished])
+}
+
+/// A key of the bank that has ended, and a head that it is said to have seen.
+fn a_key_and_a_dispute(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid) -> Result<(), Error> {
+    let (id, recorded_at) = (tx.new_id()?, tx.now()?);
+    let key = BankKeyRow {
+        id,
+        bank_id,
+        public_key: vec![1; 32],
+        proof: "a note".into(),
+        recorded_at,
+    };
+    bank_key::insert(tx, &key)?;
+    let end = BankKeyEndRow {
+        key_id: id,
+        replaced_by: None,
+        recorded_at,
+    };
+    bank_key::end(tx, &end)?;
+    let stamp = evidence::acknowledgement_of(tx, notice)?.expect("stamped");
+    let dispute = HeadDisputeRow {
+        id,
+        bank_id,
+        acknowledgement_id: stamp.id,
+        size: 1,
+        root: vec![2; 32],
+        recorded_at,
+    };
+    Ok(evidence::insert_head_dispute(tx, &dispute)?)
 }
 
 /// The bank's machine acknowledges the first notice of its inbox.

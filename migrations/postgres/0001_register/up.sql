@@ -91,6 +91,7 @@ CREATE TABLE roster_leaf (
     linking text NOT NULL,
     channels bytea NOT NULL CHECK (length(channels) = 32), -- commitment to contacts and endpoints
     member_since bigint NOT NULL, -- the roster version with which this membership began
+    keys bytea NOT NULL CHECK (length(keys) % 32 = 0), -- the live acknowledgement keys, ascending
     leaf_hash bytea NOT NULL CHECK (length(leaf_hash) = 32),
     PRIMARY KEY (version, bank_id),
     UNIQUE (version, position)

@@ -19,8 +19,10 @@ CREATE TABLE acknowledgement (
     api_key_id uuid,
     delivery_id uuid, -- the mail whose link was used
     payload_id uuid, -- the name and role as given
+    note_id uuid, -- the signed note and its salt
     covered_by uuid REFERENCES acknowledgement, -- the acknowledgement of a later revision that covers this one
-    recorded_at timestamptz NOT NULL
+    recorded_at timestamptz NOT NULL,
+    CHECK ((note_id IS NOT NULL) = (class = 'signed' AND covered_by IS NULL))
 );
 
 CREATE TABLE response (

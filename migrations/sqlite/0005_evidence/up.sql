@@ -19,8 +19,10 @@ CREATE TABLE acknowledgement (
     api_key_id BLOB,
     delivery_id BLOB, -- the mail whose link was used
     payload_id BLOB, -- the name and role as given
+    note_id BLOB, -- the signed note and its salt
     covered_by BLOB REFERENCES acknowledgement, -- the acknowledgement of a later revision that covers this one
-    recorded_at INTEGER NOT NULL
+    recorded_at INTEGER NOT NULL,
+    CHECK ((note_id IS NOT NULL) = (class = 'signed' AND covered_by IS NULL))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE response (

@@ -9,10 +9,14 @@ use crate::storage::bank::{
     BankRow, ContactEndRow, ContactRow, EndpointEndRow, EndpointRow, EndpointSecretRow,
     PartnershipRow, ProfileRow,
 };
+use crate::storage::bank_key::{BankKeyEndRow, BankKeyRow};
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
 use crate::storage::error::Error;
-use crate::storage::evidence::{AcknowledgementRow, LevelRow, ResponseRow, TaskEventRow};
+use crate::storage::evidence::{
+    AcknowledgementRow, HeadDisputeRow, LevelRow, ResponseRow, TaskEventRow,
+};
 use crate::storage::incident::{IncidentRow, RevisionRow};
+use crate::storage::log::LogEventRow;
 use crate::storage::notice::FanoutRow;
 use crate::storage::people::{PersonRow, RoleGrantRow};
 use crate::storage::schema::*;
@@ -100,6 +104,10 @@ pub(super) const WALKS: &[Walk] = &[
         rows: trees::versions,
         more: trees::hashes_of_versions,
     },
+    walk!(bank_key.id BankKeyRow, RECORDED),
+    walk!(bank_key_end.key_id BankKeyEndRow, RECORDED),
+    walk!(head_dispute.id HeadDisputeRow, RECORDED),
+    walk!(log_event.id LogEventRow, RECORDED),
     walk!(person.id PersonRow, RECORDED),
     walk!(role_grant.person_id RoleGrantRow, RECORDED),
     walk!(approval_request.id RequestRow, RECORDED),

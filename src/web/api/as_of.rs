@@ -4,7 +4,7 @@
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
-use crate::storage::{Tx, bank, reading};
+use crate::storage::{Tx, bank, evidence, reading};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -108,13 +108,15 @@ fn told(
     let next_after = rows.last().filter(|_| more).map(|row| row.number);
     let ids: Vec<Uid> = rows.iter().map(|row| row.id).collect();
     let levels = reading::levels_at(tx, &ids, at)?;
+    let mut classes = evidence::classes_at(tx, &ids, at)?;
     let lines = rows.into_iter().map(|row| {
         let (level, reached) = levels
             .get(&row.id)
             .copied()
             .unwrap_or((Level::Listed, row.issued_at));
+        let class = classes.remove(&row.id);
         Ok(ToldLine {
-            notice: InboxLine::of(row, level)?,
+            notice: InboxLine::of(row, level, class)?,
             reached_at: reached.to_string(),
         })
     });

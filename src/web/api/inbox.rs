@@ -1,7 +1,7 @@
 //! A bank's inbox: its notices by gap-free number, resumable from any of them.
 
 use crate::storage::notice::{self, NoticeRow};
-use crate::storage::reading;
+use crate::storage::{Tx, evidence, reading};
 use crate::web::App;
 use crate::web::identity::BankWho;
 use crate::web::page;
@@ -11,6 +11,8 @@ use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
 use crate::domain::level::Level;
 
 #[derive(Debug, Clone, Deserialize)]
@@ -50,6 +52,9 @@ pub struct InboxLine {
     issued_at: String,
     acknowledge_by: String,
     level: String,
+    /// How it was acknowledged: signed, portal, api_key, link or out_of_band, the strongest first; absent before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
     concerns_you: bool,
     exposed: bool,
 }
@@ -62,7 +67,26 @@ pub struct Inbox {
 }
 
 impl InboxLine {
-    pub(in crate::web) fn of(row: NoticeRow, level: Level) -> Result<Self, Problem> {
+    /// The lines of these notices, in their order, as they stood at an instant.
+    pub(in crate::web) fn all(
+        tx: &mut Tx<'_>,
+        rows: Vec<NoticeRow>,
+        at: Instant,
+    ) -> Result<Vec<Self>, Problem> {
+        let ids: Vec<Uid> = rows.iter().map(|row| row.id).collect();
+        let levels = reading::levels_at(tx, &ids, at)?;
+        let mut classes = evidence::classes_at(tx, &ids, at)?;
+        let lines = rows.into_iter().map(|row| {
+            let level = levels
+                .get(&row.id)
+                .map_or(Level::Listed, |(level, _)| *level);
+            let class = classes.remove(&row.id);
+            Self::of(row, level, class)
+        });
+        lines.collect()
+    }
+
+    pub(super) fn of(row: NoticeRow, level: Level, class: Option<String>) -> Result<Self, Problem> {
         let told = Told::read(&row.object)?;
         Ok(Self {
             number: row.number,
@@ -76,6 +100,7 @@ impl InboxLine {
             issued_at: row.issued_at.to_string(),
             acknowledge_by: row.acknowledge_by.to_string(),
             level: level.code().to_owned(),
+            class,
             concerns_you: row.concerns_you,
             exposed: row.exposed,
         })
@@ -97,16 +122,8 @@ pub async fn inbox(app: Data<App>, who: BankWho, Asked(from): Asked<From>) -> An
             let now = tx.now()?;
             let rows = notice::inbox(tx, bank, after, limit)?;
             let last_number = notice::last_number(tx, bank)?;
-            let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-            let levels = reading::levels_at(tx, &ids, now)?;
-            let lines = rows.into_iter().map(|row| {
-                let level = levels
-                    .get(&row.id)
-                    .map_or(Level::Listed, |(level, _)| *level);
-                InboxLine::of(row, level)
-            });
             Ok(Inbox {
-                notices: lines.collect::<Result<_, _>>()?,
+                notices: InboxLine::all(tx, rows, now)?,
                 last_number,
             })
         })

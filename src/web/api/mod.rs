@@ -21,5 +21,6 @@ pub mod partnerships;
 pub mod people;
 pub mod resend;
 pub mod responses;
+pub mod signing_keys;
 pub mod tasks;
 pub mod test_notice;

@@ -2,12 +2,14 @@
 //! Another bank's notice does not exist.
 
 use crate::actions::acknowledge::{self, Acknowledged, Confirmation};
+use crate::actions::acknowledge_by_note::{Sender, acknowledge_by_note};
 use crate::domain::access::{BankScope, Caller};
 use crate::domain::digest::Digest;
+use crate::domain::fault::Faults;
 use crate::domain::id::Uid;
-use crate::domain::level::{AckClass, Level};
+use crate::domain::level::AckClass;
 use crate::storage::notice::{self, NoticeRow};
-use crate::storage::{Lane, Tx, incident, reading};
+use crate::storage::{Lane, Tx, incident};
 use crate::web::App;
 use crate::web::body::Strict;
 use crate::web::identity::BankWho;
@@ -18,6 +20,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 use super::inbox::InboxLine;
@@ -32,16 +35,60 @@ pub struct NoticeView {
     body: Value,
 }
 
-/// What confirms receipt. It means "received", never "agreed".
+/// What confirms receipt: digest, name and role, or a note under the bank's own key alone. It means "received",
+/// never "agreed".
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AcknowledgementFiling {
     /// The digest of the notice, `sha-256:` and 64 hexadecimal digits.
-    #[schema(value_type = String)]
-    digest: Digest,
+    #[schema(value_type = Option<String>)]
+    digest: Option<Digest>,
     /// The person who confirms.
-    name: String,
-    role: String,
+    name: Option<String>,
+    role: Option<String>,
+    /// A signed note (C2SP); lines: `kairan-ack/v1`, notice, number, digest, checkpoint size, checkpoint root,
+    /// person, role, time. Size 0 and the root of the empty tree where the notice came without a checkpoint.
+    note: Option<String>,
+}
+
+/// The two ways to confirm.
+#[derive(Debug, Clone)]
+enum Confirming {
+    Named {
+        digest: Digest,
+        name: String,
+        role: String,
+    },
+    Signed(String),
+}
+
+impl AcknowledgementFiling {
+    fn read(self) -> Result<Confirming, Faults> {
+        let named = [
+            ("digest", self.digest.is_some()),
+            ("name", self.name.is_some()),
+            ("role", self.role.is_some()),
+        ];
+        let mut faults = Faults::default();
+        match (self.note, self.digest, self.name, self.role) {
+            (Some(note), None, None, None) => return Ok(Confirming::Signed(note)),
+            (Some(_), ..) => faults.add(
+                "/note",
+                "note_alone",
+                "send the note alone: it names digest, person and role itself",
+            ),
+            (None, Some(digest), Some(name), Some(role)) => {
+                return Ok(Confirming::Named { digest, name, role });
+            }
+            (None, ..) => {
+                for (field, _) in named.into_iter().filter(|(_, is_given)| !is_given) {
+                    let said = format!("{field} is required");
+                    faults.add(format!("/{field}"), "field_missing", said);
+                }
+            }
+        }
+        Err(faults)
+    }
 }
 
 /// The acknowledgement on record; a repeated request gets the same.
@@ -92,12 +139,10 @@ pub async fn notice(app: Data<App>, who: BankWho, id: Path<String>) -> Answered 
             let row = own(tx, who.scope, id)?;
             let (body, digest) = body_of(tx, &row)?;
             let now = tx.now()?;
-            let levels = reading::levels_at(tx, &[row.id], now)?;
-            let level = levels
-                .get(&row.id)
-                .map_or(Level::Listed, |(level, _)| *level);
+            let lines = InboxLine::all(tx, vec![row], now)?;
+            let line = lines.into_iter().next().ok_or_else(Problem::missing)?;
             Ok(NoticeView {
-                line: InboxLine::of(row, level)?,
+                line,
                 incident_digest: page::digest(&digest),
                 body: serde_json::from_slice(&body).map_err(|fault| Problem::internal(&fault))?,
             })
@@ -149,7 +194,7 @@ fn exact(req: &HttpRequest, bytes: Vec<u8>, digest: &[u8]) -> HttpResponse {
         .body(bytes)
 }
 
-fn confirmation(caller: &Caller, filing: &AcknowledgementFiling) -> Confirmation {
+fn confirmation(caller: &Caller, name: String, role: String) -> Confirmation {
     Confirmation {
         class: match caller {
             Caller::Person { .. } => AckClass::Portal,
@@ -158,12 +203,12 @@ fn confirmation(caller: &Caller, filing: &AcknowledgementFiling) -> Confirmation
         person: caller.person(),
         api_key: Some(caller.key()),
         delivery: None,
-        name: filing.name.clone(),
-        role: filing.role.clone(),
+        name,
+        role,
     }
 }
 
-/// Confirm receipt. Irreversible; a repetition gets the same answer.
+/// Confirm receipt. Irreversible; a repetition gets the same answer, and the first one counts.
 #[utoipa::path(post, path = "/api/v1/notices/{id}/acknowledgement", tag = "bank",
     params(("id" = String, Path, description = "the notice")),
     request_body = AcknowledgementFiling,
@@ -175,13 +220,24 @@ pub async fn acknowledge(
     filing: Strict<AcknowledgementFiling>,
 ) -> Answered {
     let id = page::id(&id)?;
-    let Strict(filing) = filing;
-    let by = confirmation(&who.caller, &filing);
-    let done = app
-        .store
-        .write(Lane::Front, move |tx| {
-            acknowledge::acknowledge(tx, who.scope, id, filing.digest, &by)
-        })
-        .await?;
+    let BankWho { scope, caller } = who;
+    let done = match filing.0.read()? {
+        Confirming::Named { digest, name, role } => {
+            let by = confirmation(&caller, name, role);
+            let confirm =
+                move |tx: &mut Tx<'_>| acknowledge::acknowledge(tx, scope, id, digest, &by);
+            app.store.write(Lane::Front, confirm).await?
+        }
+        Confirming::Signed(note) => {
+            let rules = Arc::clone(&app.rules);
+            let by = Sender {
+                person: caller.person(),
+                api_key: caller.key(),
+            };
+            let confirm =
+                move |tx: &mut Tx<'_>| acknowledge_by_note(tx, &rules, scope, id, &note, by);
+            app.store.write(Lane::Front, confirm).await?
+        }
+    };
     Ok(page::ok(&AcknowledgementAnswer::from(done)))
 }

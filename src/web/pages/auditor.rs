@@ -242,6 +242,8 @@ fn confirmation(tx: &mut Tx<'_>, done: &AcknowledgementRow) -> Result<Value, Pro
         "account": by.account.map(|(id, name)| json!({ "id": id.to_string(), "name": name })),
         "key": by.key.map(|key| json!({ "id": key.id.to_string(), "label": key.label })),
         "mail": by.mail.map(|(id, address)| json!({ "id": id.to_string(), "address": address })),
+        "note": by.note.map(|kept| kept.note), "is_signed": done.note_id.is_some(),
+        "disputed": by.disputed.map(|head| json!({ "size": head.size, "root": hex::encode(head.root) })),
         "covered_by": done.covered_by.map(|id| id.to_string()),
     }))
 }

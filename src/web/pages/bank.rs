@@ -9,13 +9,13 @@ use crate::actions::{read_register, send_test};
 use crate::domain::access::{BankScope, Role};
 use crate::domain::digest::Digest;
 use crate::domain::incident::OperatorContact;
-use crate::domain::level::{AckClass, Level};
+use crate::domain::level::AckClass;
 use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
 use crate::storage::delivery::OutcomeRow;
 use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, notice, payload, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
-use crate::web::api::{contacts, endpoints, keys, notices, responses};
+use crate::web::api::{contacts, endpoints, keys, notices, responses, signing_keys};
 use crate::web::body::{RawJson, Strict};
 use crate::web::identity::BankWho;
 use crate::web::once_key::OnceKey;
@@ -62,20 +62,18 @@ fn inbox_page(
     let to = to.unwrap_or(last_number).clamp(0, last_number);
     let after = (to - LINES).max(0);
     let rows = notice::inbox(tx, scope.bank(), after, to - after)?;
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let levels = reading::levels_at(tx, &ids, now)?;
+    let told = InboxLine::all(tx, rows.clone(), now)?;
     let mut lines = Vec::with_capacity(rows.len());
-    for row in rows {
-        let level = levels
-            .get(&row.id)
-            .map_or(Level::Listed, |(level, _)| *level);
+    for (row, told) in rows.into_iter().zip(told) {
         let revision = incident::revision(tx, row.revision_id)?;
         let body: Value = revision
             .and_then(|revision| serde_json::from_slice(&revision.body).ok())
             .unwrap_or_default();
-        let late = level < Level::Acknowledged && row.acknowledge_by < now;
-        let mut line = serde_json::to_value(InboxLine::of(row, level)?)
-            .map_err(|fault| Problem::internal(&fault))?;
+        let mut line = serde_json::to_value(told).map_err(|fault| Problem::internal(&fault))?;
+        let class = line["class"].take();
+        let late = class.is_null() && row.acknowledge_by < now;
+        // A template knows no absent field.
+        line["class"] = class;
         line["title"] = json!(words(&body, "title", language));
         line["late"] = json!(late);
         lines.insert(0, line);
@@ -315,10 +313,15 @@ async fn channels_page(
         .store
         .read(move |tx| latest_test(tx, scope))
         .await?;
-    let own_keys = document(keys::list_own(desk.app.clone(), who).await).await?;
+    let own_keys = document(keys::list_own(desk.app.clone(), who.clone()).await).await?;
+    let signing = document(signing_keys::list_own(desk.app.clone(), who.clone()).await).await?;
+    let (bank, host) = (who.scope.bank(), desk.app.rules.public_host.clone());
+    let own = desk.app.store.read(move |tx| bank::by_id(tx, bank)).await;
+    let code = own?.ok_or_else(Problem::missing)?.code;
     let page = json!({
         "contacts": own_contacts["contacts"], "endpoints": own_endpoints["endpoints"], "keys": own_keys["keys"],
-        "may_change": may_change, "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
+        "signing_keys": signing["signing_keys"], "signing_name": format!("{code}.{host}/ack"), "signing_code": code, "signing_host": host,
+        "signing": typed["signing"], "may_change": may_change, "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
         "test": test, "faults": faults,
     });
     show(desk, status, "desk/bank/channels.html", page)
@@ -367,6 +370,8 @@ enum What {
     Endpoint,
     NewKey,
     Key,
+    NewSigningKey,
+    SigningKey,
 }
 
 impl What {
@@ -375,6 +380,7 @@ impl What {
             Self::Contact | Self::EndedContact => "contact",
             Self::NewEndpoint | Self::Secret | Self::Endpoint => "endpoint",
             Self::NewKey | Self::Key => "key",
+            Self::NewSigningKey | Self::SigningKey => "signing",
         }
     }
 
@@ -384,7 +390,10 @@ impl What {
             Self::Contact => json!({ "contact": super::contact_values(fields) }),
             Self::NewEndpoint => json!({ "endpoint": super::endpoint_values(fields) }),
             Self::NewKey => json!({ "key": super::key_values(fields) }),
-            Self::EndedContact | Self::Secret | Self::Endpoint | Self::Key => json!({}),
+            Self::NewSigningKey => json!({ "signing": super::signing_values(fields) }),
+            Self::EndedContact | Self::Secret | Self::Endpoint | Self::Key | Self::SigningKey => {
+                json!({})
+            }
         }
     }
 
@@ -493,6 +502,25 @@ pub(in crate::web) async fn revoke_key(
 ) -> Answered {
     let answer = keys::revoke_own(desk.app.clone(), who.clone(), id).await;
     changed(&desk, who, answer, What::Key, &form.0).await
+}
+
+/// The bank's own key for acknowledgements, shown by a signed note.
+pub(in crate::web) async fn enrol_signing_key(desk: Desk, who: BankWho, form: OwnForm) -> Answered {
+    let answer = match super::signing_input(&form.0) {
+        Ok(input) => signing_keys::enrol_own(desk.app.clone(), who.clone(), Strict(input)).await,
+        Err(problem) => Err(problem),
+    };
+    changed(&desk, who, answer, What::NewSigningKey, &form.0).await
+}
+
+pub(in crate::web) async fn end_signing_key(
+    desk: Desk,
+    who: BankWho,
+    id: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    let answer = signing_keys::end_own(desk.app.clone(), who.clone(), id).await;
+    changed(&desk, who, answer, What::SigningKey, &form.0).await
 }
 
 /// A test notice to every channel of the own bank.

@@ -23,6 +23,7 @@ use super::App;
 use super::identity::Who;
 use super::problem::{Answered, Problem};
 use crate::actions::add_contact::ContactInput;
+use crate::actions::enrol_signing_key::SigningKeyInput;
 use crate::actions::issue_key::KeyInput;
 use crate::actions::read_register;
 use crate::actions::set_endpoint::EndpointInput;
@@ -430,6 +431,19 @@ fn key_input(fields: &Fields) -> Result<KeyInput, Problem> {
     if let Some(days) = fields.given("days") {
         wanted["days"] = days.parse::<u32>().map_or(json!(days), |days| json!(days));
     }
+    input(&wanted)
+}
+
+/// A signing key as pasted. A browser ends lines with CRLF, a note ends them with LF.
+fn signing_values(fields: &Fields) -> Value {
+    json!({ "key": fields.one("key"), "proof": fields.one("proof").replace("\r\n", "\n") })
+}
+
+fn signing_input(fields: &Fields) -> Result<SigningKeyInput, Problem> {
+    let mut wanted = signing_values(fields);
+    let proof = wanted["proof"].as_str().unwrap_or_default();
+    // What was pasted lost its last newline with the space around it.
+    wanted["proof"] = json!(format!("{proof}\n"));
     input(&wanted)
 }
 

@@ -133,6 +133,17 @@ channels-key-valid = Valid
 channels-key-revoked = Revoked
 channels-key-revoke = Revoke
 channels-key-save = Issue an API key
+channels-signing = Keys for signed confirmations
+channels-signing-hint = A confirmation under your bank’s own key is the strongest evidence. The private key never leaves your bank.
+channels-signing-none = There is no such key. Confirmations count as given in the portal, by API key or by mail link.
+channels-signing-add = Enrol a key
+channels-signing-how = Sign these four lines within ten minutes, with an Ed25519 key that is called
+channels-signing-time = (the time in UTC, like 2026-11-23T09:05:00.000Z)
+channels-signing-key = Public key
+channels-signing-key-hint = One line: the name, the key’s identifier and the key, with + between them.
+channels-signing-proof = The signed note
+channels-signing-ended = Ended
+channels-signing-save = Enrol the key
 
 own-deliveries-title = Deliveries
 own-deliveries-lead = Everything that was sent to your bank, and what came of it.

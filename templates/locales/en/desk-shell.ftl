@@ -47,6 +47,11 @@ ack-class-portal = In the portal
 ack-class-api_key = By API key
 ack-class-link = By mail link
 ack-class-out_of_band = By telephone or letter
+ack-short-signed = signed
+ack-short-portal = portal
+ack-short-api_key = API key
+ack-short-link = mail link
+ack-short-out_of_band = by telephone
 
 channel-webhook = Webhook
 channel-email = E-mail

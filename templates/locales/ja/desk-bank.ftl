@@ -127,6 +127,17 @@ channels-key-valid = 有効
 channels-key-revoked = 失効
 channels-key-revoke = 失効させる
 channels-key-save = APIキーを発行
+channels-signing = 受領確認の署名に使う鍵
+channels-signing-hint = 貴行自身の鍵による受領確認は、最も強い証拠になります。秘密鍵が貴行の外に出ることはありません。
+channels-signing-none = 鍵はありません。受領確認は、ポータル、APIキー、メールのリンクによるものとして記録されます。
+channels-signing-add = 鍵を登録する
+channels-signing-how = 次の四行に、10分以内に、Ed25519の鍵で署名してください。鍵の名称：
+channels-signing-time = （UTCの時刻。例：2026-11-23T09:05:00.000Z）
+channels-signing-key = 公開鍵
+channels-signing-key-hint = 名称、鍵の識別子、鍵を + でつないだ一行です。
+channels-signing-proof = 署名付きの文書
+channels-signing-ended = 終了
+channels-signing-save = 鍵を登録
 
 own-deliveries-title = 配信記録
 own-deliveries-lead = 貴行あてのすべての送信と、その結果です。

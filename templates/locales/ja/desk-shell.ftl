@@ -47,6 +47,11 @@ ack-class-portal = ポータルでの確認
 ack-class-api_key = APIキーによる確認
 ack-class-link = メールのリンクによる確認
 ack-class-out_of_band = 電話・書面による確認
+ack-short-signed = 署名
+ack-short-portal = ポータル
+ack-short-api_key = APIキー
+ack-short-link = リンク
+ack-short-out_of_band = 電話・書面
 
 channel-webhook = Webhook
 channel-email = メール

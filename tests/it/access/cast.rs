@@ -2,6 +2,7 @@
 
 use crate::support::ground::{contact, filing, new_bank};
 use crate::support::hub::{Bank, On, Person, TestHub};
+use crate::support::signer::signer;
 use kairan::actions::add_contact::add_contact;
 use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
 use kairan::actions::register_bank::{NewBank, register_bank};
@@ -71,6 +72,8 @@ pub struct Of {
     pub endpoints: Vec<String>,
     /// The id of a spare key of its machines.
     pub spare: String,
+    /// The id of its own key for acknowledgements.
+    pub signing_key: String,
     /// The id of a key of one of its people, who does not knock.
     pub person_key: String,
 }
@@ -167,6 +170,10 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
     let person_key = hub
         .act(move |tx| Ok(people::keys_of(tx, None, Some(other.id))?[0].id.to_string()))
         .await;
+    let enrolled = hub
+        .enrol(&bank.key, &bank.code, &signer(&bank.code, 1))
+        .await;
+    let signing_key = text(&enrolled.expect(201).json(), "id");
     let (contacts, endpoints) = furniture;
     Of {
         bank,
@@ -178,6 +185,7 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
         contacts,
         endpoints,
         spare,
+        signing_key,
         person_key,
     }
 }

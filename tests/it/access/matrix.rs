@@ -86,6 +86,7 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         Object::Contact(n) => holder.contacts[n].clone(),
         Object::Endpoint(n) => holder.endpoints[n].clone(),
         Object::MachineKey => holder.spare.clone(),
+        Object::SigningKey => holder.signing_key.clone(),
         Object::PersonKey if target == Target::B => holder.person_key.clone(),
         Object::PersonKey => cast.spare(who).to_owned(),
         Object::Person => cast.officer.id.to_string(),
@@ -119,12 +120,12 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
 
 /// The path of a good call.
 pub fn good(cast: &Cast, row: &Row, who: &Identity, target: Target) -> String {
-    let (query, _) = (row.ask)(cast, target);
+    let (query, _) = row.asked(cast, who, target);
     format!("{}{query}", path(cast, Call { row, who, target }, None))
 }
 
 async fn knock(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> Seen {
-    let (query, body) = (call.row.ask)(cast, call.target);
+    let (query, body) = call.row.asked(cast, call.who, call.target);
     let method: Method = call.row.method.parse().expect("a method");
     let path = path(cast, call, fresh);
     let mut request = cast.knock(method, &format!("{path}{query}"), cast.key(call.who));

@@ -3,6 +3,7 @@
 
 use super::cast::{Cast, Identity, Side};
 use crate::support::ground::filing;
+use crate::support::signer::{enrolment, signer};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -34,6 +35,9 @@ pub enum Object {
     Contact(usize),
     Endpoint(usize),
     MachineKey,
+    SigningKey,
+    /// Nothing, but the body is of whoever's bank knocks.
+    Enrolment,
     PersonKey,
     Person,
     Invitation,
@@ -85,7 +89,7 @@ impl Row {
             Object::Nothing if self.path.ends_with("/partnerships") && self.method == "POST" => {
                 &[A, Missing]
             }
-            Object::Nothing => &[Only],
+            Object::Nothing | Object::Enrolment => &[Only],
             Object::Contact(_) | Object::Endpoint(_) | Object::MachineKey
                 if self.path.contains("{code}") =>
             {
@@ -103,6 +107,15 @@ impl Row {
 
     pub fn is_for_banks(&self) -> bool {
         self.may.contains(['m', 'h', 'k'])
+    }
+
+    /// Query and body of a good call.
+    pub fn asked(&self, cast: &Cast, who: &Identity, target: Target) -> (String, Body) {
+        let about = match (self.object, who.bank) {
+            (Object::Enrolment, Some(Side::B)) => Target::B,
+            _ => target,
+        };
+        (self.ask)(cast, about)
     }
 
     /// The status that this caller must get.
@@ -189,6 +202,12 @@ fn reason(_: &Cast, _: Target) -> (String, Body) {
 
 fn key(_: &Cast, _: Target) -> (String, Body) {
     with(json!({ "label": "laptop", "days": 30 }))
+}
+
+/// A further key of a bank.
+fn signing_key(cast: &Cast, target: Target) -> (String, Body) {
+    let code = known(target);
+    with(enrolment(code, &signer(code, 2), cast.hub.clock.now()))
 }
 
 fn known(target: Target) -> &'static str {
@@ -308,6 +327,7 @@ fn register() -> Vec<Row> {
         GET "/api/v1/banks/{code}/keys" "da" 200/404 Bank, All, plain;
         POST "/api/v1/banks/{code}/keys" "d" 201/404 Keyless, All, key;
         POST "/api/v1/banks/{code}/keys/{id}/revocation" "d" 202/404 MachineKey, All, reason;
+        GET "/api/v1/banks/{code}/signing-keys" "oad" 200/404 Bank, All, plain;
         GET "/api/v1/people" "da" 200/404 Nothing, All, plain;
         POST "/api/v1/people/{id}/roles" "d" 202/404 Person, All, |_, _|
             with(json!({ "roles": ["auditor"], "reason": "moved to audit" }));
@@ -335,5 +355,8 @@ fn own() -> Vec<Row> {
         GET "/api/v1/own/keys" "mh" 200/404 Nothing, Own, plain;
         DELETE "/api/v1/own/keys/{id}" "h" 204/404 MachineKey, Own, plain;
         POST "/api/v1/own/keys" "h" 201/404 Nothing, Own, key;
+        GET "/api/v1/own/signing-keys" "mhk" 200/404 Nothing, Own, plain;
+        POST "/api/v1/own/signing-keys" "hk" 201/404 Enrolment, Own, signing_key;
+        DELETE "/api/v1/own/signing-keys/{id}" "hk" 204/404 SigningKey, Own, plain;
     ]
 }

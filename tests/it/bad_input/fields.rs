@@ -5,6 +5,7 @@ use crate::access::cast::Cast;
 use crate::support::ground::filing;
 use crate::support::hub::{On, Reply};
 use crate::support::rows::changed;
+use crate::support::signer::{enrolment, signer};
 use serde_json::{Map, Value, json};
 
 /// The document with one value replaced, or added at the end of the pointer.
@@ -192,6 +193,7 @@ fn elsewhere(cast: &Cast) -> Vec<(String, &str, Value, &'static str, Vec<Value>)
     let stamp = json!({ "digest": cast.a.digest, "name": "高橋", "role": "当直" });
     let response = json!({ "codes": ["noted"], "share": "operator" });
     let invitee = crate::access::table::invitee();
+    let signing = enrolment("B001", &signer("B001", 2), cast.hub.clock.now());
     let texts = |all: &[&str]| all.iter().map(|one| json!(one)).collect::<Vec<_>>();
     let own = |door: &str| format!("/api/v1/notices/{}/{door}", cast.a.notice);
     let contacts = "/api/v1/banks/B001/contacts".to_owned();
@@ -340,6 +342,37 @@ fn elsewhere(cast: &Cast) -> Vec<(String, &str, Value, &'static str, Vec<Value>)
                 "sha-256:00",
                 &format!("sha-512:{}", "0".repeat(64)),
                 &format!("SHA-256:{}", "0".repeat(64)),
+            ]),
+        ),
+        (
+            own("acknowledgement"),
+            bank,
+            json!({}),
+            "/note",
+            texts(&["", "x", "x\n\n\u{2014} x AAAA\n", &"x".repeat(5_000)]),
+        ),
+        (
+            "/api/v1/own/signing-keys".into(),
+            bank,
+            signing.clone(),
+            "/key",
+            texts(&[
+                "",
+                "x",
+                "B001.127.0.0.1/ack+00000000+AQ==",
+                "B001.127.0.0.1/ack+00000000+",
+            ]),
+        ),
+        (
+            "/api/v1/own/signing-keys".into(),
+            bank,
+            signing,
+            "/proof",
+            texts(&[
+                "",
+                "x",
+                "kairan-key/v1\n\n\u{2014} x AAAA\n",
+                &"x".repeat(5_000),
             ]),
         ),
         (

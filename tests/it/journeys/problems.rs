@@ -4,6 +4,7 @@ use super::steps::{further, text};
 use super::webhooks::redacted;
 use crate::support::ground::filing;
 use crate::support::hub::{Reply, TestHub};
+use crate::support::signer::signer;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -213,6 +214,13 @@ async fn of_the_register(hub: &TestHub, refused: &mut Refused) {
             json!({ "label": "third" }),
         )
         .await;
+    let own = signer("B002", 1);
+    let enrolled = hub.enrol(&bank.key, "B002", &own).await.expect(201).json();
+    let ended = format!("/api/v1/own/signing-keys/{}", text(&enrolled, "id"));
+    hub.call(Method::DELETE, &ended, &head.key, None)
+        .await
+        .expect(204);
+    refused.note(&hub.enrol(&bank.key, "B002", &own).await);
     let mut invitee = json!({ "name": "小林", "email": "k@people.example", "roles": ["officer"], "bank": "B002", "language": "ja" });
     refused
         .post(hub, "/api/v1/invitations", &admin.key, invitee.clone())

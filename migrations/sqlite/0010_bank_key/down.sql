@@ -1,0 +1,3 @@
+DROP TABLE head_dispute CASCADE;
+DROP TABLE bank_key_end CASCADE;
+DROP TABLE bank_key CASCADE;
