@@ -55,12 +55,40 @@ impl FromStr for Uid {
 
     /// Only the canonical spelling is taken, so that one id has one URL.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        // Of this length it is the hyphenated form or none, and its digits differ in their case only.
-        let canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
-        let parsed = uuid::Uuid::try_parse(text).map_err(|_| NotAnId)?;
-        canonical.then_some(Self(parsed)).ok_or(NotAnId)
+        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| NotAnId)?;
+        let mut bytes = [0; 16];
+        let mut at = 0;
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                if text[at] != b'-' {
+                    return Err(NotAnId);
+                }
+                at += 1;
+            }
+            let (high, low) = (
+                DIGITS[usize::from(text[at])],
+                DIGITS[usize::from(text[at + 1])],
+            );
+            if high | low > 15 {
+                return Err(NotAnId);
+            }
+            *byte = high << 4 | low;
+            at += 2;
+        }
+        Ok(Self::from_bytes(bytes))
     }
 }
+
+/// The value of each hexadecimal digit, the small letters only; 255 = it is none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        digits[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    digits
+};
 
 impl serde::Serialize for Uid {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {

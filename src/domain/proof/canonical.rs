@@ -152,36 +152,27 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Over bytes that stand for themselves in a text, by thirty-two and then by eight at a time.
+    /// Over bytes that stand for themselves in a text, eight at a time.
     fn skip_plain(&mut self) {
-        while let Some(many) = self.bytes[self.at..].first_chunk::<32>() {
-            // Without a branch, so that it becomes vector instructions.
-            let special = many
-                .iter()
-                .fold(false, |special, byte| special | !is_plain(*byte));
-            if special {
-                break;
-            }
-            self.at += 32;
-        }
         const ONES: u64 = u64::from_ne_bytes([1; 8]);
-        const HIGH: u64 = ONES << 7;
-        let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-        while let Some(eight) = self.bytes[self.at..].first_chunk::<8>() {
+        let mut at = self.at;
+        while let Some(eight) = self.bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
             let word = u64::from_le_bytes(*eight);
-            let control = word.wrapping_sub(ONES * 0x20) & !word;
-            let quote = zeros(word ^ (ONES * u64::from(b'"')));
-            let slash = zeros(word ^ (ONES * u64::from(b'\\')));
-            // Below the first byte that is marked rightly none is marked wrongly.
-            let marked = ((word | control) & HIGH) | quote | slash;
-            self.at += (marked.trailing_zeros() / 8) as usize;
+            let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+            let slash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+            let control = word.wrapping_sub(ONES * 0x20);
+            // The high bit of every byte that is not plain; beyond the lowest of them bits may be wrong.
+            let marked = (word | quote | slash | control) & (ONES << 7);
             if marked != 0 {
+                self.at = at + (marked.trailing_zeros() / 8) as usize;
                 return;
             }
+            at += 8;
         }
-        while self.peek().is_some_and(is_plain) {
-            self.at += 1;
+        while self.bytes.get(at).is_some_and(|byte| is_plain(*byte)) {
+            at += 1;
         }
+        self.at = at;
     }
 
     /// The shortest escape of a quote, a backslash or a control character (RFC 8785 §3.2.2.2).
@@ -209,7 +200,7 @@ impl<'a> Scan<'a> {
 }
 
 fn is_plain(byte: u8) -> bool {
-    (byte >= 0x20) & (byte < 0x80) & (byte != b'"') & (byte != b'\\')
+    (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\'
 }
 
 /// Mostly the first bytes tell.

@@ -161,10 +161,6 @@ struct Fields<'f, 'a> {
 type Read<T> = Result<T, NotAnEntry>;
 
 impl<'a> Fields<'_, 'a> {
-    fn has(&self, key: &str) -> bool {
-        self.all.iter().any(|field| field.key == key.as_bytes())
-    }
-
     fn raw(&mut self, key: &'static str) -> Read<&'a [u8]> {
         let is_it = |field: &Field<'_>| field.key == key.as_bytes();
         let place = match self.all.get(self.next) {
@@ -290,11 +286,7 @@ impl<'a> Fields<'_, 'a> {
         let class = self.parsed("class", AckClass::parse)?;
         let covered_by = self.or_null("covered_by", |text| text.parse().ok())?;
         self.facts()?;
-        let note = if self.has("note") {
-            self.or_null("note", hash)?
-        } else {
-            None
-        };
+        let note = self.or_null("note", hash)?;
         Ok(Entry::Acknowledged(Acknowledged {
             acknowledgement,
             at,
@@ -315,7 +307,10 @@ fn plain_text(raw: &[u8]) -> Option<&str> {
 }
 
 fn hash(text: &str) -> Option<Hash> {
-    STANDARD.decode(text).ok()?.try_into().ok()
+    // One byte more than is needed: the decoder asks for room by the length of the text.
+    let mut room = [0; 33];
+    let length = STANDARD.decode_slice(text, &mut room).ok()?;
+    (length == 32).then(|| room.first_chunk().copied())?
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::entries::{Fanout, Roster};
 use super::{Finding, Unreadable, encoding, hold};
-use crate::domain::entry::notice_leaf;
+use crate::domain::entry::{notice_leaf, roster_leaf};
 use crate::domain::id::Uid;
 use crate::merkle::{self, Hash};
 use serde::{Deserialize, Serialize};
@@ -54,17 +54,14 @@ impl RosterLeaf {
 
     /// The leaf in the roster's tree.
     pub fn hash(&self) -> Hash {
-        let mut bytes = Vec::with_capacity(160);
-        bytes.extend_from_slice(b"kairan-roster-leaf/v1\0");
-        bytes.extend_from_slice(self.bank.as_bytes());
-        bytes.extend_from_slice(&self.channels);
-        bytes.extend_from_slice(&self.member_since.to_be_bytes());
-        bytes.extend_from_slice(self.linking.as_bytes());
-        if !self.keys.is_empty() {
-            bytes.push(0);
-            bytes.extend(self.keys.iter().flatten());
-        }
-        merkle::leaf_hash(&bytes)
+        let keys = self.keys.as_flattened();
+        roster_leaf(
+            self.bank,
+            &self.channels,
+            &self.linking,
+            self.member_since,
+            keys,
+        )
     }
 }
 
