@@ -2,7 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, file, import, log, migrate, say, serve,
+    self, CliError, Done, admin, bench, check, demo, file, import, log, migrate, receive, say,
+    serve,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ enum Command {
     Log(log::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
+    /// The reference bank: take webhooks in, check them, confirm under the bank's own key
+    Receive(receive::Args),
     /// Figures of the whole hub on this machine, each beside its bare limit
     Bench(bench::Args),
     #[command(hide = true)]
@@ -79,6 +82,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Import(args) => import::run(settings, args).await,
             Command::Log(args) => log::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
+            Command::Receive(args) => receive::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,
         }
