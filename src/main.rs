@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use kairan::cli::{
     self, CliError, Done, admin, bench, check, demo, file, import, log, migrate, receive, say,
-    serve,
+    serve, verify,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
-  1  failed; the message says what to do
-  2  a mistake in the settings or on the command line; nothing was started
-  3  a check found something
+  1  failed; the message says what to do. verify: what was looked at is broken
+  2  a mistake in the settings, on the command line or in what was given; nothing was started
+  3  a check found something. verify: sound, but something is missing
   4  the log refuses; the message says what to do";
 
 /// Kairan: one incident filed once, every partner bank told, every stamp back, provable years later.
@@ -49,6 +49,8 @@ enum Command {
     File(file::Args),
     /// The reference bank: take webhooks in, check them, confirm under the bank's own key
     Receive(receive::Args),
+    /// Judge evidence offline: notices, bundles, certificates, heads, a whole log
+    Verify(verify::Args),
     /// Figures of the whole hub on this machine, each beside its bare limit
     Bench(bench::Args),
     #[command(hide = true)]
@@ -70,9 +72,14 @@ fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine) -> Result<Done, CliError> {
+    // Wherever evidence is verified there need be no hub, nor settings of one.
+    let command = match line.command {
+        Command::Verify(args) => return verify::run(args),
+        command => command,
+    };
     let settings = Settings::load(line.config.as_deref()).map_err(CliError::Settings)?;
     cli::runtime()?.block_on(async {
-        match line.command {
+        match command {
             Command::Demo(args) => demo::run(args).await,
             Command::DemoBanks(args) => demo::run_banks(args).await,
             Command::Serve(args) => serve::run(settings, args).await,
@@ -85,6 +92,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Receive(args) => receive::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,
+            Command::Verify(args) => verify::run(args),
         }
     })
 }

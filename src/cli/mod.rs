@@ -15,6 +15,7 @@ pub mod receive;
 pub mod say;
 pub mod serve;
 pub mod smtp_sink;
+pub mod verify;
 
 use crate::actions;
 use crate::config::SettingFault;
@@ -27,7 +28,7 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     Well,
-    /// A check found something.
+    /// A check found something, or could not look at all that it should.
     Found,
     /// The log signs nothing until a person has seen to it.
     LogRefuses,

@@ -317,6 +317,24 @@ pub fn notice_leaf(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::proof;
+    use crate::domain::proof::leaves::RosterLeaf;
+
+    #[test]
+    fn a_bank_on_the_roster_is_the_same_leaf_to_the_hub_and_to_whoever_verifies_it() {
+        let mut leaf = RosterLeaf {
+            bank: Uid::from_bytes([9; 16]),
+            channels: [5; 32],
+            keys: Vec::new(),
+            linking: "ekyc sms_otp".into(),
+            member_since: 3,
+        };
+        for keys in [vec![], vec![[1; 32]], vec![[1; 32], [2; 32]]] {
+            let staged = roster_leaf(leaf.bank, &leaf.channels, &leaf.linking, 3, &keys.concat());
+            leaf.keys = keys;
+            assert_eq!(staged, leaf.hash());
+        }
+    }
 
     #[test]
     fn every_entry_is_canonical_and_small() {
@@ -471,6 +489,9 @@ mod tests {
                 entry.kind()
             );
             assert_eq!(value["t"], entry.kind());
+            let read = proof::entries::Entry::parse(&bytes);
+            let is_known = read.is_ok_and(|read| read != proof::entries::Entry::Unknown);
+            assert!(is_known, "{} is not read as it is written", entry.kind());
             assert!(bytes.len() <= MAX_BYTES && bytes.is_ascii());
         }
     }

@@ -55,13 +55,10 @@ impl FromStr for Uid {
 
     /// Only the canonical spelling is taken, so that one id has one URL.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
+        // Of this length it is the hyphenated form or none, and its digits differ in their case only.
+        let canonical = text.len() == 36 && !text.bytes().any(|byte| byte.is_ascii_uppercase());
         let parsed = uuid::Uuid::try_parse(text).map_err(|_| NotAnId)?;
-        let canonical = parsed.as_hyphenated().to_string();
-        if canonical == text {
-            Ok(Self(parsed))
-        } else {
-            Err(NotAnId)
-        }
+        canonical.then_some(Self(parsed)).ok_or(NotAnId)
     }
 }
 
@@ -76,5 +73,33 @@ impl<'de> serde::Deserialize<'de> for Uid {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let good = "01926f7e-0a1b-7c3d-8e4f-a0b1c2d3e4f5";
+        assert_eq!(
+            good.parse::<Uid>().map(|id| id.to_string()).as_deref(),
+            Ok(good)
+        );
+        let bare = good.replace('-', "");
+        for bad in [
+            "",
+            &bare,
+            &good.to_uppercase(),
+            &format!("{{{good}}}"),
+            &format!("urn:uuid:{good}"),
+            &format!("{good} "),
+            &format!("{bare}    "),
+            &good.replace('f', "g"),
+            &good.replacen("7e-0", "7-e0", 1),
+        ] {
+            assert_eq!(bad.parse::<Uid>(), Err(NotAnId), "{bad}");
+        }
     }
 }

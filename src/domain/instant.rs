@@ -37,10 +37,49 @@ impl Instant {
         out
     }
 
+    /// Takes exactly what [`Self::to_millis_string`] gives. Without a calendar library, because a whole log is
+    /// read through it.
+    pub fn from_millis_string(text: &str) -> Option<Self> {
+        let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
+        let mut digits = [0_i64; 24];
+        for (digit, (byte, shape)) in digits.iter_mut().zip(bytes.iter().zip(SHAPE)) {
+            match shape {
+                b'0' if byte.is_ascii_digit() => *digit = i64::from(byte - b'0'),
+                other if byte == other => {}
+                _ => return None,
+            }
+        }
+        let number = |from: usize, to: usize| digits[from..to].iter().fold(0, |n, d| n * 10 + d);
+        let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
+        let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
+        // Of a date that does not exist another one comes back.
+        let days = days_of(year, month, day);
+        let back = civil(days);
+        let exists = (back.0, i64::from(back.1), i64::from(back.2)) == (year, month, day);
+        if !exists || days < 0 || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+        Some(Self((seconds * 1_000 + number(20, 23)) * 1_000))
+    }
+
     /// The microseconds from `earlier` to `self`; 0 when `earlier` is later.
     pub fn since(self, earlier: Instant) -> Duration {
         Duration::from_micros(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
+}
+
+/// Where digits stand in the form that is hashed, and what stands between them.
+const SHAPE: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+
+/// Days from the epoch to a civil date (proleptic Gregorian); of a date that does not exist, to another one.
+fn days_of(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let yoe = year - era * 400;
+    let doy = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    era * 146_097 + doe - 719_468
 }
 
 /// Days since the epoch to a civil date (proleptic Gregorian).
@@ -246,12 +285,39 @@ mod tests {
     }
 
     #[test]
+    fn the_hashed_form_is_read_in_its_one_spelling() {
+        let good = "2019-05-17T02:11:09.120Z";
+        let read = Instant::from_millis_string(good).map(Instant::to_millis_string);
+        assert_eq!(read.as_deref(), Some(good));
+        for bad in [
+            "",
+            "2019-05-17T02:11:09Z",
+            "2019-05-17T02:11:09.120+00:00",
+            "2019-05-17t02:11:09.120Z",
+            "2019-02-29T02:11:09.120Z",
+            "2019-00-17T02:11:09.120Z",
+            "2019-13-17T02:11:09.120Z",
+            "2019-05-00T02:11:09.120Z",
+            "2019-04-31T02:11:09.120Z",
+            "2019-05-17T24:00:00.000Z",
+            "2019-05-17T02:60:09.120Z",
+            "2019-05-17T02:11:60.120Z",
+            "1969-12-31T23:59:59.999Z",
+            "２19-05-17T02:11:09.120Z",
+        ] {
+            assert_eq!(Instant::from_millis_string(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn civil_dates_agree_with_the_calendar_library() {
         for micros in (0..LAST_MICROS).step_by(9_999_999_999_777) {
             let ours = Instant(micros).to_millis_string();
             let theirs =
                 jiff::Timestamp::from_microsecond(micros / 1_000 * 1_000).expect("in range");
             assert_eq!(ours, format!("{theirs:.3}"));
+            let back = Instant::from_millis_string(&ours).map(Instant::micros);
+            assert_eq!(back, Some(micros / 1_000 * 1_000));
         }
     }
 }

@@ -64,6 +64,18 @@ pub enum AckClass {
 }
 
 impl AckClass {
+    pub const ALL: [AckClass; 5] = [
+        Self::Signed,
+        Self::Portal,
+        Self::ApiKey,
+        Self::Link,
+        Self::OutOfBand,
+    ];
+
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.code() == code)
+    }
+
     pub fn code(self) -> &'static str {
         match self {
             Self::Signed => "signed",

@@ -147,6 +147,11 @@ impl Sequencer {
         self.standing.borrow().clone()
     }
 
+    /// Lets go of the lead and of the journal's folder, as a process does that ends; the next step begins anew.
+    pub fn forget(&mut self) {
+        self.leading = None;
+    }
+
     /// Runs until told to stop.
     pub async fn run(mut self) {
         let mut staged = self.store.staged_signal();

@@ -73,7 +73,7 @@ pub struct HeadDisputeRow {
     pub recorded_at: Instant,
 }
 
-fact!("INSERT INTO" head_dispute HeadDisputeRow, id:
+fact!("INSERT INTO" head_dispute HeadDisputeRow, acknowledgement_id:
     id, bank_id, acknowledgement_id, size, root, recorded_at
 );
 

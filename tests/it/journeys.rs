@@ -44,6 +44,7 @@ mod problems;
 mod reading;
 pub mod recovery;
 mod register;
+mod sealing;
 mod signing;
 pub mod steps;
 mod webhooks;

@@ -6,6 +6,7 @@ mod support {
     pub mod chromium;
     pub mod ground;
     pub mod hub;
+    pub mod log_check;
     pub mod maildir;
     pub mod postgres;
     pub mod receiver;
@@ -26,3 +27,4 @@ mod journeys;
 mod kill;
 mod register;
 mod spine;
+mod verify;

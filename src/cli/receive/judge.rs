@@ -241,3 +241,6 @@ fn has_come(known: &Known, kept: &Kept) -> Result<bool, Finding> {
     );
     Err(Finding::new("contradiction", told))
 }
+
+#[cfg(test)]
+mod tests;

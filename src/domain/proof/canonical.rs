@@ -65,7 +65,7 @@ impl<'a> Scan<'a> {
         loop {
             let key = self.key()?;
             // Strictly ascending: sorted, and none twice.
-            if before.is_some_and(|before| before >= key) {
+            if before.is_some_and(|before| !ascends(before, key)) {
                 return None;
             }
             before = Some(key);
@@ -97,7 +97,7 @@ impl<'a> Scan<'a> {
 
     fn value(&mut self, depth: u8) -> Option<()> {
         match self.peek()? {
-            b'"' => self.text(),
+            b'"' => self.text().map(drop),
             b'{' if depth < MAX_DEPTH => self.object(depth + 1, None),
             b'[' if depth < MAX_DEPTH => self.list(depth + 1),
             b'n' => self.word(b"null"),
@@ -133,25 +133,37 @@ impl<'a> Scan<'a> {
 
     fn key(&mut self) -> Option<&'a [u8]> {
         let start = self.at + 1;
-        self.text()?;
-        let key = &self.bytes[start..self.at - 1];
-        (!key.contains(&b'\\')).then_some(key)
+        let plain = self.text()?;
+        plain.then(|| &self.bytes[start..self.at - 1])
     }
 
-    fn text(&mut self) -> Option<()> {
+    /// Whether it is without escapes.
+    fn text(&mut self) -> Option<bool> {
         self.expect(b'"')?;
+        let mut plain = true;
         loop {
             self.skip_plain();
             match self.peek()? {
-                b'"' => return self.expect(b'"'),
+                b'"' => return self.expect(b'"').map(|()| plain),
                 b'\\' => self.escape()?,
                 _ => return None,
             }
+            plain = false;
         }
     }
 
-    /// Over bytes that stand for themselves in a text, eight at a time.
+    /// Over bytes that stand for themselves in a text, by thirty-two and then by eight at a time.
     fn skip_plain(&mut self) {
+        while let Some(many) = self.bytes[self.at..].first_chunk::<32>() {
+            // Without a branch, so that it becomes vector instructions.
+            let special = many
+                .iter()
+                .fold(false, |special, byte| special | !is_plain(*byte));
+            if special {
+                break;
+            }
+            self.at += 32;
+        }
         const ONES: u64 = u64::from_ne_bytes([1; 8]);
         const HIGH: u64 = ONES << 7;
         let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
@@ -167,8 +179,7 @@ impl<'a> Scan<'a> {
                 return;
             }
         }
-        let plain = |byte: u8| (0x20..0x80).contains(&byte) && byte != b'"' && byte != b'\\';
-        while self.peek().is_some_and(plain) {
+        while self.peek().is_some_and(is_plain) {
             self.at += 1;
         }
     }
@@ -194,6 +205,18 @@ impl<'a> Scan<'a> {
         };
         self.at += length;
         Some(())
+    }
+}
+
+fn is_plain(byte: u8) -> bool {
+    (byte >= 0x20) & (byte < 0x80) & (byte != b'"') & (byte != b'\\')
+}
+
+/// Mostly the first bytes tell.
+fn ascends(before: &[u8], key: &[u8]) -> bool {
+    match (before.first(), key.first()) {
+        (Some(one), Some(next)) if one != next => one < next,
+        _ => before < key,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The certificate: what a bank had been told on a date, signed under the hub's own key for certificates. It is
 //! the operator's statement with a log's head beside it; the notice proofs are what proves.
 
-use super::entries::instant;
 use super::{Finding, Unreadable, hold};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
@@ -91,8 +90,8 @@ impl Certificate {
         let certificate = Self {
             bank_code: bank[0].to_owned(),
             bank: bank[1].parse().map_err(|_| bad())?,
-            as_of: instant(as_of[0]).ok_or_else(bad)?,
-            issued: instant(issued[0]).ok_or_else(bad)?,
+            as_of: Instant::from_millis_string(as_of[0]).ok_or_else(bad)?,
+            issued: Instant::from_millis_string(issued[0]).ok_or_else(bad)?,
             log: Checkpoint::parse(&checkpoint).map_err(|why| Unreadable(why.to_string()))?,
             notices: notices.ok_or_else(bad)?,
         };
@@ -176,9 +175,9 @@ impl CertifiedNotice {
             revision: revision.strip_prefix('r')?.parse().ok()?,
             notice: notice.parse().ok()?,
             digest: digest.parse().ok()?,
-            issued: instant(issued)?,
+            issued: Instant::from_millis_string(issued)?,
             level: level.to_owned(),
-            level_at: instant(level_at)?,
+            level_at: Instant::from_millis_string(level_at)?,
         })
     }
 }
@@ -197,3 +196,6 @@ fn strip<'a>(line: &'a str, pattern: &[&str]) -> Option<Vec<&'a str>> {
         .filter(|(_, part)| part.is_empty());
     fits.then(|| free.map(|(word, _)| *word).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,12 @@
 //! `completeness/v1`: the bundle that shows, offline, that one revision was addressed to every bank of the
 //! roster in force, and who has confirmed. The hub fills it; whoever has the log's key checks it.
 
+mod acknowledged;
+mod check;
+
+pub use acknowledged::{Stamp, StampProof};
+pub use check::{BankCovered, Covered};
+
 use super::leaves::{NoticeLeaf, RosterLeaf};
 use super::{Unreadable, encoding};
 use crate::domain::id::Uid;
@@ -96,3 +102,6 @@ impl Completeness {
         json::canonical(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

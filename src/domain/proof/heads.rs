@@ -23,6 +23,15 @@ pub struct Fork {
     pub one: SignedHead,
     pub other: SignedHead,
     pub why: String,
+    /// For two sizes: the root that the newer head has at the older's size, proven by these hashes.
+    pub proof: Option<Earlier>,
+}
+
+/// The root of a tree when it was smaller, and the consistency proof from there (RFC 9162 §2.1.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    pub root: Hash,
+    pub path: Vec<Hash>,
 }
 
 /// What came of comparing.
@@ -48,40 +57,54 @@ impl SignedHead {
     }
 }
 
-/// Compares heads of one log, each with the next larger. `consistency` gives the proof from one size to
-/// another where it can; the proof is checked, whoever made it, so that only a failure of an honest one
-/// tells of a fork: `None` leaves the pair unconnected.
+/// Compares heads of one log, each with the next larger. `earlier` makes, where it can, the proof from one
+/// size to another. It need not be trusted: what it makes is checked under the signed roots, so that it
+/// connects only what is connected, and a fork is told only where the newer head itself proves another root
+/// at the older's size.
 pub fn compare(
     mut heads: Vec<SignedHead>,
-    mut consistency: impl FnMut(u64, u64) -> Option<Vec<Hash>>,
+    mut earlier: impl FnMut(u64, u64) -> Option<Earlier>,
 ) -> Compared {
     heads.sort_by_key(|head| head.checkpoint.size);
     let mut compared = Compared::default();
     for pair in heads.windows(2) {
         let [one, other] = pair else { continue };
         let (old, new) = (&one.checkpoint, &other.checkpoint);
+        let mut fork = |why, proof| {
+            let (one, other) = (one.clone(), other.clone());
+            compared.forks.push(Fork {
+                one,
+                other,
+                why,
+                proof,
+            });
+        };
         if old.size == new.size {
             if old.root != new.root {
-                let why = format!("two roots were signed for one size, {}", old.size);
-                compared.forks.push(Fork {
-                    one: one.clone(),
-                    other: other.clone(),
-                    why,
-                });
+                fork(format!("two roots were signed for size {}", old.size), None);
             }
-            continue;
-        }
-        let proof = if old.size == 0 {
-            Some(Vec::new())
-        } else {
-            consistency(old.size, new.size)
-        };
-        let connected = proof.is_some_and(|path| {
-            check_consistency(old.size, new.size, &path, &old.root, &new.root).is_ok()
-        });
-        if !connected {
-            compared.unconnected.push((old.size, new.size));
+        } else if old.size > 0 {
+            match earlier(old.size, new.size).filter(|proof| proof.holds(old.size, new)) {
+                Some(proof) if proof.root == old.root => {}
+                Some(proof) => {
+                    let size = old.size;
+                    let why = format!(
+                        "the newer head proves another root at size {size} than was signed for it"
+                    );
+                    fork(why, Some(proof));
+                }
+                None => compared.unconnected.push((old.size, new.size)),
+            }
         }
     }
     compared
 }
+
+impl Earlier {
+    fn holds(&self, size: u64, newer: &Checkpoint) -> bool {
+        check_consistency(size, newer.size, &self.path, &self.root, &newer.root).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests;

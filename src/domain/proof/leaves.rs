@@ -1,8 +1,9 @@
 //! The leaves of the two side trees that entries commit to: a bank on a roster, a notice of a fan-out; and
-//! the lists of them that travel beside the log. Their bytes are the format; nothing else may make them.
+//! the lists of them that travel beside the log.
 
-use super::entries::Fanout;
-use super::{Finding, encoding, hold};
+use super::entries::{Fanout, Roster};
+use super::{Finding, Unreadable, encoding, hold};
+use crate::domain::entry::notice_leaf;
 use crate::domain::id::Uid;
 use crate::merkle::{self, Hash};
 use serde::{Deserialize, Serialize};
@@ -70,15 +71,15 @@ impl RosterLeaf {
 impl NoticeLeaf {
     /// The leaf in the fan-out's tree.
     pub fn hash(&self) -> Hash {
-        let mut bytes = Vec::with_capacity(192);
-        bytes.extend_from_slice(b"kairan-notice-leaf/v1\0");
-        bytes.extend_from_slice(self.bank.as_bytes());
-        bytes.extend_from_slice(self.notice.as_bytes());
-        bytes.extend_from_slice(&self.number.to_be_bytes());
-        bytes.extend_from_slice(&self.commitment);
-        bytes.extend_from_slice(&self.facts);
-        bytes.extend_from_slice(self.channels.as_bytes());
-        merkle::leaf_hash(&bytes)
+        let (bank, notice, number) = (self.bank, self.notice, self.number);
+        notice_leaf(
+            bank,
+            notice,
+            number,
+            &self.commitment,
+            &self.facts,
+            &self.channels,
+        )
     }
 }
 
@@ -100,6 +101,12 @@ pub struct RosterList {
 }
 
 impl FanoutList {
+    /// Reads a list. Straight into its shape, which refuses a key that is unknown or stands there twice: a log
+    /// has very many of them.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        serde_json::from_slice(bytes).map_err(|why| Unreadable(why.to_string()))
+    }
+
     /// Whether this is the list that the entry commits to. Codes: `list_other`, and those of the leaves.
     pub fn check(&self, entry: &Fanout) -> Result<(), Finding> {
         hold(
@@ -113,6 +120,24 @@ impl FanoutList {
             },
         )?;
         check_notices(&self.leaves, entry)
+    }
+}
+
+impl RosterList {
+    /// Reads a list.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        serde_json::from_slice(bytes).map_err(|why| Unreadable(why.to_string()))
+    }
+
+    /// Whether this is the list that the entry commits to. Codes: `list_other`, and those of the leaves.
+    pub fn check(&self, entry: &Roster) -> Result<(), Finding> {
+        hold(self.version == entry.version, "list_other", || {
+            format!(
+                "the list of banks is not that of roster version {}",
+                entry.version
+            )
+        })?;
+        check_roster(&self.leaves, entry)
     }
 }
 
@@ -140,19 +165,21 @@ pub(super) fn check_notices(leaves: &[NoticeLeaf], entry: &Fanout) -> Result<(),
 
 /// Number, order and root of a roster's banks. Codes: `roster_count`, `roster_order`, `roster_leaf`,
 /// `roster_root`.
-pub(super) fn check_roster(
-    leaves: &[RosterLeaf],
-    version: i64,
-    n: i64,
-    root: &Hash,
-) -> Result<(), Finding> {
+pub(super) fn check_roster(leaves: &[RosterLeaf], entry: &Roster) -> Result<(), Finding> {
+    let Roster {
+        version, n, root, ..
+    } = entry;
     let name = format!("roster version {version}");
-    hold(i64::try_from(leaves.len()) == Ok(n), "roster_count", || {
-        format!(
-            "{name}: {} banks are listed, and the log says {n}",
-            leaves.len()
-        )
-    })?;
+    hold(
+        i64::try_from(leaves.len()) == Ok(*n),
+        "roster_count",
+        || {
+            format!(
+                "{name}: {} banks are listed, and the log says {n}",
+                leaves.len()
+            )
+        },
+    )?;
     hold(
         ascending(leaves.iter().map(|leaf| leaf.bank)),
         "roster_order",

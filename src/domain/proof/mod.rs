@@ -1,5 +1,5 @@
 //! Evidence to carry away, and the rules by which anyone judges it: notice proofs, completeness bundles,
-//! certificates, signed heads, a whole log. Pure: the hub fills these shapes, the verifier checks them with
+//! certificates, signed heads, signed acknowledgements, a whole log. Pure: the hub fills these shapes, the verifier checks them with
 //! nothing but the log's key. Knows no file, no database and no clock.
 
 pub mod acknowledgement;
@@ -10,8 +10,18 @@ mod encoding;
 pub mod entries;
 pub mod heads;
 pub mod leaves;
+pub mod log_rules;
 pub mod notice;
 pub mod signing_key;
+
+#[cfg(test)]
+mod house {
+    pub use crate::{domain, merkle};
+}
+// Whoever includes it uses a part of it.
+#[cfg(test)]
+#[allow(dead_code)]
+pub(crate) mod sample;
 
 use super::fault::Faults;
 

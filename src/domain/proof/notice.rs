@@ -166,7 +166,7 @@ impl NoticeProof {
             return Err(Finding::new("object_number", told));
         };
         let fanout = match Entry::parse(&self.entry) {
-            Ok(Entry::Fanout(fanout)) => fanout,
+            Ok(Entry::Fanout(fanout)) => *fanout,
             Ok(_) => {
                 return Err(Finding::new(
                     "entry_kind",
@@ -232,3 +232,6 @@ impl NoticeProof {
 fn parse_proof(text: &str) -> Result<TlogProof, Unreadable> {
     TlogProof::parse(text).map_err(|why| Unreadable(why.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

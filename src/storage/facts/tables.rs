@@ -106,7 +106,7 @@ pub(super) const WALKS: &[Walk] = &[
     },
     walk!(bank_key.id BankKeyRow, RECORDED),
     walk!(bank_key_end.key_id BankKeyEndRow, RECORDED),
-    walk!(head_dispute.id HeadDisputeRow, RECORDED),
+    walk!(head_dispute.acknowledgement_id HeadDisputeRow, RECORDED),
     walk!(log_event.id LogEventRow, RECORDED),
     walk!(person.id PersonRow, RECORDED),
     walk!(role_grant.person_id RoleGrantRow, RECORDED),

@@ -10,8 +10,9 @@ use base64::prelude::*;
 use kairan::domain::digest::Digest;
 use kairan::domain::proof::acknowledgement::AckNote;
 use kairan::domain::proof::signing_key::KeyProof;
-use kairan::merkle::note::Signer;
-use kairan::storage::log::BatchRow;
+use kairan::merkle::checkpoint::Checkpoint;
+use kairan::merkle::note::{Note, Signer};
+use kairan::merkle::tlog_proof::TlogProof;
 use kairan::storage::{bank_key, evidence, log, payload, roster};
 use serde_json::{Value, json};
 
@@ -286,32 +287,28 @@ journeys! {
         assert_eq!((&register["signing_keys"][0], register["signing_keys"].as_array().map(Vec::len)), (&enrolled, Some(1)));
     }
 
-    async fn a_head_that_the_hub_had_is_nothing_to_speak_of(hub) {
+    async fn the_head_that_came_with_the_notice_is_nothing_to_speak_of(hub) {
         let (bank, own, said) = told(&hub).await;
-        let size = 1_000_000;
-        hub.act(move |tx| {
-            let row = BatchRow { log: log::head(tx)?.log, size, root: vec![7; 32], recorded_at: tx.now()? };
-            Ok(log::insert_batch(tx, &row)?)
-        }).await;
-        let said = AckNote { size: 1_000_000, root: [7; 32], ..said };
+        hub.deliver_due().await;
+        let head = head_in(&bank.receiver.hits()[0].json());
+        let said = AckNote { size: head.size, root: head.root, ..said };
         hub.send_note(&bank.key, &said, &said.sign(&own).expect("signed")).await.expect(200);
         assert!(disputes(&hub).await.is_empty());
     }
 
     async fn a_head_that_the_hub_never_had_is_on_record_and_the_stamp_stands(hub) {
         let (bank, own, said) = told(&hub).await;
-        hub.act(|tx| {
-            let row = BatchRow { log: log::head(tx)?.log, size: 1_000_000, root: vec![7; 32], recorded_at: tx.now()? };
-            Ok(log::insert_batch(tx, &row)?)
-        }).await;
-        let said = AckNote { size: 1_000_000, root: [8; 32], ..said };
+        hub.deliver_due().await;
+        let head = head_in(&bank.receiver.hits()[0].json());
+        let said = AckNote { size: head.size, root: [8; 32], ..said };
         let note = said.sign(&own).expect("signed");
         for _ in 0..2 {
             hub.send_note(&bank.key, &said, &note).await.expect(200);
         }
-        assert_eq!(disputes(&hub).await, [(1_000_000, vec![8; 32])]);
+        let size = i64::try_from(head.size).expect("small");
+        assert_eq!(disputes(&hub).await, [(size, vec![8; 32])]);
         hub.file(&hub.officer().await).await;
-        let unknown = AckNote { size: 999_999, root: [7; 32], ..received(&hub.newest(&bank).await, hub.clock.now()) };
+        let unknown = AckNote { size: 999_999, root: head.root, ..received(&hub.newest(&bank).await, hub.clock.now()) };
         hub.send_note(&bank.key, &unknown, &unknown.sign(&own).expect("signed")).await.expect(200);
         assert_eq!(disputes(&hub).await.len(), 2);
         let browser = seated(&hub, &hub.auditor().await).await;
@@ -364,6 +361,15 @@ journeys! {
         let told = hub.get(&format!("/api/v1/as-of?bank=B001&at={}", hub.clock.now()), &hub.auditor().await.key).await.expect(200).json();
         assert_eq!(told["told"][0]["class"], "signed");
     }
+}
+
+/// The head of the log in a webhook, as its bank reads it.
+fn head_in(told: &Value) -> Checkpoint {
+    let proof: TlogProof = text(&told["data"]["log"], "proof")
+        .parse()
+        .expect("a proof");
+    let note = Note::parse(proof.checkpoint.as_bytes()).expect("a note");
+    Checkpoint::parse(&note.text).expect("a checkpoint")
 }
 
 /// The vkey of other 32 bytes under the name of a signer's.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "the harness offers more than each test takes")]
 
 use super::ground::{contact, filing, new_bank};
+use super::log_check::log_faults;
 use super::postgres::{FreshPostgres, fresh_postgres};
 use super::receiver::Receiver;
 use kairan::actions::Error;
@@ -17,7 +18,7 @@ use kairan::dispatch::engine::Engine;
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
-use kairan::log::sequencer::{Sequencer, Standing, Until};
+use kairan::log::sequencer::{LogKey, Sequencer, Standing, Until};
 use kairan::server::Parts;
 use kairan::storage::people::{PersonRow, RoleGrantRow};
 use kairan::storage::{Lane, Store, Tx, audit, payload, people};
@@ -25,6 +26,7 @@ use kairan::vault::{self, Vault, log_key};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::{Mutex, watch};
@@ -48,6 +50,7 @@ pub struct TestHub {
     /// False once the test has damaged the database itself.
     pub is_sound: bool,
     client: reqwest::Client,
+    node: Uid,
     process: Process,
 }
 
@@ -61,11 +64,11 @@ struct Process {
 }
 
 impl Process {
-    async fn begin(settings: &str, listener: TcpListener) -> (Self, Store) {
+    /// `node` is the same after a restart, as it is where a hub has its own port.
+    async fn begin(settings: &str, listener: TcpListener, node: Uid) -> (Self, Store) {
         let settings = Settings::parse("test.toml", settings).expect("good settings");
         let parts = Parts::open(settings).await.expect("the hub opens");
         let (stop, stopping) = watch::channel(false);
-        let node = Uid::from_bytes(vault::random().expect("randomness"));
         let webhooks = parts
             .webhook_engine(node, stopping.clone())
             .expect("an engine");
@@ -185,7 +188,8 @@ impl TestHub {
             folder.path().join("kairan-log.pem").display(),
             folder.path().join("journal").display(),
         );
-        let (process, store) = Process::begin(&text, listener).await;
+        let node = Uid::from_bytes(vault::random().expect("randomness"));
+        let (process, store) = Process::begin(&text, listener, node).await;
         Self {
             url,
             clock: store.clock().clone(),
@@ -199,6 +203,7 @@ impl TestHub {
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
                 .expect("a client"),
+            node,
             process,
         }
     }
@@ -211,7 +216,7 @@ impl TestHub {
         tokio::task::spawn_blocking(move || store.close())
             .await
             .expect("no panic");
-        let (process, store) = Process::begin(&self.settings, listener).await;
+        let (process, store) = Process::begin(&self.settings, listener, self.node).await;
         store.clock().advance(was.since(store.clock().now()));
         (self.url, self.clock, self.store, self.process) =
             (url, store.clock().clone(), store, process);
@@ -235,6 +240,34 @@ impl TestHub {
     /// How the log stands.
     pub async fn log_standing(&self) -> Standing {
         self.process.sequencer.lock().await.standing()
+    }
+
+    /// What a killed process lets go of: the journal's folder, and all it knew of the log.
+    pub async fn let_go_of_the_log(&self) {
+        self.process.sequencer.lock().await.forget();
+    }
+
+    /// What a full check of the log finds.
+    pub async fn log_faults(&self) -> Vec<String> {
+        let key = log_key_of(&self.folder);
+        let check =
+            move |tx: &mut Tx<'_>| log_faults(tx, &|log| key.signer(log).verifier().clone());
+        self.store.read(check).await.expect("the log is read")
+    }
+
+    /// Ends the hub, puts a copy in the place of its database, and starts it again.
+    pub async fn restart_from(&mut self, copy: &Path) {
+        self.let_go_of_the_log().await;
+        let store = self.store.clone();
+        tokio::task::spawn_blocking(move || store.close())
+            .await
+            .expect("no panic");
+        let path = self.folder.path().join("kairan.db");
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", path.display()));
+        }
+        std::fs::copy(copy, &path).expect("put back");
+        self.restart().await;
     }
 
     /// Seals, and sends whatever is due on every channel until nothing is; returns how many attempts ended.
@@ -397,6 +430,11 @@ impl TestHub {
     }
 }
 
+fn log_key_of(folder: &TempDir) -> LogKey {
+    let seed = log_key::open(&folder.path().join("kairan-log.pem")).expect("the log's key");
+    LogKey::new(seed, "127.0.0.1")
+}
+
 fn key_of(tx: &mut Tx<'_>, owner: Owner) -> Result<String, Error> {
     let input = KeyInput {
         label: "test".into(),
@@ -411,6 +449,7 @@ impl Drop for TestHub {
     fn drop(&mut self) {
         let web = self.process.web.clone();
         let store = self.store.clone();
+        let key = log_key_of(&self.folder);
         let check = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -418,15 +457,17 @@ impl Drop for TestHub {
                 .expect("a runtime");
             runtime.block_on(async move {
                 drop(web.stop(false));
-                store
-                    .read(audit::findings)
-                    .await
-                    .expect("the self-check runs")
+                let check = move |tx: &mut Tx<'_>| {
+                    let faults = log_faults(tx, &|log| key.signer(log).verifier().clone())?;
+                    Ok::<_, Error>((audit::findings(tx)?, faults))
+                };
+                store.read(check).await.expect("the self-check runs")
             })
         });
-        let findings = check.join().expect("no panic");
+        let (findings, faults) = check.join().expect("no panic");
         if self.is_sound && !std::thread::panicking() {
             assert_eq!(findings, [], "the self-check found something");
+            assert_eq!(faults, [""; 0], "the log is not sound");
         }
     }
 }

@@ -54,6 +54,8 @@ struct Data {
     digest: Digest,
     incident: Value,
     recipients: Recipients,
+    /// Null where there is none, and never left out: a proof must not get lost by a misspelt name.
+    #[serde(deserialize_with = "Option::deserialize")]
     log: Option<NoticeProof>,
 }
 

@@ -1,0 +1,68 @@
+//! The files of an exported log (C2SP tlog-tiles, and ours beside it). Reads; judges nothing.
+
+use super::read_text;
+use crate::domain::proof::Unreadable;
+use crate::domain::proof::heads::Earlier;
+use crate::merkle::Hash;
+use crate::merkle::proof::{consistency, root_at};
+use crate::merkle::tile::{Tile, decode_hashes, hash_in, tile_of};
+use crate::merkle::tree::Node;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A folder with an exported log.
+#[derive(Debug, Clone)]
+pub struct Export {
+    folder: PathBuf,
+}
+
+impl Export {
+    pub fn of(folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        Self { folder }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A small text of the export; `None` if there is no such file.
+    pub fn text(&self, name: &str) -> Result<Option<String>, Unreadable> {
+        let path = self.path(name);
+        match path.try_exists() {
+            Ok(false) => Ok(None),
+            _ => read_text(&path).map(Some),
+        }
+    }
+
+    /// Fills `room` with a file's bytes; `Ok(false)` if there is no such file. At most `limit` bytes and one
+    /// more are read.
+    pub fn fill(&self, name: &str, limit: u64, room: &mut Vec<u8>) -> std::io::Result<bool> {
+        room.clear();
+        match std::fs::File::open(self.path(name)) {
+            Ok(file) => file.take(limit + 1).read_to_end(room).map(|_| true),
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// The root at `old` and the proof from there to `new`, out of the tiles of a tree of `size` leaves.
+    pub fn earlier(&self, old: u64, new: u64, size: u64) -> Option<Earlier> {
+        let read = |node: Node| self.node(node, size).ok_or(());
+        let in_it = new <= size;
+        let root = root_at(old, read).ok().filter(|_| in_it)?;
+        let path = consistency(old, new, read).ok()?;
+        Some(Earlier { root, path })
+    }
+
+    fn node(&self, node: Node, size: u64) -> Option<Hash> {
+        let tile = tile_of(node, size)?;
+        hash_in(node, &tile, &self.tile(&tile)?)
+    }
+
+    fn tile(&self, tile: &Tile) -> Option<Vec<Hash>> {
+        let mut room = Vec::new();
+        self.fill(&tile.path(), 256 * 32, &mut room).ok()?;
+        decode_hashes(&room)
+    }
+}

@@ -1,0 +1,334 @@
+//! The log at work: notices go out with their proof, a process may be killed at any step, and where the log
+//! refuses, everything else goes on.
+
+use super::steps::{seconds, text};
+use crate::support::hub::{Bank, On, TestHub};
+use crate::support::postgres::FreshPostgres;
+use crate::support::receiver::Answer;
+use kairan::domain::id::Uid;
+use kairan::domain::proof::notice::{NoticeProof, Webhook, WebhookChecked};
+use kairan::log::recover::adopt;
+use kairan::log::sequencer::{LogKey, Sequencer, Standing, Until};
+use kairan::merkle::note::VerifierKey;
+use kairan::storage::log;
+use kairan::vault::log_key;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use tokio::sync::watch;
+
+/// What the newest webhook of a bank shows under the log's key.
+fn checked(hub: &TestHub, bank: &Bank) -> WebhookChecked {
+    let hit = bank.receiver.hits().pop().expect("a webhook");
+    let webhook = Webhook::parse(&hit.body).expect("a webhook of ours");
+    webhook.check(&vkey(hub, 1)).expect("sound")
+}
+
+fn key_of(hub: &TestHub) -> LogKey {
+    let seed = log_key::open(&hub.folder.path().join("kairan-log.pem")).expect("the key");
+    LogKey::new(seed, "127.0.0.1")
+}
+
+fn vkey(hub: &TestHub, number: i64) -> VerifierKey {
+    key_of(hub).signer(number).verifier().clone()
+}
+
+fn journal(hub: &TestHub) -> PathBuf {
+    hub.folder.path().join("journal")
+}
+
+/// The one segment of a short journal.
+fn segment(hub: &TestHub) -> PathBuf {
+    journal(hub).join("000001.journal")
+}
+
+/// Cuts so many bytes off its end, as a disk does that lost what was not flushed.
+fn cut(path: &Path, bytes: u64) {
+    let file = std::fs::File::options()
+        .write(true)
+        .open(path)
+        .expect("opens");
+    let length = file.metadata().expect("a length").len();
+    file.set_len(length - bytes).expect("cut");
+}
+
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |meta| meta.len())
+}
+
+/// How the database is set back to the first `size` entries of its log, as by an older backup of the log's tables.
+fn set_back(postgres: Option<&FreshPostgres>, size: i64) -> String {
+    let tables = [
+        "log_seal",
+        "log_checkpoint",
+        "log_batch",
+        "log_run",
+        "log_tile",
+        "log_entry",
+    ];
+    let open: String = match postgres {
+        Some(_) => "SET session_replication_role = replica;".into(),
+        None => {
+            tables
+                .iter()
+                .map(|table| format!("DROP TRIGGER {table}_no_delete;"))
+                .collect::<String>()
+                + "DROP TRIGGER log_run_no_update; PRAGMA foreign_keys = OFF;"
+        }
+    };
+    format!(
+        "{open} DELETE FROM log_seal WHERE size > {size}; DELETE FROM log_checkpoint WHERE size > {size};
+         DELETE FROM log_batch WHERE size > {size};
+         DELETE FROM log_entry WHERE seq IN (SELECT e.seq FROM log_entry e JOIN log_run r
+            ON e.seq >= r.first_seq AND e.seq < r.first_seq + r.n AND r.first_index + (e.seq - r.first_seq) >= {size});
+         DELETE FROM log_run WHERE first_index >= {size};
+         UPDATE log_run SET n = {size} - first_index WHERE first_index + n > {size};
+         UPDATE log_head SET size = {size};"
+    )
+}
+
+async fn refusal(hub: &TestHub) -> &'static str {
+    match hub.log_standing().await {
+        Standing::Refusing(refusal) => refusal.code(),
+        other => panic!("the log stands as {other:?}"),
+    }
+}
+
+/// The log's size.
+async fn size(hub: &TestHub) -> i64 {
+    hub.store
+        .read(|tx| Ok::<_, kairan::actions::Error>(log::head(tx)?.size))
+        .await
+        .expect("read")
+}
+
+/// How many alerts wait for the operator's people.
+async fn alerts(hub: &TestHub) -> usize {
+    hub.store
+        .read(|tx| {
+            let now = tx.now()?;
+            let due = kairan::storage::delivery::due(tx, "email", now, now, &[], 100)?;
+            let mut found = 0;
+            for (id, _, _) in due {
+                let row = kairan::storage::delivery::by_id(tx, id)?.expect("due");
+                let message = kairan::storage::delivery::message(tx, row.message_id)?;
+                found +=
+                    usize::from(message.is_some_and(|message| message.kind == "operator.alert"));
+            }
+            Ok::<_, kairan::actions::Error>(found)
+        })
+        .await
+        .expect("read")
+}
+
+journeys! {
+    async fn a_notice_waits_for_its_seal_and_carries_the_proof_in_webhook_and_file(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.bank("B002").await;
+        hub.file(&officer).await;
+        assert_eq!(hub.send_due().await, 0, "nothing goes out before the log has it");
+        hub.seal().await;
+        assert_eq!(hub.send_due().await, 2);
+        let shown = checked(&hub, &bank).proven.expect("a proof");
+        assert_eq!((shown.n, shown.number, shown.bank.as_str()), (2, 1, "B001"));
+        let hit = bank.receiver.hits().pop().expect("a webhook");
+        let webhook = Webhook::parse(&hit.body).expect("a webhook");
+        let file = webhook.log.expect("a proof").to_tlog_proof(&webhook.object).expect("a file");
+        let (proof, object) = NoticeProof::parse_tlog_proof(&file).expect("a proof");
+        assert_eq!(proof.check(&object, &vkey(&hub, 1)), Ok(shown));
+    }
+
+    async fn where_the_seal_is_late_the_notice_goes_out_without_it_and_every_retry_is_the_same(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer_next([Answer::Status(500)]);
+        hub.file(&officer).await;
+        hub.advance(seconds(9));
+        assert_eq!(hub.send_due().await, 0);
+        hub.advance(seconds(2));
+        assert_eq!(hub.send_due().await, 1);
+        hub.seal().await;
+        hub.advance(seconds(60));
+        assert_eq!(hub.send_due().await, 1);
+        let hits = bank.receiver.hits();
+        assert_eq!(hits[0].body, hits[1].body);
+        assert!(checked(&hub, &bank).proven.is_none());
+    }
+
+    async fn a_hub_killed_at_any_step_goes_on_and_loses_no_entry(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.seal().await;
+        let steps = [
+            (Until::Sequenced, 0), (Until::Verified, 0),
+            // In the journal; lost from it again; half of the record lost.
+            (Until::Journaled, 0), (Until::Journaled, u64::MAX), (Until::Journaled, 10),
+            (Until::Signed, 0), (Until::Signed, u64::MAX), (Until::Published, 0),
+        ];
+        for (count, (until, lost)) in (1_i64..).zip(steps) {
+            let before = length(&segment(&hub));
+            hub.file(&officer).await;
+            hub.seal_until(until).await;
+            let written = length(&segment(&hub)) - before;
+            assert_eq!(written > 0, until >= Until::Journaled, "{until:?}");
+            hub.let_go_of_the_log().await;
+            cut(&segment(&hub), lost.min(written));
+            hub.restart().await;
+            assert_eq!(hub.deliver_due().await, 1, "{until:?} {lost}");
+            assert_eq!(hub.log_faults().await, [""; 0], "{until:?} {lost}");
+            assert_eq!(checked(&hub, &bank).proven.map(|shown| shown.number), Some(count), "{until:?} {lost}");
+        }
+    }
+
+    async fn an_older_backup_is_noticed_sending_goes_on_and_the_journal_brings_the_log_up_again(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.seal().await;
+        let yesterday = size(&hub).await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.seal().await;
+        let today = size(&hub).await;
+        let set_back = set_back(hub.postgres.as_ref(), yesterday);
+        hub.let_go_of_the_log().await;
+        hub.tamper(&set_back);
+        hub.restart().await;
+        hub.seal().await;
+        assert_eq!(refusal(&hub).await, "database_behind");
+        assert_eq!(alerts(&hub).await, 1, "the officer is told");
+        hub.file(&officer).await;
+        hub.seal().await;
+        assert_eq!(hub.send_due().await, 0);
+        hub.advance(seconds(11));
+        assert_eq!(hub.send_due().await, 1, "unsealed, but sent");
+        assert!(checked(&hub, &bank).proven.is_none());
+        hub.stamp(&bank).await.expect(200);
+        let (code, said) = hub.command(&["log"]).await;
+        assert!(code == 4 && said.contains("an older backup was restored"), "{code} {said}");
+        let (code, said) = hub.command(&["log", "recover"]).await;
+        assert!(code == 0 && said.contains(&format!("{} entries were put back", today - yesterday)), "{code} {said}");
+        hub.restart().await;
+        hub.file(&officer).await;
+        assert_eq!(hub.deliver_due().await, 1);
+        assert!(checked(&hub, &bank).proven.is_some());
+        assert_eq!(hub.log_faults().await, [""; 0]);
+        let (code, said) = hub.command(&["log"]).await;
+        assert_eq!(code, 0, "{said}");
+    }
+
+    async fn a_lost_journal_is_noticed_and_a_head_that_a_bank_holds_is_adopted(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let held = checked(&hub, &bank).proven.expect("a proof").checkpoint;
+        hub.file(&officer).await;
+        hub.let_go_of_the_log().await;
+        std::fs::remove_dir_all(journal(&hub)).expect("lost");
+        hub.restart().await;
+        hub.seal().await;
+        assert_eq!(refusal(&hub).await, "journal_missing");
+        let hit = bank.receiver.hits().pop().expect("a webhook").json();
+        let proof = text(&hit["data"]["log"], "proof").to_owned();
+        let note = proof.split_once("\n\n").expect("a checkpoint").1.to_owned();
+        let path = hub.folder.path().join("head");
+        let adopt = ["log", "adopt", path.to_str().expect("UTF-8")];
+        std::fs::write(&path, note.replace(&format!("\n{}\n", held.size), "\n1\n")).expect("written");
+        let (code, said) = hub.command(&adopt).await;
+        assert!(code == 1 && said.contains("not a head of this log"), "{code} {said}");
+        std::fs::write(&path, &note).expect("written");
+        let (code, said) = hub.command(&adopt).await;
+        assert_eq!(code, 0, "{said}");
+        hub.restart().await;
+        assert_eq!(hub.deliver_due().await, 1);
+        assert!(checked(&hub, &bank).proven.is_some());
+        assert_eq!(hub.log_faults().await, [""; 0]);
+    }
+
+    async fn a_log_that_was_tampered_with_is_continued_by_one_that_names_its_heads(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.seal().await;
+        let last = size(&hub).await;
+        hub.let_go_of_the_log().await;
+        let off = if hub.postgres.is_some() { "SET session_replication_role = replica;" } else { "DROP TRIGGER log_batch_no_update;" };
+        hub.tamper(&format!("{off} UPDATE log_batch SET root = (SELECT digest FROM notice LIMIT 1) WHERE size = {last};"));
+        hub.restart().await;
+        hub.seal().await;
+        assert_eq!(refusal(&hub).await, "tampered");
+        let (code, said) = hub.command(&["log", "recover"]).await;
+        assert!(code == 0 && said.contains("log 2 has begun"), "{code} {said}");
+        hub.restart().await;
+        hub.file(&officer).await;
+        assert_eq!(hub.deliver_due().await, 1);
+        let hit = bank.receiver.hits().pop().expect("a webhook");
+        let webhook = Webhook::parse(&hit.body).expect("a webhook");
+        let shown = webhook.check(&vkey(&hub, 2)).expect("sound").proven.expect("a proof");
+        assert_eq!(shown.checkpoint.origin, "127.0.0.1/log/2");
+        let first = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::logged(tx, 2, 0, 1)?.remove(0))).await.expect("read");
+        let first: Value = serde_json::from_slice(&first.body).expect("JSON");
+        assert_eq!((text(&first, "t"), &first["heads"][0]["size"]), ("log.successor", &Value::from(last)));
+        assert_eq!(hub.log_faults().await, [""; 0]);
+    }
+
+    async fn of_two_leaders_the_one_whose_term_has_passed_changes_nothing(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.seal().await;
+        let signed = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::latest_checkpoint(tx, 1)?.expect("one"))).await.expect("read");
+        let other_folder = hub.folder.path().join("other-journal");
+        adopt(&hub.store, &key_of(&hub), &other_folder, &signed.note).await.expect("adopted");
+        let (_stop, stopping) = watch::channel(false);
+        let node = Uid::at(hub.clock.now());
+        let mut other = Sequencer::new(hub.store.clone(), key_of(&hub), other_folder, node, stopping);
+        hub.advance(seconds(11));
+        hub.file(&officer).await;
+        other.step().await.expect("carried on");
+        assert_eq!(other.standing(), Standing::Leading(size(&hub).await));
+        let before = size(&hub).await;
+        hub.file(&officer).await;
+        hub.seal().await;
+        assert_eq!(hub.log_standing().await, Standing::Following);
+        assert_eq!(size(&hub).await, before, "nothing was changed");
+        other.step().await.expect("carried on");
+        assert!(size(&hub).await > before);
+        hub.send_due().await;
+        assert_eq!(hub.log_faults().await, [""; 0]);
+    }
+}
+
+/// The embedded database restored from a copy of its file, as an operator would.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn yesterdays_file_put_back_is_brought_up_and_the_rows_it_lacks_are_named() {
+    let mut hub = TestHub::start(On::Sqlite).await;
+    let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+    hub.file(&officer).await;
+    hub.deliver_due().await;
+    let copy = hub.folder.path().join("yesterday.db");
+    hub.tamper(&format!("VACUUM INTO '{}';", copy.display()));
+    let staged_then = hub
+        .store
+        .read(|tx| Ok::<_, kairan::actions::Error>(log::pending(tx, 100)?.len()))
+        .await
+        .expect("read");
+    assert!(
+        staged_then > 0,
+        "the copy holds entries that no log held yet"
+    );
+    hub.seal().await;
+    hub.stamp(&bank).await.expect(200);
+    hub.seal().await;
+    let today = size(&hub).await;
+    hub.restart_from(&copy).await;
+    hub.seal().await;
+    assert_eq!(refusal(&hub).await, "database_behind");
+    let (code, said) = hub.command(&["log", "recover"]).await;
+    assert_eq!(code, 0, "{said}");
+    let file = hub.folder.path().to_owned();
+    hub.restart().await;
+    assert!(size(&hub).await >= today, "{}", file.display());
+    hub.seal().await;
+    assert_eq!(hub.log_faults().await, [""; 0]);
+    let (code, said) = hub.command(&["check"]).await;
+    assert!(
+        code == 3 && said.contains("acknowledgement"),
+        "the stamp that the backup lacks is named: {code} {said}"
+    );
+}
