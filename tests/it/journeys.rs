@@ -42,6 +42,7 @@ pub mod pages;
 mod people;
 mod problems;
 mod reading;
+mod receiving;
 pub mod recovery;
 mod register;
 mod sealing;

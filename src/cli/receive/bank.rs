@@ -327,6 +327,17 @@ impl Bank {
         head_of(&proof, keys).ok_or_else(|| "its head cannot be read".to_owned())
     }
 
+    /// Whether a notice is not confirmed yet.
+    pub fn owes_a_stamp(&self) -> bool {
+        !self.kept(|kept| !kept.is_acknowledged).is_empty()
+    }
+
+    /// Whether a head is not connected, or a notice not proven yet.
+    pub fn misses_proof(&self) -> bool {
+        let is_open = |memory: &Memory| memory.known.heads.unconfirmed().next().is_some();
+        is_open(&lock(&self.memory)) || !self.kept(|kept| !kept.is_proven).is_empty()
+    }
+
     fn kept(&self, wanted: impl Fn(&Kept) -> bool) -> Vec<Kept> {
         let memory = lock(&self.memory);
         let notices = memory.known.notices.values();
@@ -392,7 +403,7 @@ fn keep(
     now: Instant,
 ) -> io::Result<Vec<Event>> {
     let Believed { kept, relation, .. } = believed;
-    let (number, sealed) = (kept.number, kept.is_proven);
+    let (number, notice, sealed) = (kept.number, kept.notice.to_string(), kept.is_proven);
     let mut events = Vec::new();
     if let (Some(relation), Some(head)) = (relation, kept.head.clone()) {
         events = meet(memory, relation, head, now)?;
@@ -408,6 +419,7 @@ fn keep(
         0,
         Event::Received {
             number,
+            notice,
             incident: believed.incident,
             revision: believed.revision,
             kind: believed.kind,

@@ -32,6 +32,7 @@ pub enum Event {
     },
     Received {
         number: i64,
+        notice: String,
         incident: String,
         revision: String,
         kind: String,
@@ -114,6 +115,7 @@ impl fmt::Display for Event {
             Self::Other { kind } => write!(f, "{kind}: stored"),
             Self::Received {
                 number,
+                notice: _,
                 incident,
                 revision,
                 kind,

@@ -82,10 +82,8 @@ fn keep(known: &mut Known, believed: &Believed) {
 /// What the first bank knows once the story's webhook came.
 fn after(story: &Story) -> Known {
     let mut known = Known::default();
-    keep(
-        &mut known,
-        &believed(judged(&known, "msg_1", &story.webhook(0, true))),
-    );
+    let found = believed(judged(&known, "msg_1", &story.webhook(0, true)));
+    keep(&mut known, &found);
     known
 }
 
