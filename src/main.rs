@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, file, import, log, migrate, receive, say,
-    serve, verify,
+    self, CliError, Done, admin, bench, check, demo, export, file, import, log, migrate, receive,
+    say, serve, verify,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ enum Command {
     Admin(admin::Args),
     /// The register from a file
     Import(import::Args),
+    /// The log as files that anyone can check
+    Export(export::Args),
     /// How the log of evidence stands, and what to do where it refuses
     Log(log::Args),
     /// Post an incident, a revision or a withdrawal to a hub
@@ -87,6 +89,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Check(args) => check::run(settings, args).await,
             Command::Admin(args) => admin::run(settings, args).await,
             Command::Import(args) => import::run(settings, args).await,
+            Command::Export(args) => export::run(settings, args).await,
             Command::Log(args) => log::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
             Command::Receive(args) => receive::run(args).await,

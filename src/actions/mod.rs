@@ -35,6 +35,7 @@ pub mod preview;
 pub mod prove;
 pub mod publish;
 pub mod read_approvals;
+pub mod read_log;
 pub mod read_register;
 pub mod record;
 pub mod recover;

@@ -3,12 +3,13 @@
 
 use super::Error;
 use crate::domain::id::Uid;
-use crate::domain::proof::leaves::NoticeLeaf;
+use crate::domain::proof::leaves::{NoticeLeaf, RosterLeaf};
 use crate::domain::proof::notice::{NoticeProof, Place};
 use crate::merkle::Hash;
 use crate::merkle::side::SideTree;
 use crate::merkle::tlog_proof::TlogProof;
 use crate::storage::notice::{FanoutRow, LeafRow};
+use crate::storage::roster::RosterLeafRow;
 use crate::storage::{Tx, log, notice, payload, tree};
 use crate::vault;
 use std::collections::HashMap;
@@ -72,6 +73,17 @@ pub fn leaves_of(tx: &mut Tx<'_>, fanout: &FanoutRow) -> Result<Vec<NoticeLeaf>,
     };
     let rows = notice::leaves(tx, fanout.revision_id, fanout.id)?;
     Ok(rows.into_iter().map(leaf).collect())
+}
+
+/// The leaf of a bank in its roster's own tree.
+pub fn roster_leaf(row: RosterLeafRow) -> RosterLeaf {
+    RosterLeaf {
+        bank: row.bank_id,
+        channels: super::fan_out::hash_of(&row.channels),
+        keys: Vec::new(),
+        linking: row.linking,
+        member_since: row.member_since,
+    }
 }
 
 impl SealedFanout {

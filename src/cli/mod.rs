@@ -5,6 +5,7 @@ pub mod admin;
 pub mod bench;
 pub mod check;
 pub mod demo;
+pub mod export;
 pub mod file;
 pub mod import;
 pub mod log;

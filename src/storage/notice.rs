@@ -166,7 +166,6 @@ pub fn last_number(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
     Ok(found.unwrap_or(0))
 }
 
-/// The fan-outs of a revision.
 /// What a notice's leaf in its fan-out's tree is made of.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = notice)]
@@ -188,6 +187,13 @@ pub fn leaves(tx: &mut Tx<'_>, revision_id: Uid, fanout_id: Uid) -> Result<Vec<L
         .load(conn)?))
 }
 
+pub fn fanout(tx: &mut Tx<'_>, id: Uid) -> Result<Option<FanoutRow>, Error> {
+    Ok(
+        on_either!(tx, conn => fanout::table.find(id).select(FanoutRow::as_select()).first(conn).optional()?),
+    )
+}
+
+/// The fan-outs of a revision.
 pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Error> {
     Ok(on_either!(tx, conn => fanout::table
         .filter(fanout::revision_id.eq(revision_id))
