@@ -290,7 +290,8 @@ fn draw(folder: &Path, code: &str, host: &str) -> Result<Signer, CliError> {
     let file = folder.join("ack.pem");
     log_key::create(&file)?;
     let name = key_name(code, host).map_err(|fault| failed("name a key", &fault))?;
-    Ok(Signer::new(name, KeyKind::Ed25519, &log_key::open(&file)?))
+    let seed = log_key::open(&file)?;
+    Ok(Signer::new(name, KeyKind::Ed25519, &seed))
 }
 
 async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> HttpResponse {
