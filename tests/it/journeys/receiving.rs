@@ -186,7 +186,7 @@ journeys! {
         let second = machine(&hub, &bank, folder.path());
         assert!(matches!(take(&second, &webhooks).as_slice(), [Event::Again { .. }]));
         let events = second.work().await.expect("kept");
-        assert_eq!((standings(&events), classes(&events)), (vec!["confirmed"], vec![(2, "signed")]));
+        assert_eq!((standings(&events), classes(&events)), (vec!["confirmed"], vec![(2, "signed")]), "{events:?}");
 
         // The log does not sign in time: the notice goes out unsealed, and its proof is asked for.
         hub.file(&officer).await;
