@@ -169,6 +169,7 @@ impl Parts {
             limits,
             free_space(&self.settings.database.url),
             Arc::clone(&self.live),
+            self.settings.evidence.public,
         )
     }
 

@@ -82,20 +82,32 @@ pub struct HubKeys {
     pub email_tag: SecretKey,
     /// Salts of the commitments by which log entries bind the rows of facts.
     pub facts: SecretKey,
+    /// Ed25519 seed that signs certificates.
+    pub certificate: SecretKey,
 }
 
 impl HubKeys {
     /// The stored name of each purpose.
-    pub const PURPOSES: [&'static str; 5] = ["webhook", "mail", "cursor", "email_tag", "facts"];
+    pub const PURPOSES: [&'static str; 6] = [
+        "webhook",
+        "mail",
+        "cursor",
+        "email_tag",
+        "facts",
+        "certificate",
+    ];
 
     /// From the keys in the order of `PURPOSES`.
-    pub fn from_keys([webhook, mail, cursor, email_tag, facts]: [SecretKey; 5]) -> Self {
+    pub fn from_keys(
+        [webhook, mail, cursor, email_tag, facts, certificate]: [SecretKey; 6],
+    ) -> Self {
         Self {
             webhook,
             mail,
             cursor,
             email_tag,
             facts,
+            certificate,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::Error;
 use crate::domain::id::Uid;
 use crate::domain::proof::leaves::{NoticeLeaf, RosterLeaf};
 use crate::domain::proof::notice::{NoticeProof, Place};
+use crate::domain::refusal::Refusal;
 use crate::merkle::Hash;
 use crate::merkle::side::SideTree;
 use crate::merkle::tlog_proof::TlogProof;
@@ -80,7 +81,7 @@ pub fn roster_leaf(row: RosterLeafRow) -> RosterLeaf {
     RosterLeaf {
         bank: row.bank_id,
         channels: super::fan_out::hash_of(&row.channels),
-        keys: Vec::new(),
+        keys: row.keys.as_chunks::<32>().0.to_vec(),
         linking: row.linking,
         member_since: row.member_since,
     }
@@ -104,6 +105,17 @@ impl SealedFanout {
             proof: self.proof.clone(),
         })
     }
+}
+
+/// The proof of one notice for its own bank; refused while the log has not sealed it, and once its salt was
+/// erased.
+pub fn own_proof(tx: &mut Tx<'_>, row: &notice::NoticeRow) -> Result<NoticeProof, Error> {
+    if log::seal(tx, row.fanout_id)?.is_none() {
+        return Err(Refusal::NotSealed.into());
+    }
+    let proved = notice_proof(tx, row)?;
+    let (_, proof) = proved.ok_or(Refusal::ProofErased)?;
+    Ok(proof)
 }
 
 /// The proof of one notice; `None` while the log has not sealed it, or once its salt was erased.

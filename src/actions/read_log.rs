@@ -4,7 +4,7 @@
 
 use super::Error;
 use super::prove;
-use crate::domain::proof::entries::Entry;
+use crate::domain::proof::entries::{Entry, Opening};
 use crate::domain::proof::leaves::{FanoutList, RosterList};
 use crate::merkle::Hash;
 use crate::merkle::tile::{self, Bundle, Tile, WIDTH};
@@ -16,6 +16,18 @@ use serde::Serialize;
 pub fn newest(tx: &mut Tx<'_>) -> Result<Option<CheckpointRow>, Error> {
     let head = log::head(tx)?;
     Ok(log::latest_checkpoint(tx, head.log)?)
+}
+
+/// What the current log begins with, once it is published: its name and key.
+pub fn opening(tx: &mut Tx<'_>) -> Result<Option<Opening>, Error> {
+    let Some(published) = newest(tx)? else {
+        return Ok(None);
+    };
+    let first = log::logged(tx, published.log, 0, 1)?;
+    match first.first().map(|row| Entry::parse(&row.body)) {
+        Some(Ok(Entry::Opening(opening))) => Ok(Some(*opening)),
+        _ => Err(super::issue::damaged("the log's first entry")),
+    }
 }
 
 /// The root of the tree's first `size` entries, from the stored hashes.

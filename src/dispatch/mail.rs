@@ -10,6 +10,7 @@ mod parts;
 pub use parts::{DkimSettings, MailFault, MailParts, MailSettings, MailTls};
 
 use crate::domain::outcome::{ErrorClass, Outcome};
+use crate::domain::proof::notice::FILE_NAME;
 use lettre::Address;
 use lettre::address::Envelope;
 use lettre::message::dkim::{
@@ -30,8 +31,6 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 
 /// A connection that waited longer than this is not used again: relays close them unasked.
-/// The name under which a mail carries a proof (C2SP tlog-proof names the ending).
-const PROOF_FILE: &str = "kairan-notice.tlog-proof";
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const ANSWER_KEPT: usize = 4096;
@@ -141,7 +140,7 @@ impl Mailer {
             body = MultiPart::mixed()
                 .boundary(format!("{boundary}-mixed"))
                 .multipart(body)
-                .singlepart(file(PROOF_FILE, proof)?);
+                .singlepart(file(FILE_NAME, proof)?);
         }
         let message = message
             .envelope(envelope.clone())

@@ -53,6 +53,22 @@ pub enum Refusal {
     AlreadyReplaced,
     #[error("this role belongs to the other side")]
     RoleOfOtherSide,
+    #[error(
+        "no published head of the log holds this yet; ask again in a moment, and if the log refuses, when it goes on"
+    )]
+    NotSealed,
+    #[error(
+        "its entries stand in two logs, of which one follows the other; verify an export of both instead"
+    )]
+    AcrossLogs,
+    #[error("the time is in the future; ask for a time that has come")]
+    NotYet,
+    #[error(
+        "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
+    )]
+    CertificateTooLong,
+    #[error("what opens this notice's proof was erased; its entry stays in the log")]
+    ProofErased,
 }
 
 impl Refusal {
@@ -78,10 +94,15 @@ impl Refusal {
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
+            Self::NotSealed => "not_sealed",
+            Self::ProofErased => "proof_erased",
             Self::TooManyKeys => "too_many_keys",
             Self::KeyEnded => "key_ended",
             Self::AlreadyReplaced => "already_replaced",
             Self::RoleOfOtherSide => "role_of_other_side",
+            Self::AcrossLogs => "across_logs",
+            Self::NotYet => "not_yet",
+            Self::CertificateTooLong => "certificate_too_long",
         }
     }
 }

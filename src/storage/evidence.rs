@@ -221,6 +221,22 @@ pub fn acknowledgement_of(
         .optional()?))
 }
 
+/// The acknowledgements of these notices.
+pub fn acknowledgements_of(
+    tx: &mut Tx<'_>,
+    notices: &[Uid],
+) -> Result<Vec<AcknowledgementRow>, Error> {
+    let mut found = Vec::new();
+    for part in notices.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<AcknowledgementRow> = on_either!(tx, conn => acknowledgement::table
+            .filter(acknowledgement::notice_id.eq_any(part))
+            .select(AcknowledgementRow::as_select())
+            .load(conn)?);
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
 /// Each has its entry, which is the caller's to stage.
 pub fn insert_acknowledgements(tx: &mut Tx<'_>, rows: &[AcknowledgementRow]) -> Result<(), Error> {
     insert_all!(tx, acknowledgement::table, rows)

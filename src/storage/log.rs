@@ -99,6 +99,22 @@ pub fn entries_of(tx: &mut Tx<'_>, subjects: &[Uid]) -> Result<Vec<EntryRow>, Er
         .load(conn)?))
 }
 
+/// The entries of a kind about these subjects, in the order in which they were staged; some may still wait.
+pub fn about(tx: &mut Tx<'_>, kind: &str, subjects: &[Uid]) -> Result<Vec<LoggedRow>, Error> {
+    let mut found = Vec::with_capacity(subjects.len());
+    for part in subjects.chunks(super::ROWS_AT_ONCE) {
+        let rows: Vec<LoggedRow> = on_either!(tx, conn => log_entry::table
+            .filter(log_entry::subject_id.eq_any(part))
+            .filter(log_entry::kind.eq(kind))
+            .order(log_entry::seq)
+            .select(LoggedRow::as_select())
+            .load(conn)?);
+        found.extend(rows);
+    }
+    found.sort_unstable_by_key(|row| row.seq);
+    Ok(found)
+}
+
 /// How far the log has come, and who may carry it on.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
 #[diesel(table_name = log_head)]
@@ -305,18 +321,46 @@ pub fn runs(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<RunRow>
 
 /// In which log an entry stands, and where; `None` while it waits.
 pub fn index_of(tx: &mut Tx<'_>, seq: i64) -> Result<Option<(i64, i64)>, Error> {
+    Ok(run_of(tx, seq)?.map(|run| (run.log, run.index_of(seq))))
+}
+
+/// The same for many entries. Neighbours in one run are looked up once.
+pub fn indexes_of(
+    tx: &mut Tx<'_>,
+    seqs: impl IntoIterator<Item = i64>,
+) -> Result<Vec<Option<(i64, i64)>>, Error> {
+    let mut known: Option<RunRow> = None;
+    let mut found = Vec::new();
+    for seq in seqs {
+        if !known.is_some_and(|run| run.holds(seq)) {
+            known = run_of(tx, seq)?;
+        }
+        found.push(known.map(|run| (run.log, run.index_of(seq))));
+    }
+    Ok(found)
+}
+
+fn run_of(tx: &mut Tx<'_>, seq: i64) -> Result<Option<RunRow>, Error> {
     let run: Option<RunRow> = on_either!(tx, conn => log_run::table
         .filter(log_run::first_seq.le(seq))
         .order(log_run::first_seq.desc())
         .select(RunRow::as_select())
         .first(conn)
         .optional()?);
-    Ok(run
-        .filter(|run| seq < run.first_seq + run.n)
-        .map(|run| (run.log, run.first_index + (seq - run.first_seq))))
+    Ok(run.filter(|run| run.holds(seq)))
 }
 
-/// An entry as it stands in the log.
+impl RunRow {
+    fn holds(&self, seq: i64) -> bool {
+        (self.first_seq..self.first_seq + self.n).contains(&seq)
+    }
+
+    fn index_of(&self, seq: i64) -> i64 {
+        self.first_index + (seq - self.first_seq)
+    }
+}
+
+/// An entry with its final bytes.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = log_entry)]
 pub struct LoggedRow {

@@ -86,6 +86,18 @@ fact!("INSERT INTO" roster_leaf RosterLeafRow, bank_id, version:
     version, bank_id, position, linking, channels, member_since, keys, leaf_hash
 );
 
+/// By what the entry of a version is found.
+pub fn subject(version: i64) -> Uid {
+    facts::Subject::subject(&version)
+}
+
+/// One version; `None` = there is none with that number.
+pub fn version(tx: &mut Tx<'_>, version: i64) -> Result<Option<RosterVersionRow>, Error> {
+    Ok(
+        on_either!(tx, conn => roster_version::table.find(version).select(RosterVersionRow::as_select()).first(conn).optional()?),
+    )
+}
+
 /// The newest version; `None` before the first bank.
 pub fn latest(tx: &mut Tx<'_>) -> Result<Option<RosterVersionRow>, Error> {
     Ok(on_either!(tx, conn => roster_version::table

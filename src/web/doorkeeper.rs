@@ -58,8 +58,7 @@ impl Door {
 
     /// Whether the caller may use `method` here.
     fn judge(&self, method: &Method, roles: Roles, of_bank: bool) -> Result<(), Problem> {
-        let known = self.allowed(method);
-        if let Some(Allowed::Roles(may)) = known {
+        if let Some(may) = self.allowed(method).and_then(Allowed::roles) {
             if may.shares(roles) {
                 return Ok(());
             }
@@ -69,10 +68,10 @@ impl Door {
             }
             return Err(forbidden(may));
         }
-        let some_for_banks = self.methods.iter().any(|(_, allowed)| match allowed {
-            Allowed::Anyone => true,
-            Allowed::Roles(may) => for_banks(*may),
-        });
+        let some_for_banks = self
+            .methods
+            .iter()
+            .any(|(_, allowed)| allowed.roles().is_none_or(for_banks));
         if of_bank && !some_for_banks {
             return Err(Problem::missing());
         }
@@ -163,6 +162,9 @@ async fn admit_to_page(door: &Door, req: &ServiceRequest) -> Result<(), Problem>
     }
     match door.allowed(req.method()) {
         Some(Allowed::Anyone) => return app.throttle.peer(peer(app, req), false),
+        Some(Allowed::Public(_)) if app.log_is_public => {
+            return app.throttle.peer(peer(app, req), false);
+        }
         None if door.open_to_anyone() => {
             return Err(Problem::method_not_allowed(door.allow_header()));
         }

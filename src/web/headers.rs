@@ -48,7 +48,7 @@ pub(super) async fn harden(
     set(headers, header::X_FRAME_OPTIONS, "DENY");
     set(headers, header::CROSS_ORIGIN_OPENER_POLICY, "same-origin");
     set(headers, header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin");
-    if !kept {
+    if !kept && !headers.contains_key(header::CACHE_CONTROL) {
         set(headers, header::CACHE_CONTROL, "no-store");
     }
     if secure {

@@ -77,6 +77,8 @@ pub struct App {
     pub limits: Limits,
     pub free_space: FreeSpace,
     pub live: Arc<Live>,
+    /// Whether anybody may read the log's checkpoint and hash tiles.
+    pub log_is_public: bool,
     throttle: Throttle,
 }
 
@@ -88,6 +90,7 @@ impl App {
         limits: Limits,
         free_space: FreeSpace,
         live: Arc<Live>,
+        log_is_public: bool,
     ) -> Self {
         let throttle = Throttle::new(&limits);
         Self {
@@ -97,6 +100,7 @@ impl App {
             limits,
             free_space,
             live,
+            log_is_public,
             throttle,
         }
     }

@@ -216,10 +216,11 @@ fn invalid(faults: Faults) -> Problem {
 
 fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
-        Refusal::AcknowledgementMismatch => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::LinkExpired | Refusal::InvitationEnded | Refusal::RecoveryEnded => {
-            StatusCode::GONE
-        }
+        Refusal::AcknowledgementMismatch | Refusal::NotYet => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::LinkExpired
+        | Refusal::InvitationEnded
+        | Refusal::RecoveryEnded
+        | Refusal::ProofErased => StatusCode::GONE,
         Refusal::CodeLocked => StatusCode::TOO_MANY_REQUESTS,
         Refusal::RosterEmpty
         | Refusal::IncidentClosed
@@ -238,7 +239,10 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::TooManyKeys
         | Refusal::KeyEnded
         | Refusal::AlreadyReplaced
-        | Refusal::RoleOfOtherSide => StatusCode::CONFLICT,
+        | Refusal::RoleOfOtherSide
+        | Refusal::NotSealed
+        | Refusal::AcrossLogs
+        | Refusal::CertificateTooLong => StatusCode::CONFLICT,
     }
 }
 

@@ -2,9 +2,9 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, contacts, deliveries, drafts, endpoints, health, import, inbox,
-    incidents, invitations, keys, notices, partnerships, people, resend, responses, signing_keys,
-    tasks, test_notice,
+    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints, health,
+    import, inbox, incidents, invitations, keys, log, notices, partnerships, people, resend,
+    responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -17,6 +17,18 @@ pub enum Allowed {
     Anyone,
     /// Callers that have one of these.
     Roles(Roles),
+    /// Anyone where the log is public, else callers that have one of these.
+    Public(Roles),
+}
+
+impl Allowed {
+    /// Which callers; `None` = anyone.
+    pub fn roles(self) -> Option<Roles> {
+        match self {
+            Self::Anyone => None,
+            Self::Roles(roles) | Self::Public(roles) => Some(roles),
+        }
+    }
 }
 
 /// One URL with one method.
@@ -52,17 +64,28 @@ const fn only(roles: &[Role]) -> Allowed {
 
 const ANYONE: Allowed = Allowed::Anyone;
 const OFFICER: Allowed = only(&[Role::Officer]);
+const AUDITOR: Allowed = only(&[Role::Auditor]);
 const READERS: Allowed = only(&[Role::Officer, Role::Auditor]);
 const DECIDERS: Allowed = only(&[Role::Officer, Role::Administrator]);
 const OPERATOR: Allowed = only(&[Role::Officer, Role::Auditor, Role::Administrator]);
 const ADMINISTRATOR: Allowed = only(&[Role::Administrator]);
 const REGISTRARS: Allowed = only(&[Role::Administrator, Role::Auditor]);
-const PERSON: Allowed = only(&[
+const PEOPLE: &[Role] = &[
     Role::Officer,
     Role::Auditor,
     Role::Administrator,
     Role::BankMember,
     Role::BankAdministrator,
+];
+const PERSON: Allowed = only(PEOPLE);
+const PUBLIC: Allowed = Allowed::Public(Roles::of(PEOPLE));
+const EVERYBODY: Allowed = only(&[
+    Role::Officer,
+    Role::Auditor,
+    Role::Administrator,
+    Role::BankMember,
+    Role::BankAdministrator,
+    Role::BankMachine,
 ]);
 const BANK_PEOPLE: Allowed = only(&[Role::BankMember, Role::BankAdministrator]);
 const BANK_ADMINISTRATOR: Allowed = only(&[Role::BankAdministrator]);
@@ -117,6 +140,7 @@ pub fn routes() -> Vec<Route> {
 
         GET "/inbox" BANK_PEOPLE pages::bank::inbox;
         GET "/inbox/{id}" BANK_PEOPLE pages::bank::notice;
+        GET "/inbox/{id}/proof" BANK_PEOPLE pages::bank::proof;
         POST "/inbox/{id}/acknowledgement" BANK_PEOPLE pages::bank::acknowledge;
         POST "/inbox/{id}/responses" BANK_PEOPLE pages::bank::respond;
         GET "/own" BANK_PEOPLE pages::bank::channels;
@@ -153,8 +177,13 @@ pub fn routes() -> Vec<Route> {
         GET "/deliveries" READERS pages::auditor::log;
         GET "/deliveries/export" READERS + CONFIRMED pages::auditor::export;
         GET "/as-of" READERS pages::auditor::as_of;
+        GET "/as-of/certificate" AUDITOR pages::auditor::certificate;
         GET "/figures" READERS pages::auditor::figures;
         GET "/check" READERS pages::auditor::check;
+
+        GET "/log/checkpoint" PUBLIC log::checkpoint;
+        GET "/log/tile/entries/{place:.*}" AUDITOR log::entries;
+        GET "/log/tile/{level}/{place:.*}" PUBLIC log::tile;
 
         GET "/approvals" OPERATOR pages::approvals::list;
         POST "/approvals/{id}" DECIDERS + CONFIRMED pages::approvals::decide;
@@ -197,6 +226,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/notices/{id}" BANK notices::notice;
         GET "/api/v1/notices/{id}/object" BANK notices::object;
         GET "/api/v1/notices/{id}/body" BANK notices::body;
+        GET "/api/v1/notices/{id}/proof" BANK notices::proof;
         POST "/api/v1/notices/{id}/acknowledgement" BANK notices::acknowledge;
         GET "/api/v1/notices/{id}/responses" BANK responses::for_bank;
         POST "/api/v1/notices/{id}/responses" BANK responses::respond;
@@ -207,7 +237,12 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/deliveries/{id}/resend" OFFICER resend::again;
         GET "/api/v1/tasks" READERS tasks::list;
         GET "/api/v1/as-of" READERS as_of::as_of;
+        GET "/api/v1/certificates" AUDITOR certificates::certificate;
         POST "/api/v1/banks/{code}/test-notice" DECIDERS test_notice::send;
+
+        GET "/api/v1/log/checkpoint" EVERYBODY log::checkpoint;
+        GET "/api/v1/log/tile/entries/{place:.*}" AUDITOR log::entries;
+        GET "/api/v1/log/tile/{level}/{place:.*}" EVERYBODY log::tile;
 
         GET "/api/v1/drafts" READERS drafts::list;
         POST "/api/v1/drafts" OFFICER drafts::create;
@@ -278,7 +313,7 @@ mod tests {
                 "{}",
                 route.path
             );
-            if let Allowed::Roles(roles) = route.who {
+            if let Some(roles) = route.who.roles() {
                 assert!(!roles.is_empty(), "{}", route.path);
             }
         }

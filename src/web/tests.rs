@@ -168,6 +168,7 @@ impl Desk {
             limits,
             free_space,
             Arc::default(),
+            false,
         ));
         Self {
             app,

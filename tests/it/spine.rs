@@ -33,7 +33,7 @@ on_both! {
             ground.act(fail_inside).await.expect("recorded");
             ground.clock.advance(Duration::from_secs(24 * 3_600));
         }
-        let tasks = ground.store.read(|tx| evidence::task_events(tx)).await.expect("read");
+        let tasks = ground.store.read(evidence::task_events).await.expect("read");
         let kinds: Vec<_> = tasks.iter().map(|task| (task.kind.as_str(), task.event.as_str())).collect();
         assert_eq!(kinds, [("channel_broken", "opened")]);
         ground.assert_sound().await;

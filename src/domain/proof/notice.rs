@@ -22,6 +22,9 @@ use serde::{Deserialize, Serialize};
 /// The label under which a notice object is committed to.
 pub const COMMITMENT: &str = "kairan-notice/v1";
 
+/// What the file form is called where one is handed out (C2SP tlog-proof names the ending).
+pub const FILE_NAME: &str = "kairan-notice.tlog-proof";
+
 /// The proof of one notice, as it stands at `data.log` of its webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

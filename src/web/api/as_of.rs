@@ -1,9 +1,9 @@
 //! "What had bank X been told on date D?" Both halves: what it had been told, with the level of then, and
 //! what it had not been told.
 
+use crate::actions::certify;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
-use crate::domain::level::Level;
 use crate::storage::{Tx, bank, evidence, reading};
 use crate::web::App;
 use crate::web::page;
@@ -103,21 +103,14 @@ fn told(
     after: i64,
     limit: i64,
 ) -> Result<(Vec<ToldLine>, Option<i64>), Problem> {
-    let mut rows = reading::told_by(tx, bank, at, after, limit + 1)?;
-    let more = page::cut(&mut rows, limit);
-    let next_after = rows.last().filter(|_| more).map(|row| row.number);
-    let ids: Vec<Uid> = rows.iter().map(|row| row.id).collect();
-    let levels = reading::levels_at(tx, &ids, at)?;
+    let (told, next_after) = certify::told(tx, bank, at, after, limit)?;
+    let ids: Vec<Uid> = told.iter().map(|told| told.notice.id).collect();
     let mut classes = evidence::classes_at(tx, &ids, at)?;
-    let lines = rows.into_iter().map(|row| {
-        let (level, reached) = levels
-            .get(&row.id)
-            .copied()
-            .unwrap_or((Level::Listed, row.issued_at));
-        let class = classes.remove(&row.id);
+    let lines = told.into_iter().map(|told| {
+        let class = classes.remove(&told.notice.id);
         Ok(ToldLine {
-            notice: InboxLine::of(row, level, class)?,
-            reached_at: reached.to_string(),
+            notice: InboxLine::of(told.notice, told.level, class)?,
+            reached_at: told.reached_at.to_string(),
         })
     });
     Ok((lines.collect::<Result<_, Problem>>()?, next_after))

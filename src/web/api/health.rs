@@ -1,5 +1,6 @@
 //! Is the hub alive, can it work, and who is it.
 
+use crate::actions::read_log;
 use crate::domain::signature;
 use crate::storage::reading;
 use crate::web::App;
@@ -15,13 +16,30 @@ pub struct Health {
     status: String,
 }
 
-/// What a bank pins: the hub's name, where its API starts, and the key of `v1a` signatures.
+/// What a bank pins: the hub's name, where its API starts, and its public keys.
 #[derive(Serialize, ToSchema)]
 pub struct HubDocument {
     operator: String,
     api: String,
-    /// `whpk_` and base64 (Standard Webhooks, asymmetric).
-    webhook_public_key: String,
+    /// Null until the log's first checkpoint is published.
+    log: Option<LogKeys>,
+    webhook: WebhookKeys,
+}
+
+/// The current log.
+#[derive(Serialize, ToSchema)]
+pub struct LogKeys {
+    /// The log's name, which is its key's.
+    origin: String,
+    /// The key that signs its checkpoints (C2SP signed-note).
+    vkey: String,
+}
+
+/// What signs webhooks.
+#[derive(Serialize, ToSchema)]
+pub struct WebhookKeys {
+    /// Of `v1a` signatures: `whpk_` and base64 (Standard Webhooks, asymmetric).
+    ed25519: String,
 }
 
 fn good() -> Health {
@@ -49,17 +67,22 @@ pub async fn ready(app: Data<App>) -> Answered {
 /// Who this hub is.
 #[utoipa::path(get, path = "/.well-known/kairan", tag = "hub", responses((status = 200, body = HubDocument)))]
 pub async fn hub(app: Data<App>) -> Answered {
-    let webhook_public_key = app
+    let (opening, ed25519) = app
         .store
-        .read(|tx| -> Result<String, Problem> {
+        .read(|tx| -> Result<_, Problem> {
+            let opening = read_log::opening(tx)?;
             let vault = tx.vault();
             let key = SigningKey::from_bytes(&vault.keys().webhook);
-            Ok(signature::public_key_text(&key.verifying_key()))
+            Ok((opening, signature::public_key_text(&key.verifying_key())))
         })
         .await?;
     Ok(page::ok(&HubDocument {
         operator: app.rules.operator_name.clone(),
         api: format!("{}/api/v1", app.rules.public_url),
-        webhook_public_key,
+        log: opening.map(|opening| LogKeys {
+            origin: opening.origin,
+            vkey: opening.vkey,
+        }),
+        webhook: WebhookKeys { ed25519 },
     }))
 }

@@ -3,6 +3,7 @@
 
 use crate::actions::acknowledge::{self, Acknowledged, Confirmation};
 use crate::actions::acknowledge_by_note::{Sender, acknowledge_by_note};
+use crate::actions::prove;
 use crate::domain::access::{BankScope, Caller};
 use crate::domain::digest::Digest;
 use crate::domain::fault::Faults;
@@ -15,7 +16,7 @@ use crate::web::body::Strict;
 use crate::web::identity::BankWho;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -116,7 +117,11 @@ impl From<Acknowledged> for AcknowledgementAnswer {
     }
 }
 
-fn own(tx: &mut Tx<'_>, scope: BankScope, id: Uid) -> Result<NoticeRow, Problem> {
+pub(in crate::web) fn own(
+    tx: &mut Tx<'_>,
+    scope: BankScope,
+    id: Uid,
+) -> Result<NoticeRow, Problem> {
     let found = notice::by_id(tx, id)?.filter(|row| row.bank_id == scope.bank());
     found.ok_or_else(Problem::missing)
 }
@@ -178,6 +183,23 @@ pub async fn body(app: Data<App>, who: BankWho, id: Path<String>, req: HttpReque
         })
         .await?;
     Ok(exact(&req, bytes, &digest))
+}
+
+/// The proof that the log holds this notice, as its webhook carries it at `data.log`.
+#[utoipa::path(get, path = "/api/v1/notices/{id}/proof", tag = "bank",
+    params(("id" = String, Path, description = "the notice")),
+    responses((status = 200, body = Object, description = "entry, opening, place and a C2SP tlog-proof"),
+        (status = 409, description = "not_sealed: no published checkpoint covers it yet")))]
+pub async fn proof(app: Data<App>, who: BankWho, id: Path<String>) -> Answered {
+    let id = page::id(&id)?;
+    let proof = app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            let row = own(tx, who.scope, id)?;
+            Ok(prove::own_proof(tx, &row)?)
+        })
+        .await?;
+    Ok(page::exact(StatusCode::OK, proof.to_json()))
 }
 
 fn exact(req: &HttpRequest, bytes: Vec<u8>, digest: &[u8]) -> HttpResponse {

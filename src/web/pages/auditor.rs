@@ -8,7 +8,7 @@ use crate::domain::outcome::ErrorClass;
 use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::{Tx, audit, bank, evidence, facts, incident, log, notice, reading};
 use crate::web::api::deliveries::Names;
-use crate::web::api::{as_of, board, deliveries, incidents};
+use crate::web::api::{as_of, board, certificates, deliveries, incidents};
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
@@ -344,6 +344,12 @@ pub(in crate::web) async fn as_of(desk: Desk) -> Answered {
     };
     let page = json!({ "bank": code, "at": at, "banks": known, "answer": answer, "faults": [] });
     show(&desk, StatusCode::OK, "desk/auditor/as_of.html", page)
+}
+
+/// The same answer as a signed certificate: the API's own, under a session.
+pub(in crate::web) async fn certificate(desk: Desk) -> Answered {
+    let asking = Asked(query::read(desk.req.query_string())?);
+    certificates::certificate(desk.app, asking).await
 }
 
 /// Funnel and distributions.

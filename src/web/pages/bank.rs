@@ -5,14 +5,15 @@ use super::words::{Said, say};
 use super::{Desk, document, list, measures, show, words};
 use crate::actions::acknowledge::{self, Confirmation};
 use crate::actions::open_notice::open_notice;
-use crate::actions::{read_register, send_test};
+use crate::actions::{prove, read_register, send_test};
 use crate::domain::access::{BankScope, Role};
 use crate::domain::digest::Digest;
 use crate::domain::incident::OperatorContact;
 use crate::domain::level::AckClass;
+use crate::domain::proof::notice::FILE_NAME;
 use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
 use crate::storage::delivery::OutcomeRow;
-use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, notice, payload, reading};
+use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, log, notice, payload, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
 use crate::web::api::{contacts, endpoints, keys, notices, responses, signing_keys};
@@ -21,7 +22,7 @@ use crate::web::identity::BankWho;
 use crate::web::once_key::OnceKey;
 use crate::web::problem::{Answered, Problem};
 use crate::web::{App, page};
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
@@ -198,12 +199,35 @@ fn around_notice(
         None => Vec::new(),
     };
     let stamped = evidence::acknowledgement_of(tx, id)?;
+    let seal = log::seal(tx, row.fanout_id)?;
     Ok(json!({
+        "sealed": seal.map(|seal| json!({ "entry": seal.entry_index })),
         "reason": row.reason, "late": stamped.is_none() && row.acknowledge_by < now,
         "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version) },
         "contacts": contacts,
         "acknowledgement": stamped.map(|done| json!({ "at": done.recorded_at.to_string(), "class": done.class, "name": null })),
     }))
+}
+
+/// The notice's proof as the file that a mail carries, for whoever checks it elsewhere.
+pub(in crate::web) async fn proof(desk: Desk, who: BankWho, id: Path<String>) -> Answered {
+    let id = page::id(&id)?;
+    let file = desk
+        .app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            let row = notices::own(tx, who.scope, id)?;
+            let proof = prove::own_proof(tx, &row)?.to_tlog_proof(&row.object);
+            proof.map_err(|fault| Problem::internal(&fault))
+        })
+        .await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{FILE_NAME}\""),
+        ))
+        .body(file))
 }
 
 /// *Confirm receipt*: received, not agreed.

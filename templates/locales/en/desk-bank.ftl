@@ -80,6 +80,10 @@ notice-facts = On record
 notice-reason = Why your bank is told
 notice-went-to = Who is told
 notice-digest-what = The digest is what you confirm. It proves what you were told.
+notice-log = Log
+notice-sealed = sealed as entry { $entry }
+notice-not-sealed = not sealed yet
+notice-verify = verify
 notice-back = Back to the inbox
 
 channels-title = Contacts and keys

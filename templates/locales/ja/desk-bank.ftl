@@ -74,6 +74,10 @@ notice-facts = 通知の記録
 notice-reason = 貴行への通知の理由
 notice-went-to = 通知先
 notice-digest-what = 受領確認の対象は、このダイジェストです。通知を受けた内容の証明に使えます。
+notice-log = ログ
+notice-sealed = 第{ $entry }項として封印済み
+notice-not-sealed = まだ封印されていません
+notice-verify = 検証
 notice-back = 受信箱へ戻る
 
 channels-title = 連絡先と鍵

@@ -216,6 +216,7 @@ impl Cast {
         let (officer, administrator) =
             (hub.officer().await, hub.person("administrator", None).await);
         let reference = text(&hub.file(&officer).await, "reference");
+        hub.seal().await;
         let (a, b) = (told(&hub, a, in_a).await, told(&hub, b, in_b).await);
         let mut cast = Self {
             drafts: [draft(&hub, &officer).await, draft(&hub, &officer).await],

@@ -116,6 +116,8 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         .replace("{code}", code)
         .replace("{token}", &token)
         .replace("{file:.*}", file)
+        .replace("{level}", "0")
+        .replace("{place:.*}", file)
 }
 
 /// The path of a good call.

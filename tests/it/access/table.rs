@@ -85,7 +85,13 @@ impl Row {
     pub fn targets(&self) -> &'static [Target] {
         use Target::{A, B, Crossed, Missing, Only};
         match self.object {
-            Object::Nothing if self.path.ends_with("/as-of") => &[A, B, Missing],
+            Object::Nothing
+                if ["/as-of", "/certificates"]
+                    .iter()
+                    .any(|end| self.path.ends_with(end)) =>
+            {
+                &[A, B, Missing]
+            }
             Object::Nothing if self.path.ends_with("/partnerships") && self.method == "POST" => {
                 &[A, Missing]
             }
@@ -280,6 +286,7 @@ fn content() -> Vec<Row> {
         GET "/api/v1/notices/{id}" "mhk" 200/404 Notice, Own, plain;
         GET "/api/v1/notices/{id}/object" "mhk" 200/404 Notice, Own, plain;
         GET "/api/v1/notices/{id}/body" "mhk" 200/404 Notice, Own, plain;
+        GET "/api/v1/notices/{id}/proof" "mhk" 200/404 Notice, Own, plain;
         POST "/api/v1/notices/{id}/acknowledgement" "mhk" 200/404 Notice, Own, |cast, target|
             with(json!({ "digest": of(cast, target).digest, "name": "高橋 健", "role": "当直" }));
         GET "/api/v1/notices/{id}/responses" "mhk" 200/404 Notice, Own, plain;
@@ -292,7 +299,12 @@ fn content() -> Vec<Row> {
         GET "/api/v1/tasks" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/as-of" "oa" 200/404 Nothing, All, |_, target|
             (format!("?bank={}&at=2030-01-01T00:00:00Z", known(target)), Body::None);
+        GET "/api/v1/certificates" "a" 200/404 Nothing, All, |_, target|
+            (format!("?bank={}&as_of=2020-01-01T00:00:00Z", known(target)), Body::None);
         POST "/api/v1/banks/{code}/test-notice" "od" 202/404 Bank, All, plain;
+        GET "/api/v1/log/checkpoint" "oadmhk" 200/404 Nothing, All, plain;
+        GET "/api/v1/log/tile/entries/{place:.*}" "a" 200/404 File("000.p/1"), All, plain;
+        GET "/api/v1/log/tile/{level}/{place:.*}" "oadmhk" 200/404 File("000.p/1"), All, plain;
         GET "/api/v1/drafts" "oa" 200/404 Nothing, All, plain;
         POST "/api/v1/drafts" "o" 201/404 Nothing, All, |_, _| with(filing());
         GET "/api/v1/drafts/{id}" "oa" 200/404 Draft(0), All, plain;

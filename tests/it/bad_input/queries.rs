@@ -166,4 +166,18 @@ async fn a_search_is_text_and_nothing_more() {
             .json();
         assert_eq!(document["code"], "query_invalid", "{query}");
     }
+    let auditor = cast.hub.person("auditor", None).await.key;
+    for (query, status) in [
+        ("", 400),
+        ("?bank=B001", 400),
+        ("?as_of=2019-05-17T00:00:00Z", 400),
+        ("?bank=B001&as_of=2019-05-17", 400),
+        ("?bank=B001&as_of=2019-05-17T00:00:00Z&limit=5", 400),
+        ("?bank=B001&bank=B002&as_of=2019-05-17T00:00:00Z", 400),
+        ("?bank=B001&as_of=2999-01-01T00:00:00Z", 422),
+        ("?bank=..%2FB001&as_of=2019-05-17T00:00:00Z", 404),
+    ] {
+        let path = format!("/api/v1/certificates{query}");
+        cast.hub.get(&path, &auditor).await.expect(status);
+    }
 }

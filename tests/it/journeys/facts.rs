@@ -17,9 +17,10 @@ use kairan::storage::facts::check;
 
 /// Append-only, and no fact about banks, incidents or people: what was found by the self-check itself, and the
 /// log's own tables, which its tree, its journal and its signatures hold. Entries are tried below all the same.
-const OTHERS: [&str; 7] = [
+const OTHERS: [&str; 8] = [
     "self_check",
     "log_entry",
+    "log_event",
     "log_run",
     "log_tile",
     "log_batch",

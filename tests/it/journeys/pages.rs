@@ -39,6 +39,7 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/account/keys/{id}/revoke", "oadmh+"),
     ("GET", "/inbox", "mh"),
     ("GET", "/inbox/{id}", "mh"),
+    ("GET", "/inbox/{id}/proof", "mh"),
     ("POST", "/inbox/{id}/acknowledgement", "mh"),
     ("POST", "/inbox/{id}/responses", "mh"),
     ("GET", "/own", "mh"),
@@ -73,8 +74,12 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/deliveries", "oa"),
     ("GET", "/deliveries/export", "oa+"),
     ("GET", "/as-of", "oa"),
+    ("GET", "/as-of/certificate", "a"),
     ("GET", "/figures", "oa"),
     ("GET", "/check", "oa"),
+    ("GET", "/log/checkpoint", "oadmh"),
+    ("GET", "/log/tile/entries/{place:.*}", "a"),
+    ("GET", "/log/tile/{level}/{place:.*}", "oadmh"),
     ("GET", "/approvals", "oad"),
     ("POST", "/approvals/{id}", "od+"),
     ("GET", "/register", "d"),
@@ -148,6 +153,8 @@ pub fn place(path: &str, reference: &str) -> String {
         .replace("{id}", "0190b3c0-1c00-7a00-8000-0123456789ab")
         .replace("{code}", "B001")
         .replace("{token}", "AAAA")
+        .replace("{level}", "0")
+        .replace("{place:.*}", "000")
 }
 
 #[test]

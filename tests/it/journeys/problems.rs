@@ -110,6 +110,8 @@ async fn of_filing(hub: &TestHub, refused: &mut Refused) {
         .json();
     refused.note(&hub.file_as(&officer, "k", &further()).await);
     let notice = hub.newest(&bank).await;
+    let proof = format!("/api/v1/notices/{}/proof", text(&notice, "notice"));
+    refused.note(&hub.get(&proof, &bank.key).await);
     refused.note(
         &hub.stamp_as(
             &bank.key,

@@ -206,6 +206,7 @@ journeys! {
         let (code, said) = hub.command(&["log", "recover"]).await;
         assert!(code == 0 && said.contains(&format!("{} entries were put back", today - yesterday)), "{code} {said}");
         hub.restart().await;
+        hub.advance(seconds(2));
         hub.file(&officer).await;
         assert_eq!(hub.deliver_due().await, 1);
         assert!(checked(&hub, &bank).proven.is_some());
@@ -257,6 +258,8 @@ journeys! {
         let (code, said) = hub.command(&["log", "recover"]).await;
         assert!(code == 0 && said.contains("log 2 has begun"), "{code} {said}");
         hub.restart().await;
+        // Who recovered leads no longer.
+        hub.advance(seconds(2));
         hub.file(&officer).await;
         assert_eq!(hub.deliver_due().await, 1);
         let hit = bank.receiver.hits().pop().expect("a webhook");

@@ -3,12 +3,18 @@
 
 use crate::support::ground::filing;
 use crate::support::hub::{Bank, Person, Reply, TestHub};
-use kairan::actions::claim::{Claimed, Room, claim, open};
+use kairan::actions::certify;
+use kairan::actions::claim::{self, Claimed, Room, claim};
 use kairan::actions::record::{Finished, expire, record};
+use kairan::cli::open;
+use kairan::config::Settings;
 use kairan::domain::id::Uid;
 use kairan::domain::outcome::Outcome;
+use kairan::log::sequencer::LogKey;
+use kairan::merkle::note::VerifierKey;
 use kairan::server::{Parts, Running};
 use kairan::storage::delivery::Leases;
+use kairan::vault::log_key;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -288,7 +294,7 @@ impl TestHub {
         };
         self.act(move |tx| {
             let leases = claim(tx, &room)?;
-            open(tx, &leases)
+            claim::open(tx, &leases)
         })
         .await
     }
@@ -324,11 +330,26 @@ impl TestHub {
         self.act(move |tx| record(tx, &finished)).await;
     }
 
+    /// By what anybody verifies the heads of this hub's log.
+    pub fn log_key(&self) -> VerifierKey {
+        let seed = log_key::open(&self.folder.path().join("kairan-log.pem")).expect("a key file");
+        let host = open::rules(&self.parsed()).public_host;
+        LogKey::new(seed, host).signer(1).verifier().clone()
+    }
+
+    /// By what anybody verifies its certificates.
+    pub async fn certificate_key(&self) -> VerifierKey {
+        let rules = open::rules(&self.parsed());
+        self.act(move |tx| Ok(certify::verifier(tx, &rules))).await
+    }
+
+    fn parsed(&self) -> Settings {
+        Settings::parse("test.toml", &self.settings).expect("good settings")
+    }
+
     /// A second process with engines of its own, on the same database.
     pub async fn second_node(&self) -> Running {
-        let settings =
-            kairan::config::Settings::parse("test.toml", &self.settings).expect("good settings");
-        Parts::open(settings)
+        Parts::open(self.parsed())
             .await
             .expect("opens")
             .start()

@@ -119,7 +119,7 @@ journeys! {
         hub.deliver_due().await;
         let hit = bank.receiver.hits().remove(0);
         let published = hub.get("/.well-known/kairan", "").await.expect(200).json();
-        let key = text(&published, "webhook_public_key").strip_prefix("whpk_").expect("a public key");
+        let key = text(&published["webhook"], "ed25519").strip_prefix("whpk_").expect("a public key");
         let key: [u8; 32] = BASE64_STANDARD.decode(key).expect("base64").try_into().expect("32 bytes");
         let signed = hit.header("webhook-signature").expect("signed").split_once("v1a,").expect("asked for").1;
         let signature = Signature::from_slice(&BASE64_STANDARD.decode(signed).expect("base64")).expect("64 bytes");
