@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, export, file, import, log, migrate, say,
-    serve, verify,
+    self, CliError, Done, admin, bench, check, demo, export, file, import, log, migrate, receive,
+    say, serve, verify,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -49,6 +49,8 @@ enum Command {
     Log(log::Args),
     /// Post an incident, a revision or a withdrawal to a hub
     File(file::Args),
+    /// The reference bank: take webhooks in, check them, confirm under the bank's own key
+    Receive(receive::Args),
     /// Judge evidence offline: notices, bundles, certificates, heads, a whole log
     Verify(verify::Args),
     /// Figures of the whole hub on this machine, each beside its bare limit
@@ -90,6 +92,7 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::Export(args) => export::run(settings, args).await,
             Command::Log(args) => log::run(settings, args).await,
             Command::File(args) => file::run(settings, args).await,
+            Command::Receive(args) => receive::run(args).await,
             Command::Bench(args) => bench::run(args).await,
             Command::BenchReceivers(args) => bench::receivers::run(args).await,
             Command::Verify(args) => verify::run(args),

@@ -9,7 +9,6 @@ mod cast;
 mod ground;
 mod letters;
 mod register;
-mod splice;
 mod street;
 mod table;
 mod told;
@@ -160,7 +159,7 @@ impl Signals {
 }
 
 /// The receivers listen first, then the banks are registered with their addresses, then each receiver is
-/// handed its secret and key.
+/// handed its secret and API key, and enrols a key of its own.
 async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
     let ground = Ground::make(args.dir.as_deref())?;
     let log = ground.start_log()?;
@@ -170,6 +169,7 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
     })?;
     let settings = ground.settle(args.port, sink.addr)?;
     let url = settings.hub.public_url.clone();
+    let log_key = ground::log_key(&settings)?;
     let banks = cast::banks();
     let waiting = Waiting::start(&street::plays(&banks, pace), &log).await?;
 
@@ -189,6 +189,8 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
     let street = waiting
         .open(&Opening {
             hub: url.clone(),
+            log_key,
+            folder: ground.banks(),
             banks: handovers,
         })
         .await?;
@@ -243,7 +245,8 @@ async fn watch_until(
     loop {
         table.show(&stage.banks, &stage.expected, &picture);
         let over = deadline.is_some_and(|at| at <= Instant::now());
-        let reached = picture.shows(&stage.expected, &stage.banks);
+        let proven = stage.street.report().sealed >= stage.expected.delivered;
+        let reached = proven && picture.shows(&stage.expected, &stage.banks);
         if deadline.is_some() && (reached || over) {
             return Ok(picture);
         }

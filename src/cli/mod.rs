@@ -12,6 +12,7 @@ pub mod log;
 pub mod logging;
 pub mod migrate;
 pub mod open;
+pub mod receive;
 pub mod say;
 pub mod serve;
 pub mod smtp_sink;

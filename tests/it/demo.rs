@@ -24,6 +24,8 @@ fn the_demo_tells_34_of_35_banks_and_gets_32_stamps_back() {
         ("delivered", 34),
         ("acknowledged", 32),
         ("acknowledged_by_link", 2),
+        ("signed", 30),
+        ("sealed", 34),
         ("unreachable", 1),
         ("rejected_webhooks", 0),
         ("self_check", 0),

@@ -44,7 +44,7 @@ const HOMES: &[(&[&str], &[&str])] = &[
             "web/",
             "server.rs",
             "cli/demo*",
-            "cli/receive.rs",
+            "cli/receive*",
             "cli/bench/",
         ],
     ),
@@ -56,7 +56,7 @@ const HOMES: &[(&[&str], &[&str])] = &[
             "dispatch/address_guard.rs",
             // Callers of a hub, or players of a bank: not the hub's own outgoing side.
             "cli/demo*",
-            "cli/receive.rs",
+            "cli/receive*",
             "cli/bench/",
             "cli/file.rs",
         ],

@@ -45,6 +45,7 @@ mod people;
 mod problems;
 mod reading;
 mod reading_the_log;
+mod receiving;
 pub mod recovery;
 mod register;
 mod sealing;

@@ -1,28 +1,40 @@
 //! `kairan demo-banks`: the demo's banks as HTTP receivers in a process of their own. Each listens on a
-//! port of its own, believes only what is signed and whole, and confirms through the public API with its
-//! machine's key. Speaks with its parent in lines of JSON: the parts in, the ports out, secrets and keys
-//! in, counts out; ends when its input ends.
+//! port of its own and is what `kairan receive` is: it believes only what is signed, whole and proven, and
+//! confirms under its own key. Speaks with its parent in lines of JSON: the parts in, the ports out, secrets
+//! and keys in, counts out; ends when its input ends.
 
 use super::api::Api;
 use super::register::Handover;
-use super::splice::spliced;
+use crate::cli::receive::bank::{Bank, Person};
+use crate::cli::receive::events::Event;
+use crate::cli::receive::header;
+use crate::cli::receive::hub::Hub;
+use crate::cli::receive::judge::Trust;
+use crate::cli::receive::memory::Memory;
 use crate::cli::{CliError, Done, say};
 use crate::clock::Clock;
-use crate::domain::digest::Digest;
-use crate::domain::signature::{self, Received, SymmetricSecret, TOLERANCE};
+use crate::domain::proof::signing_key::key_name;
+use crate::domain::signature::Received;
+use crate::merkle::note::{KeyKind, Signer, VerifierKey};
+use crate::vault::log_key;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
+use url::Url;
 
 /// More than any notice has.
 const BODY_LIMIT: usize = 64 * 1_024;
+/// How often a bank asks again for what the hub did not have yet.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+const ASK_TIMES: usize = 60;
 
 /// What one bank does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -42,6 +54,10 @@ pub struct Play {
 #[derive(Serialize, Deserialize)]
 pub struct Opening {
     pub hub: String,
+    /// The vkey of its log.
+    pub log_key: String,
+    /// Where each bank keeps what it receives, in a folder of its own.
+    pub folder: PathBuf,
     pub banks: BTreeMap<String, Handover>,
 }
 
@@ -50,6 +66,10 @@ pub struct Opening {
 pub struct Report {
     /// Webhooks whose signature, time and digests held.
     pub verified: usize,
+    /// Notices whose proof came, with them or later, and held.
+    pub sealed: usize,
+    /// Heads of the log that do not belong to one history.
+    pub forks: usize,
     /// Webhooks whose id had come before.
     pub duplicates: usize,
     /// Webhooks that were not believed.
@@ -67,7 +87,9 @@ pub async fn run() -> Result<Done, CliError> {
     say::line(json!(ports));
     let opening: Opening = next(&mut lines).await?;
     let (report, mut reports) = watch::channel(Report::default());
-    let street = Data::new(Street::build(plays, &ports, opening, report)?);
+    let street = Data::new(Street::build(plays, &ports, &opening, report)?);
+    street.enrol().await?;
+    say::line(json!(*reports.borrow_and_update()));
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(street.clone())
@@ -159,16 +181,14 @@ fn open_ports(plays: &[Play]) -> Result<Ports, CliError> {
 /// One bank.
 struct Receiver {
     play: Play,
-    secret: SymmetricSecret,
+    bank: Arc<Bank>,
     key: String,
-    seen: Mutex<HashSet<String>>,
 }
 
 /// All of them, by the port they listen on.
 struct Street {
     receivers: HashMap<u16, Receiver>,
     api: Api,
-    clock: Clock,
     report: watch::Sender<Report>,
     /// Outlives the web workers' own.
     runtime: tokio::runtime::Handle,
@@ -178,7 +198,7 @@ impl Street {
     fn build(
         plays: Vec<Play>,
         ports: &BTreeMap<String, u16>,
-        opening: Opening,
+        opening: &Opening,
         report: watch::Sender<Report>,
     ) -> Result<Self, CliError> {
         let mut receivers = HashMap::new();
@@ -186,57 +206,92 @@ impl Street {
             let missing = || failed("play", &format!("nothing was handed over to {}", play.code));
             let port = *ports.get(&play.code).ok_or_else(missing)?;
             let handover = opening.banks.get(&play.code).ok_or_else(missing)?;
-            let secret = handover
-                .secret
-                .parse()
-                .map_err(|fault| failed("read a secret", &fault))?;
             let receiver = Receiver {
+                bank: Arc::new(bank(&play, handover, opening)?),
                 play,
-                secret,
                 key: handover.key.clone(),
-                seen: Mutex::default(),
             };
             receivers.insert(port, receiver);
         }
         Ok(Self {
             receivers,
             api: Api::new(&opening.hub)?,
-            clock: Clock::new(),
             report,
             runtime: tokio::runtime::Handle::current(),
         })
     }
 
+    /// Every bank whose machine confirms hands its key to the hub.
+    async fn enrol(&self) -> Result<(), CliError> {
+        for receiver in self.receivers.values() {
+            if receiver.play.confirm_ms.is_some() {
+                receiver.bank.enrol().await?;
+            }
+        }
+        Ok(())
+    }
+
     fn count(&self, change: impl FnOnce(&mut Report)) {
         self.report.send_modify(change);
     }
+
+    fn count_events(&self, code: &str, events: &[Event]) {
+        self.count(|report| events.iter().for_each(|event| report.count(code, event)));
+    }
 }
 
-/// What a bank reads in a notice that it believes.
-#[derive(Deserialize)]
-struct Notice {
-    id: String,
-    bank: String,
-    incident_digest: String,
+impl Report {
+    fn count(&mut self, code: &str, event: &Event) {
+        match event {
+            Event::Received { sealed, .. } => {
+                self.verified += 1;
+                self.sealed += usize::from(*sealed);
+            }
+            Event::Other { .. } => self.verified += 1,
+            Event::Again { .. } => {
+                self.verified += 1;
+                self.duplicates += 1;
+            }
+            Event::Refused { .. } => self.rejected += 1,
+            Event::Fork { .. } => self.forks += 1,
+            Event::Proven { .. } => self.sealed += 1,
+            Event::Acknowledged { .. } => self.confirmed += 1,
+            _ => {}
+        }
+        if event.is_alarming() || matches!(event, Event::NotAcknowledged { .. }) {
+            self.fault = Some(format!("{code}: {event}"));
+        }
+    }
 }
 
-#[derive(Deserialize)]
-struct Webhook {
-    #[serde(rename = "type")]
-    kind: String,
-    data: WebhookData,
+/// With a key of its own, drawn anew.
+fn bank(play: &Play, handover: &Handover, opening: &Opening) -> Result<Bank, CliError> {
+    let unusable = |fault: &dyn std::fmt::Display| failed("use what was handed over", fault);
+    let hub = Url::parse(&opening.hub).map_err(|fault| unusable(&fault))?;
+    let log_key: VerifierKey = opening.log_key.parse().map_err(|fault| unusable(&fault))?;
+    let trust = Trust {
+        bank: play.code.clone(),
+        secrets: vec![handover.secret.parse().map_err(|fault| unusable(&fault))?],
+        webhook_key: None,
+        log_keys: vec![log_key],
+    };
+    let person = Person {
+        name: play.name.clone(),
+        role: play.role.clone(),
+    };
+    let folder = opening.folder.join(&play.code);
+    let memory = Memory::open(&folder, &trust.log_keys)?;
+    let signer = draw(&folder, &play.code, hub.host_str().unwrap_or_default())?;
+    let hub = Hub::new(hub, &handover.key)?;
+    Ok(Bank::new(trust, signer, person, hub, memory, Clock::new()))
 }
 
-#[derive(Deserialize)]
-struct WebhookData {
-    notice: Option<Notice>,
-    digest: Option<String>,
-}
-
-/// A notice to be confirmed.
-struct Believed {
-    notice: String,
-    digest: String,
+fn draw(folder: &Path, code: &str, host: &str) -> Result<Signer, CliError> {
+    let file = folder.join("ack.pem");
+    log_key::create(&file)?;
+    let name = key_name(code, host).map_err(|fault| failed("name a key", &fault))?;
+    let seed = log_key::open(&file)?;
+    Ok(Signer::new(name, KeyKind::Ed25519, &seed))
 }
 
 async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> HttpResponse {
@@ -244,114 +299,93 @@ async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> Htt
     let Some(receiver) = street.receivers.get(&port) else {
         return HttpResponse::NotFound().finish();
     };
-    let id = header(&request, "webhook-id").to_owned();
-    let believed = match receiver.judge(&request, &body, &street.clock) {
-        Ok(believed) => believed,
-        Err(why) => {
-            street.count(|report| {
-                report.rejected += 1;
-                report.fault = Some(format!(
-                    "{} did not believe a webhook: {why}",
-                    receiver.play.code
-                ));
-            });
-            return HttpResponse::BadRequest().finish();
-        }
-    };
-    let first = lock(&receiver.seen).insert(id);
-    street.count(|report| {
-        report.verified += 1;
-        report.duplicates += usize::from(!first);
+    let headers =
+        ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| header(&request, name));
+    let bank = Arc::clone(&receiver.bank);
+    let taken = web::block(move || {
+        let [id, timestamp, signature] = &headers;
+        bank.take(&Received {
+            id,
+            timestamp,
+            signature,
+            body: &body,
+        })
     });
-    if let (true, Some(believed)) = (first, believed) {
-        let street = street.clone().into_inner();
-        let runtime = street.runtime.clone();
-        runtime.spawn(async move {
-            if let Some(receiver) = street.receivers.get(&port)
-                && let Err(fault) = receiver.act(&street, &believed).await
-            {
-                street.count(|report| {
-                    report.fault = Some(format!("{}: {fault}", receiver.play.code))
-                });
-            }
-        });
+    let Ok(Ok((status, events))) = taken.await else {
+        return HttpResponse::ServiceUnavailable().finish();
+    };
+    street.count_events(&receiver.play.code, &events);
+    for event in events {
+        if let Event::Received { notice, .. } = event {
+            let street = street.clone().into_inner();
+            let runtime = street.runtime.clone();
+            runtime.spawn(async move {
+                if let Some(receiver) = street.receivers.get(&port)
+                    && let Err(fault) = receiver.act(&street, &notice).await
+                {
+                    street.count(|report| {
+                        report.fault = Some(format!("{}: {fault}", receiver.play.code))
+                    });
+                }
+            });
+        }
     }
-    HttpResponse::NoContent().finish()
-}
-
-fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
-    request
-        .headers()
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
-}
-
-/// A panic elsewhere does not spoil a list of ids.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    if status == 204 {
+        HttpResponse::NoContent().finish()
+    } else {
+        HttpResponse::BadRequest().finish()
+    }
 }
 
 impl Receiver {
-    /// Signature and time first; then that the digests are those of the very bytes that came.
-    fn judge(
-        &self,
-        request: &HttpRequest,
-        body: &[u8],
-        clock: &Clock,
-    ) -> Result<Option<Believed>, String> {
-        let received = Received {
-            id: header(request, "webhook-id"),
-            timestamp: header(request, "webhook-timestamp"),
-            signature: header(request, "webhook-signature"),
-            body,
-        };
-        let secrets = std::slice::from_ref(&self.secret);
-        signature::verify(&received, secrets, clock.now(), TOLERANCE)
-            .map_err(|fault| fault.to_string())?;
-        let webhook: Webhook = serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
-        let (Some(notice), Some(digest)) = (webhook.data.notice, webhook.data.digest) else {
-            return Ok(None);
-        };
-        if notice.bank != self.play.code {
-            return Err(format!("it is for {}", notice.bank));
-        }
-        let holds = |field: &str, expected: &str| {
-            spliced(body, field).is_some_and(|bytes| Digest::of(bytes).to_string() == expected)
-        };
-        if !holds("notice", &digest) || !holds("incident", &notice.incident_digest) {
-            return Err("a digest does not fit its bytes".to_owned());
-        }
-        Ok(webhook.kind.starts_with("notice.").then_some(Believed {
-            notice: notice.id,
-            digest,
-        }))
-    }
-
-    /// Confirms, and says what was done, as far as this bank does.
-    async fn act(&self, street: &Street, believed: &Believed) -> Result<(), CliError> {
+    /// Looks after heads and proofs, confirms, and says what was done, as far as this bank does.
+    async fn act(&self, street: &Street, notice: &str) -> Result<(), CliError> {
         let Some(confirm_ms) = self.play.confirm_ms else {
-            return Ok(());
+            return self.settle(street).await;
         };
         tokio::time::sleep(Duration::from_millis(confirm_ms)).await;
-        let path = format!("/api/v1/notices/{}", believed.notice);
-        let body =
-            json!({ "digest": believed.digest, "name": self.play.name, "role": self.play.role });
-        let confirmed = street
-            .api
-            .post(&self.key, &format!("{path}/acknowledgement"), None, &body)
-            .await?;
-        confirmed.good("a confirmation")?;
-        street.count(|report| report.confirmed += 1);
+        for _ in 0..ASK_TIMES {
+            let events = self
+                .bank
+                .acknowledge()
+                .await
+                .map_err(|fault| failed("keep a stamp", &fault))?;
+            street.count_events(&self.play.code, &events);
+            if !self.bank.owes_a_stamp() {
+                break;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        self.settle(street).await?;
+        self.respond(street, notice).await
+    }
+
+    /// Until every head is connected and every notice proven.
+    async fn settle(&self, street: &Street) -> Result<(), CliError> {
+        let kept = |fault: std::io::Error| failed("keep what was proven", &fault);
+        for _ in 0..ASK_TIMES {
+            let mut events = self.bank.check_heads().await.map_err(kept)?;
+            events.extend(self.bank.ask_for_proofs().await.map_err(kept)?);
+            street.count_events(&self.play.code, &events);
+            if !self.bank.misses_proof() {
+                break;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    async fn respond(&self, street: &Street, notice: &str) -> Result<(), CliError> {
         let Some((code, share, after_ms)) = &self.play.response else {
             return Ok(());
         };
         tokio::time::sleep(Duration::from_millis(*after_ms)).await;
         let body = json!({ "codes": [code], "share": share });
-        let once = format!("{}-{code}", believed.notice);
+        let path = format!("/api/v1/notices/{notice}/responses");
+        let once = format!("{notice}-{code}");
         let responded = street
             .api
-            .post(&self.key, &format!("{path}/responses"), Some(&once), &body)
+            .post(&self.key, &path, Some(&once), &body)
             .await?;
         responded.good("a response")?;
         street.count(|report| report.responded += 1);

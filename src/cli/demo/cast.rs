@@ -11,7 +11,7 @@ pub const MAIL_DOMAIN: &str = "example-pay.example";
 /// What a bank does when a notice comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// Confirms by its own machine.
+    /// Confirms by its own machine, under its own key.
     Stamps,
     /// Confirms, then says what it did: this code, with this sharing.
     Responds(&'static str, &'static str),
@@ -157,6 +157,7 @@ pub struct Expected {
     pub delivered: usize,
     pub acknowledged: usize,
     pub by_link: usize,
+    pub signed: usize,
     pub responded: usize,
     pub unreachable: usize,
 }
@@ -169,6 +170,7 @@ pub fn expected(banks: &[Bank]) -> Expected {
         delivered: banks.len() - unreachable,
         acknowledged: playing(|part| !matches!(part, Part::Down | Part::Silent)),
         by_link: playing(|part| part == Part::ByMail),
+        signed: playing(|part| matches!(part, Part::Stamps | Part::Responds(..))),
         responded: playing(|part| matches!(part, Part::Responds(..))),
         unreachable,
     }
@@ -275,7 +277,10 @@ mod tests {
         let expected = expected(&banks());
         let told = (expected.banks, expected.delivered, expected.acknowledged);
         assert_eq!(told, (35, 34, 32));
-        assert_eq!((expected.by_link, expected.unreachable), (2, 1));
+        assert_eq!(
+            (expected.by_link, expected.signed, expected.unreachable),
+            (2, 30, 1)
+        );
     }
 
     #[test]

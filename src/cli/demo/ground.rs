@@ -1,9 +1,11 @@
-//! Where a demo lives: a new folder with a key file, a settings file, a database, the mails and the log.
+//! Where a demo lives: a new folder with key files, a settings file, a database, the mails, what the banks keep,
+//! and the program's log.
 //! Everything stays after the end, and `kairan --config FOLDER/kairan.toml …` works on it.
 
 use super::cast;
 use crate::cli::CliError;
 use crate::config::Settings;
+use crate::log::sequencer::LogKey;
 use crate::vault::{Vault, log_key};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -27,13 +29,19 @@ impl Ground {
             None => make_next(&std::env::temp_dir())?,
         };
         let ground = Self { folder };
-        let mails = ground.mails();
-        make_folder(&mails).map_err(|fault| CliError::file("make the folder", &mails, &fault))?;
+        for part in [ground.mails(), ground.banks()] {
+            make_folder(&part).map_err(|fault| CliError::file("make the folder", &part, &fault))?;
+        }
         Ok(ground)
     }
 
     pub fn mails(&self) -> PathBuf {
         self.folder.join("mail")
+    }
+
+    /// What the banks keep, each in a folder of its own.
+    pub fn banks(&self) -> PathBuf {
+        self.folder.join("banks")
     }
 
     pub fn log(&self) -> PathBuf {
@@ -78,6 +86,13 @@ impl Ground {
         std::fs::write(&path, text).map_err(|fault| CliError::file("write", &path, &fault))?;
         Settings::load(Some(&path)).map_err(CliError::Settings)
     }
+}
+
+/// The vkey of the hub's log, which the banks pin.
+pub fn log_key(settings: &Settings) -> Result<String, CliError> {
+    let seed = log_key::open(&settings.evidence.key_file)?;
+    let key = LogKey::new(seed, &settings.hub.public_host);
+    Ok(key.signer(1).verifier().to_string())
 }
 
 fn settings_text(

@@ -98,11 +98,20 @@ impl Waiting {
         })
     }
 
-    /// Hands over secrets and keys.
+    /// Hands over secrets and keys, and waits until the banks have enrolled theirs.
     pub async fn open(mut self, opening: &Opening) -> Result<Street, CliError> {
         tell(&mut self.input, opening).await?;
-        let (send, reports) = watch::channel(Report::default());
         let mut output = self.output;
+        let enrolled = tokio::time::timeout(PATIENCE, output.next_line()).await;
+        match enrolled.map_err(|_| failed(&"the banks' keys are not enrolled"))? {
+            Ok(Some(_)) => {}
+            _ => {
+                return Err(failed(
+                    &"it ended before its keys were enrolled; see kairan.log",
+                ));
+            }
+        }
+        let (send, reports) = watch::channel(Report::default());
         let reader = tokio::spawn(async move {
             while let Ok(Some(line)) = output.next_line().await {
                 match serde_json::from_str(&line) {
@@ -123,6 +132,11 @@ impl Waiting {
 }
 
 impl Street {
+    /// What the banks have seen so far.
+    pub fn report(&self) -> Report {
+        self.reports.borrow().clone()
+    }
+
     /// Ends the banks; their last word.
     pub async fn close(mut self) -> Report {
         drop(self.input);

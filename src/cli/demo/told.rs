@@ -68,6 +68,7 @@ pub(super) fn show_where_to_look(stage: &Stage, issued: &Issued, is_once: bool) 
         ground.database().display()
     ));
     say::line(format_args!("  mails        {}", ground.mails().display()));
+    say::line(format_args!("  banks        {}", ground.banks().display()));
     say::line(format_args!("  log          {}", ground.log().display()));
     say::line("");
     if !is_once {
@@ -96,7 +97,9 @@ pub(super) fn summary(
         "missing": picture.missing(banks),
         "delivered": picture.delivered,
         "acknowledged": picture.acknowledged,
-        "acknowledged_by_link": picture.by_link(),
+        "acknowledged_by_link": picture.of_class("link"),
+        "signed": picture.of_class("signed"),
+        "sealed": report.sealed,
         "responded": picture.responded(),
         "unreachable": picture.unreachable(banks),
         "webhook_attempts": picture.webhook_attempts(),
@@ -128,6 +131,12 @@ pub(super) fn say_goodbye(ending: &Ending, expected: &Expected, folder: &Path) {
         report.rejected,
         picture.emails_sent(),
     ));
+    say::line(format_args!(
+        "{} confirmed under a key of their own (signed), {} by link; of {} notices the proof came and holds (sealed)",
+        picture.of_class("signed"),
+        picture.of_class("link"),
+        report.sealed,
+    ));
     let settings = folder.join("kairan.toml");
     say::line(format_args!("everything is kept in {}", folder.display()));
     say::line(format_args!(
@@ -148,7 +157,8 @@ pub(super) fn judge(
         findings,
         ..
     } = ending;
-    let heard = report.verified >= expected.delivered && report.rejected == 0;
+    let proven = report.sealed >= expected.delivered && report.forks == 0;
+    let heard = proven && report.verified >= expected.delivered && report.rejected == 0;
     if picture.shows(expected, banks) && heard && *findings == 0 {
         return Ok(Done::Well);
     }
@@ -158,14 +168,15 @@ pub(super) fn judge(
         .map(|fault| format!("; a bank says: {fault}"))
         .unwrap_or_default();
     Err(CliError::Failed(format!(
-        "not what the story wants: {} of {} delivered, {} of {} acknowledged, {} of {} responses, {} refused, {findings} \
-         findings{complaint}; see kairan.log in the demo's folder",
+        "not what the story wants: {} of {} delivered, {} of {} acknowledged, {} of {} responses, {} proven, {} refused, \
+         {findings} findings{complaint}; see kairan.log in the demo's folder",
         picture.delivered,
         expected.delivered,
         picture.acknowledged,
         expected.acknowledged,
         picture.responded(),
         expected.responded,
+        report.sealed,
         report.rejected,
     )))
 }

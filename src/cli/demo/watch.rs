@@ -162,10 +162,11 @@ impl Picture {
             .count()
     }
 
-    pub fn by_link(&self) -> usize {
+    /// Acknowledgements of one class.
+    pub fn of_class(&self, class: &str) -> usize {
         self.cells
             .values()
-            .filter(|cell| cell.class.as_deref() == Some("link"))
+            .filter(|cell| cell.class.as_deref() == Some(class))
             .count()
     }
 
@@ -175,7 +176,8 @@ impl Picture {
             banks: self.notices,
             delivered: self.delivered,
             acknowledged: self.acknowledged,
-            by_link: self.by_link(),
+            by_link: self.of_class("link"),
+            signed: self.of_class("signed"),
             responded: self.responded(),
             unreachable: self.unreachable(banks),
         };

@@ -21,7 +21,7 @@ mod house {
 // Whoever includes it uses a part of it.
 #[cfg(test)]
 #[allow(dead_code)]
-mod sample;
+pub(crate) mod sample;
 
 use super::fault::Faults;
 

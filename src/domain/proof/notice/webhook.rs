@@ -5,6 +5,7 @@
 use super::super::{Finding, Unreadable, hold};
 use super::{NoticeChecked, NoticeProof, Object};
 use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
 use crate::domain::json;
 use crate::merkle::note::VerifierKey;
 use serde::Deserialize;
@@ -28,9 +29,12 @@ pub struct Webhook {
 /// What holds of a webhook's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookChecked {
+    pub notice: Uid,
     /// The bank's code, as the object says.
     pub bank: String,
     pub number: String,
+    pub incident: String,
+    pub revision: String,
     pub digest: Digest,
     /// `None` for one without a proof.
     pub proven: Option<NoticeChecked>,
@@ -112,10 +116,12 @@ impl Webhook {
         if let Some(proven) = &proven {
             self.check_recipients(proven)?;
         }
-        let (bank, number) = (object.bank, object.number);
         Ok(WebhookChecked {
-            bank,
-            number,
+            notice: object.id,
+            bank: object.bank,
+            number: object.number,
+            incident: object.incident,
+            revision: object.revision,
             digest,
             proven,
         })
