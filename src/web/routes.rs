@@ -64,6 +64,7 @@ const fn only(roles: &[Role]) -> Allowed {
 
 const ANYONE: Allowed = Allowed::Anyone;
 const OFFICER: Allowed = only(&[Role::Officer]);
+const AUDITOR: Allowed = only(&[Role::Auditor]);
 const READERS: Allowed = only(&[Role::Officer, Role::Auditor]);
 const DECIDERS: Allowed = only(&[Role::Officer, Role::Administrator]);
 const OPERATOR: Allowed = only(&[Role::Officer, Role::Auditor, Role::Administrator]);
