@@ -92,6 +92,7 @@ impl Refusal {
             Self::Bootstrapped => "bootstrapped",
             Self::InvitationEnded => "invitation_ended",
             Self::RecoveryEnded => "recovery_ended",
+            Self::NotSealed => "not_sealed",
             Self::ProofErased => "proof_erased",
             Self::TooManyKeys => "too_many_keys",
             Self::KeyEnded => "key_ended",
