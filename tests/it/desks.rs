@@ -352,7 +352,7 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
     let auditor = scene.hub.person("auditor", None).await;
     assert!(scene.hub.self_check().await);
     scene.sign_in(&browser, &auditor).await;
-    click(&browser, "main a[href^='/evidence/']").await;
+    click(&browser, "main td a[href^='/evidence/']").await;
     shows(&browser, "incident.registered").await;
     let path = browser
         .client

@@ -6,14 +6,17 @@ use super::steps::{seconds, text};
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, TestHub};
 use crate::support::receiver::Answer;
+use kairan::actions::Error;
 use kairan::actions::add_contact::{add_contact, replace_contact};
 use kairan::actions::open_notice::open_notice;
 use kairan::actions::set_endpoint::{EndpointInput, replace_endpoint};
 use kairan::domain::access::BankScope;
 use kairan::domain::id::Uid;
 use kairan::storage::audit::{self, Finding};
-use kairan::storage::bank;
+use kairan::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
+use kairan::storage::evidence::{self, HeadDisputeRow};
 use kairan::storage::facts::check;
+use kairan::storage::{Tx, bank, notice};
 
 /// Append-only, and no fact about banks, incidents or people: what was found by the self-check itself, and the
 /// log's own tables, which its tree, its journal and its signatures hold. Entries are tried below all the same.
@@ -196,6 +199,45 @@ async fn found(hub: &TestHub) -> Vec<Finding> {
     hub.store.read(check::whole).await.expect("facts are read")
 }
 
+/// A key of a bank that has ended, and a head that the bank is said to have seen.
+fn a_key_and_a_dispute(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let (id, recorded_at) = (tx.new_id()?, tx.now()?);
+    let bank_id = bank::by_code(tx, "B001")?.expect("a bank").id;
+    let mut stamped = None;
+    for row in notice::inbox(tx, bank_id, 0, 100)? {
+        stamped = stamped.or(evidence::acknowledgement_of(tx, row.id)?.map(|row| row.id));
+    }
+    let (public_key, proof) = (vec![1; 32], "a note".into());
+    bank_key::insert(
+        tx,
+        &BankKeyRow {
+            id,
+            bank_id,
+            public_key,
+            proof,
+            recorded_at,
+        },
+    )?;
+    bank_key::end(
+        tx,
+        &BankKeyEndRow {
+            key_id: id,
+            replaced_by: None,
+            recorded_at,
+        },
+    )?;
+    let (acknowledgement_id, size, root) = (stamped.expect("a stamp"), 1, vec![2; 32]);
+    let dispute = HeadDisputeRow {
+        id,
+        bank_id,
+        acknowledgement_id,
+        size,
+        root,
+        recorded_at,
+    };
+    Ok(evidence::insert_head_dispute(tx, &dispute)?)
+}
+
 /// Every table that takes no change.
 fn append_only(hub: &TestHub) -> Vec<String> {
     hub.texts(if hub.postgres.is_some() {
@@ -208,6 +250,7 @@ fn append_only(hub: &TestHub) -> Vec<String> {
 journeys! {
     async fn whatever_is_changed_removed_or_made_up_in_a_fact_is_named(hub) {
         life(&hub).await;
+        hub.act(a_key_and_a_dispute).await;
         let tables = append_only(&hub);
         let facts: Vec<&String> = tables.iter().filter(|table| !OTHERS.contains(&table.as_str())).collect();
         assert!(facts.len() >= 25, "only {facts:?}");
@@ -266,7 +309,7 @@ journeys! {
         let intruder = Intruder::new(&mut hub);
         let id = if hub.postgres.is_some() { "gen_random_uuid()" } else { "randomblob(16)" };
         intruder.act(&mut hub, &format!("INSERT INTO acknowledgement
-            SELECT {id}, id, digest, 'portal', NULL, NULL, NULL, NULL, NULL, issued_at FROM notice;
+            SELECT {id}, id, digest, 'portal', NULL, NULL, NULL, NULL, NULL, NULL, issued_at FROM notice;
             INSERT INTO notice_level SELECT notice_id, 4, recorded_at, recorded_at, id FROM acknowledgement;"));
         let (code, said) = hub.command(&["check"]).await;
         assert!(code == 3 && said.contains("BROKEN every fact has its entry: acknowledgement (1)"), "{code} {said}");
