@@ -25,6 +25,7 @@ use std::time::Duration;
 pub type Sent = (Outcome, Option<[u8; 32]>);
 
 /// One channel's way out.
+#[allow(clippy::large_enum_variant, reason = "a process has one of each")]
 pub enum Transport {
     Webhook(WebhookTransport),
     Mail(MailTransport),
