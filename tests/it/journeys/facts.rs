@@ -178,7 +178,9 @@ impl Intruder {
         match kind {
             "uuid" => "gen_random_uuid()".into(),
             "bytea" => {
-                format!("coalesce(set_byte({column}, 0, get_byte({column}, 0) # 1), '\\x00')")
+                format!(
+                    "CASE WHEN length({column}) > 0 THEN set_byte({column}, 0, get_byte({column}, 0) # 1) ELSE '\\x00' END"
+                )
             }
             "bigint" => format!("coalesce({column}, 0) - 1000003"),
             "boolean" => format!("NOT {column}"),
