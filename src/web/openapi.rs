@@ -121,7 +121,7 @@ fn complete() -> Result<Value, serde_json::Error> {
     for route in routes() {
         let method = route.method.as_str().to_ascii_lowercase();
         let Some(operation) = whole["paths"]
-            .get_mut(&plain(route.path))
+            .get_mut(plain(route.path))
             .and_then(|path| path.get_mut(&method))
         else {
             continue;
