@@ -10,8 +10,9 @@ pub const TWICE: &str = "stamp_twice";
 /// Code of a confirmation of what is not open.
 pub const UNKNOWN: &str = "stamp_unknown";
 
-/// A large table that grows in one piece would for a moment be there twice.
-const SHARDS: usize = 256;
+/// A large table that grows in one piece would for a moment be there twice; what many small ones leave behind
+/// when they grow is not given back.
+const SHARDS: usize = 32;
 
 #[derive(Debug, Default)]
 pub struct Stamped {
@@ -67,7 +68,7 @@ impl Stamped {
         }
         let [.., a, b, c, d, e, f, g, h] = *notice.as_bytes();
         // Of a byte in the middle: tables place their items by the outer ones.
-        let shard = &mut self.stamped[usize::from(d)];
+        let shard = &mut self.stamped[usize::from(d) % SHARDS];
         if shard.insert(u64::from_be_bytes([a, b, c, d, e, f, g, h])) {
             Ok(())
         } else {
