@@ -12,7 +12,7 @@ pub fn refuses(tx: &mut Tx<'_>, code: &str, detail: &str) -> Result<(), Error> {
     if last.is_some_and(|last| last.event == "refused" && last.code == code) {
         return Ok(());
     }
-    happened(tx, "refused", code)?;
+    keep(tx, "refused", code)?;
     let inputs = OperatorAlert {
         alert: "log-refusing".into(),
         bank_code: None,
@@ -29,12 +29,12 @@ pub fn refusing(tx: &mut Tx<'_>) -> Result<Option<LogEventRow>, Error> {
 /// Notes that it goes on, if it had refused.
 pub fn goes_on(tx: &mut Tx<'_>) -> Result<(), Error> {
     match log::latest_event(tx)? {
-        Some(last) if last.event == "refused" => happened(tx, "resumed", &last.code),
+        Some(last) if last.event == "refused" => keep(tx, "resumed", &last.code),
         _ => Ok(()),
     }
 }
 
-fn happened(tx: &mut Tx<'_>, event: &str, code: &str) -> Result<(), Error> {
+fn keep(tx: &mut Tx<'_>, event: &str, code: &str) -> Result<(), Error> {
     let row = LogEventRow {
         id: tx.new_id()?,
         event: event.into(),

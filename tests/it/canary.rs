@@ -1,5 +1,5 @@
 //! One word in every field that is personal or secret, and then a search for it wherever it must not be: in
-//! the database in the clear, in the evidence, in refusals, in the program's own log, in exports. Drafts are
+//! the database in the clear, in the evidence, in refusals, in the program's own log, in exports and packs. Drafts are
 //! left out: their body is stored as written, the contact persons in it too.
 
 use crate::support::ground::filing;
@@ -10,6 +10,8 @@ use crate::support::signer::{enrolment, received, signer};
 use kairan::domain::proof::acknowledgement::AckNote;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::io::{Cursor, Read};
+use zip::ZipArchive;
 
 /// In no word of any language, and in no file of the hub.
 const CANARY: &str = "kanari7f3a";
@@ -277,6 +279,40 @@ async fn told() -> (Story, Receiver, Value, String) {
     (story, receiver, notice, officer)
 }
 
+/// The same in evidence packs, apart from notes that a bank signed: they name who signed, and are there to be shown.
+async fn in_packs<'w>(story: &Story, auditor: &str, words: &'w [String]) -> Vec<(String, &'w str)> {
+    let mut leaks = Vec::new();
+    let mut notes = 0;
+    let found_so_far = story
+        .hub
+        .get("/api/v1/incidents", auditor)
+        .await
+        .expect(200);
+    let listed = found_so_far.json()["incidents"].clone();
+    let incidents = listed.as_array().expect("incidents").iter();
+    let mut packs: Vec<String> = incidents
+        .map(|line| format!("incidents/{}", text(line, "reference")))
+        .collect();
+    packs.push("banks/B001".into());
+    for pack in packs {
+        let path = format!("/api/v1/evidence/{pack}");
+        let bytes = story.hub.get(&path, auditor).await.expect(200).body;
+        let mut zip = ZipArchive::new(Cursor::new(bytes)).expect("a zip file");
+        for index in 0..zip.len() {
+            let mut file = zip.by_index(index).expect("a file");
+            let place = format!("{pack}: {}", file.name().expect("a name"));
+            let mut told = Vec::new();
+            file.read_to_end(&mut told).expect("whole");
+            let held = found(&place, &String::from_utf8_lossy(&told), words);
+            let signs = place.ends_with(".note") || place.contains("completeness-");
+            notes += usize::from(signs && !held.is_empty());
+            leaks.extend(held.into_iter().filter(|_| !signs));
+        }
+    }
+    assert!(notes > 0, "no pack brought the signed note");
+    leaks
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_is_personal_or_secret_is_nowhere_in_the_clear() {
     let (story, receiver, _, officer) = told().await;
@@ -303,6 +339,8 @@ async fn what_is_personal_or_secret_is_nowhere_in_the_clear() {
             &words,
         ));
     }
+    let auditor = story.hub.person("auditor", None).await.key;
+    leaks.extend(in_packs(&story, &auditor, &words).await);
     for file in ["kairan.db", "kairan.db-wal"] {
         let bytes = std::fs::read(story.hub.folder.path().join(file)).unwrap_or_default();
         leaks.extend(found(file, &String::from_utf8_lossy(&bytes), &words));

@@ -7,6 +7,7 @@ use crate::support::browser::{PASSWORD, code, give_credential};
 use crate::support::chromium::Chromium;
 use crate::support::hub::{Bank, On, Person, TestHub};
 use fantoccini::Locator;
+use kairan::actions::log_refuses;
 use kairan::domain::id::Uid;
 use kairan::domain::mail_id;
 use kairan::storage::delivery;
@@ -63,6 +64,15 @@ async fn scene() -> Scene {
 impl Scene {
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.hub.url)
+    }
+
+    /// The as-of page of B003, an hour before now by the clock on an auditor's wall.
+    fn hour_ago(&self) -> String {
+        let then = jiff::Timestamp::from_microsecond(self.hub.clock.now().micros());
+        let there =
+            then.and_then(|now| (now - jiff::SignedDuration::from_hours(1)).in_tz("Asia/Tokyo"));
+        let there = there.expect("a known zone").strftime("%Y-%m-%dT%H:%M");
+        format!("/as-of?bank=B003&at={there}")
     }
 
     /// The id of the first thing of a list that the register has of B001.
@@ -369,6 +379,15 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         page("figures", "/figures"),
         page("check", "/check"),
         page("approvals", "/approvals"),
+        page(
+            "completeness",
+            format!("/evidence/incidents/{}", scene.reference),
+        ),
+        page(
+            "completeness-first",
+            format!("/evidence/incidents/{}?revision=1", scene.reference),
+        ),
+        page("as-of-then", scene.hour_ago()),
     ];
     scene.look_at(&browser, "auditor", &pages).await;
     let mut complaints = Vec::new();
@@ -387,6 +406,19 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         click(&browser, "header form[action='/account/language'] button").await;
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    scene
+        .hub
+        .act(|tx| log_refuses::refuses(tx, "tampered", "entries were changed"))
+        .await;
+    scene.hub.file(&scene.officer).await;
+    let refusing = [
+        page("check-refusing", "/check"),
+        page(
+            "completeness-refusing",
+            "/evidence/incidents/INC-2019-0002".replace("2019", &scene.reference[4..8]),
+        ),
+    ];
+    scene.look_at(&browser, "auditor", &refusing).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -6,7 +6,7 @@ use crate::support::ground::new_bank;
 use crate::support::hub::{On, Person, TestHub};
 use crate::support::signer::{received, signer};
 use kairan::actions::register_bank::register_bank;
-use kairan::actions::{Error, prove_completeness};
+use kairan::actions::{Error, log_refuses, prove_completeness};
 use kairan::domain::digest::Digest;
 use kairan::domain::proof::acknowledgement::AckNote;
 use kairan::domain::proof::certificate::Certificate;
@@ -395,6 +395,55 @@ journeys! {
         assert_eq!(verified, ["incident", "notice", "notice", "certificate", "notice"]);
         let (code, said) = hub.command(&["export", "evidence", "bank", "ZZZZ", "/nowhere/at/all.zip"]).await;
         assert_eq!(code, 1, "{said}");
+    }
+
+    async fn an_auditor_reads_the_proof_on_screen_and_downloads_it_and_an_officer_only_reads(hub) {
+        let (officer, auditor) = (hub.officer().await, hub.auditor().await);
+        let bank = hub.bank("B001").await;
+        let filed = hub.file(&officer).await;
+        let page = format!("/evidence/incidents/{}", text(&filed, "reference"));
+        let (reading, filing) = (seated(&hub, &auditor).await, seated(&hub, &officer).await);
+        assert!(reading.page(&hub, &page).await.contains("Cannot be proven now"));
+        hub.deliver_due().await;
+        let shown = reading.page(&hub, &page).await;
+        assert!(shown.contains("Covered 1/1") && shown.contains("acknowledged 0/1 (signed 0)") && shown.contains("Open: 1"), "{shown}");
+        assert!(reading.page(&hub, "/matrix").await.contains(&page), "a way from the matrix");
+        let notice = text(&hub.inbox(&bank).await[0], "notice").to_owned();
+        assert!(reading.page(&hub, &format!("/evidence/{notice}")).await.contains(&page), "and from the chain");
+        let bundle = reading.get(&hub, &format!("{page}/bundle")).await.expect(200);
+        Completeness::parse(&bundle.body).expect("a bundle").check(&hub.log_key()).expect("it holds");
+        let pack = Pack::open(reading.get(&hub, &format!("{page}/pack")).await.expect(200).body);
+        assert_eq!(pack.ending(".tlog-proof").len(), 1);
+        let at = hub.clock.now().to_string();
+        let asked = format!("/as-of?bank=B001&at={}", &at[..16]);
+        let answer = reading.page(&hub, &asked).await;
+        assert!(answer.contains("/evidence/banks/B001/pack"));
+        let start = answer.find("/as-of/certificate").expect("a certificate");
+        let href = answer[start..].split('"').next().expect("an end").replace("&amp;", "&");
+        let note = String::from_utf8(reading.get(&hub, &href).await.expect(200).body).expect("UTF-8");
+        Certificate::open(&note, &hub.certificate_key().await).expect("it holds");
+        let seen = filing.page(&hub, &page).await;
+        assert!(seen.contains("Covered 1/1") && !seen.contains("/pack") && !seen.contains("/bundle"), "{seen}");
+        filing.get(&hub, &format!("{page}/pack")).await.expect(403);
+        hub.advance(hours(1) / 5);
+        let later = reading.get(&hub, &format!("{page}/pack")).await.expect(303);
+        assert!(later.headers["location"].to_str().expect("text").starts_with("/account/confirm"));
+    }
+
+    async fn while_the_log_refuses_the_operators_people_see_it_on_every_page_and_no_bank_does(hub) {
+        let (officer, auditor, admin) = (hub.officer().await, hub.auditor().await, hub.administrator().await);
+        let bank = hub.bank("B001").await;
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let mut desks = Vec::new();
+        for (person, path) in [(&officer, "/home"), (&auditor, "/check"), (&admin, "/register"), (&member, "/inbox")] {
+            desks.push((seated(&hub, person).await, path));
+        }
+        let told = "notices go out unsealed";
+        for (desk, path) in &desks { assert!(!desk.page(&hub, path).await.contains(told), "{path}"); }
+        hub.act(|tx| log_refuses::refuses(tx, "tampered", "entries were changed")).await;
+        for (desk, path) in &desks { assert_eq!(desk.page(&hub, path).await.contains(told), *path != "/inbox", "{path}"); }
+        hub.act(log_refuses::goes_on).await;
+        for (desk, path) in &desks { assert!(!desk.page(&hub, path).await.contains(told), "{path}"); }
     }
 
     async fn a_pack_holds_no_person_and_no_address(hub) {
