@@ -5,6 +5,7 @@ use super::{Desk, bank_names, show};
 use crate::actions::{Error, prove_completeness};
 use crate::domain::access::Role;
 use crate::domain::proof::completeness::{BankCovered, Completeness, Covered, StampProof};
+use crate::storage::evidence::acknowledgements_of;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::{Tx, log};
 use crate::web::api::evidence;
@@ -95,9 +96,14 @@ fn judged(
             );
         }
     };
+    let notices = prove_completeness::notices_of(&bundle);
+    let given = acknowledgements_of(tx, &notices)?.len();
+    let waiting = given.saturating_sub(bundle.acknowledgements.len());
     let published = log::checkpoint(tx, head.log, head.size)?;
     let published = published.map(|row| row.recorded_at.to_string());
-    Ok(told(&bundle, &covered, published, names))
+    let mut told = told(&bundle, &covered, published, names);
+    told["waiting"] = json!(waiting);
+    Ok(told)
 }
 
 fn told(

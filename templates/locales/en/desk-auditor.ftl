@@ -208,6 +208,10 @@ completeness-roster = Every bank on roster version { $version } has its notice, 
 completeness-superseded = The next version is proven to have come later.
 completeness-current = This roster is still in force: until there is a next version, that it was in force then rests on the hub’s word.
 completeness-head = Proven at { $size } entries of the log
+completeness-waiting = { $n ->
+    [one] One further confirmation is
+   *[other] { $n } further confirmations are
+} recorded and will be proven at the next head.
 completeness-open = Open: { $open }
 completeness-open-none = Every one has confirmed receipt.
 completeness-former = Former partners told: { $banks }

@@ -184,6 +184,7 @@ completeness-roster = 名簿第 { $version } 版のすべての銀行に通知�
 completeness-superseded = 次の版が後であることも証明されています。
 completeness-current = この名簿は現在も有効です。次の版ができるまで、当時この版が有効だったことはハブの申告によります。
 completeness-head = ログ { $size } 件の時点で証明
+completeness-waiting = ほかに { $n } 件の受領確認が記録済みで、次のチェックポイントで証明されます。
 completeness-open = 未確認：{ $open } 行
 completeness-open-none = すべて受領を確認済みです。
 completeness-former = 提携終了後に通知した銀行：{ $banks } 行

@@ -414,6 +414,9 @@ journeys! {
         Completeness::parse(&bundle.body).expect("a bundle").check(&hub.log_key()).expect("it holds");
         let pack = Pack::open(reading.get(&hub, &format!("{page}/pack")).await.expect(200).body);
         assert_eq!(pack.ending(".tlog-proof").len(), 1);
+        hub.stamp(&bank).await.expect(200);
+        let shown = reading.page(&hub, &page).await;
+        assert!(shown.contains("acknowledged 0/1") && shown.contains("One further confirmation is recorded"), "{shown}");
         let at = hub.clock.now().to_string();
         let asked = format!("/as-of?bank=B001&at={}", &at[..16]);
         let answer = reading.page(&hub, &asked).await;
