@@ -1,7 +1,9 @@
-//! `kairan check`: tries every rule of the standing self-check once, and holds every fact against its entry. Ends with 3 if one was broken.
+//! `kairan check`: tries every rule of the standing self-check once, holds every fact against its entry, and looks
+//! whether the log can go on. Ends with 3 if a rule was broken, with 4 if only the log refuses.
 
-use super::{CliError, Done, open, say};
+use super::{CliError, Done, log, open, say};
 use crate::config::Settings;
+use crate::log::Refusal;
 use crate::storage::audit::{self, Finding};
 use crate::storage::facts::check::{self, Place, Tally};
 use crate::storage::{self, Lane, Store};
@@ -26,14 +28,16 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     let bar = ProgressBar::new_spinner().with_message("checking");
     bar.enable_steady_tick(Duration::from_millis(100));
     let result = find(&store, args.rebuild).await;
+    let standing = log::standing(&settings, &store).await;
     bar.finish_and_clear();
     store.close();
     let (rebuilt, findings) = result?;
-    report(&args, rebuilt, &findings);
-    Ok(if findings.is_empty() {
-        Done::Well
-    } else {
-        Done::Found
+    let refusal = standing?.err();
+    report(&args, rebuilt, &findings, refusal.as_ref());
+    Ok(match refusal {
+        _ if !findings.is_empty() => Done::Found,
+        Some(_) => Done::LogRefuses,
+        None => Done::Well,
     })
 }
 
@@ -57,14 +61,19 @@ async fn find(store: &Store, rebuild: bool) -> Result<(i64, Vec<Finding>), stora
     Ok((rebuilt, findings))
 }
 
-fn report(args: &Args, rebuilt: i64, findings: &[Finding]) {
+fn report(args: &Args, rebuilt: i64, findings: &[Finding], refusal: Option<&Refusal>) {
     if args.json {
         let found: Vec<_> = findings
             .iter()
             .map(|finding| json!({ "rule": finding.rule, "table": finding.table, "count": finding.count }))
             .collect();
         let rebuilt = args.rebuild.then_some(rebuilt);
-        say::json(&json!({ "rules": audit::RULE_COUNT, "rebuilt": rebuilt, "findings": found }));
+        say::json(&json!({
+            "rules": audit::RULE_COUNT,
+            "rebuilt": rebuilt,
+            "findings": found,
+            "log_refuses": refusal.map(Refusal::code),
+        }));
         return;
     }
     if args.rebuild {
@@ -76,6 +85,9 @@ fn report(args: &Args, rebuilt: i64, findings: &[Finding]) {
     let broken: HashSet<&str> = findings.iter().map(|finding| finding.code).collect();
     let kept = audit::RULE_COUNT - broken.len();
     say::line(format_args!("{kept} of {} rules hold", audit::RULE_COUNT));
+    if let Some(refusal) = refusal {
+        say::line(format_args!("the log refuses: {refusal}"));
+    }
     if !findings.is_empty() {
         say::note(
             "keep a copy of the database as it is, and report what is broken; the hub goes on sending",

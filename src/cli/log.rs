@@ -127,20 +127,17 @@ async fn status(
     let vkey = key.signer(head.log).verifier().to_string();
     let refusal = agreed.err();
     if in_json {
-        say::line(format_args!(
-            "{}",
-            json!({
-                "origin": key.origin(head.log),
-                "vkey": vkey,
-                "entries": head.size,
-                "published": checkpoint.as_ref().map_or(0, |row| row.size),
-                "groups_waiting": waiting,
-                "refuses": refusal.as_ref().map(|refusal| json!({
-                    "code": refusal.code(),
-                    "detail": refusal.to_string(),
-                })),
-            })
-        ));
+        say::json(&json!({
+            "origin": key.origin(head.log),
+            "vkey": vkey,
+            "entries": head.size,
+            "published": checkpoint.as_ref().map_or(0, |row| row.size),
+            "groups_waiting": waiting,
+            "refuses": refusal.as_ref().map(|refusal| json!({
+                "code": refusal.code(),
+                "detail": refusal.to_string(),
+            })),
+        }));
     } else {
         say::line(format_args!(
             "{}: {} entries, key {vkey}",

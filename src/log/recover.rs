@@ -13,7 +13,7 @@ use crate::domain::id::Uid;
 use crate::merkle::checkpoint::{Checkpoint, NotOpened};
 use crate::merkle::growing::Growing;
 use crate::storage::log::{self, Head};
-use crate::storage::{Lane, Store, Tx, tree};
+use crate::storage::{Lane, Store, Tx, evidence, tree};
 use std::path::Path;
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub enum Recovered {
 }
 
 const LEASE: Duration = Duration::from_secs(1);
+/// Disputed heads that a successor's first entry names; each takes some 150 of its 4 096 bytes.
+const DISPUTES: usize = 16;
 
 /// Brings the log up again. Nobody else may write it meanwhile: the journal's folder is held.
 pub async fn recover(
@@ -192,6 +194,20 @@ async fn begin_successor(
         note(&mut heads, &signed);
     }
     heads.retain(|known| known.size > 0);
+    // What banks had seen and this log never had; the newest, as far as an entry has room.
+    for dispute in store
+        .read(|tx| Ok::<_, Error>(evidence::head_disputes(tx)?))
+        .await?
+        .iter()
+        .rev()
+        .take(DISPUTES)
+    {
+        heads.push(KnownHead {
+            origin: origin.clone(),
+            root: dispute.root.as_slice().try_into().unwrap_or([0; 32]),
+            size: dispute.size.unsigned_abs(),
+        });
+    }
     let next = number + 1;
     let (name, vkey) = (key.origin(next), key.signer(next).verifier().to_string());
     tracing::warn!(%origin, successor = %name, "the log is continued by a successor");

@@ -28,8 +28,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a log that refused waits before it looks whether it was mended.
 const MENDED: Duration = Duration::from_secs(5);
-/// Batches that are settled in one go.
-const BATCHES: i64 = 64;
+/// Batches that are settled in one go: some megabytes each at most.
+const BATCHES: i64 = 8;
 
 /// The name of a hub's log, which is its key's.
 pub fn origin(host: &str, log: i64) -> String {

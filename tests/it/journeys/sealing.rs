@@ -203,6 +203,8 @@ journeys! {
         hub.stamp(&bank).await.expect(200);
         let (code, said) = hub.command(&["log"]).await;
         assert!(code == 4 && said.contains("an older backup was restored"), "{code} {said}");
+        let (_, said) = hub.command(&["check", "--json"]).await;
+        assert!(said.contains("\"log_refuses\": \"database_behind\""), "{said}");
         let (code, said) = hub.command(&["log", "recover"]).await;
         assert!(code == 0 && said.contains(&format!("{} entries were put back", today - yesterday)), "{code} {said}");
         hub.restart().await;
