@@ -43,7 +43,7 @@ enum Command {
     Admin(admin::Args),
     /// The register from a file
     Import(import::Args),
-    /// The log as files that anyone can check
+    /// What is carried away: the log as files, or the evidence of one incident or bank
     Export(export::Args),
     /// How the log of evidence stands, and what to do where it refuses
     Log(log::Args),
@@ -74,9 +74,10 @@ fn main() -> ExitCode {
 }
 
 fn run(line: CommandLine) -> Result<Done, CliError> {
-    // Wherever evidence is verified there need be no hub, nor settings of one.
+    // Where evidence is verified, and at a bank, there need be no settings of a hub.
     let command = match line.command {
         Command::Verify(args) => return verify::run(args),
+        Command::Receive(args) => return cli::runtime()?.block_on(receive::run(args)),
         command => command,
     };
     let settings = Settings::load(line.config.as_deref()).map_err(CliError::Settings)?;

@@ -11,8 +11,9 @@ use crate::domain::id::Uid;
 use crate::merkle::checkpoint::Checkpoint;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const FORMAT: &[u8] = b"kairan-journal/v1\n";
@@ -29,7 +30,9 @@ pub enum JournalFault {
     Damaged(PathBuf, u64),
     #[error("another process writes the journal in {0}; stop one of the two hubs")]
     Busy(PathBuf),
-    #[error("there is a journal in {0} already")]
+    #[error(
+        "there is a journal in {0} already; leave it there, or name another folder in evidence.journal"
+    )]
     Exists(PathBuf),
 }
 
@@ -113,7 +116,9 @@ impl Journal {
 
     /// Begins a journal at `head`; refuses if there is one.
     pub fn create(folder: &Path, head: &Checkpoint) -> Result<Self, JournalFault> {
-        std::fs::create_dir_all(folder).map_err(io(folder))?;
+        // Entries show who has not acknowledged.
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(io(folder))?;
         if !segments(folder)?.is_empty() {
             return Err(JournalFault::Exists(folder.to_owned()));
         }
@@ -170,7 +175,14 @@ fn put_aside(path: &Path, bytes: u64) -> std::io::Result<()> {
     let mut rest = Vec::new();
     file.seek(SeekFrom::Start(bytes))?;
     file.read_to_end(&mut rest)?;
-    std::fs::write(path.with_extension("cut"), &rest)?;
+    let mut aside = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path.with_extension("cut"))?;
+    aside.write_all(&rest)?;
+    aside.sync_all()?;
     file.set_len(bytes)?;
     file.sync_all()
 }
@@ -199,7 +211,13 @@ fn begin(folder: &Path, number: u64, head: &Checkpoint) -> Result<(File, u64), J
     let bytes = [FORMAT, &encode(&record)].concat();
     // Whole or not at all: a segment without a head could not be opened again.
     let fresh = folder.join("begun");
-    let mut file = File::create(&fresh).map_err(io(folder))?;
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .map_err(io(folder))?;
     file.write_all(&bytes)
         .and_then(|()| file.sync_all())
         .map_err(io(folder))?;

@@ -45,6 +45,18 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Every code; pages have words for each.
+    pub const CODES: [&'static str; 8] = [
+        "journal_missing",
+        "database_behind",
+        "journal_differs",
+        "other_log",
+        "tampered",
+        "checkpoint_ahead",
+        "head_disputed",
+        "journal_unusable",
+    ];
+
     /// Stable, snake_case.
     pub fn code(&self) -> &'static str {
         match self {
@@ -157,4 +169,45 @@ fn tree_at(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Result<Growing, Strin
 /// The journal's head, where there is one; a fault of the journal is a refusal.
 pub(super) fn open_journal(folder: &std::path::Path) -> Result<Option<Journal>, Refusal> {
     Journal::open(folder).map_err(|fault| Refusal::Journal(fault.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_listed_and_has_its_words_in_both_languages() {
+        let refusals = [
+            Refusal::JournalMissing(1),
+            Refusal::DatabaseBehind {
+                database: 1,
+                journal: 2,
+            },
+            Refusal::Differs(1),
+            Refusal::OtherLog(String::new()),
+            Refusal::Tampered(String::new()),
+            Refusal::CheckpointAhead {
+                published: 2,
+                database: 1,
+            },
+            Refusal::Disputed(1),
+            Refusal::Journal(String::new()),
+        ];
+        assert_eq!(refusals.each_ref().map(Refusal::code), Refusal::CODES);
+        for (lang, locale) in [
+            (
+                "en",
+                include_str!("../../templates/locales/en/desk-shell.ftl"),
+            ),
+            (
+                "ja",
+                include_str!("../../templates/locales/ja/desk-shell.ftl"),
+            ),
+        ] {
+            for code in Refusal::CODES {
+                let label = format!("\nlog-refuses-{code} = ");
+                assert!(locale.contains(&label), "{code} in {lang}");
+            }
+        }
+    }
 }

@@ -32,7 +32,9 @@ pub enum NotRecovered {
         "there is a journal already; `kairan log adopt` is for a hub without one: use `kairan log recover`"
     )]
     HasJournal,
-    #[error("that is not a head of this log: {0}")]
+    #[error(
+        "that is not a head of this log: {0}; give the signed checkpoint as it came from a bank or an auditor"
+    )]
     NotAHead(#[from] NotOpened),
     #[error(
         "the database holds {database} entries and that head {head}: put back a newer backup, or the journal's folder"

@@ -60,7 +60,9 @@ pub struct Verified {
 /// Why a well-formed note is not to be believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadNote {
-    #[error("no known key has signed the note")]
+    #[error(
+        "no known key has signed the note: it was changed, or the key given is another (each log, and certificates, have their own)"
+    )]
     Unknown,
     #[error(
         "the signature of {name} (key {id:08x}) does not hold: the text or the signature was changed"

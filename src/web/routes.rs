@@ -175,13 +175,13 @@ pub fn routes() -> Vec<Route> {
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
         GET "/evidence/incidents/{reference}" READERS pages::evidence::completeness;
-        GET "/evidence/incidents/{reference}/bundle" AUDITOR pages::evidence::bundle;
+        GET "/evidence/incidents/{reference}/bundle" AUDITOR + CONFIRMED pages::evidence::bundle;
         GET "/evidence/incidents/{reference}/pack" AUDITOR + CONFIRMED pages::evidence::incident_pack;
         GET "/evidence/banks/{code}/pack" AUDITOR + CONFIRMED pages::evidence::bank_pack;
         GET "/deliveries" READERS pages::auditor::log;
         GET "/deliveries/export" READERS + CONFIRMED pages::auditor::export;
         GET "/as-of" READERS pages::auditor::as_of;
-        GET "/as-of/certificate" AUDITOR pages::auditor::certificate;
+        GET "/as-of/certificate" AUDITOR + CONFIRMED pages::auditor::certificate;
         GET "/figures" READERS pages::auditor::figures;
         GET "/check" READERS pages::auditor::check;
 

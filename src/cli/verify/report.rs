@@ -187,7 +187,7 @@ pub fn tell(reports: &[Report], as_json: bool) -> Result<Done, CliError> {
             named(worst)
         ))),
         Verdict::Broken => Err(CliError::Failed(format!(
-            "{} does not hold; keep it exactly as it is, and show it to the operator and to your auditor",
+            "{} does not hold under this key; if the key is the right one, keep it exactly as it is, and show it to the operator and to your auditor",
             named(worst)
         ))),
     }

@@ -18,9 +18,8 @@ pub mod signing_key;
 mod house {
     pub use crate::{domain, merkle};
 }
-// Whoever includes it uses a part of it.
 #[cfg(test)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "whoever includes it uses a part of it")]
 pub(crate) mod sample;
 
 use super::fault::Faults;

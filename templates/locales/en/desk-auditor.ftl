@@ -206,7 +206,7 @@ completeness-covered = Covered { $banks }/{ $banks }
 completeness-acknowledged = acknowledged { $acknowledged }/{ $banks } (signed { $signed })
 completeness-roster = Every bank on roster version { $version } has its notice, and nobody else counts among them.
 completeness-superseded = The next version is proven to have come later.
-completeness-current = This roster is still in force: until there is a next version, that it was in force then rests on the hub’s word.
+completeness-current = This roster is still in force. Until a next version follows, only the hub’s word says that it was in force then.
 completeness-head = Proven at { $size } entries of the log
 completeness-waiting = { $n ->
     [one] One further confirmation is

@@ -83,7 +83,7 @@ notice-digest-what = The digest is what you confirm. It proves what you were tol
 notice-log = Log
 notice-sealed = sealed as entry { $entry }
 notice-not-sealed = not sealed yet
-notice-verify = verify
+notice-verify = download its proof
 notice-back = Back to the inbox
 
 channels-title = Contacts and keys

@@ -51,7 +51,7 @@ ack-short-signed = signed
 ack-short-portal = portal
 ack-short-api_key = API key
 ack-short-link = mail link
-ack-short-out_of_band = by telephone
+ack-short-out_of_band = phone or letter
 
 channel-webhook = Webhook
 channel-email = E-mail
@@ -115,7 +115,7 @@ mark-concerns = Accounts affected
 mark-exposed = Exposed
 
 log-refuses-heading = The log
-log-refuses = The log refuses since { $since }: notices go out unsealed.
+log-refuses = The log has refused since { $since }: notices go out unsealed.
 log-refuses-next = Sending and confirming go on. On the hub’s machine, kairan log says what to do.
 log-refuses-journal_missing = Its journal is missing.
 log-refuses-database_behind = The database is older than the journal.
@@ -123,4 +123,5 @@ log-refuses-journal_differs = Database and journal hold different logs.
 log-refuses-other_log = The journal is that of another log.
 log-refuses-tampered = Entries or tiles were changed in the database.
 log-refuses-checkpoint_ahead = A larger head was published than the database holds.
+log-refuses-head_disputed = A bank has seen a head that this log never had.
 log-refuses-journal_unusable = Its journal cannot be written or read.

@@ -77,7 +77,7 @@ notice-digest-what = 受領確認の対象は、このダイジェストです�
 notice-log = ログ
 notice-sealed = 第{ $entry }項として封印済み
 notice-not-sealed = まだ封印されていません
-notice-verify = 検証
+notice-verify = 証明をダウンロード
 notice-back = 受信箱へ戻る
 
 channels-title = 連絡先と鍵

@@ -123,4 +123,5 @@ log-refuses-journal_differs = データベースとジャーナルのログが�
 log-refuses-other_log = ジャーナルが別のログのものです。
 log-refuses-tampered = データベース内の記録が書き換えられています。
 log-refuses-checkpoint_ahead = 公開済みのチェックポイントより、データベースの件数が少なくなっています。
+log-refuses-head_disputed = 銀行が確認したログの先頭が、このハブのログにありません。
 log-refuses-journal_unusable = ジャーナルの読み書きができません。
