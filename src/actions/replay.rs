@@ -60,7 +60,6 @@ pub fn replay(
         recorded_at: now,
     };
     log::insert_batch(tx, &row)?;
-    log::drop_settled(tx)?;
     if !log::move_head(tx, head, batch.size, now)? {
         return Err(super::issue::damaged("the head of the log"));
     }

@@ -1,9 +1,9 @@
 //! `kairan check`: tries every rule of the standing self-check once, holds every fact against its entry, and looks
 //! whether the log can go on. Ends with 3 if a rule was broken, with 4 if only the log refuses.
 
-use super::{CliError, Done, log, open, say};
+use super::log::{self, Refused};
+use super::{CliError, Done, open, say};
 use crate::config::Settings;
-use crate::log::Refusal;
 use crate::storage::audit::{self, Finding};
 use crate::storage::facts::check::{self, Place, Tally};
 use crate::storage::{self, Lane, Store};
@@ -32,9 +32,9 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     bar.finish_and_clear();
     store.close();
     let (rebuilt, findings) = result?;
-    let refusal = standing?.err();
-    report(&args, rebuilt, &findings, refusal.as_ref());
-    Ok(match refusal {
+    let refused = standing?;
+    report(&args, rebuilt, &findings, refused.as_ref());
+    Ok(match refused {
         _ if !findings.is_empty() => Done::Found,
         Some(_) => Done::LogRefuses,
         None => Done::Well,
@@ -61,7 +61,7 @@ async fn find(store: &Store, rebuild: bool) -> Result<(i64, Vec<Finding>), stora
     Ok((rebuilt, findings))
 }
 
-fn report(args: &Args, rebuilt: i64, findings: &[Finding], refusal: Option<&Refusal>) {
+fn report(args: &Args, rebuilt: i64, findings: &[Finding], refused: Option<&Refused>) {
     if args.json {
         let found: Vec<_> = findings
             .iter()
@@ -72,7 +72,7 @@ fn report(args: &Args, rebuilt: i64, findings: &[Finding], refusal: Option<&Refu
             "rules": audit::RULE_COUNT,
             "rebuilt": rebuilt,
             "findings": found,
-            "log_refuses": refusal.map(Refusal::code),
+            "log_refuses": refused.map(|refused| &refused.code),
         }));
         return;
     }
@@ -85,8 +85,8 @@ fn report(args: &Args, rebuilt: i64, findings: &[Finding], refusal: Option<&Refu
     let broken: HashSet<&str> = findings.iter().map(|finding| finding.code).collect();
     let kept = audit::RULE_COUNT - broken.len();
     say::line(format_args!("{kept} of {} rules hold", audit::RULE_COUNT));
-    if let Some(refusal) = refusal {
-        say::line(format_args!("the log refuses: {refusal}"));
+    if let Some(refused) = refused {
+        say::line(format_args!("the log refuses: {}", refused.detail));
     }
     if !findings.is_empty() {
         say::note(

@@ -2,6 +2,7 @@
 
 use super::{CliError, Done, open, say};
 use crate::actions::Error;
+use crate::actions::log_refuses::refusing;
 use crate::config::Settings;
 use crate::domain::id::Uid;
 use crate::log::journal;
@@ -9,7 +10,7 @@ use crate::log::recover::{NotRecovered, Recovered, adopt, recover};
 use crate::log::sequencer::{LogKey, origin};
 use crate::log::{Refusal, reconcile};
 use crate::storage::Store;
-use crate::storage::log::{Head, head, latest_checkpoint, pending};
+use crate::storage::log::{head, latest_checkpoint, pending};
 use crate::vault::{self, log_key};
 use serde_json::json;
 use std::path::PathBuf;
@@ -93,21 +94,39 @@ fn told(done: &Recovered) -> String {
     }
 }
 
-/// How database and journal stand to each other. The journal is read first: it never runs ahead of the database.
-pub async fn standing(
-    settings: &Settings,
-    store: &Store,
-) -> Result<Result<Head, Refusal>, CliError> {
+/// Why the log refuses.
+pub struct Refused {
+    /// Stable, snake_case.
+    pub code: String,
+    pub detail: String,
+}
+
+/// Whether the log refuses: by how database and journal stand to each other, or by what the hub itself met. The
+/// journal is read first: it never runs ahead of the database.
+pub async fn standing(settings: &Settings, store: &Store) -> Result<Option<Refused>, CliError> {
+    let refused = |refusal: Refusal| Refused {
+        code: refusal.code().into(),
+        detail: refusal.to_string(),
+    };
     let known = match journal::last_head(&settings.evidence.journal) {
         Ok(known) => known,
-        Err(fault) => return Ok(Err(Refusal::Journal(fault.to_string()))),
+        Err(fault) => return Ok(Some(refused(Refusal::Journal(fault.to_string())))),
     };
-    let head = store.read(|tx| Ok::<_, Error>(head(tx)?)).await?;
-    let origin = origin(&settings.hub.public_host, head.log);
-    let agreed = store
-        .read(move |tx| reconcile(tx, &origin, known.as_ref()))
+    let host = settings.hub.public_host.clone();
+    let (agreed, event) = store
+        .read(move |tx| {
+            let origin = origin(&host, head(tx)?.log);
+            Ok::<_, Error>((reconcile(tx, &origin, known.as_ref())?, refusing(tx)?))
+        })
         .await?;
-    Ok(agreed.map(|agreed| agreed.head))
+    let met = event.map(|event| Refused {
+        detail: format!(
+            "the hub met {} at {} and has not gone on since; start it, and read what it logs",
+            event.code, event.recorded_at
+        ),
+        code: event.code,
+    });
+    Ok(agreed.err().map(refused).or(met))
 }
 
 async fn status(
@@ -116,7 +135,7 @@ async fn status(
     store: &Store,
     key: &LogKey,
 ) -> Result<Done, CliError> {
-    let agreed = standing(settings, store).await?;
+    let refused = standing(settings, store).await?;
     let (head, checkpoint, waiting) = store
         .read(|tx| {
             let head = head(tx)?;
@@ -125,7 +144,6 @@ async fn status(
         })
         .await?;
     let vkey = key.signer(head.log).verifier().to_string();
-    let refusal = agreed.err();
     if in_json {
         say::json(&json!({
             "origin": key.origin(head.log),
@@ -133,9 +151,9 @@ async fn status(
             "entries": head.size,
             "published": checkpoint.as_ref().map_or(0, |row| row.size),
             "groups_waiting": waiting,
-            "refuses": refusal.as_ref().map(|refusal| json!({
-                "code": refusal.code(),
-                "detail": refusal.to_string(),
+            "refuses": refused.as_ref().map(|refused| json!({
+                "code": refused.code,
+                "detail": refused.detail,
             })),
         }));
     } else {
@@ -153,11 +171,11 @@ async fn status(
                 "nothing is published yet; transactions waiting: {waiting}"
             )),
         }
-        if let Some(refusal) = &refusal {
-            say::line(format_args!("the log refuses: {refusal}"));
+        if let Some(refused) = &refused {
+            say::line(format_args!("the log refuses: {}", refused.detail));
         }
     }
-    Ok(if refusal.is_some() {
+    Ok(if refused.is_some() {
         Done::LogRefuses
     } else {
         Done::Well

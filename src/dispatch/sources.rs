@@ -9,6 +9,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::proof::notice::NoticeProof;
 use crate::domain::signature::SymmetricSecret;
+use crate::storage::Error::Corrupt;
 use crate::storage::delivery::DueNotice;
 use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
 use crate::templates::notice_mail::RevisionParts;
@@ -161,8 +162,13 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
     };
     let mut sealed = HashMap::new();
     for fanout in &fanouts {
-        if let Some(found) = prove::sealed_fanout(tx, fanout)? {
-            sealed.insert(fanout.id, found);
+        match prove::sealed_fanout(tx, fanout) {
+            Ok(found) => sealed.extend(found.map(|found| (fanout.id, found))),
+            // A notice without its proof is better than none (law 3).
+            Err(Error::Storage(Corrupt(fault))) => {
+                tracing::error!(fanout = %fanout.id, %fault, "no proof can be made");
+            }
+            Err(other) => return Err(other),
         }
     }
     let parts = RevisionParts {

@@ -81,7 +81,7 @@ fn segments(folder: &Path) -> Result<Vec<u64>, JournalFault> {
 
 impl Journal {
     /// Opens the journal; `None` = there is none. What a crash left half-written at its end is put aside, into
-    /// `NNNNNN.cut`: no head that was signed can be in it.
+    /// `NNNNNN.<where>.cut`: a record that the disk had in full before its head was signed is whole, unless it rotted.
     pub fn open(folder: &Path) -> Result<Option<Self>, JournalFault> {
         let Some(number) = segments(folder)?.pop() else {
             return Ok(None);
@@ -180,7 +180,7 @@ fn put_aside(path: &Path, bytes: u64) -> std::io::Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(path.with_extension("cut"))?;
+        .open(path.with_extension(format!("{bytes}.cut")))?;
     aside.write_all(&rest)?;
     aside.sync_all()?;
     file.set_len(bytes)?;

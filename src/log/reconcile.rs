@@ -138,14 +138,13 @@ pub fn reconcile(
     }))
 }
 
-/// The size of a head that a bank has seen and this log never had. A successor names it, and is another log.
+/// The size of a head that a bank was shown with a notice of this log's time, and that the log never had.
 pub(super) fn disputed(tx: &mut Tx<'_>, head: &Head) -> Result<Option<i64>, Error> {
-    let begun = log::begun_at(tx, head.log)?;
-    let disputes = evidence::head_disputes(tx)?;
-    Ok(disputes
-        .into_iter()
-        .find(|dispute| begun.is_some_and(|begun| dispute.recorded_at >= begun))
-        .map(|dispute| dispute.size))
+    let Some(begun) = log::begun_at(tx, head.log)? else {
+        return Ok(None);
+    };
+    let disputes = evidence::head_disputes_since(tx, begun)?;
+    Ok(disputes.first().map(|dispute| dispute.size))
 }
 
 /// The tree of a size, as its tiles tell; `Err` where they do not lead to the head that is on record.

@@ -3,8 +3,8 @@
 //! where the journal is lost.
 
 use super::journal::{self, Journal, JournalFault, Record};
-use super::reconcile::{Refusal, reconcile};
-use super::sequencer::LogKey;
+use super::reconcile::{Agreed, Refusal, reconcile};
+use super::sequencer::{LogKey, verified};
 use crate::actions::Error;
 use crate::actions::replay::{Batch, replay};
 use crate::actions::sequence::{Sequenced, sequence};
@@ -58,8 +58,9 @@ pub enum Recovered {
 }
 
 const LEASE: Duration = Duration::from_secs(1);
-/// Disputed heads that a successor's first entry names; each takes some 150 of its 4 096 bytes.
-const DISPUTES: usize = 16;
+/// Earlier logs and disputed heads that a successor's first entry names; each takes some 150 of its 4 096 bytes.
+const LOGS: usize = 8;
+const DISPUTES: usize = 12;
 
 /// Brings the log up again. Nobody else may write it meanwhile: the journal's folder is held.
 pub async fn recover(
@@ -77,12 +78,16 @@ pub async fn recover(
     };
     let head = lead(store, node).await?;
     let origin = key.origin(head.log);
+    let name = origin.clone();
     let known = journal.head().clone();
-    let refusal = match store
-        .read(move |tx| reconcile(tx, &origin, Some(&known)))
-        .await?
-    {
-        Ok(_) => return Ok(Recovered::NothingToDo),
+    let agreed = store
+        .read(move |tx| reconcile(tx, &name, Some(&known)))
+        .await?;
+    let refusal = match agreed {
+        Ok(agreed) => match unsound(store, origin, agreed).await? {
+            None => return Ok(Recovered::NothingToDo),
+            Some(refusal) => refusal,
+        },
         Err(refusal) => refusal,
     };
     if let Refusal::DatabaseBehind { .. } = refusal
@@ -103,6 +108,28 @@ async fn lead(store: &Store, node: Uid) -> Result<Head, NotRecovered> {
         })
         .await?;
     head.ok_or(NotRecovered::LeadLost)
+}
+
+/// What is wrong with the batches that the journal does not hold yet, if anything is.
+async fn unsound(
+    store: &Store,
+    origin: String,
+    agreed: Agreed,
+) -> Result<Option<Refusal>, NotRecovered> {
+    let (log, mut grown) = (agreed.head.log, agreed.settled);
+    while grown != agreed.growing {
+        let (name, from) = (origin.clone(), grown);
+        let read = store
+            .read(move |tx| verified(tx, &name, log, from.clone()))
+            .await?;
+        grown = match read {
+            Ok(batches) => batches
+                .last()
+                .map_or_else(Growing::default, |(_, tree)| tree.clone()),
+            Err(refusal) => return Ok(Some(refusal)),
+        };
+    }
+    Ok(None)
 }
 
 /// Replays what the database lacks; `None` = the journal does not go on from where the database stands.
@@ -170,6 +197,7 @@ fn put_back(
             }
         }
     }
+    log::drop_settled(tx)?;
     Ok(Some(head.size - from.size))
 }
 
@@ -196,14 +224,18 @@ async fn begin_successor(
         note(&mut heads, &signed);
     }
     heads.retain(|known| known.size > 0);
-    // What banks had seen and this log never had; the newest, as far as an entry has room.
-    for dispute in store
-        .read(|tx| Ok::<_, Error>(evidence::head_disputes(tx)?))
-        .await?
-        .iter()
-        .rev()
-        .take(DISPUTES)
-    {
+    // The newest logs: each successor names its own predecessors.
+    heads.drain(..heads.len().saturating_sub(LOGS));
+    let disputes = store
+        .read(move |tx| {
+            let begun = log::begun_at(tx, number)?;
+            match begun {
+                Some(begun) => Ok::<_, Error>(evidence::head_disputes_since(tx, begun)?),
+                None => Ok(Vec::new()),
+            }
+        })
+        .await?;
+    for dispute in disputes.iter().rev().take(DISPUTES) {
         heads.push(KnownHead {
             origin: origin.clone(),
             root: dispute.root.as_slice().try_into().unwrap_or([0; 32]),
@@ -213,6 +245,13 @@ async fn begin_successor(
     let next = number + 1;
     let (name, vkey) = (key.origin(next), key.signer(next).verifier().to_string());
     tracing::warn!(%origin, successor = %name, "the log is continued by a successor");
+    // First: what the database took and no journal names could never be signed.
+    let empty = Checkpoint {
+        origin: key.origin(next),
+        size: 0,
+        root: crate::merkle::empty_root(),
+    };
+    journal.follow(&empty)?;
     let begun = store
         .write(Lane::Front, move |tx| {
             if !log::begin_successor(tx, &head)? {
@@ -235,12 +274,6 @@ async fn begin_successor(
     if !begun {
         return Err(NotRecovered::LeadLost);
     }
-    let empty = Checkpoint {
-        origin: key.origin(next),
-        size: 0,
-        root: crate::merkle::empty_root(),
-    };
-    journal.follow(&empty)?;
     Ok(Recovered::Successor(next))
 }
 

@@ -101,6 +101,7 @@ pub enum Until {
 struct Leading {
     head: Head,
     growing: Growing,
+    /// `None` only while a thread writes it.
     journal: Option<Journal>,
     settled: Growing,
     published: i64,
@@ -196,8 +197,13 @@ impl Sequencer {
     }
 
     async fn carry_on(&mut self, until: Until) -> Result<(), Halt> {
+        let fresh = self.leading.is_none();
         if !self.lead().await? {
             return Ok(());
+        }
+        self.settle(until).await?;
+        if fresh {
+            self.store.write(Lane::Front, log_refuses::goes_on).await?;
         }
         loop {
             self.settle(until).await?;
@@ -230,8 +236,15 @@ impl Sequencer {
         if !(owns || free || head.leader.is_none() || head.leader == Some(self.node)) {
             return Ok(false);
         }
-        let journal = open_journal(&self.journal)?;
+        let folder = self.journal.clone();
+        let opened = tokio::task::spawn_blocking(move || open_journal(&folder)).await;
+        let journal = opened.map_err(|fault| Refusal::Journal(fault.to_string()))??;
         let origin = self.key.origin(head.log);
+        let empty = Checkpoint {
+            origin: origin.clone(),
+            size: 0,
+            root: empty_root(),
+        };
         let known = journal.as_ref().map(|journal| journal.head().clone());
         let (node, term) = (self.node, head.term);
         let taken = self
@@ -242,8 +255,10 @@ impl Sequencer {
                     return Ok(None);
                 }
                 let agreed = reconcile(tx, &origin, known.as_ref())?;
-                if agreed.is_ok() {
-                    log_refuses::goes_on(tx)?;
+                if agreed.is_err() {
+                    // Another node may be able to.
+                    let now = tx.now()?;
+                    log::keep_lead(tx, term + 1, now)?;
                 }
                 Ok::<_, Error>(Some(agreed))
             })
@@ -257,11 +272,17 @@ impl Sequencer {
             settled,
             published,
         } = agreed?;
+        // Before anything stands in the log: a hub that is killed then finds its journal.
+        let journal = match journal {
+            Some(journal) => journal,
+            None => Journal::create(&self.journal, &empty)
+                .map_err(|fault| Refusal::Journal(fault.to_string()))?,
+        };
         self.has_led = true;
         self.leading = Some(Leading {
             head,
             growing,
-            journal,
+            journal: Some(journal),
             settled,
             published,
             renew_at: now + LEASE / 2,
@@ -388,20 +409,11 @@ impl Sequencer {
         let Some(leading) = &mut self.leading else {
             return Ok(());
         };
-        let journal = leading.journal.take();
-        let folder = self.journal.clone();
-        let written = tokio::task::spawn_blocking(move || {
-            let empty = Checkpoint {
-                origin: record.head.origin.clone(),
-                size: 0,
-                root: empty_root(),
-            };
-            let mut journal = match journal {
-                Some(journal) => journal,
-                None => Journal::create(&folder, &empty)?,
-            };
-            journal.append(&record).map(|()| journal)
-        });
+        let Some(mut journal) = leading.journal.take() else {
+            return Err(Refusal::Journal("it was let go of".into()).into());
+        };
+        let written =
+            tokio::task::spawn_blocking(move || journal.append(&record).map(|()| journal));
         match written.await {
             Ok(Ok(journal)) => {
                 leading.journal = Some(journal);
@@ -449,27 +461,37 @@ impl Sequencer {
         Ok(())
     }
 
-    /// Signs nothing more until it is mended, and tells the operator's people. The lead runs out by itself.
+    /// Signs nothing more until it is mended, lets go of the lead, and tells the operator's people, once for each
+    /// reason.
     async fn refuse(&mut self, refusal: Refusal) -> Result<(), Error> {
-        self.leading = None;
+        let term = self.leading.take().map(|leading| leading.head.term);
         self.look_again_at = tokio::time::Instant::now() + MENDED;
         let standing = Standing::Refusing(refusal.clone());
-        if self.standing.send_replace(standing.clone()) == standing {
+        let told = *self.standing.borrow() == standing;
+        if told && term.is_none() {
             return Ok(());
         }
-        tracing::error!(code = refusal.code(), %refusal, "the log refuses; notices go out unsealed");
+        if !told {
+            tracing::error!(code = refusal.code(), %refusal, "the log refuses; notices go out unsealed");
+        }
         self.store
             .write(Lane::Front, move |tx| {
+                if let Some(term) = term {
+                    let now = tx.now()?;
+                    log::keep_lead(tx, term, now)?;
+                }
                 log_refuses::refuses(tx, refusal.code(), &refusal.to_string())
             })
-            .await
+            .await?;
+        self.standing.send_replace(standing);
+        Ok(())
     }
 }
 
 /// Batches that the journal does not hold yet, read again and hashed again.
-type Verified = Vec<(Record, Growing)>;
+pub(super) type Verified = Vec<(Record, Growing)>;
 
-fn verified(
+pub(super) fn verified(
     tx: &mut crate::storage::Tx<'_>,
     origin: &str,
     log: i64,

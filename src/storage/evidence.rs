@@ -268,6 +268,17 @@ pub fn head_disputes(tx: &mut Tx<'_>) -> Result<Vec<HeadDisputeRow>, Error> {
         .load(conn)?))
 }
 
+/// Those that came with notices issued since then, the oldest first.
+pub fn head_disputes_since(tx: &mut Tx<'_>, since: Instant) -> Result<Vec<HeadDisputeRow>, Error> {
+    Ok(on_either!(tx, conn => head_dispute::table
+        .inner_join(acknowledgement::table.on(acknowledgement::id.eq(head_dispute::acknowledgement_id)))
+        .inner_join(notice::table.on(notice::id.eq(acknowledgement::notice_id)))
+        .filter(notice::issued_at.ge(since))
+        .order(head_dispute::id)
+        .select(HeadDisputeRow::as_select())
+        .load(conn)?))
+}
+
 /// The head in an acknowledgement that no log of this hub has, if so.
 pub fn head_dispute_of(
     tx: &mut Tx<'_>,

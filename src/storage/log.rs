@@ -7,7 +7,8 @@ use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, InstantSql, UidSql};
 use super::schema::{
-    log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run, log_seal,
+    fanout, log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run,
+    log_seal,
 };
 use super::tx::{Conn, Tx, on_either};
 use crate::domain::entry::Entry;
@@ -530,6 +531,8 @@ pub fn fanouts_between(
     let mut found = Vec::new();
     for run in runs(tx, log, from, to)? {
         let rows: Vec<(i64, Uid)> = on_either!(tx, conn => log_entry::table
+            // A restored entry may speak of a fan-out that the backup lacks.
+            .inner_join(fanout::table.on(fanout::id.eq(log_entry::subject_id)))
             .filter(log_entry::seq.between(run.first_seq, run.first_seq + run.n - 1))
             .filter(log_entry::kind.eq("notice.fanout"))
             .order(log_entry::seq)
