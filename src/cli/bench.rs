@@ -7,7 +7,9 @@ mod control;
 mod fanout;
 mod figures;
 mod filer;
+mod ground;
 mod hub;
+mod log;
 mod machine;
 mod pages;
 pub mod receivers;
@@ -15,10 +17,10 @@ mod shot;
 mod stage;
 
 use super::{CliError, Done};
-use figures::{Outcome, Processes};
+use figures::{Outcome, Sound};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use stage::{Stage, Wanted};
+use stage::Stage;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -36,23 +38,46 @@ enum Which {
     Burst(burst::Args),
     /// The pages of every desk: milliseconds until the last byte
     Pages(pages::Args),
+    /// The log: appending, proofs, and the judgement of a whole one; no hub runs
+    Log(log::Args),
 }
 
-/// What every scene takes.
+/// Where a scene is played, and how it is told.
 #[derive(Debug, clap::Args)]
-struct Common {
+struct Place {
     /// A PostgreSQL server: a database is made there and dropped again; SQLite if not given
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// Where the bench makes its folder, and so which disk is measured; the temporary folder if not given
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// How long a bank thinks before it answers
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
-    answer_ms: u64,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
+}
+
+impl Place {
+    fn folder(&self) -> PathBuf {
+        self.folder.clone().unwrap_or_else(std::env::temp_dir)
+    }
+
+    fn kind(&self) -> &'static str {
+        if self.database.is_some() {
+            "postgres"
+        } else {
+            "sqlite"
+        }
+    }
+}
+
+/// What every scene with banks takes.
+#[derive(Debug, clap::Args)]
+struct Common {
+    #[command(flatten)]
+    place: Place,
+    /// How long a bank thinks before it answers
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=10_000))]
+    answer_ms: u64,
 }
 
 trait Scene {
@@ -76,6 +101,7 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
             Which::Fanout(scene) => perform("fanout", scene).await,
             Which::Burst(scene) => perform("burst", scene).await,
             Which::Pages(scene) => perform("pages", scene).await,
+            Which::Log(args) => log::run(&args).await,
         }
     };
     // A scene that is let go of takes its processes, its folder and its database with it.
@@ -103,34 +129,19 @@ async fn told_to_stop() -> CliError {
 }
 
 async fn perform(name: &'static str, scene: impl Scene) -> Result<Done, CliError> {
-    let Common {
-        database,
-        folder,
-        answer_ms,
-        json,
-    } = scene.common();
-    let place = folder.clone().unwrap_or_else(std::env::temp_dir);
-    let machine = machine::facts(&place);
+    let Common { place, answer_ms } = scene.common();
+    let machine = machine::facts(&place.folder());
     let bar = progress(name, scene.steps());
-    let wanted = Wanted {
-        banks: scene.banks(),
-        answer_ms: *answer_ms,
-        folder: folder.as_deref(),
-        database: database.as_deref(),
-    };
-    let mut stage = Stage::build(&wanted).await?;
+    let mut stage = Stage::build(place, scene.banks(), *answer_ms).await?;
     let mut outcome = Outcome {
         scene: name,
         parameters: scene.parameters(&stage),
         machine,
-        database: if database.is_some() {
-            "postgres"
-        } else {
-            "sqlite"
-        },
+        database: place.kind(),
         figures: Vec::new(),
-        processes: Processes::default(),
+        processes: None,
         failures: Vec::new(),
+        sound: Sound::Delivery,
     };
     if let Err(error) = scene.play(&mut stage, &bar, &mut outcome).await {
         bar.finish_and_clear();
@@ -143,14 +154,7 @@ async fn perform(name: &'static str, scene: impl Scene) -> Result<Done, CliError
             .failures
             .push(format!("the self-check: not so that {finding}"));
     }
-    outcome.show(*json);
-    if outcome.failures.is_empty() {
-        return Ok(Done::Well);
-    }
-    let failures = outcome.failures.join("\n  ");
-    Err(CliError::Failed(format!(
-        "the figures count for nothing:\n  {failures}"
-    )))
+    outcome.close(place.json)
 }
 
 /// Drawn on a terminal only.

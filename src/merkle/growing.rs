@@ -56,6 +56,13 @@ impl Growing {
         self.size
     }
 
+    /// The hashes of a level's tile that is not full yet.
+    pub fn unfinished(&self, level: u8) -> &[Hash] {
+        self.levels
+            .get(usize::from(level))
+            .map_or(&[], Vec::as_slice)
+    }
+
     /// Appends a leaf; a tile that became full is pushed onto `full`, and so are those above it.
     pub fn push(&mut self, leaf: Hash, full: &mut Vec<FullTile>) {
         self.size += 1;

@@ -38,18 +38,18 @@ fn failed(what: impl std::fmt::Display) -> CliError {
 impl Poster {
     /// `body_bytes` is the length of the hub's own webhooks. A new one has no connection yet.
     pub fn new(stage: &Stage, body_bytes: usize) -> Result<Self, CliError> {
-        let engine = &stage.settings.engine;
+        let engine = &stage.ground.settings.engine;
         let client = Client::builder()
             .no_proxy()
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(stage.settings.webhook.connect_timeout)
-            .timeout(stage.settings.webhook.timeout)
+            .connect_timeout(stage.ground.settings.webhook.connect_timeout)
+            .timeout(stage.ground.settings.webhook.timeout)
             .pool_max_idle_per_host(engine.per_bank)
             .user_agent(concat!("kairan/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(failed)?;
-        let urls: Result<Vec<Url>, _> = (1..=stage.banks)
+        let urls: Result<Vec<Url>, _> = (1..=stage.ground.banks)
             .map(|bank| stage.bank_url(bank).parse())
             .collect();
         let secret =
@@ -59,7 +59,7 @@ impl Poster {
             urls: urls.map_err(failed)?.into(),
             secret: Arc::new(secret),
             body: filler(body_bytes),
-            at_once: at_once(stage.banks, engine),
+            at_once: at_once(stage.ground.banks, engine),
             next_id: Arc::default(),
             run: u64::from_be_bytes(vault::random::<8>()?),
         })
@@ -134,7 +134,7 @@ pub async fn posts_per_second(
     poster: &Poster,
     rounds: usize,
 ) -> Result<f64, CliError> {
-    let posts = stage.banks * rounds;
+    let posts = stage.ground.banks * rounds;
     stage.receivers.reset().await?;
     let started = machine::monotonic_nanos();
     poster.post_all(rounds).await?;
@@ -150,11 +150,11 @@ pub fn commits(banks: usize, engine: &Engine) -> usize {
 
 /// The bare sum of one incident: its commits, then a post to every bank, until the last arrived.
 pub async fn one_incident(stage: &mut Stage, poster: &Poster) -> Result<Duration, CliError> {
-    let banks = stage.banks;
+    let banks = stage.ground.banks;
     stage.receivers.reset().await?;
     let issue = vec![b'x'; banks * ISSUE_BYTES];
-    let claim = vec![b'x'; banks.min(stage.settings.engine.in_flight) * CLAIM_BYTES];
-    let claims = commits(banks, &stage.settings.engine) - 1;
+    let claim = vec![b'x'; banks.min(stage.ground.settings.engine.in_flight) * CLAIM_BYTES];
+    let claims = commits(banks, &stage.ground.settings.engine) - 1;
     let started = machine::monotonic_nanos();
     block_in_place(|| {
         stage.bare.commit(&issue)?;

@@ -91,7 +91,7 @@ impl Scene for Args {
             "filers": self.filers,
             "repeat": self.repeat,
             "answer_ms": self.common.answer_ms,
-            "at_once": bare::at_once(self.banks(), &stage.settings.engine),
+            "at_once": bare::at_once(self.banks(), &stage.ground.settings.engine),
         })
     }
 
@@ -102,12 +102,14 @@ impl Scene for Args {
         outcome: &mut Outcome,
     ) -> Result<(), CliError> {
         let (incidents, filers) = (self.incidents as usize, usize::from(self.filers));
-        let deliveries = (incidents * stage.banks) as f64;
+        let deliveries = (incidents * stage.ground.banks) as f64;
         let filer = Filer::new(stage)?;
         let warm_up = shoot(stage, &filer, filers.min(incidents), filers).await?;
         outcome.failures.extend(warm_up.failures);
         let poster = Poster::new(stage, warm_up.body_bytes)?;
-        poster.post_all(stage.settings.engine.per_bank).await?;
+        poster
+            .post_all(stage.ground.settings.engine.per_bank)
+            .await?;
         let mut figures = Figures::default();
         for _ in 0..self.repeat {
             let cpu = own_cpu();
@@ -116,11 +118,11 @@ impl Scene for Args {
             let shot = shoot(stage, &filer, incidents, filers).await?;
             let after = bare::posts_per_second(stage, &poster, incidents).await?;
             figures.add(&shot, deliveries, (before + after) / 2.0);
-            outcome.processes.add(&shot.used);
+            outcome.used(&shot.used);
             outcome.failures.extend(shot.failures);
             bar.inc(1);
         }
-        outcome.figures.push(("burst", figures.named()));
+        outcome.figures.push(("burst".into(), figures.named()));
         Ok(())
     }
 }

@@ -90,8 +90,8 @@ impl Scene for Args {
             "banks": self.banks,
             "repeat": self.repeat,
             "answer_ms": self.common.answer_ms,
-            "bare_commits": bare::commits(self.banks(), &stage.settings.engine),
-            "at_once": bare::at_once(self.banks(), &stage.settings.engine),
+            "bare_commits": bare::commits(self.banks(), &stage.ground.settings.engine),
+            "at_once": bare::at_once(self.banks(), &stage.ground.settings.engine),
         })
     }
 
@@ -111,11 +111,11 @@ impl Scene for Args {
         play.warm_up().await?;
         if !self.cold {
             let warm = play.warm(self.repeat).await?;
-            outcome.figures.push(("warm", warm.named(false)));
+            outcome.figures.push(("warm".into(), warm.named(false)));
         }
         let cold = play.cold(self.repeat).await?;
-        outcome.figures.push(("cold", cold.named(true)));
-        outcome.processes = play.processes;
+        outcome.figures.push(("cold".into(), cold.named(true)));
+        outcome.processes = Some(play.processes);
         outcome.failures = play.failures;
         Ok(())
     }

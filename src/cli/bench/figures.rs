@@ -1,7 +1,7 @@
 //! Figures of several repetitions, and how a scene is shown: one JSON object, or a table for a reader.
 
 use super::machine::Used;
-use crate::cli::say;
+use crate::cli::{CliError, Done, say};
 use serde_json::{Map, Value, json};
 
 /// One figure over the repetitions.
@@ -111,6 +111,20 @@ impl Processes {
             ("load", Some(self.load)),
         ]
     }
+
+    fn table(&self) {
+        say::line("");
+        say::line(format_args!(
+            "{:<28}{:>12}{:>12}",
+            "process", "CPU s", "peak MiB"
+        ));
+        for (name, used) in self.named() {
+            if let Some(used) = used {
+                let mib = used.peak_kib as f64 / 1_024.0;
+                say::line(format_args!("  {name:<26}{:>12.2}{mib:>12.1}", used.cpu_s));
+            }
+        }
+    }
 }
 
 /// What a scene has to tell.
@@ -120,19 +134,50 @@ pub struct Outcome {
     pub machine: Value,
     pub database: &'static str,
     /// Groups like `warm` and `cold`; each figure in order.
-    pub figures: Vec<(&'static str, Vec<Named>)>,
-    pub processes: Processes,
-    /// Sentences; empty = nothing was lost or doubled, and the self-check found nothing.
+    pub figures: Vec<(String, Vec<Named>)>,
+    /// `None` where the scene is one process.
+    pub processes: Option<Processes>,
+    /// Sentences; empty = what `sound` says.
     pub failures: Vec<String>,
+    pub sound: Sound,
+}
+
+/// What a scene without failures has shown besides its figures.
+#[derive(Debug, Clone, Copy)]
+pub enum Sound {
+    Delivery,
+    Log,
+}
+
+impl Sound {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Delivery => "every notice came exactly once, and the self-check found nothing",
+            Self::Log => "every proof holds, and the whole log was judged sound",
+        }
+    }
 }
 
 impl Outcome {
-    pub fn show(&self, as_json: bool) {
+    /// Adds what processes used in one repetition.
+    pub fn used(&mut self, more: &Processes) {
+        self.processes.get_or_insert_default().add(more);
+    }
+
+    /// Shows it; an error if the figures count for nothing.
+    pub fn close(&self, as_json: bool) -> Result<Done, CliError> {
         if as_json {
             say::json(&self.json())
         } else {
             self.table()
         }
+        if self.failures.is_empty() {
+            return Ok(Done::Well);
+        }
+        let failures = self.failures.join("\n  ");
+        Err(CliError::Failed(format!(
+            "the figures count for nothing:\n  {failures}"
+        )))
     }
 
     fn json(&self) -> Value {
@@ -145,12 +190,12 @@ impl Outcome {
         let figures: Map<String, Value> = self
             .figures
             .iter()
-            .map(|(name, named)| ((*name).to_owned(), group(named).into()))
+            .map(|(name, named)| (name.clone(), group(named).into()))
             .collect();
         let processes: Map<String, Value> = self
             .processes
-            .named()
-            .into_iter()
+            .iter()
+            .flat_map(Processes::named)
             .map(|(name, used)| {
                 let told = used
                     .map(|used| json!({ "cpu_s": rounded(used.cpu_s), "peak_kib": used.peak_kib }));
@@ -197,19 +242,11 @@ impl Outcome {
                 ));
             }
         }
-        say::line("");
-        say::line(format_args!(
-            "{:<28}{:>12}{:>12}",
-            "process", "CPU s", "peak MiB"
-        ));
-        for (name, used) in self.processes.named() {
-            if let Some(used) = used {
-                let mib = used.peak_kib as f64 / 1_024.0;
-                say::line(format_args!("  {name:<26}{:>12.2}{mib:>12.1}", used.cpu_s));
-            }
+        if let Some(processes) = &self.processes {
+            processes.table();
         }
         if self.failures.is_empty() {
-            say::line("\nevery notice came exactly once, and the self-check found nothing");
+            say::line(format_args!("\n{}", self.sound.sentence()));
         }
     }
 }

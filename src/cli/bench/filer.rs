@@ -1,7 +1,8 @@
 //! The officer of a bench: files the same incident again and again over kept connections.
 
+use super::ground::bank_code;
 use super::machine;
-use super::stage::{Stage, bank_code};
+use super::stage::Stage;
 use crate::cli::CliError;
 use crate::vault;
 use bytes::Bytes;
@@ -47,9 +48,9 @@ impl Filer {
         Ok(Self {
             client,
             url: format!("http://{}/api/v1/incidents", stage.hub.address).into(),
-            bearer: format!("Bearer {}", stage.key).into(),
+            bearer: format!("Bearer {}", stage.ground.key).into(),
             body: incident().into(),
-            banks: stage.banks,
+            banks: stage.ground.banks,
             run: hex::encode(vault::random::<8>()?).into(),
             filed: Arc::default(),
         })
@@ -135,7 +136,7 @@ impl Filer {
 }
 
 /// Of the size that real ones have: the case of May 2019.
-fn incident() -> Vec<u8> {
+pub fn incident() -> Vec<u8> {
     let incident = json!({
         "title": { "ja": "口座連携による不正チャージの疑い", "en": "Suspected theft by account linking" },
         "description": {

@@ -3,8 +3,9 @@
 
 use super::figures::{Named, Outcome, Series};
 use super::filer::Filer;
+use super::ground::{DESKS, Person, bank_code};
 use super::shot::{processes, shoot};
-use super::stage::{DESKS, Person, Stage, bank_code};
+use super::stage::Stage;
 use super::{Common, Scene};
 use crate::cli::CliError;
 use crate::vault::totp;
@@ -179,7 +180,7 @@ impl Scene for Args {
         outcome.failures.extend(filled.failures);
         let base = format!("http://{}", stage.hub.address);
         let mut readers = Vec::new();
-        for (desk, person) in DESKS.into_iter().zip(&stage.desks) {
+        for (desk, person) in DESKS.into_iter().zip(&stage.ground.desks) {
             readers.push(Reader::sign_in(desk, person, &base).await?);
         }
         let seated = |desk: &str| {
@@ -223,14 +224,14 @@ impl Scene for Args {
             }
             bare.add(plain.quantile(0.99));
         }
-        outcome.processes.add(&processes(stage).since(&before));
+        outcome.used(&processes(stage).since(&before));
         let whole = vec![
             ("p50_ms", half),
             ("p99_ms", nearly_all),
             ("bare_p99_ms", bare),
         ];
-        outcome.figures.push(("pages", whole));
-        outcome.figures.push(("p99 of each", figures));
+        outcome.figures.push(("pages".into(), whole));
+        outcome.figures.push(("p99 of each".into(), figures));
         Ok(())
     }
 }

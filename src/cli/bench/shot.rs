@@ -34,7 +34,7 @@ pub async fn shoot(
     incidents: usize,
     at_once: usize,
 ) -> Result<Shot, CliError> {
-    let expected = stage.banks * incidents;
+    let expected = stage.ground.banks * incidents;
     stage.receivers.reset().await?;
     let before = processes(stage);
     let (started, accepts) = filer.file_many(incidents, at_once).await?;
@@ -45,7 +45,7 @@ pub async fn shoot(
     let used = processes(stage).since(&before);
     // Once more: what came twice came last.
     let report = stage.receivers.report().await?;
-    let mut failures = judge(&report, stage.banks, incidents);
+    let mut failures = judge(&report, stage.ground.banks, incidents);
     if left > 0 {
         failures.push(format!("{left} deliveries have no recorded end"));
     }
