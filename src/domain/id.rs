@@ -31,6 +31,28 @@ impl Uid {
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Uuid::from_bytes(bytes))
     }
+
+    /// From its text. Only the canonical spelling is taken, so that one id has one URL.
+    pub fn from_text(text: &[u8]) -> Option<Self> {
+        let text: &[u8; 36] = text.try_into().ok()?;
+        let (mut bytes, mut at, mut all) = ([0; 16], 0, 0);
+        for (place, byte) in bytes.iter_mut().enumerate() {
+            if matches!(place, 4 | 6 | 8 | 10) {
+                if text[at] != b'-' {
+                    return None;
+                }
+                at += 1;
+            }
+            let (high, low) = (
+                DIGITS[usize::from(text[at])],
+                DIGITS[usize::from(text[at + 1])],
+            );
+            all |= high | low;
+            *byte = high << 4 | low;
+            at += 2;
+        }
+        (all < 16).then(|| Self::from_bytes(bytes))
+    }
 }
 
 impl fmt::Display for Uid {
@@ -53,29 +75,8 @@ pub struct NotAnId;
 impl FromStr for Uid {
     type Err = NotAnId;
 
-    /// Only the canonical spelling is taken, so that one id has one URL.
     fn from_str(text: &str) -> Result<Self, NotAnId> {
-        let text: &[u8; 36] = text.as_bytes().try_into().map_err(|_| NotAnId)?;
-        let mut bytes = [0; 16];
-        let mut at = 0;
-        for (place, byte) in bytes.iter_mut().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
-                if text[at] != b'-' {
-                    return Err(NotAnId);
-                }
-                at += 1;
-            }
-            let (high, low) = (
-                DIGITS[usize::from(text[at])],
-                DIGITS[usize::from(text[at + 1])],
-            );
-            if high | low > 15 {
-                return Err(NotAnId);
-            }
-            *byte = high << 4 | low;
-            at += 2;
-        }
-        Ok(Self::from_bytes(bytes))
+        Self::from_text(text.as_bytes()).ok_or(NotAnId)
     }
 }
 
@@ -99,8 +100,20 @@ impl serde::Serialize for Uid {
 
 impl<'de> serde::Deserialize<'de> for Uid {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(d)?;
-        text.parse().map_err(serde::de::Error::custom)
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Uid;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the 36 characters of a UUID")
+            }
+
+            // As it is read: an owned text for each would cost more than all the rest.
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Uid, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        d.deserialize_str(Text)
     }
 }
 

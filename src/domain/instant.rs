@@ -39,8 +39,8 @@ impl Instant {
 
     /// Takes exactly what [`Self::to_millis_string`] gives. Without a calendar library, because a whole log is
     /// read through it.
-    pub fn from_millis_string(text: &str) -> Option<Self> {
-        let bytes: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    pub fn from_millis_string(text: impl AsRef<[u8]>) -> Option<Self> {
+        let bytes: &[u8; 24] = text.as_ref().try_into().ok()?;
         let mut digits = [0_i64; 24];
         for (digit, (byte, shape)) in digits.iter_mut().zip(bytes.iter().zip(SHAPE)) {
             match shape {

@@ -2,13 +2,12 @@
 //! every other `t` or `v` is unknown here, which is no fault: it is hashed all the same.
 
 use super::canonical::{Field, NotCanonical, scan};
+use super::encoding::hash_of;
 use crate::domain::entry::MAX_BYTES;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::AckClass;
 use crate::merkle::Hash;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 /// `log.genesis` or `log.successor`: what a log begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +130,7 @@ impl Entry {
         };
         let kind = fields.raw("t").map_err(|_| NotAnEntry::Untold)?;
         let version = fields.integer("v").map_err(|_| NotAnEntry::Untold)?;
-        let kind = plain_text(kind).ok_or(NotAnEntry::Untold)?;
+        let kind = quoted(kind).and_then(plain).ok_or(NotAnEntry::Untold)?;
         let entry = match (kind, version) {
             ("notice.acknowledged", 1) => fields.acknowledged()?,
             ("notice.fanout", 1) => fields.fanout()?,
@@ -176,14 +175,15 @@ impl<'a> Fields<'_, 'a> {
         Ok(self.all[place].value)
     }
 
-    fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&'a str) -> Option<T>) -> Read<T> {
+    /// What `parse` makes of the bytes between the quotes; it takes no escape, which no entry has.
+    fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&'a [u8]) -> Option<T>) -> Read<T> {
         let raw = self.raw(key)?;
-        let value = plain_text(raw).and_then(parse);
+        let value = quoted(raw).and_then(parse);
         value.ok_or(NotAnEntry::Field(key))
     }
 
     fn owned(&mut self, key: &'static str) -> Read<String> {
-        self.parsed(key, |text| Some(text.to_owned()))
+        self.parsed(key, |text| plain(text).map(str::to_owned))
     }
 
     fn integer(&mut self, key: &'static str) -> Read<i64> {
@@ -194,26 +194,26 @@ impl<'a> Fields<'_, 'a> {
     }
 
     fn uid(&mut self, key: &'static str) -> Read<Uid> {
-        self.parsed(key, |text| text.parse().ok())
+        self.parsed(key, Uid::from_text)
     }
 
     /// `None` for null.
     fn or_null<T>(
         &mut self,
         key: &'static str,
-        parse: impl Fn(&'a str) -> Option<T>,
+        parse: impl Fn(&'a [u8]) -> Option<T>,
     ) -> Read<Option<T>> {
         match self.raw(key)? {
             b"null" => Ok(None),
             raw => {
-                let value = plain_text(raw).and_then(parse);
+                let value = quoted(raw).and_then(parse);
                 value.map(Some).ok_or(NotAnEntry::Field(key))
             }
         }
     }
 
     fn hash(&mut self, key: &'static str) -> Read<Hash> {
-        self.parsed(key, hash)
+        self.parsed(key, hash_of)
     }
 
     /// The hub's commitment to its own rows: nobody outside can open it, but it has its form.
@@ -283,10 +283,10 @@ impl<'a> Fields<'_, 'a> {
         let acknowledgement = self.uid("acknowledgement")?;
         let at = self.time("at")?;
         let bank = self.uid("bank")?;
-        let class = self.parsed("class", AckClass::parse)?;
-        let covered_by = self.or_null("covered_by", |text| text.parse().ok())?;
+        let class = self.parsed("class", |text| AckClass::parse(plain(text)?))?;
+        let covered_by = self.or_null("covered_by", Uid::from_text)?;
         self.facts()?;
-        let note = self.or_null("note", hash)?;
+        let note = self.or_null("note", hash_of)?;
         Ok(Entry::Acknowledged(Acknowledged {
             acknowledgement,
             at,
@@ -299,18 +299,15 @@ impl<'a> Fields<'_, 'a> {
     }
 }
 
-/// What stands between the quotes; `None` for what is no text, or one with escapes, which no entry has.
-fn plain_text(raw: &[u8]) -> Option<&str> {
-    let inside = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let text = std::str::from_utf8(inside).ok()?;
-    (!text.contains('\\')).then_some(text)
+/// What stands between the quotes; `None` for what is no text.
+fn quoted(raw: &[u8]) -> Option<&[u8]> {
+    raw.strip_prefix(b"\"")?.strip_suffix(b"\"")
 }
 
-fn hash(text: &str) -> Option<Hash> {
-    // One byte more than is needed: the decoder asks for room by the length of the text.
-    let mut room = [0; 33];
-    let length = STANDARD.decode_slice(text, &mut room).ok()?;
-    (length == 32).then(|| room.first_chunk().copied())?
+/// A text without escapes.
+fn plain(text: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok()?;
+    (!text.contains('\\')).then_some(text)
 }
 
 #[cfg(test)]
