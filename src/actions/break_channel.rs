@@ -3,7 +3,7 @@
 
 use super::Error;
 use super::alert::{self, OperatorAlert};
-use super::fan_out::delivery_row;
+use super::fan_out::{Sealed, delivery_row};
 use crate::domain::id::Uid;
 use crate::storage::delivery;
 use crate::storage::evidence::{self, TaskEventRow};
@@ -48,14 +48,14 @@ fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<
     let Some(level) = unreached.iter().map(|contact| contact.level).min() else {
         return Ok(());
     };
-    let now = tx.now()?;
+    let (of, now) = (Sealed::of(tx, notice)?, tx.now()?);
     let rows: Vec<_> = unreached
         .iter()
         .filter(|contact| contact.level == level)
         .map(|contact| {
             delivery_row(
                 message_id,
-                Some(notice),
+                Some(of),
                 Some(bank_id),
                 "email",
                 contact.id,

@@ -336,7 +336,10 @@ fn write_member(
     for (channel, target) in &member.channels {
         rows.deliveries.push(delivery_row(
             message,
-            Some(id),
+            Some(Sealed {
+                notice: id,
+                fanout: group.fanout_id,
+            }),
             Some(member.bank_id),
             channel,
             *target,
@@ -401,10 +404,31 @@ pub(super) fn message_row(
     }
 }
 
+/// A notice, and the fan-out whose seal it goes out with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sealed {
+    pub notice: Uid,
+    pub fanout: Uid,
+}
+
+impl Sealed {
+    pub fn of(tx: &mut Tx<'_>, notice: Uid) -> Result<Self, Error> {
+        let row = notice::by_id(tx, notice)?.ok_or(Error::NotFound)?;
+        let fanout = row.fanout_id;
+        Ok(Self { notice, fanout })
+    }
+
+    /// What another delivery of the same goes out with.
+    pub fn again(row: &DeliveryRow) -> Option<Self> {
+        let of = row.notice_id.zip(row.fanout_id);
+        of.map(|(notice, fanout)| Self { notice, fanout })
+    }
+}
+
 /// A delivery that is due at once; that of a notice as soon as the log has sealed it.
 pub(super) fn delivery_row(
     message_id: Uid,
-    notice_id: Option<Uid>,
+    of: Option<Sealed>,
     bank_id: Option<Uid>,
     channel: &str,
     target_id: Uid,
@@ -413,7 +437,7 @@ pub(super) fn delivery_row(
     DeliveryRow {
         id: Uid::at(now),
         message_id,
-        notice_id,
+        notice_id: of.map(|of| of.notice),
         bank_id,
         channel: channel.into(),
         target_id,
@@ -423,7 +447,8 @@ pub(super) fn delivery_row(
         due_at: now,
         lease_owner: None,
         lease_token: None,
-        unsealed: notice_id.is_some(),
+        unsealed: of.is_some(),
         created_at: now,
+        fanout_id: of.map(|of| of.fanout),
     }
 }

@@ -2,6 +2,7 @@
 //! move, and nothing goes quiet (law 3). The gate is entered by the caller.
 
 use super::Error;
+use super::fan_out::{Sealed, delivery_row};
 use crate::domain::id::Uid;
 use crate::storage::delivery::{self, DeliveryRow};
 use crate::storage::evidence::{self, TaskEventRow};
@@ -85,45 +86,22 @@ fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), E
             None => false,
         };
         if !sent_already {
-            let fresh = fresh(
-                tx,
-                row.message_id,
-                row.notice_id,
-                row.bank_id,
-                *way,
-                row.unsealed,
-            )?;
+            let (of, now) = (Sealed::again(row), tx.now()?);
+            let fresh = DeliveryRow {
+                unsealed: row.unsealed,
+                ..delivery_row(
+                    row.message_id,
+                    of,
+                    row.bank_id,
+                    way.channel,
+                    way.target,
+                    now,
+                )
+            };
             delivery::insert_deliveries(tx, &[fresh])?;
         }
     }
     Ok(())
-}
-
-fn fresh(
-    tx: &mut Tx<'_>,
-    message_id: Uid,
-    notice_id: Option<Uid>,
-    bank_id: Option<Uid>,
-    way: Way,
-    unsealed: bool,
-) -> Result<DeliveryRow, Error> {
-    let now = tx.now()?;
-    Ok(DeliveryRow {
-        id: tx.new_id()?,
-        message_id,
-        notice_id,
-        bank_id,
-        channel: way.channel.into(),
-        target_id: way.target,
-        state: "due".into(),
-        attempts: 0,
-        failures: 0,
-        due_at: now,
-        lease_owner: None,
-        lease_token: None,
-        unsealed,
-        created_at: now,
-    })
 }
 
 fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
@@ -146,7 +124,9 @@ pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
         };
         if let Some(message) = delivery::message_of_notice(tx, notice)? {
             if !delivery::exists_for(tx, notice, way.target)? {
-                let fresh = fresh(tx, message, Some(notice), Some(bank_id), way, true)?;
+                let (of, now) = (Sealed::of(tx, notice)?, tx.now()?);
+                let (bank, channel) = (Some(bank_id), way.channel);
+                let fresh = delivery_row(message, Some(of), bank, channel, way.target, now);
                 delivery::insert_deliveries(tx, &[fresh])?;
                 tx.wake_engine();
             }

@@ -1,7 +1,7 @@
 //! Resending by hand: an open delivery becomes due now; one that was accepted goes out once more.
 
 use super::Error;
-use super::fan_out::delivery_row;
+use super::fan_out::{Sealed, delivery_row};
 use crate::domain::id::Uid;
 use crate::domain::refusal::Refusal;
 use crate::storage::{Tx, bank, delivery};
@@ -23,7 +23,7 @@ pub fn resend(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
     } else {
         let again = delivery_row(
             row.message_id,
-            row.notice_id,
+            Sealed::again(&row),
             row.bank_id,
             &row.channel,
             row.target_id,

@@ -1,7 +1,7 @@
 //! The engine of one channel: wake, claim, send outside any transaction, record. One write is under way at
 //! a time; what ends meanwhile is recorded by the next, which claims again in the same commit. It claims as
-//! much again as may be sent at once, so that sending goes on while a commit is under way. Wake-ups are only
-//! speed: a scan finds what no wake-up told of.
+//! much again as may be sent at once, so that sending goes on while a commit is under way; and reads what it
+//! claimed while the next commit is. Wake-ups are only speed: a scan finds what no wake-up told of.
 
 use super::sources::Sources;
 use super::transport::{Parts, Transport};
@@ -16,6 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// Claims held for each send under way: the one itself, and its successor.
@@ -40,20 +41,26 @@ pub struct EngineBounds {
     pub stop: Duration,
 }
 
+/// What was claimed, with all that sending it takes.
+type Ready = (Claimed, Parts);
+type Reading = JoinHandle<Result<Vec<Ready>, Error>>;
+
 /// The engine of one channel.
 pub struct Engine {
     store: Store,
     transport: Arc<Transport>,
     bounds: EngineBounds,
     node: Uid,
-    sources: Sources,
+    sources: Arc<Sources>,
     /// Sends under way, by bank.
     in_flight: HashMap<Option<Uid>, usize>,
     total: usize,
     /// Claimed, not read yet.
     unread: Vec<Lease>,
+    /// Being read, and the reading.
+    reading: Option<(Arc<[Lease]>, Reading)>,
     /// Claimed, waiting for a place.
-    ready: VecDeque<(Claimed, Parts)>,
+    ready: VecDeque<Ready>,
     /// Ended, not recorded yet.
     finished: Vec<Finished>,
     ended: mpsc::UnboundedReceiver<Finished>,
@@ -76,10 +83,11 @@ impl Engine {
             transport: Arc::new(transport),
             bounds,
             node,
-            sources: Sources::default(),
+            sources: Arc::default(),
             in_flight: HashMap::new(),
             total: 0,
             unread: Vec::new(),
+            reading: None,
             ready: VecDeque::new(),
             finished: Vec::new(),
             ended,
@@ -101,6 +109,10 @@ impl Engine {
                     biased;
                     _ = stopping.changed() => break,
                     Some(one) = self.ended.recv() => self.note(one),
+                    read = read_of(&mut self.reading) => {
+                        self.take(read);
+                        continue;
+                    }
                     _ = wake.changed() => {}
                     _ = scan.tick() => self.tick().await,
                 }
@@ -118,6 +130,7 @@ impl Engine {
         loop {
             attempts += self.finished.len();
             self.write_and_send().await;
+            self.finish_reading().await;
             if !self.finished.is_empty() {
                 continue;
             }
@@ -146,6 +159,19 @@ impl Engine {
         self.launch();
     }
 
+    /// Waits for `work`, and sees to the sends and the reading meanwhile.
+    async fn meanwhile<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                Some(one) = self.ended.recv() => self.note(one),
+                read = read_of(&mut self.reading) => self.take(read),
+            }
+        }
+    }
+
     /// Takes what has ended meanwhile, and waits a moment for more while much is under way.
     async fn gather(&mut self) {
         let until = Instant::now() + self.bounds.batch_wait;
@@ -154,10 +180,14 @@ impl Engine {
                 Ok(one) => self.note(one),
                 // Few under way: nothing worth waiting for.
                 Err(_) if self.finished.is_empty() || self.total < self.bounds.batch => return,
-                Err(_) => match tokio::time::timeout_at(until, self.ended.recv()).await {
-                    Ok(Some(one)) => self.note(one),
-                    _ => return,
-                },
+                Err(_) => {
+                    tokio::select! {
+                        biased;
+                        Some(one) = self.ended.recv() => self.note(one),
+                        read = read_of(&mut self.reading) => self.take(read),
+                        () = tokio::time::sleep_until(until) => return,
+                    }
+                }
             }
         }
     }
@@ -226,21 +256,14 @@ impl Engine {
         let batch = Arc::clone(&finished);
         let room = self.room();
         let store = self.store.clone();
-        let mut write = std::pin::pin!(store.write(Lane::Back, move |tx: &mut Tx<'_>| {
+        let write = store.write(Lane::Back, move |tx: &mut Tx<'_>| {
             record::record(tx, &batch)?;
             claim::claim(tx, &room)
-        }));
-        let claims = loop {
-            tokio::select! {
-                biased;
-                claims = &mut write => break claims,
-                Some(one) = self.ended.recv() => self.note(one),
-            }
-        };
-        match claims {
+        });
+        match self.meanwhile(write).await {
             Ok(leases) => {
                 self.unread.extend(leases);
-                self.start().await;
+                self.begin_reading();
             }
             Err(fault) => {
                 tracing::error!(channel = self.transport.channel(), %fault, "recording and claiming; will try again");
@@ -256,7 +279,8 @@ impl Engine {
         for (claimed, _) in &self.ready {
             *held.entry(claimed.due.bank_id).or_insert(0) += 1;
         }
-        for lease in &self.unread {
+        let read = self.reading.as_ref().map_or(&[][..], |(leases, _)| leases);
+        for lease in self.unread.iter().chain(read) {
             *held.entry(lease.bank).or_insert(0) += 1;
         }
         Room {
@@ -267,53 +291,45 @@ impl Engine {
             in_flight: held,
             per_bank: self.bounds.per_bank * CLAIMS_PER_SEND,
             total: (self.bounds.in_flight * CLAIMS_PER_SEND)
-                .saturating_sub(self.total + self.ready.len() + self.unread.len()),
+                .saturating_sub(self.total + self.ready.len() + self.unread.len() + read.len()),
         }
     }
 
-    /// Reads what was claimed, and sends what has a place.
-    async fn start(&mut self) {
-        if self.unread.is_empty() {
+    /// Begins to read what was claimed, unless an earlier reading is under way: its end begins the next.
+    fn begin_reading(&mut self) {
+        if self.unread.is_empty() || self.reading.is_some() {
             return;
         }
-        let leases: Arc<[Lease]> = self.unread.as_slice().into();
-        let store = self.store.clone();
-        let mut read = std::pin::pin!(store.read(move |tx| claim::open(tx, &leases)));
-        let claimed = loop {
-            tokio::select! {
-                biased;
-                claimed = &mut read => break claimed,
-                Some(one) = self.ended.recv() => self.note(one),
+        let leases: Arc<[Lease]> = std::mem::take(&mut self.unread).into();
+        let (store, transport) = (self.store.clone(), Arc::clone(&self.transport));
+        let (sources, wanted) = (Arc::clone(&self.sources), Arc::clone(&leases));
+        let reading = async move { read(&store, &transport, &sources, wanted).await };
+        self.reading = Some((leases, tokio::spawn(reading)));
+    }
+
+    /// Takes what was read, and sends what has a place.
+    fn take(&mut self, read: Result<Vec<Ready>, Error>) {
+        let leases = self.reading.take().map(|(leases, _)| leases);
+        match read {
+            Ok(ready) => {
+                self.ready.extend(ready);
+                self.launch();
+                self.begin_reading();
             }
-        };
-        let claimed: Vec<Claimed> = match claimed {
-            Ok(claimed) => claimed,
             Err(fault) => {
                 tracing::error!(channel = self.transport.channel(), %fault, "reading what was claimed; will try again");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                return;
-            }
-        };
-        self.unread.clear();
-        let mut revisions: HashMap<Uid, bool> = HashMap::new();
-        for one in &claimed {
-            if let Some(notice) = &one.due.notice {
-                *revisions.entry(notice.revision_id).or_default() |= !one.due.unsealed;
+                // With the next commit: a scan comes at the latest.
+                self.unread
+                    .extend(leases.iter().flat_map(|leases| leases.iter()));
             }
         }
-        let endpoints = self.transport.endpoints(&claimed);
-        if let Err(fault) = self
-            .sources
-            .prepare(&self.store, revisions, endpoints)
-            .await
-        {
-            tracing::error!(%fault, "reading what is to be sent");
+    }
+
+    async fn finish_reading(&mut self) {
+        while self.reading.is_some() {
+            let read = read_of(&mut self.reading).await;
+            self.take(read);
         }
-        for one in claimed {
-            let parts = self.transport.parts(&self.sources, &one);
-            self.ready.push_back((one, parts));
-        }
-        self.launch();
     }
 
     /// Sends what is ready and has a place: of the whole, and of its bank.
@@ -356,8 +372,8 @@ impl Engine {
     /// Releases what waits, waits for what is under way, records both, and leaves the rest to its leases.
     async fn finish(mut self) {
         let until = Instant::now() + self.bounds.stop;
-        // Claimed, but reading it had failed.
-        self.start().await;
+        self.begin_reading();
+        self.finish_reading().await;
         let released = self.ready.drain(..).map(|(claimed, _)| Finished {
             claimed,
             outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
@@ -386,6 +402,41 @@ impl Engine {
             tracing::error!(%fault, "recording the last outcomes");
         }
     }
+}
+
+/// Waits for the reading that is under way; for ever if there is none.
+async fn read_of(reading: &mut Option<(Arc<[Lease]>, Reading)>) -> Result<Vec<Ready>, Error> {
+    match reading {
+        Some((_, reading)) => {
+            let read = reading.await;
+            read.unwrap_or_else(|fault| std::panic::resume_unwind(fault.into_panic()))
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn read(
+    store: &Store,
+    transport: &Transport,
+    sources: &Sources,
+    leases: Arc<[Lease]>,
+) -> Result<Vec<Ready>, Error> {
+    let claimed = store.read(move |tx| claim::open(tx, &leases)).await?;
+    let mut revisions: HashMap<Uid, bool> = HashMap::new();
+    for one in &claimed {
+        if let Some(notice) = &one.due.notice {
+            *revisions.entry(notice.revision_id).or_default() |= !one.due.unsealed;
+        }
+    }
+    let endpoints = transport.endpoints(&claimed);
+    if let Err(fault) = sources.prepare(store, revisions, endpoints).await {
+        tracing::error!(%fault, "reading what is to be sent");
+    }
+    let parts = |one: Claimed| {
+        let parts = transport.parts(sources, &one);
+        (one, parts)
+    };
+    Ok(claimed.into_iter().map(parts).collect())
 }
 
 async fn cut_due_rosters(store: &Store) -> Result<(), Error> {

@@ -16,7 +16,7 @@ use crate::templates::notice_mail::RevisionParts;
 use bytes::Bytes;
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const ENDPOINT_KEPT: Duration = Duration::from_secs(30);
@@ -70,39 +70,64 @@ impl Issued {
 /// The parts in memory.
 #[derive(Default)]
 pub struct Sources {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
     revisions: HashMap<Uid, Arc<Issued>>,
     endpoints: HashMap<Uid, Arc<EndpointParts>>,
 }
 
-impl Sources {
-    /// Reads what is not in memory, in one transaction. What cannot be read is left out. `revisions` tells of each
-    /// whether a proof of it is wanted.
-    pub async fn prepare(
+/// What is not in memory.
+struct Lacking {
+    revisions: Vec<Uid>,
+    endpoints: Vec<Uid>,
+}
+
+impl Kept {
+    fn lacking(
         &mut self,
-        store: &Store,
+        now: Instant,
         revisions: HashMap<Uid, bool>,
         endpoints: HashSet<Uid>,
-    ) -> Result<(), Error> {
-        let now = store.clock().now();
+    ) -> Lacking {
         self.endpoints
             .retain(|_, parts| now.since(parts.read_at) < ENDPOINT_KEPT);
         if self.revisions.len() + revisions.len() > REVISIONS_KEPT {
             // What this batch needs stays.
             self.revisions.retain(|id, _| revisions.contains_key(id));
         }
-        let revisions: Vec<Uid> = revisions
-            .into_iter()
-            .filter(|(id, sealed)| {
-                self.revisions
-                    .get(id)
-                    .is_none_or(|known| *sealed && known.sealed.is_empty())
-            })
-            .map(|(id, _)| id)
-            .collect();
-        let endpoints: Vec<Uid> = endpoints
-            .into_iter()
-            .filter(|id| !self.endpoints.contains_key(id))
-            .collect();
+        let is_wanted = |(id, sealed): &(Uid, bool)| {
+            let known = self.revisions.get(id);
+            known.is_none_or(|known| *sealed && known.sealed.is_empty())
+        };
+        let is_unknown = |id: &Uid| !self.endpoints.contains_key(id);
+        Lacking {
+            revisions: revisions
+                .into_iter()
+                .filter(is_wanted)
+                .map(|(id, _)| id)
+                .collect(),
+            endpoints: endpoints.into_iter().filter(is_unknown).collect(),
+        }
+    }
+}
+
+impl Sources {
+    /// Reads what is not in memory, in one transaction. What cannot be read is left out. `revisions` tells of each
+    /// whether a proof of it is wanted.
+    pub async fn prepare(
+        &self,
+        store: &Store,
+        revisions: HashMap<Uid, bool>,
+        endpoints: HashSet<Uid>,
+    ) -> Result<(), Error> {
+        let now = store.clock().now();
+        let Lacking {
+            revisions,
+            endpoints,
+        } = self.kept().lacking(now, revisions, endpoints);
         if revisions.is_empty() && endpoints.is_empty() {
             return Ok(());
         }
@@ -117,25 +142,28 @@ impl Sources {
             Ok::<_, Error>((revisions, endpoints.collect::<Result<Vec<_>, Error>>()?))
         };
         let (revisions, endpoints) = store.read(read).await?;
-        self.revisions.extend(
-            revisions
-                .into_iter()
-                .map(|(id, parts)| (id, Arc::new(parts))),
-        );
-        self.endpoints.extend(
-            endpoints
-                .into_iter()
-                .filter_map(|(id, parts)| Some((id, Arc::new(parts?)))),
-        );
+        let revisions = revisions
+            .into_iter()
+            .map(|(id, parts)| (id, Arc::new(parts)));
+        let endpoints = endpoints
+            .into_iter()
+            .filter_map(|(id, parts)| Some((id, Arc::new(parts?))));
+        let mut kept = self.kept();
+        kept.revisions.extend(revisions);
+        kept.endpoints.extend(endpoints);
         Ok(())
     }
 
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn revision(&self, id: Uid) -> Option<Arc<Issued>> {
-        self.revisions.get(&id).cloned()
+        self.kept().revisions.get(&id).cloned()
     }
 
     pub fn endpoint(&self, id: Uid) -> Option<Arc<EndpointParts>> {
-        self.endpoints.get(&id).cloned()
+        self.kept().endpoints.get(&id).cloned()
     }
 }
 

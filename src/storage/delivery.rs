@@ -54,11 +54,13 @@ pub struct DeliveryRow {
     pub lease_token: Option<Uid>,
     pub unsealed: bool,
     pub created_at: Instant,
+    /// Whose seal it waits for; `None` where it is no notice.
+    pub fanout_id: Option<Uid>,
 }
 
 fixed_insert!("INSERT INTO" delivery DeliveryRow:
     id, message_id, notice_id, bank_id, channel, target_id, state, attempts, failures, due_at,
-    lease_owner, lease_token, unsealed, created_at
+    lease_owner, lease_token, unsealed, created_at, fanout_id
 );
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -146,7 +148,8 @@ pub type Candidate = (Uid, Option<Uid>, bool);
 
 /// Due deliveries in order of preference: first attempts before retries, then by due time. Banks that have
 /// no free place (`full`) are passed over, and so is what waits for the log: a notice younger than `patience_ends`
-/// that no published checkpoint covers. Reads the partial index, which is why the state is written as a literal.
+/// that no published checkpoint covers. All of it stands in the partial index, which is why the state is written as a
+/// literal.
 pub fn due(
     tx: &mut Tx<'_>,
     channel: &str,
@@ -157,22 +160,21 @@ pub fn due(
 ) -> Result<Vec<Candidate>, Error> {
     let mut rows: Vec<Candidate> = on_either!(tx, conn => {
         let mut query = delivery::table
-            .left_join(notice::table.on(delivery::notice_id.eq(notice::id.nullable())))
-            .left_join(log_seal::table.on(notice::fanout_id.nullable().eq(log_seal::fanout_id.nullable())))
+            .left_join(log_seal::table.on(delivery::fanout_id.eq(log_seal::fanout_id.nullable())))
             .filter(sql::<Bool>("delivery.state = 'due'"))
             .filter(delivery::channel.eq(channel))
             .filter(delivery::due_at.le(now))
             .filter(
-                delivery::notice_id.is_null()
+                delivery::fanout_id.is_null()
                     .or(log_seal::fanout_id.nullable().is_not_null())
-                    .or(delivery::created_at.le(patience_ends)),
+                    .or(delivery::due_at.le(patience_ends)),
             )
             .order((delivery::due_at, delivery::id))
             .limit(limit)
             .select((
                 delivery::id,
                 delivery::bank_id,
-                sql::<Bool>("delivery.notice_id IS NOT NULL AND log_seal.fanout_id IS NULL"),
+                sql::<Bool>("delivery.fanout_id IS NOT NULL AND log_seal.fanout_id IS NULL"),
             ))
             .into_boxed();
         if !full.is_empty() {

@@ -554,6 +554,7 @@ diesel::table! {
         lease_token -> Nullable<UidSql>,
         unsealed -> Bool,
         created_at -> InstantSql,
+        fanout_id -> Nullable<UidSql>,
     }
 }
 
