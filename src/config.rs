@@ -91,6 +91,8 @@ pub struct Keys {
 #[derive(Debug, Clone)]
 pub struct Evidence {
     pub key_file: PathBuf,
+    /// Of the key that is to take over.
+    pub next_key_file: Option<PathBuf>,
     /// A folder.
     pub journal: PathBuf,
     pub seal_patience: Duration,
@@ -253,6 +255,7 @@ impl Settings {
             },
             evidence: Evidence {
                 key_file: r.path("evidence.key_file"),
+                next_key_file: r.optional_path("evidence.next_key_file"),
                 journal: r.path("evidence.journal"),
                 seal_patience: r.seconds("evidence.seal_patience_s", 1, 600),
                 public: r.flag("evidence.public"),

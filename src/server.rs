@@ -12,10 +12,11 @@ use crate::dispatch::webhook::WebhookClient;
 use crate::dispatch::{MailTransport, Transport, WebhookTransport};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
-use crate::log::sequencer::{LogKey, Sequencer};
+use crate::log::keys::LogKey;
+use crate::log::sequencer::Sequencer;
 use crate::storage::{Location, Store};
 use crate::templates::Templates;
-use crate::vault::{self, SecretKey, Vault, log_key};
+use crate::vault::{self, Vault};
 use crate::web::live::Live;
 use crate::web::{self, App, FreeSpace, Limits};
 use actix_web::dev::{Server, ServerHandle};
@@ -33,7 +34,7 @@ pub struct Parts {
     pub rules: Arc<Rules>,
     pub templates: Arc<Templates>,
     live: Arc<Live>,
-    log_key: SecretKey,
+    log_key: LogKey,
     settings: Settings,
 }
 
@@ -52,7 +53,7 @@ impl Parts {
     /// Opens what the settings name.
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
         let (store, vault) = open::open_store(&settings).await?;
-        let log_key = log_key::open(&settings.evidence.key_file)?;
+        let log_key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
         let rules = Arc::new(open::rules(&settings));
         let templates = Templates::load()
             .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
@@ -69,7 +70,7 @@ impl Parts {
 
     /// What carries the log on.
     pub fn sequencer(&self, node: Uid, stopping: watch::Receiver<bool>) -> Sequencer {
-        let key = LogKey::new(self.log_key.clone(), &self.settings.hub.public_host);
+        let key = self.log_key.clone();
         let journal = self.settings.evidence.journal.clone();
         Sequencer::new(self.store.clone(), key, journal, node, stopping)
     }

@@ -27,6 +27,7 @@ pub mod invite;
 pub mod issue;
 pub mod issue_key;
 pub mod join_bank;
+pub mod log_keys;
 pub mod log_refuses;
 pub mod mail_link;
 pub mod on_behalf;

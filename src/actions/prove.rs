@@ -1,7 +1,7 @@
 //! Proofs made from what is stored: for one bank its notice's place in the log, at the checkpoint with which it
 //! went out.
 
-use super::Error;
+use super::{Error, log_keys};
 use crate::domain::id::Uid;
 use crate::domain::proof::leaves::{NoticeLeaf, RosterLeaf};
 use crate::domain::proof::notice::{NoticeProof, Place};
@@ -18,6 +18,7 @@ use std::collections::HashMap;
 /// A fan-out in the log: what the proofs of all its notices are made from.
 pub struct SealedFanout {
     entry: Vec<u8>,
+    handovers: Vec<String>,
     proof: String,
     /// Where its entry stands.
     pub index: i64,
@@ -53,6 +54,7 @@ pub fn sealed_fanout(tx: &mut Tx<'_>, fanout: &FanoutRow) -> Result<Option<Seale
     let place = |(position, leaf): (usize, NoticeLeaf)| (leaf.notice, (position, leaf));
     Ok(Some(SealedFanout {
         entry: entry.body,
+        handovers: log_keys::carried(tx, seal.log, seal.size)?,
         proof: proof.to_string(),
         index: seal.entry_index,
         places: leaves.into_iter().enumerate().map(place).collect(),
@@ -93,6 +95,7 @@ impl SealedFanout {
         let (position, leaf) = self.places.get(&notice)?;
         Some(NoticeProof {
             entry: self.entry.clone(),
+            handovers: self.handovers.clone(),
             opening: vault::mac(self.seed.as_ref()?, notice.as_bytes()),
             place: Place {
                 bank: leaf.bank,

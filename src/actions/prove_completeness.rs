@@ -2,14 +2,13 @@
 //! Filled here and judged in `domain/proof/`, by the rules by which anybody outside judges it.
 
 use super::acknowledge_by_note::KeptNote;
-use super::{Error, prove, read_log, read_register};
+use super::{Error, log_keys, prove, read_register};
 use crate::domain::id::Uid;
 use crate::domain::proof::completeness::{
     Completeness, FORMAT, Former, Proven, ProvenAcknowledgement,
 };
 use crate::domain::refusal::Refusal;
 use crate::merkle::Hash;
-use crate::merkle::note::VerifierKey;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::FanoutRow;
 use crate::storage::{Tx, bank, evidence, log, notice, roster, tree};
@@ -40,12 +39,6 @@ pub fn head_of(tx: &mut Tx<'_>, log: i64) -> Result<Option<Head>, Error> {
 pub fn newest_head(tx: &mut Tx<'_>) -> Result<Head, Error> {
     let log = log::head(tx)?.log;
     Ok(head_of(tx, log)?.ok_or(Refusal::NotSealed)?)
-}
-
-/// By what the heads of a log are verified, as the log itself says.
-pub fn key_of(tx: &mut Tx<'_>, log: i64) -> Result<VerifierKey, Error> {
-    let opening = read_log::opening_of(tx, log)?;
-    opening.vkey.parse().map_err(|_| damaged())
 }
 
 /// The whole bundle and the head at which it is proven, the newest; refuses while that does not cover the revision.
@@ -94,6 +87,7 @@ pub fn begin(
     let label = |bank: &Uid| Some((*bank, codes.get(bank)?.clone()));
     let labels = all.filter_map(|leaf| label(&leaf.bank)).collect();
     let incident = incident::by_id(tx, revision.incident_id)?.ok_or(Error::NotFound)?;
+    let handovers = log_keys::carried(tx, head.log, head.size)?;
     let mut reader = tree::Reader::new(tx, head.log, head.size);
     let former = match found.former {
         Some((_, place)) => Some(Former {
@@ -109,6 +103,7 @@ pub fn begin(
         fanout: found.fanout.1.proven(&mut reader)?,
         format: FORMAT.to_owned(),
         former,
+        handovers,
         incident: incident.reference,
         labels,
         next_roster: next.transpose()?,

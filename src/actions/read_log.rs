@@ -18,14 +18,6 @@ pub fn newest(tx: &mut Tx<'_>) -> Result<Option<CheckpointRow>, Error> {
     Ok(log::latest_checkpoint(tx, head.log)?)
 }
 
-/// What the current log begins with, once it is published: its name and key.
-pub fn opening(tx: &mut Tx<'_>) -> Result<Option<Opening>, Error> {
-    let Some(published) = newest(tx)? else {
-        return Ok(None);
-    };
-    opening_of(tx, published.log).map(Some)
-}
-
 /// What a log that holds anything begins with.
 pub fn opening_of(tx: &mut Tx<'_>, log: i64) -> Result<Opening, Error> {
     let first = log::logged(tx, log, 0, 1)?;

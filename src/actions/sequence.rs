@@ -4,6 +4,7 @@
 
 use super::Error;
 use crate::domain::entry::Entry;
+use crate::domain::id::Uid;
 use crate::merkle::Hash;
 use crate::merkle::growing::Growing;
 use crate::storage::log::{self, BatchRow, Head, PendingRow, RunRow};
@@ -26,12 +27,12 @@ pub enum Sequenced {
 }
 
 /// Takes what waits into the log, at most one batch. `head` and `growing` are how this leader last saw the log;
-/// a log that holds nothing begins with `first`.
+/// `own` is what the log itself has to say, which comes first.
 pub fn sequence(
     tx: &mut Tx<'_>,
     head: &Head,
     growing: &Growing,
-    first: &Entry<'_>,
+    own: Option<&(Uid, Entry<'_>)>,
     lease: Duration,
 ) -> Result<Sequenced, Error> {
     let now = tx.now()?;
@@ -39,9 +40,8 @@ pub fn sequence(
         return Ok(Sequenced::LeadLost);
     }
     let mut groups = log::pending(tx, GROUPS)?;
-    if head.size == 0 {
-        let subject = tx.new_id()?;
-        log::stage(tx, &[(subject, first.clone())])?;
+    if let Some(own) = own {
+        log::stage(tx, std::slice::from_ref(own))?;
         // The youngest of all, and yet the first.
         let opening = log::own_pending(tx)?;
         groups.retain(|group| Some(group.group_id) != opening.as_ref().map(|row| row.group_id));

@@ -12,7 +12,7 @@ use crate::storage::{Lane, Tx, bank};
 use crate::vault::{Vault, VaultFault, log_key};
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -93,9 +93,21 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     }
 }
 
+type Make = fn(&Path) -> Result<(), VaultFault>;
+
 fn new_key(settings: &Settings) -> Result<Done, CliError> {
-    let files = [&settings.keys.file, &settings.evidence.key_file];
-    for path in files {
+    let evidence = &settings.evidence;
+    let mut files: Vec<(&PathBuf, Make)> = vec![
+        (&settings.keys.file, Vault::create_key_file),
+        (&evidence.key_file, log_key::create),
+    ];
+    files.extend(
+        evidence
+            .next_key_file
+            .iter()
+            .map(|path| (path, log_key::create as Make)),
+    );
+    for (path, _) in &files {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
@@ -104,19 +116,18 @@ fn new_key(settings: &Settings) -> Result<Done, CliError> {
                 .map_err(|fault| CliError::file("make the folder", folder, &fault))?;
         }
     }
-    // One that is there stays; only where both are is there nothing to do.
-    let missing = |path: &&&std::path::PathBuf| !path.exists();
-    if !files.iter().any(|path| missing(&path)) {
-        return Err(VaultFault::Exists(files[0].display().to_string()).into());
+    // One that is there stays; only where all are is there nothing to do.
+    if files.iter().all(|(path, _)| path.exists()) {
+        return Err(VaultFault::Exists(files[0].0.display().to_string()).into());
     }
-    for (path, make) in files.iter().zip([Vault::create_key_file, log_key::create]) {
-        if missing(&path) {
+    for (path, make) in files {
+        if !path.exists() {
             make(path)?;
             say::line(format_args!("made {}", path.display()));
         }
     }
     say::note(
-        "keep copies of both in a safe place, apart from the backups: without the first the data cannot be read, without the second the log cannot be carried on",
+        "keep copies of all in a safe place, apart from the backups: without the first the data cannot be read, without the second the log cannot be carried on",
     );
     Ok(Done::Well)
 }

@@ -6,15 +6,16 @@ mod evidence;
 
 use super::{CliError, Done, open, say};
 use crate::actions;
+use crate::actions::log_keys;
 use crate::actions::read_log::{self, File as Exported};
 use crate::config::Settings;
-use crate::log::sequencer::LogKey;
-use crate::merkle::checkpoint::Checkpoint;
+use crate::domain::json;
+use crate::domain::proof::log_keys::{HANDOVERS_FILE, LogKeys};
+use crate::log::keys::{LogKey, believed};
 use crate::merkle::note::VerifierKey;
 use crate::merkle::tile::{self, Bundle, Tile};
 use crate::storage::log::CheckpointRow;
 use crate::storage::{Store, Tx};
-use crate::vault::log_key;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::collections::HashSet;
@@ -59,8 +60,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
 }
 
 async fn export_log(settings: Settings, args: LogArgs) -> Result<Done, CliError> {
-    let seed = log_key::open(&settings.evidence.key_file)?;
-    let key = LogKey::new(seed, &settings.hub.public_host);
+    let key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
     let (store, _vault) = open::open_store(&settings).await?;
     let exported = Export::all(&store, &key, &args.dir).await;
     store.close();
@@ -89,7 +89,10 @@ struct Export<'a> {
     store: &'a Store,
     folder: &'a Path,
     published: CheckpointRow,
+    /// The key that the log began with; the others follow from it by the handovers.
     vkey: VerifierKey,
+    keys: LogKeys,
+    handovers: Vec<String>,
     /// Entries that an earlier export holds.
     before: u64,
 }
@@ -102,17 +105,29 @@ impl<'a> Export<'a> {
                     .to_owned(),
             )
         })?;
-        let vkey = key.signer(published.log).verifier().clone();
-        Checkpoint::open(&published.note, &vkey).map_err(|fault| {
+        let foreign = |fault: &dyn std::fmt::Display| {
             CliError::Failed(format!(
                 "the newest checkpoint is not signed by the key in evidence.key_file ({fault}): put the right file there, and check hub.public_url"
             ))
-        })?;
+        };
+        let (own, log, size) = (key.clone(), published.log, published.size);
+        let (keys, handovers) = store
+            .read(move |tx| {
+                let handovers = log_keys::handovers(tx, log, size)?;
+                Ok::<_, actions::Error>((believed(tx, &own, log)?, handovers))
+            })
+            .await?;
+        let keys = keys.ok_or_else(|| foreign(&"the log names others"))?;
+        keys.open(&published.note)
+            .map_err(|fault| foreign(&fault))?;
+        let vkey = store.read(move |tx| log_keys::first(tx, log)).await?;
         let mut export = Self {
             store,
             folder,
             published,
             vkey,
+            keys,
+            handovers,
             before: 0,
         };
         export.before = export.prepare().await?;
@@ -153,7 +168,9 @@ impl<'a> Export<'a> {
                 self.folder.display()
             ))
         };
-        let earlier = Checkpoint::open(note, &self.vkey)
+        let earlier = self
+            .keys
+            .open(note)
             .map_err(|fault| other(format!("the earlier export's checkpoint: {fault}")))?;
         let (log, size, now) = (self.published.log, earlier.size, self.published.size);
         if size > now.unsigned_abs() {
@@ -196,6 +213,9 @@ impl<'a> Export<'a> {
         let written = written.await;
         bar.finish_and_clear();
         written?;
+        if !self.handovers.is_empty() {
+            self.write(HANDOVERS_FILE, &json::canonical(&self.handovers))?;
+        }
         self.publish()?;
         self.remove_outgrown()
     }

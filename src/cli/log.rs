@@ -6,12 +6,12 @@ use crate::actions::log_refuses::refusing;
 use crate::config::Settings;
 use crate::domain::id::Uid;
 use crate::log::journal;
+use crate::log::keys::{self, LogKey, origin};
 use crate::log::recover::{NotRecovered, Recovered, adopt, recover};
-use crate::log::sequencer::{LogKey, origin};
 use crate::log::{Refusal, reconcile};
 use crate::storage::Store;
 use crate::storage::log::{head, latest_checkpoint, pending};
-use crate::vault::{self, log_key};
+use crate::vault;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -49,10 +49,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
 }
 
 async fn on_store(settings: &Settings, args: &Args, store: &Store) -> Result<Done, CliError> {
-    let key = LogKey::new(
-        log_key::open(&settings.evidence.key_file)?,
-        &settings.hub.public_host,
-    );
+    let key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
     let folder = &settings.evidence.journal;
     match &args.command {
         None => status(settings, args.json, store, &key).await,
@@ -104,13 +101,9 @@ pub struct Refused {
 /// Whether the log refuses: by how database and journal stand to each other, or by what the hub itself met. The
 /// journal is read first: it never runs ahead of the database.
 pub async fn standing(settings: &Settings, store: &Store) -> Result<Option<Refused>, CliError> {
-    let refused = |refusal: Refusal| Refused {
-        code: refusal.code().into(),
-        detail: refusal.to_string(),
-    };
     let known = match journal::last_head(&settings.evidence.journal) {
         Ok(known) => known,
-        Err(fault) => return Ok(Some(refused(Refusal::Journal(fault.to_string())))),
+        Err(fault) => return Ok(Some(refused(&Refusal::Journal(fault.to_string())))),
     };
     let host = settings.hub.public_host.clone();
     let (agreed, event) = store
@@ -126,7 +119,29 @@ pub async fn standing(settings: &Settings, store: &Store) -> Result<Option<Refus
         ),
         code: event.code,
     });
-    Ok(agreed.err().map(refused).or(met))
+    Ok(agreed.as_ref().err().map(refused).or(met))
+}
+
+fn refused(refusal: &Refusal) -> Refused {
+    Refused {
+        code: refusal.code().into(),
+        detail: refusal.to_string(),
+    }
+}
+
+/// During a handover, what to do when.
+fn signed_by(vkeys: &[String], next: Option<&str>) -> String {
+    match (vkeys, next) {
+        ([before, after], _) => format!(
+            ", keys {before} and {after}: both sign; when a backup holds this, name the file of the second in evidence.key_file, and none in evidence.next_key_file"
+        ),
+        (_, Some(next)) => format!(
+            ", key {}: {next} takes over once the hub runs",
+            vkeys.concat()
+        ),
+        ([own], None) => format!(", key {own}"),
+        _ => String::new(),
+    }
 }
 
 async fn status(
@@ -135,19 +150,31 @@ async fn status(
     store: &Store,
     key: &LogKey,
 ) -> Result<Done, CliError> {
-    let refused = standing(settings, store).await?;
-    let (head, checkpoint, waiting) = store
-        .read(|tx| {
+    let own = key.clone();
+    let (head, checkpoint, waiting, signing) = store
+        .read(move |tx| {
             let head = head(tx)?;
             let checkpoint = latest_checkpoint(tx, head.log)?;
-            Ok::<_, Error>((head, checkpoint, pending(tx, COUNTED)?.len()))
+            let signing = keys::signing(tx, &own, &head)?;
+            Ok::<_, Error>((head, checkpoint, pending(tx, COUNTED)?.len(), signing))
         })
         .await?;
-    let vkey = key.signer(head.log).verifier().to_string();
+    let unfit = signing.as_ref().err().map(refused);
+    // What the files hold now says more than what the hub met when it last looked.
+    let refused = match (standing(settings, store).await?, unfit) {
+        (Some(met), Some(unfit)) if met.code == unfit.code => Some(unfit),
+        (met, unfit) => met.or(unfit),
+    };
+    let vkeys = signing
+        .as_ref()
+        .map_or(Vec::new(), |signing| signing.vkeys());
+    let next = signing.ok().and_then(|signing| signing.announces());
+    let next = next.map(|(_, after)| after);
     if in_json {
         say::json(&json!({
             "origin": key.origin(head.log),
-            "vkey": vkey,
+            "vkeys": vkeys,
+            "next_vkey": next,
             "entries": head.size,
             "published": checkpoint.as_ref().map_or(0, |row| row.size),
             "groups_waiting": waiting,
@@ -158,9 +185,10 @@ async fn status(
         }));
     } else {
         say::line(format_args!(
-            "{}: {} entries, key {vkey}",
+            "{}: {} entries{}",
             key.origin(head.log),
-            head.size
+            head.size,
+            signed_by(&vkeys, next.as_deref())
         ));
         match &checkpoint {
             Some(row) => say::line(format_args!(

@@ -91,7 +91,7 @@ impl Teller {
 /// What the web side shares.
 struct Desk {
     bank: Arc<Bank>,
-    events: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<Vec<Event>>,
 }
 
 async fn serve(
@@ -140,7 +140,7 @@ async fn serve(
 /// Works and tells until it is enough, or until somebody ends it.
 async fn watch(
     bank: &Bank,
-    events: &mut mpsc::UnboundedReceiver<Event>,
+    events: &mut mpsc::UnboundedReceiver<Vec<Event>>,
     once: Option<usize>,
     teller: Teller,
 ) -> Result<Done, CliError> {
@@ -158,11 +158,11 @@ async fn watch(
         tokio::select! {
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
-            Some(event) = events.recv() => news.push(event),
+            Some(told) = events.recv() => news.extend(told),
             _ = look.tick() => {}
         }
-        while let Ok(event) = events.try_recv() {
-            news.push(event);
+        while let Ok(told) = events.try_recv() {
+            news.extend(told);
         }
         // Told before anything slow is asked of the hub.
         news.iter().for_each(|event| teller.tell(event));
@@ -194,10 +194,8 @@ async fn take(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpRespon
         // It could not be kept: the hub tries again.
         return HttpResponse::ServiceUnavailable().finish();
     };
-    for event in events {
-        // Nobody listens any more when the receiver ends.
-        let _ = desk.events.send(event);
-    }
+    // Nobody listens any more when the receiver ends.
+    let _ = desk.events.send(events);
     if status == 204 {
         HttpResponse::NoContent().finish()
     } else {

@@ -11,6 +11,7 @@ mod report;
 
 use super::{CliError, Done};
 use crate::domain::proof::Unreadable;
+use crate::domain::proof::log_keys::LogKeys;
 use crate::merkle::note::VerifierKey;
 use report::Report;
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ enum Command {
     Incident(FilesArgs),
     /// Certificates: what a bank had been told on a date; give the hub's certificate key
     #[command(after_help = CODES)]
-    Certificate(FilesArgs),
+    Certificate(CertificatesArgs),
     /// Signed heads of one log, held against each other
     #[command(after_help = CODES)]
     Checkpoints(CheckpointsArgs),
@@ -57,9 +58,30 @@ struct FilesArgs {
     /// The verifier key that was handed over out of band, or a file with it
     #[arg(long, value_name = "VKEY")]
     key: String,
+    #[command(flatten)]
+    handovers: HandoversArgs,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct CertificatesArgs {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The hub's certificate key, or a file with it
+    #[arg(long, value_name = "VKEY")]
+    key: String,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct HandoversArgs {
+    /// How the log's key was handed on, as a file of an export or a pack tells; needed only where the evidence is older, or newer, than the key
+    #[arg(long, value_name = "FILE")]
+    handovers: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +92,8 @@ struct CheckpointsArgs {
     /// The verifier key that was handed over out of band, or a file with it
     #[arg(long, value_name = "VKEY")]
     key: String,
+    #[command(flatten)]
+    handovers: HandoversArgs,
     /// An exported log, to connect heads of different sizes
     #[arg(long, value_name = "DIR")]
     log: Option<PathBuf>,
@@ -85,6 +109,8 @@ struct LogArgs {
     /// The verifier key that was handed over out of band, or a file with it; the export's own proves nothing
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
+    #[command(flatten)]
+    handovers: HandoversArgs,
     /// Answer in JSON
     #[arg(long)]
     json: bool,
@@ -95,15 +121,15 @@ pub fn run(args: Args) -> Result<Done, CliError> {
     match args.command {
         Command::Notice(args) => each(args, notice::judge),
         Command::Incident(args) => each(args, incident::judge),
-        Command::Certificate(args) => each(args, certificate::judge),
+        Command::Certificate(args) => certificates(args),
         Command::Checkpoints(args) => {
-            let key = key(&args.key)?;
-            let report = checkpoints::judge(&args.files, args.log.as_deref(), &key);
+            let keys = keys(key(&args.key)?, &args.handovers)?;
+            let report = checkpoints::judge(&args.files, args.log.as_deref(), &keys);
             report::tell(&[report], args.json)
         }
         Command::Log(args) => {
-            let key = args.key.as_deref().map(key).transpose()?;
-            let report = log::judge(&args.folder, key.as_ref())?;
+            let given = args.key.as_deref().map(key).transpose()?;
+            let report = log::judge(&args.folder, given, &args.handovers)?;
             report::tell(&[report], args.json)
         }
     }
@@ -112,18 +138,35 @@ pub fn run(args: Args) -> Result<Done, CliError> {
 /// Every file is judged, whatever the others are.
 fn each(
     args: FilesArgs,
-    judge: fn(&[u8], &VerifierKey, &mut Report) -> Result<(), Unreadable>,
+    judge: fn(&[u8], &LogKeys, &mut Report) -> Result<(), Unreadable>,
 ) -> Result<Done, CliError> {
+    let keys = keys(key(&args.key)?, &args.handovers)?;
+    each_under(&args.files, args.json, |bytes, report| {
+        judge(bytes, &keys, report)
+    })
+}
+
+fn certificates(args: CertificatesArgs) -> Result<Done, CliError> {
     let key = key(&args.key)?;
-    let judged = args.files.iter().map(|path| {
+    each_under(&args.files, args.json, |bytes, report| {
+        certificate::judge(bytes, &key, report)
+    })
+}
+
+fn each_under(
+    files: &[PathBuf],
+    in_json: bool,
+    judge: impl Fn(&[u8], &mut Report) -> Result<(), Unreadable>,
+) -> Result<Done, CliError> {
+    let judged = files.iter().map(|path| {
         let mut report = Report::of(path.display().to_string());
-        let outcome = read(path).and_then(|bytes| judge(&bytes, &key, &mut report));
+        let outcome = read(path).and_then(|bytes| judge(&bytes, &mut report));
         if let Err(Unreadable(why)) = outcome {
             report.unusable(why);
         }
         report
     });
-    report::tell(&judged.collect::<Vec<_>>(), args.json)
+    report::tell(&judged.collect::<Vec<_>>(), in_json)
 }
 
 /// A whole file of bounded length.
@@ -138,6 +181,23 @@ fn read(path: &Path) -> Result<Vec<u8>, Unreadable> {
 
 fn read_text(path: &Path) -> Result<String, Unreadable> {
     String::from_utf8(read(path)?).map_err(|_| Unreadable("not UTF-8".to_owned()))
+}
+
+/// What the key leads to by the handovers that are given.
+fn keys(key: VerifierKey, given: &HandoversArgs) -> Result<LogKeys, CliError> {
+    let Some(path) = &given.handovers else {
+        return Ok(key.into());
+    };
+    let told = |why: &dyn std::fmt::Display| {
+        CliError::Usage(format!(
+            "--handovers {}: {why}; give the file of handovers as the hub exported it",
+            path.display()
+        ))
+    };
+    let list = read(path).map_err(|why| told(&why))?;
+    LogKeys::from(key)
+        .with_list(&list)
+        .map_err(|why| told(&why))
 }
 
 /// The key itself, or the file that holds it.

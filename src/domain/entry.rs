@@ -38,6 +38,7 @@ pub enum Entry<'a> {
     PayloadErased(PayloadErased),
     Genesis(Genesis<'a>),
     Successor(Successor<'a>),
+    KeyChanged(KeyChanged<'a>),
 }
 
 /// A roster came into force.
@@ -232,6 +233,19 @@ pub struct Successor<'a> {
     pub vkey: &'a str,
 }
 
+/// From here on the log's heads are signed by another key.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyChanged<'a> {
+    pub at: Instant,
+    pub origin: &'a str,
+    /// The key that signs heads which do not cover this entry.
+    pub previous: &'a str,
+    pub t: &'static str,
+    pub v: u8,
+    /// The key that signs heads which cover it.
+    pub vkey: &'a str,
+}
+
 /// A head of another log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KnownHead {
@@ -257,6 +271,7 @@ impl Entry<'_> {
             Self::PayloadErased(entry) => entry.t,
             Self::Genesis(entry) => entry.t,
             Self::Successor(entry) => entry.t,
+            Self::KeyChanged(entry) => entry.t,
         }
     }
 
@@ -485,6 +500,14 @@ mod tests {
                 t: "log.successor",
                 v: 1,
                 vkey: "hub.example/log/2+00000000+AA==",
+            }),
+            Entry::KeyChanged(KeyChanged {
+                at,
+                origin: "hub.example/log/1",
+                previous: "hub.example/log/1+00000000+AA==",
+                t: "log.key",
+                v: 1,
+                vkey: "hub.example/log/1+00000001+AA==",
             }),
         ];
         for entry in entries {

@@ -2,6 +2,7 @@
 //! publishing. It fails closed and alone: where it refuses, filing, sending and acknowledging go on.
 
 pub mod journal;
+pub mod keys;
 mod reconcile;
 pub mod recover;
 pub mod sequencer;

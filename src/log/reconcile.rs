@@ -42,11 +42,13 @@ pub enum Refusal {
     Disputed(i64),
     #[error("the journal cannot be used: {0}")]
     Journal(String),
+    #[error("the log's key is another: {0}")]
+    Key(String),
 }
 
 impl Refusal {
     /// Every code; pages have words for each.
-    pub const CODES: [&'static str; 8] = [
+    pub const CODES: [&'static str; 9] = [
         "journal_missing",
         "database_behind",
         "journal_differs",
@@ -55,6 +57,7 @@ impl Refusal {
         "checkpoint_ahead",
         "head_disputed",
         "journal_unusable",
+        "key_other",
     ];
 
     /// Stable, snake_case.
@@ -68,6 +71,7 @@ impl Refusal {
             Self::CheckpointAhead { .. } => "checkpoint_ahead",
             Self::Disputed(_) => "head_disputed",
             Self::Journal(_) => "journal_unusable",
+            Self::Key(_) => "key_other",
         }
     }
 }
@@ -191,6 +195,7 @@ mod tests {
             },
             Refusal::Disputed(1),
             Refusal::Journal(String::new()),
+            Refusal::Key(String::new()),
         ];
         assert_eq!(refusals.each_ref().map(Refusal::code), Refusal::CODES);
         for (lang, locale) in [

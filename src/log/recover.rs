@@ -3,8 +3,9 @@
 //! where the journal is lost.
 
 use super::journal::{self, Journal, JournalFault, Record};
+use super::keys::{LogKey, believed};
 use super::reconcile::{Agreed, Refusal, reconcile};
-use super::sequencer::{LogKey, verified};
+use super::sequencer::verified;
 use crate::actions::Error;
 use crate::actions::replay::{Batch, replay};
 use crate::actions::sequence::{Sequenced, sequence};
@@ -219,8 +220,12 @@ async fn begin_successor(
     let published = store
         .read(move |tx| Ok::<_, Error>(log::latest_checkpoint(tx, number)?))
         .await?;
-    let verifier = key.signer(number).verifier().clone();
-    if let Some(signed) = published.and_then(|row| Checkpoint::open(&row.note, &verifier).ok()) {
+    let name = key.clone();
+    // What was tampered with may say nothing of keys any more.
+    let keys = store.read(move |tx| believed(tx, &name, number)).await;
+    let keys = keys.ok().flatten();
+    let keys = keys.unwrap_or_else(|| key.signer(number).verifier().into());
+    if let Some(signed) = published.and_then(|row| keys.open(&row.note).ok()) {
         note(&mut heads, &signed);
     }
     heads.retain(|known| known.size > 0);
@@ -267,7 +272,8 @@ async fn begin_successor(
                 vkey: &vkey,
             });
             let fresh = log::head(tx)?;
-            let done = sequence(tx, &fresh, &Growing::default(), &first, LEASE)?;
+            let own = (tx.new_id()?, first);
+            let done = sequence(tx, &fresh, &Growing::default(), Some(&own), LEASE)?;
             Ok(matches!(done, Sequenced::Batch(_)))
         })
         .await?;
@@ -303,14 +309,17 @@ pub async fn adopt(
         return Err(NotRecovered::HasJournal);
     }
     let head = store.read(|tx| Ok::<_, Error>(log::head(tx)?)).await?;
-    let known = Checkpoint::open(signed, key.signer(head.log).verifier())?;
+    let (name, number) = (key.clone(), head.log);
+    let keys = store.read(move |tx| believed(tx, &name, number)).await?;
+    let keys = keys.unwrap_or_else(|| key.signer(number).verifier().into());
+    let known = keys.open(signed)?;
     if known.size > head.size.unsigned_abs() {
         return Err(NotRecovered::DatabaseBehind {
             database: head.size,
             head: known.size,
         });
     }
-    let (number, size) = (head.log, i64::try_from(known.size).unwrap_or(i64::MAX));
+    let size = i64::try_from(known.size).unwrap_or(i64::MAX);
     let root = store
         .read(move |tx| Ok::<_, Error>(tree::Reader::new(tx, number, size).root()?))
         .await?;

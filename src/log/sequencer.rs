@@ -3,20 +3,18 @@
 //! a process that is killed anywhere between goes on from there.
 
 use super::journal::{Journal, Record};
+use super::keys::{LogKey, Signing, signing};
 use super::reconcile::{Agreed, Refusal, disputed, open_journal, reconcile};
-use crate::actions::Error;
-use crate::actions::log_refuses;
 use crate::actions::publish::{Signed, publish};
 use crate::actions::sequence::{Sequenced, sequence};
+use crate::actions::{Error, log_keys, log_refuses};
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::growing::Growing;
-use crate::merkle::note::{KeyKind, KeyName, Signer};
 use crate::merkle::{empty_root, leaf_hash};
 use crate::storage::log::{self, Head};
 use crate::storage::{Lane, Store, tree};
-use crate::vault::SecretKey;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,37 +28,6 @@ const LOOK: Duration = Duration::from_millis(200);
 const MENDED: Duration = Duration::from_secs(5);
 /// Batches that are settled in one go: some megabytes each at most.
 const BATCHES: i64 = 8;
-
-/// The name of a hub's log, which is its key's.
-pub fn origin(host: &str, log: i64) -> String {
-    format!("{host}/log/{log}")
-}
-
-/// Makes signers and first entries for the logs of one hub.
-pub struct LogKey {
-    seed: SecretKey,
-    host: String,
-}
-
-impl LogKey {
-    /// `host` is the public one; a log's name is `<host>/log/<number>`.
-    pub fn new(seed: SecretKey, host: impl Into<String>) -> Self {
-        Self {
-            seed,
-            host: host.into(),
-        }
-    }
-
-    pub fn origin(&self, log: i64) -> String {
-        origin(&self.host, log)
-    }
-
-    pub fn signer(&self, log: i64) -> Signer {
-        let name = KeyName::parse(&self.origin(log))
-            .expect("a host has neither space nor plus, which the settings see to");
-        Signer::new(name, KeyKind::Ed25519, &self.seed)
-    }
-}
 
 /// How the log stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +71,7 @@ struct Leading {
     /// `None` only while a thread writes it.
     journal: Option<Journal>,
     settled: Growing,
+    signing: Signing,
     published: i64,
     renew_at: tokio::time::Instant,
 }
@@ -246,7 +214,7 @@ impl Sequencer {
             root: empty_root(),
         };
         let known = journal.as_ref().map(|journal| journal.head().clone());
-        let (node, term) = (self.node, head.term);
+        let (node, term, key) = (self.node, head.term, self.key.clone());
         let taken = self
             .store
             .write(Lane::Front, move |tx| {
@@ -254,7 +222,10 @@ impl Sequencer {
                 if !log::take_lead(tx, node, term, until)? {
                     return Ok(None);
                 }
-                let agreed = reconcile(tx, &origin, known.as_ref())?;
+                let agreed = match reconcile(tx, &origin, known.as_ref())? {
+                    Ok(agreed) => signing(tx, &key, &agreed.head)?.map(|with| (agreed, with)),
+                    Err(refusal) => Err(refusal),
+                };
                 if agreed.is_err() {
                     // Another node may be able to.
                     let now = tx.now()?;
@@ -266,12 +237,13 @@ impl Sequencer {
         let Some(agreed) = taken else {
             return Ok(false);
         };
+        let (agreed, signing) = agreed?;
         let Agreed {
             head,
             growing,
             settled,
             published,
-        } = agreed?;
+        } = agreed;
         // Before anything stands in the log: a hub that is killed then finds its journal.
         let journal = match journal {
             Some(journal) => journal,
@@ -284,6 +256,7 @@ impl Sequencer {
             growing,
             journal: Some(journal),
             settled,
+            signing,
             published,
             renew_at: now + LEASE / 2,
         });
@@ -301,7 +274,7 @@ impl Sequencer {
         let Some(leading) = &mut self.leading else {
             return Ok(false);
         };
-        let fresh = leading.head.size == 0;
+        let own = leading.head.size == 0 || leading.signing.announces().is_some();
         let known = leading.head;
         let (waits, disputed) = self
             .store
@@ -316,7 +289,7 @@ impl Sequencer {
         }
         let now = tokio::time::Instant::now();
         // Nobody else looks at the lease of a database that one process owns.
-        if !waits && !fresh && !self.store.is_embedded() && now >= leading.renew_at {
+        if !waits && !own && !self.store.is_embedded() && now >= leading.renew_at {
             leading.renew_at = now + LEASE / 2;
             let term = leading.head.term;
             let kept = self
@@ -330,7 +303,7 @@ impl Sequencer {
                 return Err(Halt::LeadLost);
             }
         }
-        Ok(waits || fresh)
+        Ok(waits || own)
     }
 
     /// One batch into the database; false = nothing waits.
@@ -339,9 +312,10 @@ impl Sequencer {
             return Ok(false);
         };
         let (head, growing) = (leading.head, leading.growing.clone());
-        let signer = self.key.signer(head.log);
         let origin = self.key.origin(head.log);
-        let vkey = signer.verifier().to_string();
+        let vkey = self.key.signer(head.log).verifier().to_string();
+        let changes = leading.signing.announces().filter(|_| head.size > 0);
+        let is_announced = changes.is_some();
         let sequenced = self
             .store
             .write(Lane::Front, move |tx| {
@@ -353,7 +327,15 @@ impl Sequencer {
                     v: 1,
                     vkey: &vkey,
                 });
-                sequence(tx, &head, &growing, &first, LEASE)
+                let own = match &changes {
+                    _ if head.size == 0 => Some((tx.new_id()?, first)),
+                    Some((before, after)) => {
+                        let entry = log_keys::announce(tx, &origin, before, after)?;
+                        Some((log_keys::subject(head.log), entry))
+                    }
+                    None => None,
+                };
+                sequence(tx, &head, &growing, own.as_ref(), LEASE)
             })
             .await?;
         match sequenced {
@@ -362,6 +344,9 @@ impl Sequencer {
             Sequenced::Batch(grown) => {
                 leading.head.size = i64::try_from(grown.size()).unwrap_or(i64::MAX);
                 leading.growing = *grown;
+                if is_announced {
+                    leading.signing.announced();
+                }
                 Ok(true)
             }
         }
@@ -439,9 +424,8 @@ impl Sequencer {
             size: size.unsigned_abs(),
             root: leading.settled.root(),
         };
-        let note = self
-            .key
-            .signer(log)
+        let note = leading
+            .signing
             .sign(&head.to_text())
             .map_err(|fault| Refusal::Tampered(fault.to_string()))?;
         if until < Until::Published {

@@ -42,6 +42,10 @@ pub enum NotOpened {
     NotACheckpoint(#[from] NotACheckpoint),
     #[error("the checkpoint is of another log: {0}")]
     Origin(String),
+    #[error(
+        "at {0} entries another key of the log signs than the one that has signed this checkpoint"
+    )]
+    OutOfTime(u64),
 }
 
 /// A number in its one decimal spelling: no sign, no leading zero.

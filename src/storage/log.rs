@@ -489,6 +489,20 @@ pub fn latest_checkpoint(tx: &mut Tx<'_>, log: i64) -> Result<Option<CheckpointR
         .optional()?))
 }
 
+/// The first checkpoint that covers the entry at this index.
+pub fn first_checkpoint_over(
+    tx: &mut Tx<'_>,
+    log: i64,
+    index: i64,
+) -> Result<Option<CheckpointRow>, Error> {
+    Ok(on_either!(tx, conn => log_checkpoint::table
+        .filter(log_checkpoint::log.eq(log).and(log_checkpoint::size.gt(index)))
+        .order(log_checkpoint::size)
+        .select(CheckpointRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
 pub fn checkpoint(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Option<CheckpointRow>, Error> {
     Ok(on_either!(tx, conn => log_checkpoint::table
         .find((log, size))

@@ -4,7 +4,8 @@
 use super::step::{Naming, Notices, Step, Work};
 use super::{Packing, Part, file};
 use crate::actions::prove_completeness::{self, Head};
-use crate::actions::{Error, Rules, certify, read_log};
+use crate::actions::{Error, Rules, certify, log_keys, read_log};
+use crate::domain::json;
 use crate::storage::incident::RevisionRow;
 use crate::storage::reading::{self, LogFilter};
 use crate::storage::{Tx, bank, incident, log, notice};
@@ -122,6 +123,11 @@ impl Ground {
             let told = json!({ "number": number, "origin": opening.origin, "size": head.size });
             ground.logs.push(told);
             let (key, checkpoint) = (format!("{}\n", opening.vkey), head.checkpoint.clone());
+            let handovers = log_keys::handovers(tx, number, head.size)?;
+            if !handovers.is_empty() {
+                let name = format!("log-{number}.handovers.json");
+                file(&mut ground.parts, name, json::canonical(&handovers));
+            }
             file(&mut ground.parts, format!("log-{number}.vkey"), key.into());
             file(
                 &mut ground.parts,

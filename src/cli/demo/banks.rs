@@ -273,7 +273,7 @@ fn bank(play: &Play, handover: &Handover, opening: &Opening) -> Result<Bank, Cli
         bank: play.code.clone(),
         secrets: vec![handover.secret.parse().map_err(|fault| unusable(&fault))?],
         webhook_key: None,
-        log_keys: vec![log_key],
+        log_keys: log_key.into(),
     };
     let person = Person {
         name: play.name.clone(),

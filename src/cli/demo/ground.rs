@@ -5,7 +5,7 @@
 use super::cast;
 use crate::cli::CliError;
 use crate::config::Settings;
-use crate::log::sequencer::LogKey;
+use crate::log::keys::LogKey;
 use crate::vault::{Vault, log_key};
 use std::fs::File;
 use std::io::ErrorKind;
@@ -90,8 +90,7 @@ impl Ground {
 
 /// The vkey of the hub's log, which the banks pin.
 pub fn log_key(settings: &Settings) -> Result<String, CliError> {
-    let seed = log_key::open(&settings.evidence.key_file)?;
-    let key = LogKey::new(seed, &settings.hub.public_host);
+    let key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
     Ok(key.signer(1).verifier().to_string())
 }
 

@@ -4,13 +4,14 @@
 use super::events::Event;
 use super::heads::{self, Connection, Relation, Standing};
 use super::hub::Hub;
-use super::judge::{Believed, Judgement, Kept, Refused, Trust, head_of, judge, under_any};
+use super::judge::{Believed, Judgement, Kept, Known, Refused, Trust, head_of, judge, learn};
 use super::memory::Memory;
 use crate::cli::CliError;
 use crate::clock::Clock;
 use crate::domain::instant::Instant;
 use crate::domain::proof::acknowledgement::AckNote;
 use crate::domain::proof::heads::SignedHead;
+use crate::domain::proof::log_keys::Handover;
 use crate::domain::proof::notice::{NoticeProof, Webhook};
 use crate::domain::proof::signing_key::KeyProof;
 use crate::domain::signature::Received;
@@ -50,6 +51,9 @@ enum Task {
     Acknowledge(i64),
     Prove(i64),
 }
+
+/// A head, and the handovers beside it that were not known here.
+type Proven = (SignedHead, Vec<String>);
 
 #[derive(Debug, Clone, Copy)]
 struct Tried {
@@ -122,9 +126,42 @@ impl Bank {
                 memory.keep_webhook(received.id, received.body, now)?;
                 vec![Event::Other { kind }]
             }
-            Judgement::Notice(believed) => keep(&mut memory, *believed, received, now)?,
+            Judgement::Notice(mut believed) => {
+                let fresh = std::mem::take(&mut believed.handovers);
+                let mut events = self.keep_handovers(&mut memory, fresh, now)?;
+                events.extend(keep(&mut memory, *believed, received, now)?);
+                events
+            }
         };
         Ok((204, events))
+    }
+
+    /// The heads of handovers are heads like any other: they have to belong to the one history.
+    fn keep_handovers(
+        &self,
+        memory: &mut Memory,
+        fresh: Vec<String>,
+        now: Instant,
+    ) -> io::Result<Vec<Event>> {
+        if fresh.is_empty() {
+            return Ok(Vec::new());
+        }
+        let heads: Vec<SignedHead> = match learn(&self.trust, &memory.known, &fresh) {
+            Ok((keys, _)) => {
+                let handovers = fresh.iter().filter_map(|text| Handover::parse(text).ok());
+                handovers
+                    .filter_map(|one| heads::open(one.note(), &keys))
+                    .collect()
+            }
+            Err(_) => Vec::new(),
+        };
+        memory.keep_handovers(fresh)?;
+        let mut events = Vec::new();
+        for head in heads {
+            let relation = memory.known.heads.relate(&head.checkpoint);
+            events.extend(meet(memory, relation, head, now)?);
+        }
+        Ok(events)
     }
 
     /// Everything that is due: heads are compared, then notices confirmed, then missing proofs asked for.
@@ -284,9 +321,10 @@ impl Bank {
                 continue;
             }
             match self.proven_head(&kept).await? {
-                Ok(head) => {
+                Ok((head, fresh)) => {
                     let now = self.clock.now();
                     let mut memory = lock(&self.memory);
+                    events.extend(self.keep_handovers(&mut memory, fresh, now)?);
                     let relation = memory.known.heads.relate(&head.checkpoint);
                     events.extend(meet(&mut memory, relation, head, now)?);
                     memory.keep_proven(number, now)?;
@@ -301,7 +339,7 @@ impl Bank {
         Ok(events)
     }
 
-    async fn proven_head(&self, kept: &Kept) -> io::Result<Result<SignedHead, String>> {
+    async fn proven_head(&self, kept: &Kept) -> io::Result<Result<Proven, String>> {
         let path = format!("/api/v1/notices/{}/proof", kept.notice);
         let answer = self.hub.get(&path).await.and_then(|answer| answer.good());
         let bytes = match answer {
@@ -310,21 +348,23 @@ impl Bank {
         };
         let mut memory = lock(&self.memory);
         let body = memory.webhook(&kept.webhook)?;
-        let proven = self.prove(&bytes, &body);
+        let proven = self.prove(&memory.known, &bytes, &body);
         if proven.is_err() {
             memory.keep_evidence(&format!("proof-{}", kept.number), &bytes)?;
         }
         Ok(proven)
     }
 
-    fn prove(&self, proof: &[u8], webhook: &[u8]) -> Result<SignedHead, String> {
+    fn prove(&self, known: &Known, proof: &[u8], webhook: &[u8]) -> Result<Proven, String> {
         let object = Webhook::parse(webhook)
             .map_err(|why| why.to_string())?
             .object;
         let proof: NoticeProof = serde_json::from_slice(proof).map_err(|why| why.to_string())?;
-        let keys = &self.trust.log_keys;
-        under_any(keys, |key| proof.check(&object, key)).map_err(|why| why.to_string())?;
-        head_of(&proof, keys).ok_or_else(|| "its head cannot be read".to_owned())
+        let (keys, fresh) =
+            learn(&self.trust, known, &proof.handovers).map_err(|why| why.to_string())?;
+        proof.check(&object, &keys).map_err(|why| why.to_string())?;
+        let head = head_of(&proof, &keys).ok_or("its head cannot be read")?;
+        Ok((head, fresh))
     }
 
     /// Whether a notice is not confirmed yet.

@@ -2,9 +2,9 @@
 //! two heads that do not belong to one history are what it is there to see. Pure: knows no file and no hub.
 
 use crate::domain::proof::heads::SignedHead;
+use crate::domain::proof::log_keys::LogKeys;
 use crate::merkle::Hash;
 use crate::merkle::checkpoint::Checkpoint;
-use crate::merkle::note::VerifierKey;
 use crate::merkle::proof::{check_consistency, consistency, root_at};
 use crate::merkle::tile::{Tile, hash_in, tile_of};
 use crate::merkle::tree::Node;
@@ -173,7 +173,7 @@ pub fn block(standing: Standing, at: &str, head: &SignedHead) -> String {
 
 /// Reads what was kept, one block after another, and how many bytes hold whole blocks: what a crash cut off
 /// stands at the end. `None` if it is not that, or not signed by one of the log's keys.
-pub fn read_blocks(text: &str, keys: &[VerifierKey]) -> Option<(Heads, usize)> {
+pub fn read_blocks(text: &str, keys: &LogKeys) -> Option<(Heads, usize)> {
     let (mut heads, mut read) = (Heads::default(), 0);
     while let Some((standing, note, bytes)) = frame(&text[read..]) {
         heads.remember(standing, open(note, keys)?);
@@ -209,10 +209,9 @@ fn frame(text: &str) -> Option<(Standing, &str, usize)> {
     Some((standing_of(line)?, &rest[..end], line.len() + 1 + end + 1))
 }
 
-/// A signed head under any of these keys.
-pub fn open(note: &str, keys: &[VerifierKey]) -> Option<SignedHead> {
-    keys.iter()
-        .find_map(|key| SignedHead::open("remembered", note, key).ok())
+/// A signed head under one of these keys.
+pub fn open(note: &str, keys: &LogKeys) -> Option<SignedHead> {
+    SignedHead::open("remembered", note, keys).ok()
 }
 
 #[cfg(test)]
@@ -371,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_again_up_to_where_a_crash_cut_it() {
-        let keys = [signer().verifier().clone()];
+        let keys = signer().verifier().into();
         let (one, two) = (head(0, 0, 10), head(0, 0, 30));
         let first = block(Standing::Confirmed, "2019-05-17T02:11:09.120Z", &one);
         let second = block(Standing::Unconfirmed, "2019-05-17T02:12:09.120Z", &two);
@@ -402,7 +401,7 @@ mod tests {
             assert!(read_blocks(&damaged, &keys).is_none(), "{damaged}");
         }
         assert!(
-            read_blocks(&text, &[]).is_none(),
+            read_blocks(&text, &LogKeys::default()).is_none(),
             "nothing is believed without the log's key"
         );
     }

@@ -7,9 +7,9 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::proof::Finding;
 use crate::domain::proof::heads::SignedHead;
+use crate::domain::proof::log_keys::LogKeys;
 use crate::domain::proof::notice::{NoticeProof, Webhook, WebhookChecked};
 use crate::domain::signature::{self, Received, SymmetricSecret, TOLERANCE};
-use crate::merkle::note::VerifierKey;
 use crate::merkle::tlog_proof::TlogProof;
 use ed25519_dalek::VerifyingKey;
 use serde::Deserialize;
@@ -24,7 +24,7 @@ pub struct Trust {
     /// The hub's key of `v1a` signatures; where there is one, both must hold.
     pub webhook_key: Option<VerifyingKey>,
     /// Of the hub's log, and of its successors.
-    pub log_keys: Vec<VerifierKey>,
+    pub log_keys: LogKeys,
 }
 
 /// One notice as it was received.
@@ -49,6 +49,8 @@ pub struct Known {
     pub seen: HashSet<String>,
     pub notices: BTreeMap<i64, Kept>,
     pub heads: Heads,
+    /// How the log's key was handed on.
+    pub handovers: Vec<String>,
 }
 
 impl Known {
@@ -82,6 +84,8 @@ pub struct Believed {
     /// It came before, under another `webhook-id`.
     pub is_known: bool,
     pub kept: Kept,
+    /// How the log's key was handed on, as far as that is new here.
+    pub handovers: Vec<String>,
     /// How its head stands to the remembered ones.
     pub relation: Option<Relation>,
     /// Numbers between the highest known one and this one, that have not come.
@@ -100,7 +104,7 @@ pub enum Judgement {
 }
 
 /// Signature and time first; then that this id is new; then all that the body claims. Codes: `signature`,
-/// `body`, `other_bank`, `contradiction`, and those of [`Webhook::check`].
+/// `body`, `handover`, `other_bank`, `contradiction`, and those of [`Webhook::check`].
 pub fn judge(trust: &Trust, known: &Known, received: &Received<'_>, now: Instant) -> Judgement {
     if let Err(finding) = check_signature(trust, received, now) {
         return Judgement::Refused(Refused {
@@ -151,7 +155,12 @@ fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement
         return Ok(Judgement::Other(typed.kind));
     }
     let webhook = Webhook::parse(body).map_err(|why| Finding::new("body", why.0))?;
-    let checked = check(&webhook, &trust.log_keys)?;
+    let told = webhook
+        .log
+        .as_ref()
+        .map_or(&[][..], |proof| &proof.handovers);
+    let (keys, handovers) = learn(trust, known, told)?;
+    let checked = webhook.check(&keys)?;
     if checked.bank != trust.bank {
         let told = format!(
             "it is for the bank {}, and this is {}",
@@ -159,7 +168,7 @@ fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement
         );
         return Err(Finding::new("other_bank", told));
     }
-    let kept = keep(id, &webhook, &checked, &trust.log_keys)?;
+    let kept = keep(id, &webhook, &checked, &keys)?;
     let is_known = has_come(known, &kept)?;
     let highest = known.notices.keys().next_back().copied().unwrap_or(0);
     Ok(Judgement::Notice(Box::new(Believed {
@@ -167,6 +176,7 @@ fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement
         incident: checked.incident,
         revision: checked.revision,
         is_known,
+        handovers,
         relation: kept
             .head
             .as_ref()
@@ -176,28 +186,20 @@ fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement
     })))
 }
 
-/// Under any of the keys: a hub whose log had to begin again has two.
-fn check(webhook: &Webhook, keys: &[VerifierKey]) -> Result<WebhookChecked, Finding> {
-    under_any(keys, |key| webhook.check(key))
-}
-
-/// The first good answer, else what the last key has to say.
-pub fn under_any<T>(
-    keys: &[VerifierKey],
-    mut check: impl FnMut(&VerifierKey) -> Result<T, Finding>,
-) -> Result<T, Finding> {
-    let mut answer = Err(Finding::new("proof", "no key of the log is known here"));
-    for key in keys {
-        answer = check(key);
-        if answer.is_ok() {
-            break;
-        }
-    }
-    answer
+/// The keys that are believed once these handovers were seen, and which of them are new. Code: `handover`.
+pub fn learn(
+    trust: &Trust,
+    known: &Known,
+    told: &[String],
+) -> Result<(LogKeys, Vec<String>), Finding> {
+    let mut fresh = told.to_vec();
+    fresh.retain(|one| !known.handovers.contains(one));
+    let keys = trust.log_keys.with(&known.handovers)?.with(&fresh)?;
+    Ok((keys, fresh))
 }
 
 /// The signed checkpoint that a proof carries.
-pub fn head_of(proof: &NoticeProof, keys: &[VerifierKey]) -> Option<SignedHead> {
+pub fn head_of(proof: &NoticeProof, keys: &LogKeys) -> Option<SignedHead> {
     let proof = TlogProof::parse(&proof.proof).ok()?;
     heads::open(&proof.checkpoint, keys)
 }
@@ -206,7 +208,7 @@ fn keep(
     id: &str,
     webhook: &Webhook,
     checked: &WebhookChecked,
-    keys: &[VerifierKey],
+    keys: &LogKeys,
 ) -> Result<Kept, Finding> {
     let number = checked.number.parse().ok().filter(|number| *number > 0);
     let Some(number) = number else {

@@ -8,8 +8,9 @@ use crate::cli::CliError;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::domain::json;
 use crate::domain::proof::heads::SignedHead;
-use crate::merkle::note::VerifierKey;
+use crate::domain::proof::log_keys::LogKeys;
 use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -40,6 +41,8 @@ enum Line {
     },
 }
 
+const HANDOVERS: &str = "handovers.json";
+
 /// An open folder.
 pub struct Memory {
     pub known: Known,
@@ -49,8 +52,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Opens the folder, which is made if there is none, and reads all that is known. `keys` are the log's.
-    pub fn open(folder: &Path, keys: &[VerifierKey]) -> Result<Self, CliError> {
+    /// Opens the folder, which is made if there is none, and reads all that is known. `keys` are those of the log
+    /// that were handed over.
+    pub fn open(folder: &Path, keys: &LogKeys) -> Result<Self, CliError> {
         let failed = |fault: std::io::Error| CliError::file("use the folder", folder, &fault);
         for part in ["", "webhooks", "acknowledgements", "evidence"] {
             let made = DirBuilder::new().mode(0o700).create(folder.join(part));
@@ -67,14 +71,18 @@ impl Memory {
                 folder.join(name).display()
             ))
         };
+        let kept = read_handovers(&folder.join(HANDOVERS))?;
+        let learned = kept.and_then(|kept| Some((keys.with(&kept).ok()?, kept)));
+        let (keys, handovers) = learned.ok_or_else(|| damaged(HANDOVERS))?;
         let (heads, text) = open_file(&folder.join("heads"))?;
         let (remembered, whole) =
-            heads::read_blocks(&text, keys).ok_or_else(|| damaged("heads"))?;
+            heads::read_blocks(&text, &keys).ok_or_else(|| damaged("heads"))?;
         cut(&heads, whole).map_err(failed)?;
         let (received, text) = open_file(&folder.join("received"))?;
         let whole = text.rfind('\n').map_or(0, |at| at + 1);
-        let known =
-            read_lines(&text[..whole], remembered, keys).ok_or_else(|| damaged("received"))?;
+        let mut known =
+            read_lines(&text[..whole], remembered, &keys).ok_or_else(|| damaged("received"))?;
+        known.handovers = handovers;
         cut(&received, whole).map_err(failed)?;
         Ok(Self {
             known,
@@ -82,6 +90,14 @@ impl Memory {
             received,
             heads,
         })
+    }
+
+    /// Keeps how the log's key was handed on.
+    pub fn keep_handovers(&mut self, fresh: Vec<String>) -> std::io::Result<()> {
+        let all = [self.known.handovers.clone(), fresh].concat();
+        self.write_whole(HANDOVERS, &json::canonical(&all))?;
+        self.known.handovers = all;
+        Ok(())
     }
 
     /// Keeps a webhook that carried nothing new.
@@ -215,6 +231,15 @@ impl Memory {
     }
 }
 
+/// None where there is no file; `None` where it is not ours.
+fn read_handovers(path: &Path) -> Result<Option<Vec<String>>, CliError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(json::parse(&bytes).ok()),
+        Err(fault) if fault.kind() == ErrorKind::NotFound => Ok(Some(Vec::new())),
+        Err(fault) => Err(CliError::file("read", path, &fault)),
+    }
+}
+
 fn webhook_file(id: &str) -> String {
     format!("webhooks/{id}.json")
 }
@@ -247,7 +272,7 @@ fn cut(file: &File, whole: usize) -> std::io::Result<()> {
 }
 
 /// `None` where a line is none of ours.
-fn read_lines(text: &str, heads: Heads, keys: &[VerifierKey]) -> Option<Known> {
+fn read_lines(text: &str, heads: Heads, keys: &LogKeys) -> Option<Known> {
     let mut known = Known {
         heads,
         ..Known::default()

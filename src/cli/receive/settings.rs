@@ -3,6 +3,7 @@
 use super::bank::Person;
 use super::judge::Trust;
 use crate::cli::CliError;
+use crate::domain::proof::log_keys::LogKeys;
 use crate::domain::proof::signing_key::key_name;
 use crate::domain::signature::parse_public_key;
 use crate::merkle::note::{KeyKind, Signer};
@@ -66,7 +67,7 @@ impl Settings {
         let secrets = secrets.lines().map(|line| line.trim().parse());
         let secrets = secrets.collect::<Result<Vec<_>, _>>();
         let log_keys = written.log_keys.iter().map(|key| key.parse());
-        let log_keys = log_keys.collect::<Result<Vec<_>, _>>();
+        let log_keys = log_keys.collect::<Result<LogKeys, _>>();
         let webhook_key = match &written.webhook_key {
             None => None,
             Some(key) => Some(
@@ -79,7 +80,7 @@ impl Settings {
             webhook_key,
             log_keys: log_keys.map_err(|fault| wrong(format!("log_keys: {fault}")))?,
         };
-        if trust.secrets.is_empty() || trust.log_keys.is_empty() {
+        if trust.secrets.is_empty() || written.log_keys.is_empty() {
             return Err(wrong(
                 "secret_file and log_keys need one entry at least".into(),
             ));

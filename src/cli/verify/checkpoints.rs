@@ -5,26 +5,44 @@ use super::notice::TLOG_PROOF;
 use super::read_text;
 use super::report::Report;
 use crate::domain::proof::heads::{Compared, Fork, SignedHead, compare};
-use crate::domain::proof::notice::Webhook;
+use crate::domain::proof::log_keys::{Handover, LogKeys};
+use crate::domain::proof::notice::{NoticeProof, Webhook};
 use crate::domain::proof::{Finding, Unreadable};
-use crate::merkle::note::{Note, VerifierKey};
+use crate::merkle::note::Note;
 use crate::merkle::tlog_proof::TlogProof;
 use base64::prelude::*;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-pub fn judge(files: &[PathBuf], folder: Option<&Path>, key: &VerifierKey) -> Report {
+pub fn judge(files: &[PathBuf], folder: Option<&Path>, keys: &LogKeys) -> Report {
     let mut report = Report::of("checkpoints");
     let export = folder.map(Export::of);
     let mut heads = Vec::new();
     let of_export = export.as_ref().map(|export| export.path("checkpoint"));
+    let keys = match export.as_ref().map(|export| export.keys(keys)) {
+        None => keys.clone(),
+        Some(Ok(learned)) => learned.unwrap_or_else(|finding| {
+            report.find(finding);
+            keys.clone()
+        }),
+        Some(Err(Unreadable(why))) => {
+            report.unusable(why);
+            return report;
+        }
+    };
     for path in files.iter().chain(&of_export) {
-        match note_in(path) {
-            Ok(note) => match SignedHead::open(path.display().to_string(), &note, key) {
-                Ok(head) => heads.push(head),
-                Err(finding) => report.find(finding),
-            },
-            Err(Unreadable(why)) => report.unusable(format!("{}: {why}", path.display())),
+        let head = match note_in(path) {
+            Ok((note, handovers)) => keys
+                .with(&handovers)
+                .and_then(|keys| SignedHead::open(path.display().to_string(), &note, &keys)),
+            Err(Unreadable(why)) => {
+                report.unusable(format!("{}: {why}", path.display()));
+                continue;
+            }
+        };
+        match head {
+            Ok(head) => heads.push(head),
+            Err(finding) => report.find(finding),
         }
     }
     told(&heads, &mut report);
@@ -45,20 +63,28 @@ pub fn judge(files: &[PathBuf], folder: Option<&Path>, key: &VerifierKey) -> Rep
     report
 }
 
-/// The signed checkpoint in a file: alone, in a .tlog-proof, or in a saved webhook body.
-fn note_in(path: &Path) -> Result<String, Unreadable> {
+/// The signed checkpoint in a file, alone, in a .tlog-proof, or in a saved webhook body; and the handovers that
+/// came with it.
+fn note_in(path: &Path) -> Result<(String, Vec<String>), Unreadable> {
     let text = read_text(path)?;
-    let note = if text.as_bytes().starts_with(TLOG_PROOF) {
-        checkpoint_of(&text)?
+    let (note, handovers) = if text.as_bytes().starts_with(TLOG_PROOF) {
+        let note = checkpoint_of(&text)?;
+        // A handover itself, a notice with some, or the proof of another thing.
+        let handovers = match NoticeProof::parse_tlog_proof(&text) {
+            Ok((proof, _)) => proof.handovers,
+            Err(_) => Handover::parse(&text).map_or(Vec::new(), |_| vec![text]),
+        };
+        (note, handovers)
     } else if text.trim_start().starts_with('{') {
         let unsealed = "the notice carries no checkpoint: it went out unsealed";
         let proof = Webhook::parse(text.as_bytes())?.log;
-        checkpoint_of(&proof.ok_or_else(|| Unreadable(unsealed.to_owned()))?.proof)?
+        let proof = proof.ok_or_else(|| Unreadable(unsealed.to_owned()))?;
+        (checkpoint_of(&proof.proof)?, proof.handovers)
     } else {
-        text
+        (text, Vec::new())
     };
     Note::parse(note.as_bytes()).map_err(|why| Unreadable(why.to_string()))?;
-    Ok(note)
+    Ok((note, handovers))
 }
 
 fn checkpoint_of(proof: &str) -> Result<String, Unreadable> {

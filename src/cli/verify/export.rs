@@ -1,8 +1,9 @@
 //! The files of an exported log (C2SP tlog-tiles, and ours beside it). Reads; judges nothing.
 
 use super::read_text;
-use crate::domain::proof::Unreadable;
 use crate::domain::proof::heads::Earlier;
+use crate::domain::proof::log_keys::{HANDOVERS_FILE, LogKeys};
+use crate::domain::proof::{Finding, Unreadable};
 use crate::merkle::Hash;
 use crate::merkle::proof::{consistency, root_at};
 use crate::merkle::tile::{Tile, decode_hashes, hash_in, tile_of};
@@ -32,6 +33,14 @@ impl Export {
         match path.try_exists() {
             Ok(false) => Ok(None),
             _ => read_text(&path).map(Some),
+        }
+    }
+
+    /// What these keys lead to by the handovers of the export.
+    pub fn keys(&self, keys: &LogKeys) -> Result<Result<LogKeys, Finding>, Unreadable> {
+        match self.text(HANDOVERS_FILE)? {
+            Some(list) => Ok(keys.with_list(list.as_bytes())),
+            None => Ok(Ok(keys.clone())),
         }
     }
 

@@ -3,12 +3,12 @@
 use super::report::Report;
 use crate::domain::proof::Unreadable;
 use crate::domain::proof::completeness::{BankCovered, Completeness, Covered, StampProof};
-use crate::merkle::note::VerifierKey;
+use crate::domain::proof::log_keys::LogKeys;
 use serde_json::json;
 
-pub fn judge(bytes: &[u8], key: &VerifierKey, report: &mut Report) -> Result<(), Unreadable> {
+pub fn judge(bytes: &[u8], keys: &LogKeys, report: &mut Report) -> Result<(), Unreadable> {
     let bundle = Completeness::parse(bytes)?;
-    match bundle.check(key) {
+    match bundle.check(keys) {
         Ok(covered) => {
             told(&bundle, &covered, report);
             missing(&bundle, &covered, report);

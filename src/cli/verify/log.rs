@@ -6,8 +6,10 @@ mod levels;
 
 use super::export::Export;
 use super::report::Report;
+use super::{HandoversArgs, keys};
 use crate::cli::CliError;
 use crate::domain::proof::entries::NotAnEntry;
+use crate::domain::proof::log_keys::LogKeys;
 use crate::domain::proof::log_rules::{LogRules, Told};
 use crate::domain::proof::{Finding, Unreadable};
 use crate::merkle::checkpoint::Checkpoint;
@@ -20,10 +22,22 @@ use std::path::Path;
 /// Findings shown; more are counted.
 const SHOWN: usize = 64;
 
-pub fn judge(folder: &Path, given: Option<&VerifierKey>) -> Result<Report, CliError> {
+pub fn judge(
+    folder: &Path,
+    given: Option<VerifierKey>,
+    handovers: &HandoversArgs,
+) -> Result<Report, CliError> {
     let mut report = Report::of(folder.display().to_string());
     let export = Export::of(folder);
-    if let Err(Unreadable(why)) = judge_export(&export, given, &mut report) {
+    let key = match given.map_or_else(|| own_key(&export, &mut report), Ok) {
+        Ok(key) => key,
+        Err(Unreadable(why)) => {
+            report.unusable(why);
+            return Ok(report);
+        }
+    };
+    let keys = keys(key.clone(), handovers)?;
+    if let Err(Unreadable(why)) = judge_export(&export, &key, &keys, &mut report) {
         report.unusable(why);
     }
     Ok(report)
@@ -31,22 +45,23 @@ pub fn judge(folder: &Path, given: Option<&VerifierKey>) -> Result<Report, CliEr
 
 fn judge_export(
     export: &Export,
-    given: Option<&VerifierKey>,
+    key: &VerifierKey,
+    keys: &LogKeys,
     report: &mut Report,
 ) -> Result<(), Unreadable> {
-    let key = match given {
-        Some(given) => given.clone(),
-        None => own_key(export, report)?,
-    };
     let Some(note) = export.text("checkpoint")? else {
         return Err(Unreadable(
             "there is no checkpoint: the folder is not an exported log".to_owned(),
         ));
     };
-    let checkpoint = match Checkpoint::open(&note, &key) {
+    let opened = export.keys(keys)?.and_then(|keys| {
+        keys.open(&note)
+            .map_err(|why| Finding::new("checkpoint", why.to_string()))
+    });
+    let checkpoint = match opened {
         Ok(checkpoint) => checkpoint,
-        Err(why) => {
-            report.find(Finding::new("checkpoint", why.to_string()));
+        Err(finding) => {
+            report.find(finding);
             return Ok(());
         }
     };
@@ -54,6 +69,14 @@ fn judge_export(
     let rules = LogRules::new(&checkpoint.origin, Some(key.to_string()));
     let told = walk(export, &checkpoint, rules)?;
     tell(&told, report);
+    if let Ok(last) = told.key.parse::<VerifierKey>()
+        && Checkpoint::open(&note, &last).is_err()
+    {
+        let told = format!(
+            "by the log's own entries it is {last} that signs at its end, and the checkpoint is not signed by it"
+        );
+        report.find(Finding::new("key_other", told));
+    }
     Ok(())
 }
 

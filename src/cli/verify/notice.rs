@@ -3,24 +3,24 @@
 use super::report::Report;
 use crate::domain::digest::Digest;
 use crate::domain::proof::Unreadable;
+use crate::domain::proof::log_keys::LogKeys;
 use crate::domain::proof::notice::{NoticeChecked, NoticeProof, Webhook};
-use crate::merkle::note::VerifierKey;
 
 pub(super) const TLOG_PROOF: &[u8] = b"c2sp.org/tlog-proof";
 
-pub fn judge(bytes: &[u8], key: &VerifierKey, report: &mut Report) -> Result<(), Unreadable> {
+pub fn judge(bytes: &[u8], keys: &LogKeys, report: &mut Report) -> Result<(), Unreadable> {
     if bytes.starts_with(TLOG_PROOF) {
-        judge_proof(bytes, key, report)
+        judge_proof(bytes, keys, report)
     } else {
-        judge_webhook(bytes, key, report)
+        judge_webhook(bytes, keys, report)
     }
 }
 
-fn judge_proof(bytes: &[u8], key: &VerifierKey, report: &mut Report) -> Result<(), Unreadable> {
+fn judge_proof(bytes: &[u8], keys: &LogKeys, report: &mut Report) -> Result<(), Unreadable> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable("not UTF-8".to_owned()))?;
     let (proof, object) = NoticeProof::parse_tlog_proof(text)?;
     report.fact("form", "tlog-proof");
-    match proof.check(&object, key) {
+    match proof.check(&object, keys) {
         Ok(checked) => {
             proven(&checked, report);
             report.leave("the incident's text: the proof holds its digest, not the text itself");
@@ -31,10 +31,10 @@ fn judge_proof(bytes: &[u8], key: &VerifierKey, report: &mut Report) -> Result<(
     Ok(())
 }
 
-fn judge_webhook(bytes: &[u8], key: &VerifierKey, report: &mut Report) -> Result<(), Unreadable> {
+fn judge_webhook(bytes: &[u8], keys: &LogKeys, report: &mut Report) -> Result<(), Unreadable> {
     let webhook = Webhook::parse(bytes)?;
     report.fact("form", "webhook");
-    match webhook.check(key) {
+    match webhook.check(keys) {
         Ok(checked) => match checked.proven {
             Some(checked) => proven(&checked, report),
             None => {

@@ -30,6 +30,9 @@ pub struct Completeness {
     pub format: String,
     /// The notices to former banks, where there are any.
     pub former: Option<Former>,
+    /// How the log's key was handed on before the checkpoint was signed, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handovers: Vec<String>,
     /// The incident's reference; for reading, it proves nothing.
     pub incident: String,
     /// Bank id to bank code; for reading, it proves nothing.

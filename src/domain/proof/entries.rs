@@ -20,6 +20,15 @@ pub struct Opening {
     pub successor: bool,
 }
 
+/// `log.key`: the heads that cover it are signed by another key than those that do not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChanged {
+    pub at: Instant,
+    pub origin: String,
+    pub previous: String,
+    pub vkey: String,
+}
+
 /// `roster.version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roster {
@@ -76,6 +85,7 @@ pub struct Acknowledged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     Opening(Box<Opening>),
+    KeyChanged(Box<KeyChanged>),
     Roster(Box<Roster>),
     Registered(Box<Registered>),
     Fanout(Box<Fanout>),
@@ -136,6 +146,7 @@ impl Entry {
             ("notice.fanout", 1) => fields.fanout()?,
             ("incident.registered", 1) => fields.registered()?,
             ("roster.version", 1) => fields.roster()?,
+            ("log.key", 1) => fields.key_changed()?,
             ("log.genesis", 1) => fields.opening(false)?,
             ("log.successor", 1) => fields.opening(true)?,
             (kind, 1) if PASSED.contains(&kind) => return Ok(Self::Passed),
@@ -235,6 +246,15 @@ impl<'a> Fields<'_, 'a> {
             origin: self.owned("origin")?,
             vkey: self.owned("vkey")?,
             successor,
+        })))
+    }
+
+    fn key_changed(&mut self) -> Read<Entry> {
+        Ok(Entry::KeyChanged(Box::new(KeyChanged {
+            at: self.time("at")?,
+            origin: self.owned("origin")?,
+            previous: self.owned("previous")?,
+            vkey: self.owned("vkey")?,
         })))
     }
 

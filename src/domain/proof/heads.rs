@@ -2,9 +2,9 @@
 //! and the two notes alone prove it to anyone. Knows not where the heads were collected.
 
 use super::Finding;
+use super::log_keys::LogKeys;
 use crate::merkle::Hash;
 use crate::merkle::checkpoint::Checkpoint;
-use crate::merkle::note::VerifierKey;
 use crate::merkle::proof::check_consistency;
 
 /// A signed checkpoint, believed under the log's key.
@@ -44,9 +44,15 @@ pub struct Compared {
 
 impl SignedHead {
     /// Reads a signed checkpoint. Code: `checkpoint`.
-    pub fn open(source: impl Into<String>, note: &str, key: &VerifierKey) -> Result<Self, Finding> {
+    pub fn open(
+        source: impl Into<String>,
+        note: &str,
+        keys: impl Into<LogKeys>,
+    ) -> Result<Self, Finding> {
         let source = source.into();
-        let checkpoint = Checkpoint::open(note, key)
+        let checkpoint = keys
+            .into()
+            .open(note)
             .map_err(|why| Finding::new("checkpoint", format!("{source}: {why}")))?;
         let note = note.to_owned();
         Ok(Self {

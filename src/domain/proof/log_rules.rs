@@ -6,7 +6,7 @@ mod stamped;
 mod tests;
 
 use super::Finding;
-use super::entries::{Acknowledged, Entry, Fanout, Opening, Registered, Roster};
+use super::entries::{Acknowledged, Entry, Fanout, KeyChanged, Opening, Registered, Roster};
 use super::leaves::NoticeLeaf;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -54,6 +54,8 @@ pub struct ListedNotice {
 pub struct LogRules {
     origin: String,
     vkey: Option<String>,
+    /// The keys that the log names, in their order.
+    keys: Vec<String>,
     roster: Option<InForce>,
     /// An incident whose fan-out has to come next.
     waiting: Option<Waiting>,
@@ -100,6 +102,8 @@ pub struct Told {
     pub acknowledgements: u64,
     /// Of a kind or version that is not known here.
     pub unknown: u64,
+    /// The key that signs at the log's end, as the log says; empty if it says nothing.
+    pub key: String,
 }
 
 impl From<&NoticeLeaf> for ListedNotice {
@@ -113,11 +117,12 @@ impl From<&NoticeLeaf> for ListedNotice {
 }
 
 impl LogRules {
-    /// For a log of this origin; `vkey` is the key that its first entry must name, where it is known.
+    /// For a log of this origin; `vkey` is a key that the log must name, where one is known.
     pub fn new(origin: impl Into<String>, vkey: Option<String>) -> Self {
         Self {
             origin: origin.into(),
             vkey,
+            keys: Vec::new(),
             roster: None,
             waiting: None,
             registered: HashSet::new(),
@@ -149,7 +154,7 @@ impl LogRules {
     }
 
     /// Takes the next entry of those that [`Self::needs`] names. Codes: `opening_missing`, `opening_again`,
-    /// `opening_other`, `roster_version`, `roster_previous`, `time`, `incident_roster`, `revision_number`,
+    /// `opening_other`, `key_other`, `roster_version`, `roster_previous`, `time`, `incident_roster`, `revision_number`,
     /// `fanout_missing`, `fanout_alone`, `fanout_other`, `fanout_kind`, `fanout_count`, `fanout_roster`,
     /// `fanout_banks`, `number`, `stamp_unknown`, `stamp_twice`.
     pub fn take(&mut self, item: Item) {
@@ -168,6 +173,7 @@ impl LogRules {
             self.end_waiting();
         }
         match entry {
+            Entry::KeyChanged(changed) => self.key_changed(index, &changed),
             Entry::Roster(roster) => self.roster(index, hash, &roster, list),
             Entry::Registered(registered) => self.registered(index, hash, &registered),
             Entry::Fanout(fanout) => self.fanout(index, &fanout, list),
@@ -179,6 +185,12 @@ impl LogRules {
     /// The log ends here.
     pub fn finish(mut self) -> Told {
         self.end_waiting();
+        let is_other = |vkey: &String| !self.keys.is_empty() && !self.keys.contains(vkey);
+        if self.vkey.as_ref().is_some_and(is_other) {
+            let told = "it names other keys than the one that was given";
+            self.find("opening_other", 0, told);
+        }
+        self.told.key = self.keys.pop().unwrap_or_default();
         self.told
     }
 
@@ -216,13 +228,22 @@ impl LogRules {
             let told = format!("it begins the log {origin:?} of the format {format:?}");
             self.find("opening_other", 0, told);
         }
-        if self.vkey.as_ref().is_some_and(|vkey| *vkey != opening.vkey) {
+        self.keys.push(opening.vkey.clone());
+    }
+
+    fn key_changed(&mut self, index: u64, changed: &KeyChanged) {
+        if changed.origin != self.origin || self.keys.last() != Some(&changed.previous) {
+            let told = "it changes another key than the one that signs until then";
+            self.find("key_other", index, told);
+        }
+        if self.keys.contains(&changed.vkey) {
             self.find(
-                "opening_other",
-                0,
-                "it names another key than the one that was given",
+                "key_other",
+                index,
+                "a key that has signed before comes again",
             );
         }
+        self.keys.push(changed.vkey.clone());
     }
 
     fn check_time(&mut self, index: u64, at: Instant) {

@@ -1,6 +1,6 @@
 //! Evidence to carry away, and the rules by which anyone judges it: notice proofs, completeness bundles,
 //! certificates, signed heads, signed acknowledgements, a whole log. Pure: the hub fills these shapes, the verifier checks them with
-//! nothing but the log's key. Knows no file, no database and no clock.
+//! nothing but a key of the log. Knows no file, no database and no clock.
 
 pub mod acknowledgement;
 pub mod canonical;
@@ -10,6 +10,7 @@ mod encoding;
 pub mod entries;
 pub mod heads;
 pub mod leaves;
+pub mod log_keys;
 pub mod log_rules;
 pub mod notice;
 pub mod signing_key;

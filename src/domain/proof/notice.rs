@@ -8,12 +8,12 @@ pub use webhook::{Webhook, WebhookChecked};
 
 use super::entries::Entry;
 use super::leaves::NoticeLeaf;
+use super::log_keys::LogKeys;
 use super::{Finding, Unreadable, encoding, hold};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::json;
 use crate::merkle::checkpoint::Checkpoint;
-use crate::merkle::note::VerifierKey;
 use crate::merkle::proof::check_inclusion;
 use crate::merkle::tlog_proof::TlogProof;
 use crate::merkle::{self, Hash};
@@ -32,6 +32,9 @@ pub struct NoticeProof {
     /// The bytes of the `notice.fanout` entry.
     #[serde(with = "encoding::bytes")]
     pub entry: Vec<u8>,
+    /// How the log's key was handed on before the checkpoint was signed, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handovers: Vec<String>,
     /// The salt that opens the commitment to the notice object.
     #[serde(with = "encoding::hash")]
     pub opening: Hash,
@@ -62,6 +65,8 @@ pub struct Place {
 struct Extra {
     #[serde(with = "encoding::bytes")]
     entry: Vec<u8>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    handovers: Vec<String>,
     #[serde(with = "encoding::bytes")]
     object: Vec<u8>,
     #[serde(with = "encoding::hash")]
@@ -136,6 +141,7 @@ impl NoticeProof {
         let mut proof = parse_proof(&self.proof)?;
         proof.extra = Some(json::canonical(&Extra {
             entry: self.entry.clone(),
+            handovers: self.handovers.clone(),
             object: object.to_vec(),
             opening: self.opening,
             place: self.place.clone(),
@@ -153,6 +159,7 @@ impl NoticeProof {
         let extra: Extra = json::parse(&extra)?;
         let proof = Self {
             entry: extra.entry,
+            handovers: extra.handovers,
             opening: extra.opening,
             place: extra.place,
             proof: proof.to_string(),
@@ -160,9 +167,9 @@ impl NoticeProof {
         Ok((proof, extra.object))
     }
 
-    /// Checks that the log of this key holds the notice object of exactly these bytes. Codes: `object_form`,
-    /// `object_number`, `entry_form`, `entry_kind`, `place_count`, `place_path`, `proof_form`, `proof`.
-    pub fn check(&self, object: &[u8], key: &VerifierKey) -> Result<NoticeChecked, Finding> {
+    /// Checks that the log of these keys holds the notice object of exactly these bytes. Codes: `object_form`,
+    /// `object_number`, `entry_form`, `entry_kind`, `place_count`, `place_path`, `handover`, `proof_form`, `proof`.
+    pub fn check(&self, object: &[u8], keys: impl Into<LogKeys>) -> Result<NoticeChecked, Finding> {
         let read = Object::parse(object).map_err(|why| Finding::new("object_form", why.0))?;
         let Some(number) = read.number() else {
             let told = "the notice's number is no positive decimal number";
@@ -196,9 +203,11 @@ impl NoticeProof {
             Finding::new("place_path", told)
         })?;
         let proof = parse_proof(&self.proof).map_err(|why| Finding::new("proof_form", why.0))?;
-        let checkpoint = proof
-            .check(&merkle::leaf_hash(&self.entry), key)
-            .map_err(|why| Finding::new("proof", why.to_string()))?;
+        let checkpoint = keys
+            .into()
+            .with(&self.handovers)?
+            .prove(&proof, &merkle::leaf_hash(&self.entry))
+            .map_err(|why| Finding::new("proof", why))?;
         Ok(NoticeChecked {
             notice: read.id,
             bank: read.bank,

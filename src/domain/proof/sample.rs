@@ -9,6 +9,7 @@ use domain::json;
 use domain::proof::acknowledgement::AckNote;
 use domain::proof::completeness::{Completeness, FORMAT, Former, Proven, ProvenAcknowledgement};
 use domain::proof::leaves::{FanoutList, NoticeLeaf, RosterLeaf, RosterList};
+use domain::proof::log_keys::Handover;
 use domain::proof::notice::{NoticeProof, Place};
 use merkle::Hash;
 use merkle::checkpoint::Checkpoint;
@@ -167,14 +168,38 @@ impl Log {
     }
 
     pub fn checkpoint(&self) -> String {
-        let root = merkle::root(self.entries.iter().map(|entry| merkle::leaf_hash(entry)));
-        let size = self.entries.len() as u64;
-        let checkpoint = Checkpoint {
+        self.key.sign(&self.head().to_text()).expect("signs")
+    }
+
+    fn head(&self) -> Checkpoint {
+        Checkpoint {
             origin: ORIGIN.into(),
-            size,
-            root,
+            size: self.entries.len() as u64,
+            root: merkle::root(self.entries.iter().map(|entry| merkle::leaf_hash(entry))),
+        }
+    }
+
+    /// From here on the key of this seed signs, the log says; the handover.
+    pub fn hand_over(&mut self, seed: u8) -> String {
+        let (before, at) = (self.key.clone(), self.later());
+        self.key = signer(ORIGIN, seed);
+        let (previous, vkey) = (before.verifier(), self.key.verifier());
+        let entry = json!({ "at": at, "origin": ORIGIN, "previous": previous.to_string(), "t": "log.key", "v": 1, "vkey": vkey.to_string() });
+        let index = self.add(&entry);
+        let line = self.key.line(&self.head().to_text()).expect("signs");
+        let checkpoint = before.sign(&self.head().to_text()).expect("signs") + &line;
+        self.handover(index, checkpoint)
+    }
+
+    /// The entry there with this checkpoint.
+    pub fn handover(&self, index: u64, checkpoint: String) -> String {
+        let proof = TlogProof {
+            extra: None,
+            index,
+            path: self.path(index),
+            checkpoint,
         };
-        self.key.sign(&checkpoint.to_text()).expect("signs")
+        Handover::write(&self.entries[index as usize], proof)
     }
 
     /// As it was when it had fewer entries.
@@ -403,6 +428,7 @@ impl Story {
                 fanout: log.proven(self.fanout_at[1]),
                 notice_leaves: self.fanouts[2].leaves.clone(),
             }),
+            handovers: Vec::new(),
             incident: "INC-2019-0003".into(),
             labels: (1..=5).map(|n| (uid(1, n), format!("011{n}"))).collect(),
             next_roster: Some(log.proven(self.roster_at[2])),
@@ -438,6 +464,7 @@ impl Story {
         let entry = self.log.entries[index as usize].clone();
         let proof = NoticeProof {
             entry,
+            handovers: Vec::new(),
             opening: salt(n, 2),
             place,
             proof: proof.to_string(),

@@ -1,8 +1,8 @@
 //! Is the hub alive, can it work, and who is it.
 
-use crate::actions::{certify, read_log};
+use crate::actions::{Error, certify, log_keys, read_log};
 use crate::domain::signature;
-use crate::storage::reading;
+use crate::storage::{Tx, reading};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -40,8 +40,11 @@ pub struct CertificateKey {
 pub struct LogKeys {
     /// The log's name, which is its key's.
     origin: String,
-    /// The key that signs its checkpoints (C2SP signed-note).
+    /// The key that signs its checkpoints now (C2SP signed-note).
     vkey: String,
+    /// How that key followed from those before, for whoever pinned one of them: C2SP tlog-proofs of `log.key`
+    /// entries, the oldest first.
+    handovers: Vec<String>,
 }
 
 /// What signs webhooks.
@@ -49,6 +52,17 @@ pub struct LogKeys {
 pub struct WebhookKeys {
     /// Of `v1a` signatures: `whpk_` and base64 (Standard Webhooks, asymmetric).
     ed25519: String,
+}
+
+impl LogKeys {
+    fn of(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Self, Error> {
+        let vkey = log_keys::current(tx, log)?;
+        Ok(Self {
+            origin: vkey.name().to_string(),
+            vkey: vkey.to_string(),
+            handovers: log_keys::handovers(tx, log, size)?,
+        })
+    }
 }
 
 fn good() -> Health {
@@ -77,25 +91,25 @@ pub async fn ready(app: Data<App>) -> Answered {
 #[utoipa::path(get, path = "/.well-known/kairan", tag = "hub", responses((status = 200, body = HubDocument)))]
 pub async fn hub(app: Data<App>) -> Answered {
     let rules = Arc::clone(&app.rules);
-    let (opening, ed25519, vkey) = app
+    let (log, ed25519, vkey) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
-            let opening = read_log::opening(tx)?;
+            let log = match read_log::newest(tx)? {
+                Some(published) => Some(LogKeys::of(tx, published.log, published.size)?),
+                None => None,
+            };
             let vkey = certify::verifier(tx, &rules).to_string();
             let vault = tx.vault();
             let key = SigningKey::from_bytes(&vault.keys().webhook);
             let key = signature::public_key_text(&key.verifying_key());
-            Ok((opening, key, vkey))
+            Ok((log, key, vkey))
         })
         .await?;
     Ok(page::ok(&HubDocument {
         operator: app.rules.operator_name.clone(),
         api: format!("{}/api/v1", app.rules.public_url),
         certificate: CertificateKey { vkey },
-        log: opening.map(|opening| LogKeys {
-            origin: opening.origin,
-            vkey: opening.vkey,
-        }),
+        log,
         webhook: WebhookKeys { ed25519 },
     }))
 }

@@ -2,7 +2,7 @@
 //! by the rules of the offline verifier, and the downloads. Reads, and changes nothing.
 
 use super::{Desk, bank_names, show};
-use crate::actions::{Error, prove_completeness};
+use crate::actions::{Error, log_keys, prove_completeness};
 use crate::domain::access::Role;
 use crate::domain::proof::completeness::{BankCovered, Completeness, Covered, StampProof};
 use crate::storage::evidence::acknowledgements_of;
@@ -87,8 +87,8 @@ fn judged(
         }
         Err(fault) => return Err(fault.into()),
     };
-    let key = prove_completeness::key_of(tx, head.log)?;
-    let covered = match bundle.check(&key) {
+    let keys = log_keys::keys_of(tx, head.log)?;
+    let covered = match bundle.check(&keys) {
         Ok(covered) => covered,
         Err(finding) => {
             return Ok(

@@ -125,3 +125,4 @@ log-refuses-tampered = Entries or tiles were changed in the database.
 log-refuses-checkpoint_ahead = A larger head was published than the database holds.
 log-refuses-head_disputed = A bank has seen a head that this log never had.
 log-refuses-journal_unusable = Its journal cannot be written or read.
+log-refuses-key_other = The hub holds another key than the one that signs the log.

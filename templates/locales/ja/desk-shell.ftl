@@ -125,3 +125,4 @@ log-refuses-tampered = データベース内の記録が書き換えられてい
 log-refuses-checkpoint_ahead = 公開済みのチェックポイントより、データベースの件数が少なくなっています。
 log-refuses-head_disputed = 銀行が確認したログの先頭が、このハブのログにありません。
 log-refuses-journal_unusable = ジャーナルの読み書きができません。
+log-refuses-key_other = このハブの鍵は、ログの署名鍵と異なります。

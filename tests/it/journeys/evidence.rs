@@ -37,7 +37,7 @@ async fn bundle(hub: &TestHub, reference: &str, number: usize) -> Result<Complet
 
 async fn covered(hub: &TestHub, reference: &str, number: usize) -> Covered {
     let bundle = bundle(hub, reference, number).await.expect("a bundle");
-    bundle.check(&hub.log_key()).expect("it holds")
+    bundle.check(hub.log_key()).expect("it holds")
 }
 
 /// How many banks have confirmed, of how many; and the same of former ones.
@@ -411,7 +411,7 @@ journeys! {
         let notice = text(&hub.inbox(&bank).await[0], "notice").to_owned();
         assert!(reading.page(&hub, &format!("/evidence/{notice}")).await.contains(&page), "and from the chain");
         let bundle = reading.get(&hub, &format!("{page}/bundle")).await.expect(200);
-        Completeness::parse(&bundle.body).expect("a bundle").check(&hub.log_key()).expect("it holds");
+        Completeness::parse(&bundle.body).expect("a bundle").check(hub.log_key()).expect("it holds");
         let pack = Pack::open(reading.get(&hub, &format!("{page}/pack")).await.expect(200).body);
         assert_eq!(pack.ending(".tlog-proof").len(), 1);
         hub.stamp(&bank).await.expect(200);

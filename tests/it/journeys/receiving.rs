@@ -9,10 +9,12 @@ use kairan::cli::receive::events::Event;
 use kairan::cli::receive::hub::Hub;
 use kairan::cli::receive::judge::Trust;
 use kairan::cli::receive::memory::Memory;
+use kairan::domain::proof::log_keys::LogKeys;
 use kairan::domain::proof::notice::{NoticeProof, Webhook};
 use kairan::domain::signature::{Received, sign_v1};
 use kairan::log::Refusal;
-use kairan::log::sequencer::{LogKey, Standing};
+use kairan::log::keys::LogKey;
+use kairan::log::sequencer::Standing;
 use kairan::merkle::checkpoint::Checkpoint;
 use kairan::merkle::note::{Signer, VerifierKey};
 use kairan::merkle::tlog_proof::TlogProof;
@@ -31,12 +33,12 @@ fn hub_key(hub: &TestHub) -> Signer {
 }
 
 /// The bank's machine on what it has kept in the folder.
-fn machine(hub: &TestHub, bank: &Bank, folder: &Path) -> bank::Bank {
+pub fn machine(hub: &TestHub, bank: &Bank, folder: &Path) -> bank::Bank {
     let trust = Trust {
         bank: bank.code.clone(),
         secrets: vec![bank.secret.parse().expect("a secret")],
         webhook_key: None,
-        log_keys: vec![hub_key(hub).verifier().clone()],
+        log_keys: hub_key(hub).verifier().into(),
     };
     let person = Person {
         name: "高橋 健".into(),
@@ -55,7 +57,7 @@ fn machine(hub: &TestHub, bank: &Bank, folder: &Path) -> bank::Bank {
 }
 
 /// What the hub has sent since the last look: id, timestamp, signature, body.
-fn sent(bank: &Bank) -> Vec<[String; 4]> {
+pub fn sent(bank: &Bank) -> Vec<[String; 4]> {
     let hits = bank.receiver.hits();
     bank.receiver.forget();
     let header = |hit: &crate::support::receiver::Hit, name: &str| {
@@ -74,7 +76,7 @@ fn sent(bank: &Bank) -> Vec<[String; 4]> {
 }
 
 #[track_caller]
-fn take(machine: &bank::Bank, webhooks: &[[String; 4]]) -> Vec<Event> {
+pub fn take(machine: &bank::Bank, webhooks: &[[String; 4]]) -> Vec<Event> {
     let mut events = Vec::new();
     for [id, timestamp, signature, body] in webhooks {
         let received = Received {
@@ -205,7 +207,7 @@ journeys! {
         assert_eq!(standings(&events), ["confirmed"]);
         assert!(!second.misses_proof() && !second.owes_a_stamp());
 
-        let kept = Memory::open(folder.path(), &[hub_key(&hub).verifier().clone()]).expect("readable");
+        let kept = Memory::open(folder.path(), &hub_key(&hub).verifier().into()).expect("readable");
         assert_eq!((kept.known.notices.len(), kept.known.holes()), (3, vec![]));
         assert!(kept.known.notices.values().all(|one| one.is_acknowledged && one.is_proven));
         assert!(hub.act(|tx| Ok(evidence::head_disputes(tx)?)).await.is_empty());
@@ -221,7 +223,7 @@ journeys! {
         take(&machine, &sent(&bank));
         machine.work().await.expect("kept");
         let keys: [VerifierKey; 1] = [hub_key(&hub).verifier().clone()];
-        let known = Memory::open(folder.path(), &keys).expect("readable").known;
+        let known = Memory::open(folder.path(), &LogKeys::from_iter(keys.clone())).expect("readable").known;
         let size = known.heads.newest(keys[0].name().as_str()).expect("a head").checkpoint.size;
 
         hub.file(&officer).await;
@@ -265,7 +267,7 @@ journeys! {
         let events = machine.check_heads().await.expect("kept");
         assert!(events.iter().any(|event| matches!(event, Event::Fork { sizes: (_, 9), .. })), "{events:?}");
         let keys = [hub_key(&hub).verifier().clone()];
-        let heads = Memory::open(folder.path(), &keys).expect("readable").known.heads;
+        let heads = Memory::open(folder.path(), &LogKeys::from_iter(keys.clone())).expect("readable").known.heads;
         assert_eq!(heads.unconfirmed().count(), 1);
     }
 }

@@ -7,8 +7,9 @@ use crate::support::postgres::FreshPostgres;
 use crate::support::receiver::Answer;
 use kairan::domain::id::Uid;
 use kairan::domain::proof::notice::{NoticeProof, Webhook, WebhookChecked};
+use kairan::log::keys::LogKey;
 use kairan::log::recover::adopt;
-use kairan::log::sequencer::{LogKey, Sequencer, Standing, Until};
+use kairan::log::sequencer::{Sequencer, Standing, Until};
 use kairan::merkle::note::VerifierKey;
 use kairan::storage::log;
 use kairan::vault::log_key;
@@ -20,7 +21,7 @@ use tokio::sync::watch;
 fn checked(hub: &TestHub, bank: &Bank) -> WebhookChecked {
     let hit = bank.receiver.hits().pop().expect("a webhook");
     let webhook = Webhook::parse(&hit.body).expect("a webhook of ours");
-    webhook.check(&vkey(hub, 1)).expect("sound")
+    webhook.check(vkey(hub, 1)).expect("sound")
 }
 
 fn key_of(hub: &TestHub) -> LogKey {
@@ -32,17 +33,17 @@ fn vkey(hub: &TestHub, number: i64) -> VerifierKey {
     key_of(hub).signer(number).verifier().clone()
 }
 
-fn journal(hub: &TestHub) -> PathBuf {
+pub fn journal(hub: &TestHub) -> PathBuf {
     hub.folder.path().join("journal")
 }
 
 /// The one segment of a short journal.
-fn segment(hub: &TestHub) -> PathBuf {
+pub fn segment(hub: &TestHub) -> PathBuf {
     journal(hub).join("000001.journal")
 }
 
 /// Cuts so many bytes off its end, as a disk does that lost what was not flushed.
-fn cut(path: &Path, bytes: u64) {
+pub fn cut(path: &Path, bytes: u64) {
     let file = std::fs::File::options()
         .write(true)
         .open(path)
@@ -51,12 +52,12 @@ fn cut(path: &Path, bytes: u64) {
     file.set_len(length - bytes).expect("cut");
 }
 
-fn length(path: &Path) -> u64 {
+pub fn length(path: &Path) -> u64 {
     path.metadata().map_or(0, |meta| meta.len())
 }
 
 /// How the database is set back to the first `size` entries of its log, as by an older backup of the log's tables.
-fn set_back(postgres: Option<&FreshPostgres>, size: i64) -> String {
+pub fn set_back(postgres: Option<&FreshPostgres>, size: i64) -> String {
     let tables = [
         "log_seal",
         "log_checkpoint",
@@ -86,7 +87,7 @@ fn set_back(postgres: Option<&FreshPostgres>, size: i64) -> String {
     )
 }
 
-async fn refusal(hub: &TestHub) -> &'static str {
+pub async fn refusal(hub: &TestHub) -> &'static str {
     match hub.log_standing().await {
         Standing::Refusing(refusal) => refusal.code(),
         other => panic!("the log stands as {other:?}"),
@@ -94,7 +95,7 @@ async fn refusal(hub: &TestHub) -> &'static str {
 }
 
 /// The log's size.
-async fn size(hub: &TestHub) -> i64 {
+pub async fn size(hub: &TestHub) -> i64 {
     hub.store
         .read(|tx| Ok::<_, kairan::actions::Error>(log::head(tx)?.size))
         .await
@@ -134,7 +135,7 @@ journeys! {
         let webhook = Webhook::parse(&hit.body).expect("a webhook");
         let file = webhook.log.expect("a proof").to_tlog_proof(&webhook.object).expect("a file");
         let (proof, object) = NoticeProof::parse_tlog_proof(&file).expect("a proof");
-        assert_eq!(proof.check(&object, &vkey(&hub, 1)), Ok(shown));
+        assert_eq!(proof.check(&object, vkey(&hub, 1)), Ok(shown));
     }
 
     async fn where_the_seal_is_late_the_notice_goes_out_without_it_and_every_retry_is_the_same(hub) {
@@ -266,7 +267,7 @@ journeys! {
         assert_eq!(hub.deliver_due().await, 1);
         let hit = bank.receiver.hits().pop().expect("a webhook");
         let webhook = Webhook::parse(&hit.body).expect("a webhook");
-        let shown = webhook.check(&vkey(&hub, 2)).expect("sound").proven.expect("a proof");
+        let shown = webhook.check(vkey(&hub, 2)).expect("sound").proven.expect("a proof");
         assert_eq!(shown.checkpoint.origin, "127.0.0.1/log/2");
         let first = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::logged(tx, 2, 0, 1)?.remove(0))).await.expect("read");
         let first: Value = serde_json::from_slice(&first.body).expect("JSON");
@@ -310,7 +311,7 @@ journeys! {
         assert_eq!(hub.deliver_due().await, 1);
         let hit = bank.receiver.hits().pop().expect("a webhook");
         let webhook = Webhook::parse(&hit.body).expect("a webhook");
-        assert!(webhook.check(&vkey(&hub, 2)).expect("sound").proven.is_some());
+        assert!(webhook.check(vkey(&hub, 2)).expect("sound").proven.is_some());
     }
 
     async fn a_fanout_whose_proof_cannot_be_made_keeps_no_notice_waiting(hub) {

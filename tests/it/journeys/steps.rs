@@ -8,7 +8,7 @@ use kairan::actions::record::{Finished, expire, record};
 use kairan::config::Settings;
 use kairan::domain::id::Uid;
 use kairan::domain::outcome::Outcome;
-use kairan::log::sequencer::LogKey;
+use kairan::log::keys::LogKey;
 use kairan::merkle::note::VerifierKey;
 use kairan::server::{Parts, Running};
 use kairan::storage::delivery::Leases;

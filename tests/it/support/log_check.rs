@@ -1,8 +1,8 @@
 //! A full check of the log as the database holds it: every entry hashed anew, every head on record, every
 //! checkpoint opened under the hub's key, every seal. The tree's hashing is merkle's, which has oracles of its own.
 
-use kairan::actions::Error;
-use kairan::merkle::checkpoint::Checkpoint;
+use kairan::actions::{Error, log_keys};
+use kairan::domain::proof::log_keys::LogKeys;
 use kairan::merkle::note::VerifierKey;
 use kairan::merkle::{self, leaf_hash};
 use kairan::storage::{Tx, log};
@@ -26,6 +26,13 @@ pub fn log_faults(tx: &mut Tx<'_>, key: &dyn Fn(i64) -> VerifierKey) -> Result<V
     if batches.last().map_or(0, |row| row.size) != head.size {
         faults.push("the newest head on record is another".into());
     }
+    let published = log::latest_checkpoint(tx, head.log)?.map_or(0, |row| row.size);
+    let handovers = log_keys::handovers(tx, head.log, published)?;
+    let keys = LogKeys::from(key(head.log)).with(&handovers);
+    let keys = keys.unwrap_or_else(|finding| {
+        faults.push(finding.to_string());
+        LogKeys::default()
+    });
     for batch in &batches {
         let size = usize::try_from(batch.size).expect("a size");
         let Some(below) = leaves.get(..size) else {
@@ -38,12 +45,11 @@ pub fn log_faults(tx: &mut Tx<'_>, key: &dyn Fn(i64) -> VerifierKey) -> Result<V
         let Some(row) = log::checkpoint(tx, head.log, batch.size)? else {
             continue;
         };
-        match Checkpoint::open(&row.note, &key(head.log)) {
+        match keys.open(&row.note) {
             Ok(signed) if signed.root[..] == batch.root[..] => {}
             other => faults.push(format!("the checkpoint of {size} entries: {other:?}")),
         }
     }
-    let published = log::latest_checkpoint(tx, head.log)?.map_or(0, |row| row.size);
     for (fanout, index) in log::fanouts_between(tx, head.log, 0, published)? {
         let seal = log::seal(tx, fanout)?;
         if seal.is_none_or(|seal| seal.entry_index != index || seal.size > published) {

@@ -22,7 +22,7 @@ fn trust(bank: &str) -> Trust {
         bank: bank.into(),
         secrets: vec![secret(SECRET)],
         webhook_key: None,
-        log_keys: vec![story().log.key.verifier().clone()],
+        log_keys: story().log.key.verifier().into(),
     }
 }
 
@@ -214,13 +214,13 @@ fn a_proof_under_another_logs_key_proves_nothing_and_a_second_key_may_be_pinned(
         .verifier()
         .clone();
     let mut trust = trust("0111");
-    let own = std::mem::replace(&mut trust.log_keys, vec![stranger]);
+    trust.log_keys = stranger.clone().into();
     let body = story().webhook(0, true);
     assert_eq!(
         code(judged_by(&trust, &Known::default(), "msg_1", &body)),
         ("proof", true)
     );
-    trust.log_keys.extend(own);
+    trust.log_keys = LogKeys::from_iter([stranger, story().log.key.verifier().clone()]);
     believed(judged_by(&trust, &Known::default(), "msg_1", &body));
 }
 

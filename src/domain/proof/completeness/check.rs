@@ -6,9 +6,9 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::proof::entries::{Entry, Fanout, Registered, Roster};
 use crate::domain::proof::leaves::{NoticeLeaf, check_notices, check_roster};
+use crate::domain::proof::log_keys::LogKeys;
 use crate::domain::proof::{Finding, hold};
 use crate::merkle::checkpoint::Checkpoint;
-use crate::merkle::note::VerifierKey;
 use crate::merkle::proof::check_inclusion;
 use crate::merkle::{self, Hash};
 use std::collections::HashMap;
@@ -49,11 +49,13 @@ struct Held<T> {
 }
 
 impl Completeness {
-    /// Judges the bundle under the log's key. Codes: `checkpoint`, `inclusion`, `entry_form`, `entry_kind`,
+    /// Judges the bundle under keys of the log. Codes: `handover`, `checkpoint`, `inclusion`, `entry_form`, `entry_kind`,
     /// `order`, `adjacent`, `roster_other`, `registered_other`, `next_other`, `revision`, `count`, `pairing`,
     /// those of the lists (`roster_*`, `fanout_*`), `former`, and those of acknowledgements (`stamp_*`).
-    pub fn check(&self, key: &VerifierKey) -> Result<Covered, Finding> {
-        let checkpoint = Checkpoint::open(&self.checkpoint, key)
+    pub fn check(&self, keys: impl Into<LogKeys>) -> Result<Covered, Finding> {
+        let keys = keys.into().with(&self.handovers)?;
+        let checkpoint = keys
+            .open(&self.checkpoint)
             .map_err(|why| Finding::new("checkpoint", why.to_string()))?;
         let roster = self.roster.roster("the roster's entry", &checkpoint)?;
         let registered = self.registered.registered(&checkpoint)?;

@@ -8,14 +8,14 @@ fn key() -> VerifierKey {
 }
 
 fn refused(bundle: &Completeness) -> Finding {
-    bundle.check(&key()).expect_err("refused")
+    bundle.check(key()).expect_err("refused")
 }
 
 #[test]
 fn a_bundle_tells_who_was_addressed_and_who_confirmed_how() {
     let covered = Story::told(Twist::Honest)
         .bundle()
-        .check(&key())
+        .check(key())
         .expect("sound");
     assert_eq!((covered.banks.len(), covered.former.len()), (4, 1));
     assert_eq!((covered.revision_number, covered.roster_version), (2, 2));
@@ -43,7 +43,7 @@ fn a_bundle_survives_its_file() {
 fn a_roster_that_is_still_in_force_is_told_as_not_proven() {
     let mut bundle = Story::told(Twist::Honest).bundle();
     bundle.next_roster = None;
-    assert!(!bundle.check(&key()).expect("sound").superseded);
+    assert!(!bundle.check(key()).expect("sound").superseded);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn an_older_roster_is_betrayed_by_the_one_that_replaced_it() {
     assert_eq!(refused(&bundle).code, "next_other");
     // Hiding it leaves the question open, and the answer says so.
     bundle.next_roster = None;
-    assert!(!bundle.check(&key()).expect("so far").superseded);
+    assert!(!bundle.check(key()).expect("so far").superseded);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_list_that_was_cut_to_fit_does_not_lead_to_the_root() {
 #[test]
 fn a_forged_note_is_refused_and_one_of_a_later_key_is_told_as_such() {
     let mut bundle = Story::told(Twist::NoteForged).bundle();
-    let covered = bundle.check(&key()).expect("the rest holds");
+    let covered = bundle.check(key()).expect("the rest holds");
     let proof = covered.banks[2].stamp.as_ref().map(|stamp| &stamp.proof);
     assert!(
         matches!(proof, Some(StampProof::KeyUnknown { .. })),
@@ -110,7 +110,7 @@ fn a_note_that_is_not_the_one_in_the_log_is_refused() {
     bundle.acknowledgements[0].opening = None;
     assert_eq!(refused(&bundle).code, "stamp_note");
     bundle.acknowledgements[0].note = None;
-    let covered = bundle.check(&key()).expect("erased, not forged");
+    let covered = bundle.check(key()).expect("erased, not forged");
     let proof = covered.banks[0].stamp.as_ref().map(|stamp| &stamp.proof);
     assert_eq!(proof, Some(&StampProof::NoteMissing));
 }

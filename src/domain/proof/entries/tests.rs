@@ -13,6 +13,7 @@ fn every_entry_of_a_log_is_read_as_what_it_is() {
             .iter()
             .map(|bytes| match Entry::parse(bytes).expect("an entry") {
                 Entry::Opening(_) => 'o',
+                Entry::KeyChanged(_) => 'k',
                 Entry::Roster(_) => 'r',
                 Entry::Registered(_) => 'i',
                 Entry::Fanout(_) => 'f',

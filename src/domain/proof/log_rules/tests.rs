@@ -154,6 +154,20 @@ fn a_log_begins_once_with_its_own_name_and_key() {
 }
 
 #[test]
+fn a_logs_key_changes_from_the_one_in_force_to_one_that_is_new() {
+    let mut log = Log::new("log.genesis");
+    log.hand_over(8);
+    log.hand_over(9);
+    assert_eq!(of_log(log.clone()), [""; 0]);
+    let mut back = log.clone();
+    back.hand_over(7);
+    assert_eq!(of_log(back), ["key_other"]);
+    let mut skipped = log.clone();
+    skipped.entries.remove(1);
+    assert_eq!(of_log(skipped), ["key_other"]);
+}
+
+#[test]
 fn a_log_may_not_end_between_an_incident_and_its_fan_out() {
     let log = Story::told(Twist::Honest).log;
     assert_eq!(of_log(log.earlier(4)), ["fanout_missing"]);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::domain::proof::sample::{ORIGIN, Story, Twist, signer};
+use crate::merkle::note::VerifierKey;
 
 fn key() -> VerifierKey {
     signer(ORIGIN, 7).verifier().clone()
@@ -10,7 +11,7 @@ fn a_bank_proves_its_own_notice_from_the_webhook_or_from_the_file() {
     let story = Story::told(Twist::Honest);
     for position in 0..4 {
         let (proof, object) = story.notice_proof(position);
-        let checked = proof.check(&object, &key()).expect("sound");
+        let checked = proof.check(&object, key()).expect("sound");
         assert_eq!((checked.n, checked.position), (4, position as u64));
         assert_eq!((checked.number, checked.roster_version), (2, 2));
         assert_eq!(checked.digest, Digest::of(&object));
@@ -20,7 +21,7 @@ fn a_bank_proves_its_own_notice_from_the_webhook_or_from_the_file() {
             Ok((proof.clone(), object.clone()))
         );
         let webhook = Webhook::parse(story.webhook(position, true).as_bytes()).expect("a notice");
-        let told = webhook.check(&key()).expect("sound");
+        let told = webhook.check(key()).expect("sound");
         assert_eq!(told.proven, Some(checked));
     }
 }
@@ -29,7 +30,7 @@ fn a_bank_proves_its_own_notice_from_the_webhook_or_from_the_file() {
 fn a_notice_that_went_out_unsealed_proves_its_digest_and_no_more() {
     let story = Story::told(Twist::Honest);
     let webhook = Webhook::parse(story.webhook(1, false).as_bytes()).expect("a notice");
-    let told = webhook.check(&key()).expect("sound");
+    let told = webhook.check(key()).expect("sound");
     assert_eq!((told.proven, told.number.as_str()), (None, "2"));
 }
 
@@ -39,7 +40,7 @@ fn a_body_that_was_laid_out_anew_is_still_the_one_that_was_sent() {
     let value: serde_json::Value = serde_json::from_str(&sent).expect("JSON");
     let pretty = serde_json::to_string_pretty(&value).expect("JSON");
     let webhook = Webhook::parse(pretty.as_bytes()).expect("a notice");
-    assert!(webhook.check(&key()).is_ok());
+    assert!(webhook.check(key()).is_ok());
 }
 
 #[test]
@@ -84,7 +85,7 @@ fn every_spoilt_part_of_a_proof_is_refused_by_its_name() {
         let mut proof = good.clone();
         spoil(&mut proof);
         assert_ne!(proof, good, "{number} spoils nothing");
-        let finding = proof.check(&object, &key()).expect_err(code);
+        let finding = proof.check(&object, key()).expect_err(code);
         assert_eq!(finding.code, *code, "{number}: {finding}");
     }
     let mixed = NoticeProof {
@@ -92,13 +93,13 @@ fn every_spoilt_part_of_a_proof_is_refused_by_its_name() {
         ..good.clone()
     };
     assert_eq!(
-        mixed.check(&object, &key()).expect_err("other").code,
+        mixed.check(&object, key()).expect_err("other").code,
         "proof"
     );
     let entry = crate::domain::json::canonical(&serde_json::json!({ "t": "approval", "v": 1 }));
     let mixed = NoticeProof { entry, ..good };
     assert_eq!(
-        mixed.check(&object, &key()).expect_err("other").code,
+        mixed.check(&object, key()).expect_err("other").code,
         "entry_kind"
     );
 }
@@ -170,14 +171,14 @@ fn what_the_body_tells_of_the_recipients_is_held_against_the_log() {
         assert_ne!(changed, sent);
         let webhook = Webhook::parse(changed.as_bytes()).expect("a notice");
         assert_eq!(
-            webhook.check(&key()).expect_err("refused").code,
+            webhook.check(key()).expect_err("refused").code,
             "recipients"
         );
     }
     let unlike = sent.replacen("盗難", "盗用", 1);
     let webhook = Webhook::parse(unlike.as_bytes()).expect("a notice");
     assert_eq!(
-        webhook.check(&key()).expect_err("refused").code,
+        webhook.check(key()).expect_err("refused").code,
         "incident_digest"
     );
 }

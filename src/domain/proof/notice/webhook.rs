@@ -2,12 +2,12 @@
 //! object and the incident's body are brought back to their canonical bytes (RFC 8785), which are the ones
 //! that were sent.
 
+use super::super::log_keys::LogKeys;
 use super::super::{Finding, Unreadable, hold};
 use super::{NoticeChecked, NoticeProof, Object};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::json;
-use crate::merkle::note::VerifierKey;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -88,7 +88,7 @@ impl Webhook {
 
     /// Checks both digests, and the proof if there is one. Codes: those of [`NoticeProof::check`], and
     /// `digest`, `incident_digest`, `recipients`.
-    pub fn check(&self, key: &VerifierKey) -> Result<WebhookChecked, Finding> {
+    pub fn check(&self, keys: impl Into<LogKeys>) -> Result<WebhookChecked, Finding> {
         let object =
             Object::parse(&self.object).map_err(|why| Finding::new("object_form", why.0))?;
         let digest = Digest::of(&self.object);
@@ -110,7 +110,7 @@ impl Webhook {
             },
         )?;
         let proven = match &self.log {
-            Some(proof) => Some(proof.check(&self.object, key)?),
+            Some(proof) => Some(proof.check(&self.object, keys)?),
             None => None,
         };
         if let Some(proven) = &proven {
