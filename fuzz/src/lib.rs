@@ -4,6 +4,30 @@
 #[path = "../../src/merkle/mod.rs"]
 pub mod merkle;
 
+/// What `proof` needs of its neighbours, and no more: the rest of the domain brings crates of its own.
+#[allow(dead_code, reason = "a target takes a part of it")]
+#[path = "../../src/domain"]
+pub mod domain {
+    pub mod digest;
+    pub mod entry;
+    pub mod fault;
+    pub mod id;
+    pub mod instant;
+    pub mod json;
+    pub mod level;
+    pub mod proof;
+    pub mod text;
+}
+
+mod house {
+    pub use crate::{domain, merkle};
+}
+
+/// The small log that the tests tell their stories of: what was signed in it is what may be believed.
+#[allow(dead_code, reason = "a target takes a part of it")]
+#[path = "../../src/domain/proof/sample.rs"]
+pub mod sample;
+
 /// What was signed once and is known to hold (the published vectors): seeds grow from it, and whatever a
 /// fuzzer makes of it must not be believed to say anything else.
 pub mod signed {

@@ -171,7 +171,7 @@ impl Log {
         self.key.sign(&self.head().to_text()).expect("signs")
     }
 
-    fn head(&self) -> Checkpoint {
+    pub fn head(&self) -> Checkpoint {
         Checkpoint {
             origin: ORIGIN.into(),
             size: self.entries.len() as u64,
@@ -252,6 +252,19 @@ impl Log {
         ));
         files
     }
+}
+
+/// A log whose key 7 was followed by 8 and then by 9, with a head of each time and its size, and both handovers.
+pub fn handed_over_twice() -> (Log, Vec<(u64, String)>, Vec<String>) {
+    let (mut log, mut heads, mut handovers) = (Log::new("log.genesis"), Vec::new(), Vec::new());
+    for seed in [8, 9] {
+        log.attempt();
+        heads.push((log.entries.len() as u64, log.checkpoint()));
+        handovers.push(log.hand_over(seed));
+    }
+    log.attempt();
+    heads.push((log.entries.len() as u64, log.checkpoint()));
+    (log, heads, handovers)
 }
 
 /// The story, with what stands beside the log.

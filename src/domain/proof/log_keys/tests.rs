@@ -1,26 +1,13 @@
 use super::*;
-use crate::domain::proof::sample::{Log, ORIGIN, signer};
+use crate::domain::proof::sample::{Log, ORIGIN, handed_over_twice, signer};
 
 fn vkey(seed: u8) -> VerifierKey {
     signer(ORIGIN, seed).verifier().clone()
 }
 
-/// A log whose key 7 was followed by 8 and then by 9, with heads of each time and both handovers.
-fn handed_over_twice() -> (Vec<(u64, String)>, Vec<String>) {
-    let (mut log, mut heads, mut handovers) = (Log::new("log.genesis"), Vec::new(), Vec::new());
-    for seed in [8, 9] {
-        log.attempt();
-        heads.push((log.entries.len() as u64, log.checkpoint()));
-        handovers.push(log.hand_over(seed));
-    }
-    log.attempt();
-    heads.push((log.entries.len() as u64, log.checkpoint()));
-    (heads, handovers)
-}
-
 #[test]
 fn who_holds_any_key_of_a_log_believes_the_heads_of_all_its_times() {
-    let (heads, handovers) = handed_over_twice();
+    let (_, heads, handovers) = handed_over_twice();
     let turned: Vec<String> = handovers.iter().rev().cloned().collect();
     for seed in [7, 8, 9] {
         for given in [&handovers, &turned] {
@@ -39,7 +26,7 @@ fn who_holds_any_key_of_a_log_believes_the_heads_of_all_its_times() {
 
 #[test]
 fn without_the_handover_a_new_key_is_nobodys() {
-    let (heads, _) = handed_over_twice();
+    let (_, heads, _) = handed_over_twice();
     let keys = LogKeys::from(vkey(7));
     assert!(keys.open(&heads[0].1).is_ok());
     assert!(matches!(keys.open(&heads[1].1), Err(NotOpened::BadNote(_))));
@@ -47,7 +34,7 @@ fn without_the_handover_a_new_key_is_nobodys() {
 
 #[test]
 fn a_key_signs_nothing_before_its_time_and_nothing_after_it() {
-    let (_, handovers) = handed_over_twice();
+    let (_, _, handovers) = handed_over_twice();
     let keys = LogKeys::from(vkey(7))
         .with(&handovers)
         .expect("they lead on");
@@ -134,7 +121,7 @@ fn a_key_that_an_attacker_made_up_is_refused_however_it_is_shown() {
 
 #[test]
 fn no_bit_of_a_handover_counts_for_nothing() {
-    let (_, handovers) = handed_over_twice();
+    let (_, _, handovers) = handed_over_twice();
     let keys = LogKeys::from(vkey(7));
     for at in 0..handovers[0].len() {
         for bit in 0..8 {
@@ -150,7 +137,7 @@ fn no_bit_of_a_handover_counts_for_nothing() {
 
 #[test]
 fn a_handover_is_printed_as_it_was_read_and_carries_nothing_else() {
-    let (_, handovers) = handed_over_twice();
+    let (_, _, handovers) = handed_over_twice();
     let read = Handover::parse(&handovers[1]).expect("a handover");
     assert_eq!((read.before, read.after), (vkey(8), vkey(9)));
     for bad in [

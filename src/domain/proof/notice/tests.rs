@@ -160,6 +160,42 @@ fn every_bit_of_a_proof_file_counts() {
     }
 }
 
+/// A proof from after the log's key was handed on, which carries how.
+#[test]
+fn a_proof_under_a_newer_key_leads_whoever_holds_the_older_one_to_it_and_every_bit_of_it_counts() {
+    let mut story = Story::told(Twist::Honest);
+    let handover = story.log.hand_over(8);
+    story.log.attempt();
+    let (mut proof, object) = story.notice_proof(2);
+    assert_eq!(
+        proof.check(&object, key()).expect_err("no way").code,
+        "proof"
+    );
+    proof.handovers.push(handover);
+    let good = proof.check(&object, key()).expect("sound");
+    let newer = signer(ORIGIN, 8).verifier().clone();
+    assert_eq!(proof.check(&object, newer), Ok(good));
+    let stranger = signer(ORIGIN, 9).verifier().clone();
+    assert_eq!(
+        proof.check(&object, stranger).expect_err("a stranger").code,
+        "handover"
+    );
+    let read: NoticeProof = crate::domain::json::parse(&proof.to_json()).expect("a proof");
+    assert_eq!(read, proof);
+    let file = proof.to_tlog_proof(&object).expect("a proof");
+    for at in 0..file.len() {
+        let mut bytes = file.clone().into_bytes();
+        bytes[at] ^= 1 << (at % 8);
+        let Ok(text) = String::from_utf8(bytes) else {
+            continue;
+        };
+        let Ok((proof, object)) = NoticeProof::parse_tlog_proof(&text) else {
+            continue;
+        };
+        assert!(proof.check(&object, key()).is_err(), "byte {at}");
+    }
+}
+
 #[test]
 fn what_the_body_tells_of_the_recipients_is_held_against_the_log() {
     let sent = Story::told(Twist::Honest).webhook(0, true);

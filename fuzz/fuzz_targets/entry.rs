@@ -1,0 +1,22 @@
+//! What passes for an entry is canonical JSON as another implementation writes it, within its bound.
+#![no_main]
+
+use kairan::domain::entry::MAX_BYTES;
+use kairan::domain::json;
+use kairan::domain::proof::canonical::scan;
+use kairan::domain::proof::entries::Entry;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut fields = Vec::new();
+    let scanned = scan(bytes, &mut fields).is_ok();
+    if scanned {
+        let value: serde_json::Value = json::parse(bytes).expect("canonical JSON is JSON");
+        assert_eq!(json::canonical(&value), bytes);
+        let keys = value.as_object().expect("an entry is an object");
+        assert_eq!(keys.len(), fields.len());
+    }
+    if Entry::parse(bytes).is_ok() {
+        assert!(scanned && bytes.len() <= MAX_BYTES);
+    }
+});
