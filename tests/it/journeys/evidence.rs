@@ -35,13 +35,13 @@ async fn bundle(hub: &TestHub, reference: &str, number: usize) -> Result<Complet
     Ok(Completeness::parse(&bundle.to_bytes()).expect("it reads back"))
 }
 
-async fn covered(hub: &TestHub, reference: &str, number: usize) -> Covered {
+pub async fn covered(hub: &TestHub, reference: &str, number: usize) -> Covered {
     let bundle = bundle(hub, reference, number).await.expect("a bundle");
     bundle.check(hub.log_key()).expect("it holds")
 }
 
 /// How many banks have confirmed, of how many; and the same of former ones.
-fn counts(covered: &Covered) -> [usize; 4] {
+pub fn counts(covered: &Covered) -> [usize; 4] {
     let stamped = |banks: &[kairan::domain::proof::completeness::BankCovered]| {
         banks.iter().filter(|bank| bank.stamp.is_some()).count()
     };

@@ -101,14 +101,14 @@ async fn move_house(hub: &TestHub, bank: &Bank) {
 }
 
 /// Somebody with access to the database, whom neither triggers nor rules of the schema keep from anything.
-struct Intruder {
-    is_postgres: bool,
+pub struct Intruder {
+    pub is_postgres: bool,
     /// Before every statement.
     unbound: &'static str,
 }
 
 impl Intruder {
-    fn new(hub: &mut TestHub) -> Self {
+    pub fn new(hub: &mut TestHub) -> Self {
         let is_postgres = hub.postgres.is_some();
         if is_postgres {
             let rules = "SELECT format('ALTER TABLE %s DROP CONSTRAINT %I CASCADE;', conrelid::regclass, conname) AS text
@@ -128,12 +128,12 @@ impl Intruder {
         }
     }
 
-    fn act(&self, hub: &mut TestHub, statements: &str) {
+    pub fn act(&self, hub: &mut TestHub, statements: &str) {
         hub.tamper(&format!("{} {statements}", self.unbound));
     }
 
     /// Columns of a table and their types.
-    fn columns(&self, hub: &TestHub, table: &str) -> Vec<(String, String)> {
+    pub fn columns(&self, hub: &TestHub, table: &str) -> Vec<(String, String)> {
         let query = if self.is_postgres {
             format!(
                 "SELECT column_name || ' ' || data_type AS text FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
@@ -150,7 +150,7 @@ impl Intruder {
     }
 
     /// One row, told by its primary key: the first or the last.
-    fn row(&self, hub: &TestHub, table: &str, order: &str) -> String {
+    pub fn row(&self, hub: &TestHub, table: &str, order: &str) -> String {
         let query = if self.is_postgres {
             format!(
                 "SELECT string_agg(a.attname, ', ') AS text FROM pg_index i JOIN pg_attribute a
@@ -174,7 +174,7 @@ impl Intruder {
     }
 
     /// Another value of the same type; a time becomes earlier.
-    fn other(&self, column: &str, kind: &str) -> String {
+    pub fn other(&self, column: &str, kind: &str) -> String {
         match kind {
             "uuid" => "gen_random_uuid()".into(),
             "bytea" => {
@@ -197,7 +197,7 @@ impl Intruder {
 }
 
 /// What holding facts against entries finds, in words.
-async fn found(hub: &TestHub) -> Vec<Finding> {
+pub async fn found(hub: &TestHub) -> Vec<Finding> {
     hub.store.read(check::whole).await.expect("facts are read")
 }
 

@@ -24,7 +24,7 @@ fn checked(hub: &TestHub, bank: &Bank) -> WebhookChecked {
     webhook.check(vkey(hub, 1)).expect("sound")
 }
 
-fn key_of(hub: &TestHub) -> LogKey {
+pub fn key_of(hub: &TestHub) -> LogKey {
     let seed = log_key::open(&hub.folder.path().join("kairan-log.pem")).expect("the key");
     LogKey::new(seed, "127.0.0.1")
 }
