@@ -76,6 +76,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether a head that may have been signed is missing from the database: then no node may go on without it.
+    pub(super) fn is_lost_head(&self) -> bool {
+        matches!(self, Self::DatabaseBehind { .. } | Self::Differs(_))
+    }
+}
+
 /// The log as database and journal agree on it.
 #[derive(Debug, Clone)]
 pub struct Agreed {

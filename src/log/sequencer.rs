@@ -2,6 +2,7 @@
 //! the journal, signs the head, and publishes it. In that order, each step after the one before is on the disk;
 //! a process that is killed anywhere between goes on from there.
 
+use super::follow::{Following, NotKeptUp};
 use super::journal::{Journal, Record};
 use super::keys::{LogKey, Signing, signing};
 use super::reconcile::{Agreed, Refusal, disputed, open_journal, reconcile};
@@ -82,6 +83,8 @@ pub struct Sequencer {
     journal: PathBuf,
     node: Uid,
     leading: Option<Leading>,
+    /// Its journal, while another leads.
+    following: Option<Following>,
     /// The process that owns the database takes the lead once, whoever had it.
     has_led: bool,
     look_again_at: tokio::time::Instant,
@@ -104,6 +107,7 @@ impl Sequencer {
             journal,
             node,
             leading: None,
+            following: None,
             has_led: false,
             look_again_at: tokio::time::Instant::now(),
             standing: watch::Sender::new(Standing::Following),
@@ -119,6 +123,7 @@ impl Sequencer {
     /// Lets go of the lead and of the journal's folder, as a process does that ends; the next step begins anew.
     pub fn forget(&mut self) {
         self.leading = None;
+        self.following = None;
     }
 
     /// Runs until told to stop.
@@ -201,12 +206,18 @@ impl Sequencer {
             })
             .await?;
         let owns = self.store.is_embedded() && !self.has_led;
-        if !(owns || free || head.leader.is_none() || head.leader == Some(self.node)) {
+        let may_lead = owns || free || head.leader.is_none() || head.leader == Some(self.node);
+        if !may_lead && !self.misses_a_head(&head).await? {
             return Ok(false);
         }
-        let folder = self.journal.clone();
-        let opened = tokio::task::spawn_blocking(move || open_journal(&folder)).await;
-        let journal = opened.map_err(|fault| Refusal::Journal(fault.to_string()))??;
+        let journal = match self.following.take().and_then(Following::into_journal) {
+            Some(journal) => Some(journal),
+            None => {
+                let folder = self.journal.clone();
+                let opened = tokio::task::spawn_blocking(move || open_journal(&folder)).await;
+                opened.map_err(|fault| Refusal::Journal(fault.to_string()))??
+            }
+        };
         let origin = self.key.origin(head.log);
         let empty = Checkpoint {
             origin: origin.clone(),
@@ -226,8 +237,11 @@ impl Sequencer {
                     Ok(agreed) => signing(tx, &key, &agreed.head)?.map(|with| (agreed, with)),
                     Err(refusal) => Err(refusal),
                 };
-                if agreed.is_err() {
-                    // Another node may be able to.
+                if agreed
+                    .as_ref()
+                    .is_err_and(|refusal| !refusal.is_lost_head())
+                {
+                    // Another node may be able to. Without a lost head none may.
                     let now = tx.now()?;
                     log::keep_lead(tx, term + 1, now)?;
                 }
@@ -268,6 +282,35 @@ impl Sequencer {
         );
         self.standing.send_replace(Standing::Leading(published));
         Ok(true)
+    }
+
+    /// Keeps this node's journal abreast of the leader's; true = it holds a head that the database has lost.
+    async fn misses_a_head(&mut self, head: &Head) -> Result<bool, Halt> {
+        let kept_up = self.keep_up(head).await;
+        if kept_up.is_err() || self.following.is_none() {
+            self.look_again_at = tokio::time::Instant::now() + MENDED;
+        }
+        match kept_up {
+            // The log refuses nothing: another leads it. This node will when it has to lead.
+            Err(NotKeptUp::Journal(fault)) => {
+                tracing::warn!(%fault, "this node's journal does not follow the log");
+                self.following = None;
+                Ok(false)
+            }
+            Err(NotKeptUp::Action(fault)) => Err(fault.into()),
+            Ok(is_lost) => Ok(is_lost),
+        }
+    }
+
+    async fn keep_up(&mut self, head: &Head) -> Result<bool, NotKeptUp> {
+        if self.following.is_none() {
+            self.following = Following::begin(&self.journal).await?;
+        }
+        let origin = self.key.origin(head.log);
+        match &mut self.following {
+            Some(following) => following.keep_up(&self.store, &origin, head).await,
+            None => Ok(false),
+        }
     }
 
     async fn anything_waits(&mut self) -> Result<bool, Halt> {

@@ -38,6 +38,7 @@ pub mod exporting;
 mod facts;
 mod filing;
 mod filing_from_the_shell;
+mod following;
 mod insider;
 mod live;
 mod mail;
