@@ -4,6 +4,7 @@
 
 pub mod log_key;
 pub mod password;
+pub mod private;
 pub mod totp;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -11,8 +12,6 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::collections::HashMap;
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use zeroize::Zeroizing;
@@ -137,15 +136,7 @@ impl Vault {
     /// Reads the key file; refuses one that others can read.
     pub fn open(path: &Path) -> Result<Self, VaultFault> {
         let name = path.display().to_string();
-        let io = |fault: std::io::Error| match fault.kind() {
-            std::io::ErrorKind::NotFound => VaultFault::Missing(name.clone()),
-            _ => VaultFault::Io(name.clone(), fault),
-        };
-        let mode = std::fs::metadata(path).map_err(io)?.permissions().mode();
-        if mode & 0o077 != 0 {
-            return Err(VaultFault::OpenPermissions(name));
-        }
-        let text = Zeroizing::new(std::fs::read_to_string(path).map_err(io)?);
+        let text = private::read(path)?.ok_or_else(|| VaultFault::Missing(name.clone()))?;
         let form = || VaultFault::Form(name.clone());
         let hex_part = text.trim().strip_prefix(PREFIX).ok_or_else(form)?;
         let mut kek = [0; 32];
@@ -159,21 +150,9 @@ impl Vault {
 
     /// Makes a new key file, readable by its owner alone; never overwrites.
     pub fn create_key_file(path: &Path) -> Result<(), VaultFault> {
-        let name = path.display().to_string();
         let kek = Zeroizing::new(random::<32>()?);
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|fault| match fault.kind() {
-                std::io::ErrorKind::AlreadyExists => VaultFault::Exists(name.clone()),
-                _ => VaultFault::Io(name.clone(), fault),
-            })?;
         let text = Zeroizing::new(format!("{PREFIX}{}\n", hex::encode(kek.as_slice())));
-        file.write_all(text.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|fault| VaultFault::Io(name, fault))
+        private::create(path, &text)
     }
 
     /// Keeps the hub's keys once they are read from the store.
@@ -255,6 +234,7 @@ pub fn open(key: &[u8; 32], place: &str, sealed: &[u8]) -> Result<Vec<u8>, Vault
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_sealed_value_opens_only_in_its_own_place() {
@@ -292,14 +272,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kairan.key");
         assert!(matches!(Vault::open(&path), Err(VaultFault::Missing(_))));
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .expect("file");
-        file.write_all(format!("{PREFIX}{}", "00".repeat(32)).as_bytes())
-            .expect("write");
+        private::create(&path, &format!("{PREFIX}{}", "00".repeat(32))).expect("a file");
         assert!(matches!(Vault::open(&path), Err(VaultFault::Example(_))));
     }
 }

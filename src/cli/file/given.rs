@@ -3,8 +3,8 @@
 use super::super::CliError;
 use super::Args;
 use crate::domain::incident::IncidentRef;
+use crate::vault::private;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -67,22 +67,12 @@ pub(super) fn read_body(path: &Path) -> Result<Vec<u8>, CliError> {
 pub(super) fn api_key(file: Option<&Path>) -> Result<Zeroizing<String>, CliError> {
     let text = match file {
         Some(path) => {
-            let failed = |fault| CliError::file("read the key file", path, &fault);
-            let mode = std::fs::metadata(path)
-                .map_err(failed)?
-                .permissions()
-                .mode();
-            if mode & 0o077 != 0 {
-                let path = path.display();
-                return Err(CliError::Failed(format!(
-                    "{path} can be read by others: run `chmod 600 {path}`"
-                )));
-            }
-            std::fs::read_to_string(path).map_err(failed)?
+            let missing = std::io::ErrorKind::NotFound.into();
+            private::read(path)?
+                .ok_or_else(|| CliError::file("read the key file", path, &missing))?
         }
-        None => std::env::var("KAIRAN_KEY").unwrap_or_default(),
+        None => Zeroizing::new(std::env::var("KAIRAN_KEY").unwrap_or_default()),
     };
-    let text = Zeroizing::new(text);
     let key = text.trim();
     let fits = key.starts_with("kairan_")
         && key

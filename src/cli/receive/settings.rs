@@ -7,10 +7,9 @@ use crate::domain::proof::log_keys::LogKeys;
 use crate::domain::proof::signing_key::key_name;
 use crate::domain::signature::parse_public_key;
 use crate::merkle::note::{KeyKind, Signer};
-use crate::vault::{VaultFault, log_key};
+use crate::vault::{VaultFault, log_key, private};
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -124,20 +123,10 @@ impl Settings {
 
 /// A file that nobody else may read.
 fn secret(path: &Path) -> Result<Zeroizing<String>, CliError> {
-    let failed = |fault| CliError::file("read", path, &fault);
-    let mode = std::fs::metadata(path)
-        .map_err(failed)?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
-        let path = path.display();
-        return Err(CliError::Failed(format!(
-            "{path} can be read by others: run `chmod 600 {path}`"
-        )));
-    }
-    Ok(Zeroizing::new(
-        std::fs::read_to_string(path).map_err(failed)?,
-    ))
+    private::read(path)?.ok_or_else(|| {
+        let missing = std::io::ErrorKind::NotFound.into();
+        CliError::file("read", path, &missing)
+    })
 }
 
 /// The API key never travels in the clear, except within this machine.
@@ -163,6 +152,7 @@ fn hub(text: &str) -> Result<Url, String> {
 mod tests {
     use super::*;
     use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     const KEY: &str = "hub.example/log/1";
 
