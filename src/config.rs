@@ -41,6 +41,7 @@ impl std::fmt::Display for SettingFault {
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub hub: Hub,
+    pub clocks: Clocks,
     pub listen: Listen,
     pub database: Database,
     pub keys: Keys,
@@ -62,6 +63,13 @@ pub struct Hub {
     pub public_host: String,
     pub operator_name: String,
     pub zone: TimeZone,
+}
+
+/// Files that stand in for those that ship; `None` = those.
+#[derive(Debug, Clone)]
+pub struct Clocks {
+    pub file: Option<PathBuf>,
+    pub holidays_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]
@@ -248,6 +256,10 @@ impl Settings {
     fn read(r: &mut Reader) -> Self {
         Self {
             hub: Hub::read(r),
+            clocks: Clocks {
+                file: r.optional_path("clocks.file"),
+                holidays_file: r.optional_path("clocks.holidays_file"),
+            },
             listen: Listen::read(r),
             database: Database::read(r),
             keys: Keys {

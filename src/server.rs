@@ -52,9 +52,9 @@ pub struct Running {
 impl Parts {
     /// Opens what the settings name.
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
+        let rules = Arc::new(open::rules(&settings)?);
         let (store, vault) = open::open_store(&settings).await?;
         let log_key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
-        let rules = Arc::new(open::rules(&settings));
         let templates = Templates::load()
             .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
         Ok(Self {
@@ -260,13 +260,29 @@ impl Running {
 /// Runs the hub until SIGTERM or SIGINT.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
     let public_url = settings.hub.public_url.clone();
-    let running = Parts::open(settings).await?.start()?;
+    let parts = Parts::open(settings).await?;
+    warn_of_holidays(&parts);
+    let running = parts.start()?;
     tracing::info!(address = %running.address, %public_url, "the hub is at work");
     wait_for_signal().await?;
     tracing::info!("stopping: finishing what is under way");
     running.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// After the last year of the list, a bank's clock takes a holiday for a working day.
+fn warn_of_holidays(parts: &Parts) {
+    let last = parts.rules.profiles.holidays_until();
+    let soon = parts.store.clock().now() + Duration::from_secs(60 * 86_400);
+    let until = jiff::Timestamp::from_microsecond(soon.micros());
+    let year = until.map_or(0, |at| at.to_zoned(parts.rules.zone.clone()).year());
+    if year > last {
+        tracing::warn!(
+            last,
+            "the list of holidays ends with this year: name a newer one in clocks.holidays_file"
+        );
+    }
 }
 
 async fn wait_for_signal() -> Result<(), CliError> {

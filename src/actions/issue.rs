@@ -44,10 +44,10 @@ pub fn issue_incident(
 ) -> Result<Issued, Error> {
     // Judged before the gate too: a bad filing keeps nobody waiting there.
     let now = tx.now()?;
-    filing.check(FilingContext::first(now))?;
+    filing.check(FilingContext::first(now).by(&rules.profiles))?;
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
-    let checked = filing.check(FilingContext::first(now))?;
+    let checked = filing.check(FilingContext::first(now).by(&rules.profiles))?;
 
     let year = i64::from(year_of(now, &rules.zone));
     let reference = incident::next_reference(tx, &gate, year)?;
@@ -93,7 +93,7 @@ pub fn issue_revision(
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     let before = open_revision(tx, &incident)?;
     let number = before.number + 1;
-    let checked = filing.check(context_after(&before, now)?)?;
+    let checked = filing.check(context_after(rules, &before, now)?)?;
     write(
         tx,
         &gate,
@@ -112,13 +112,17 @@ pub fn issue_revision(
 }
 
 /// What the revision after this one is judged against.
-pub(super) fn context_after(before: &RevisionRow, now: Instant) -> Result<FilingContext, Error> {
+pub(super) fn context_after(
+    rules: &Rules,
+    before: &RevisionRow,
+    now: Instant,
+) -> Result<FilingContext, Error> {
     let earlier = Earlier {
         phase: Phase::parse(&before.phase).ok_or_else(|| damaged("phase"))?,
         kind: Kind::parse(&before.kind).ok_or_else(|| damaged("kind"))?,
     };
     let number = u32::try_from(before.number + 1).unwrap_or(u32::MAX);
-    Ok(FilingContext::next(number, now, earlier))
+    Ok(FilingContext::next(number, now, earlier).by(&rules.profiles))
 }
 
 pub(super) fn damaged(what: &str) -> Error {

@@ -52,8 +52,8 @@ pub fn preview(
         None => (next_incident(tx, rules, now)?, None),
     };
     let context = match &before {
-        Some(before) => context_after(before, now)?,
-        None => FilingContext::first(now),
+        Some(before) => context_after(rules, before, now)?,
+        None => FilingContext::first(now).by(&rules.profiles),
     };
     let checked = filing.check(context)?;
     let affected = known_banks(tx, &checked.affected, &checked.services)?;

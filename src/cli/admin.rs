@@ -145,8 +145,8 @@ where
     F: FnMut(&mut Tx<'_>, &Rules) -> Result<T, actions::Error> + Send + 'static,
     T: Send + 'static,
 {
+    let rules = Arc::new(open::rules(settings)?);
     let (store, _vault) = open::open_store(settings).await?;
-    let rules = Arc::new(open::rules(settings));
     let result = store.write(Lane::Front, move |tx| work(tx, &rules)).await;
     store.close();
     Ok(result?)

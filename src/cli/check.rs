@@ -23,6 +23,7 @@ pub struct Args {
 }
 
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
+    open::rules(&settings)?;
     let (store, _vault) = open::open_store(&settings).await?;
     // Drawn on a terminal only.
     let bar = ProgressBar::new_spinner().with_message("checking");

@@ -4,15 +4,16 @@
 use super::CliError;
 use crate::actions::Rules;
 use crate::clock::Clock;
-use crate::config::{RelayTls, Settings};
+use crate::config::{RelayTls, SettingFault, Settings};
 use crate::dispatch::mail::{DkimSettings, MailSettings, MailTls};
 use crate::dispatch::webhook::WebhookLimits;
 use crate::domain::address::AddressPolicy;
-use crate::domain::deadline::Profiles;
+use crate::domain::deadline::holidays::Holidays;
+use crate::domain::deadline::{EMBEDDED, HOLIDAYS, Profiles};
 use crate::storage::{self, Bounds, Lane, Location, Store};
 use crate::vault::Vault;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Reads the key file, opens the database (which brings its schema up to date) and unwraps the hub's keys.
@@ -46,20 +47,20 @@ pub fn bounds(settings: &Settings) -> Bounds {
     }
 }
 
-/// What actions decide by.
-pub fn rules(settings: &Settings) -> Rules {
+/// What actions decide by; every mistake in the files of clocks is told.
+pub fn rules(settings: &Settings) -> Result<Rules, CliError> {
     let Settings {
         hub,
         register,
         access,
         ..
     } = settings;
-    Rules {
+    Ok(Rules {
         public_url: hub.public_url.clone(),
         public_host: hub.public_host.clone(),
         operator_name: hub.operator_name.clone(),
         zone: hub.zone.clone(),
-        profiles: Profiles::embedded(),
+        profiles: profiles(settings)?,
         ending_delay: register.ending_delay,
         secret_overlap: register.secret_overlap,
         approval_window: access.approval_window,
@@ -69,6 +70,65 @@ pub fn rules(settings: &Settings) -> Rules {
         key_lifetime: access.key_lifetime,
         code_guesses: access.code_guesses,
         addresses: Arc::new(addresses(settings)),
+    })
+}
+
+/// The deadline profiles and the holidays in force.
+fn profiles(settings: &Settings) -> Result<Profiles, CliError> {
+    let clocks = &settings.clocks;
+    let mut faults = Vec::new();
+    let text = given(&clocks.file, "clocks.file", EMBEDDED, &mut faults);
+    let list = given(
+        &clocks.holidays_file,
+        "clocks.holidays_file",
+        HOLIDAYS,
+        &mut faults,
+    );
+    let shipped = || Holidays::parse(HOLIDAYS).expect("the embedded list is read by a test");
+    let holidays = Holidays::parse(&list).unwrap_or_else(|told| {
+        faults.extend(
+            told.into_iter()
+                .map(|message| fault(&clocks.holidays_file, "clocks.holidays_file", message)),
+        );
+        shipped()
+    });
+    match Profiles::parse(&text, holidays) {
+        Ok(profiles) if faults.is_empty() => Ok(profiles),
+        Ok(_) => Err(CliError::Settings(faults)),
+        Err(told) => {
+            let told = told
+                .iter()
+                .map(|one| fault(&clocks.file, "clocks.file", one.to_string()));
+            faults.extend(told);
+            Err(CliError::Settings(faults))
+        }
+    }
+}
+
+/// The text of a file that was named, or else the one that ships.
+fn given(
+    file: &Option<PathBuf>,
+    key: &str,
+    shipped: &str,
+    faults: &mut Vec<SettingFault>,
+) -> String {
+    let Some(path) = file else {
+        return shipped.to_owned();
+    };
+    std::fs::read_to_string(path).unwrap_or_else(|cause| {
+        let message = format!("cannot be read ({cause}); check the path, and that it is UTF-8");
+        faults.push(fault(file, key, message));
+        shipped.to_owned()
+    })
+}
+
+fn fault(file: &Option<PathBuf>, key: &str, message: String) -> SettingFault {
+    SettingFault {
+        file: file
+            .as_ref()
+            .map_or_else(String::new, |path| path.display().to_string()),
+        key: key.to_owned(),
+        message,
     }
 }
 

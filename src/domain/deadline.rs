@@ -1,25 +1,42 @@
 //! Deadlines as data: the profiles of `config/clocks.toml`, and the arithmetic of hours that count.
-//! Reads no clock and no file; the zone of business hours comes from the caller.
+//! Reads no clock and no file; the operator's zone comes from the caller.
 
+use super::chase::Plan;
 use super::instant::Instant;
 use super::vocabulary::Urgency;
 use calendar::{Hours, Span};
+use holidays::Holidays;
+use jiff::civil::Time;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 mod calendar;
+mod file;
+pub mod holidays;
 
 /// The profiles that ship with the hub.
-const EMBEDDED: &str = include_str!("../../config/clocks.toml");
+pub const EMBEDDED: &str = include_str!("../../config/clocks.toml");
 
-/// Why a file of profiles was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ProfileFault {
-    #[error("not a file of deadline profiles: {0}")]
-    Form(String),
-    #[error("profile {profile}: {reason}")]
-    Profile { profile: String, reason: String },
+/// The national holidays of Japan, as they ship with the hub.
+pub const HOLIDAYS: &str = include_str!("../../config/holidays-jp.csv");
+
+/// One mistake in a file of profiles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileFault {
+    /// Like `profile ACK-PAST, clock 1`; empty where the whole file is meant.
+    pub place: String,
+    /// What would be taken.
+    pub reason: String,
+}
+
+impl std::fmt::Display for ProfileFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.place.as_str() {
+            "" => f.write_str(&self.reason),
+            place => write!(f, "{place}: {}", self.reason),
+        }
+    }
 }
 
 /// All deadline profiles, checked.
@@ -27,92 +44,150 @@ pub enum ProfileFault {
 pub struct Profiles {
     calendars: BTreeMap<String, Hours>,
     profiles: Vec<Profile>,
+    holidays: Arc<Holidays>,
 }
 
 /// One profile: who owes what to whom.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
     pub id: String,
     /// Profiles that are off are shown and drive nothing.
     pub on: bool,
+    /// Owed by contract; otherwise by law.
+    pub contractual: bool,
     pub obligor: String,
     pub beneficiary: String,
     pub source: String,
     pub notes: String,
-    /// Shares of the offset, in percent, at which the obligor is reminded.
-    #[serde(default)]
-    pub reminders_percent: Vec<u32>,
-    /// The share at which the next contact level is brought in.
-    pub next_level_percent: Option<u32>,
-    /// The share at which a person has to telephone.
-    pub phone_task_percent: Option<u32>,
-    #[serde(default, rename = "clock")]
+    /// Whoever missed it has to say why.
+    pub explain_late: bool,
+    /// What of the offset an exposed or affected bank is given.
+    pub near_percent: u32,
+    /// How far a clock has run when the obligor's people are warned.
+    pub warn_percent: u32,
+    /// How whoever owes it is chased.
+    pub ladder: Option<Ladder>,
     pub clocks: Vec<Clock>,
 }
 
+/// The steps by which a bank is reminded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ladder {
+    pub rungs: Vec<Rung>,
+    /// After the last of them, for as long as nothing is acknowledged; every hour counts.
+    pub then_every: Span,
+}
+
+/// One step of a ladder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rung {
+    /// How much of the offset is over.
+    pub at_percent: u32,
+    /// The highest level of contacts that is reminded.
+    pub contacts: i64,
+    /// Somebody has to telephone.
+    pub phone_task: bool,
+}
+
+super::vocabulary::vocabulary! {
+    /// The event from which a clock runs.
+    Start, "clock_start":
+    Suspected = "suspected",
+    Awareness = "awareness",
+    Reported = "reported",
+    Issued = "issued",
+    Initial = "initial",
+    LastIntermediate = "last_intermediate",
+    ClassifiedMajor = "classified_major",
+    InitialSubmitted = "initial_submitted",
+    ThresholdMet = "threshold_met",
+    Determined = "determined",
+    BackToNormal = "back_to_normal",
+    Recognised = "recognised",
+    Discovery = "discovery",
+    Detection = "detection",
+}
+
 /// One deadline of a profile.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Clock {
     pub phase: String,
-    pub start: String,
+    pub start: Start,
     pub offset: Span,
-    #[serde(default = "always")]
-    pub calendar: String,
+    /// Whose hours count; `None` = every hour.
+    pub calendar: Option<String>,
     pub ceiling: Option<Ceiling>,
-    pub notes: Option<String>,
+    pub if_closed: Option<IfClosed>,
+    pub notes: String,
 }
 
 /// The second clock; counts every hour.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ceiling {
-    pub start: String,
+    pub start: Start,
     pub offset: Span,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    calendar: BTreeMap<String, Hours>,
-    profile: Vec<Profile>,
+/// A deadline on a day of this calendar that does not count moves to the next one that does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IfClosed {
+    pub calendar: String,
+    pub at: Time,
 }
 
-const ALWAYS: &str = "always";
+/// A clock that runs: what it would be, the other that limits it, and the earlier of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    pub clock_at: Instant,
+    pub ceiling_at: Option<Instant>,
+}
 
-fn always() -> String {
-    ALWAYS.to_owned()
+impl Due {
+    /// The deadline.
+    pub fn at(&self) -> Instant {
+        self.ceiling_at
+            .map_or(self.clock_at, |ceiling| ceiling.min(self.clock_at))
+    }
 }
 
 /// The profiles without which the hub cannot run, and the clock that each must have.
-const REQUIRED: [(&str, &str); 7] = [
-    ("PARTNER-DEFAULT", "initial"),
-    ("PARTNER-DEFAULT", "intermediate"),
+const REQUIRED: [(&str, &str); 8] = [
+    (OPERATOR, "initial"),
+    (OPERATOR, "intermediate"),
+    (OPERATOR, "final"),
     ("BANK-REPORT", "triage"),
     ("BANK-REPORT", "automatic_issue"),
-    ("ACK-IMMEDIATE", "acknowledgement"),
-    ("ACK-EXPECTED", "acknowledgement"),
-    ("ACK-PAST", "acknowledgement"),
+    ("ACK-IMMEDIATE", ACKNOWLEDGEMENT),
+    ("ACK-EXPECTED", ACKNOWLEDGEMENT),
+    ("ACK-PAST", ACKNOWLEDGEMENT),
 ];
 
+const OPERATOR: &str = "PARTNER-DEFAULT";
+const ACKNOWLEDGEMENT: &str = "acknowledgement";
+
 impl Profiles {
-    /// Reads a file like `config/clocks.toml`.
-    pub fn parse(text: &str) -> Result<Self, ProfileFault> {
-        let file: File =
-            toml::from_str(text).map_err(|fault| ProfileFault::Form(fault.to_string()))?;
+    /// Reads a file like `config/clocks.toml`; all its mistakes are told together.
+    pub fn parse(text: &str, holidays: Holidays) -> Result<Self, Vec<ProfileFault>> {
+        let holidays = Arc::new(holidays);
+        let read = file::read(text, &holidays);
+        let mut faults = read.faults;
         let profiles = Self {
-            calendars: file.calendar,
-            profiles: file.profile,
+            calendars: read.calendars,
+            profiles: read.profiles,
+            holidays,
         };
-        profiles.check()?;
-        Ok(profiles)
+        profiles.check(&mut faults);
+        if faults.is_empty() {
+            Ok(profiles)
+        } else {
+            Err(faults)
+        }
     }
 
     /// The profiles that ship with the hub.
     pub fn embedded() -> Self {
-        Self::parse(EMBEDDED).expect("the embedded profiles are read by a test")
+        let holidays = Holidays::parse(HOLIDAYS).expect("the embedded list is read by a test");
+        Self::parse(EMBEDDED, holidays).expect("the embedded profiles are read by a test")
     }
 
     /// Every profile, in the order of the file.
@@ -123,6 +198,24 @@ impl Profiles {
     /// The profile of that name, on or off.
     pub fn get(&self, id: &str) -> Option<&Profile> {
         self.profiles.iter().find(|profile| profile.id == id)
+    }
+
+    /// The last year whose holidays are known.
+    pub fn holidays_until(&self) -> i16 {
+        self.holidays.last_year()
+    }
+
+    /// What the operator owes every partner bank.
+    pub fn operator(&self) -> &Profile {
+        self.get(OPERATOR)
+            .expect("Profiles::check has seen the operator's profile")
+    }
+
+    /// When the next update is due where a filing names no time: every hour counts, as in the body it does.
+    pub fn next_update(&self, now: Instant) -> Instant {
+        let clock = self.operator().clock("intermediate");
+        let clock = clock.expect("Profiles::check has seen the clock");
+        self.due(clock, now, None, &TimeZone::UTC).at()
     }
 
     /// The profile that governs the acknowledgement of a notice of this urgency.
@@ -136,7 +229,7 @@ impl Profiles {
             .expect("Profiles::check has seen every acknowledgement profile")
     }
 
-    /// When a bank must have acknowledged. `near` = the bank is exposed or affected: half the time.
+    /// When a bank must have acknowledged. `near` = the bank is exposed or affected: half the time, as shipped.
     pub fn acknowledge_by(
         &self,
         issued_at: Instant,
@@ -144,75 +237,118 @@ impl Profiles {
         near: bool,
         zone: &TimeZone,
     ) -> Instant {
-        let clock = self
-            .acknowledgement(urgency)
-            .clock("acknowledgement")
-            .expect("Profiles::check has seen the clock");
-        let span = if near {
-            clock.offset.halved()
-        } else {
-            clock.offset
-        };
-        self.after(issued_at, span, &clock.calendar, zone)
+        let (profile, clock) = self.stamp_clock(urgency);
+        let share = if near { profile.near_percent } else { 100 };
+        let by = self.after(issued_at, clock.offset.share(share), clock, zone);
+        self.moved(by, clock, zone)
     }
 
-    /// The deadline of a clock that started at `start`; with a ceiling, the earlier of both.
-    /// `ceiling_start` is when the ceiling's own event happened, if it has.
+    /// How a bank is chased until it acknowledges: `by` is the deadline that its notice names.
+    pub fn plan(
+        &self,
+        issued_at: Instant,
+        by: Instant,
+        urgency: Urgency,
+        near: bool,
+        zone: &TimeZone,
+    ) -> Plan {
+        let (profile, clock) = self.stamp_clock(urgency);
+        let ladder = profile
+            .ladder
+            .as_ref()
+            .expect("Profiles::check has seen the ladder");
+        let share = if near { profile.near_percent } else { 100 };
+        let offset = clock.offset.share(share);
+        let rungs = ladder.rungs.iter().map(|rung| {
+            let at = match rung.at_percent {
+                100 => by,
+                percent => self
+                    .after(issued_at, offset.share(percent), clock, zone)
+                    .min(by),
+            };
+            (at, *rung)
+        });
+        Plan::new(rungs.collect(), ladder.then_every.plain())
+    }
+
+    fn stamp_clock(&self, urgency: Urgency) -> (&Profile, &Clock) {
+        let profile = self.acknowledgement(urgency);
+        let clock = profile
+            .clock(ACKNOWLEDGEMENT)
+            .expect("Profiles::check has seen the clock");
+        (profile, clock)
+    }
+
+    /// The deadline of a clock that started at `start`, and its ceiling, where the event that starts that has
+    /// happened at `ceiling_start`.
     pub fn due(
         &self,
         clock: &Clock,
         start: Instant,
         ceiling_start: Option<Instant>,
         zone: &TimeZone,
-    ) -> Instant {
-        let by = self.after(start, clock.offset, &clock.calendar, zone);
-        match (&clock.ceiling, ceiling_start) {
-            (Some(ceiling), Some(at)) => by.min(self.after(at, ceiling.offset, ALWAYS, zone)),
-            _ => by,
+    ) -> Due {
+        let by = self.after(start, clock.offset, clock, zone);
+        let ceiling = clock.ceiling.as_ref().zip(ceiling_start);
+        Due {
+            clock_at: self.moved(by, clock, zone),
+            ceiling_at: ceiling.map(|(ceiling, at)| ceiling.offset.after(at, zone)),
         }
     }
 
-    fn after(&self, start: Instant, span: Span, calendar: &str, zone: &TimeZone) -> Instant {
-        match self.calendars.get(calendar) {
+    fn after(&self, start: Instant, span: Span, clock: &Clock, zone: &TimeZone) -> Instant {
+        let hours = clock
+            .calendar
+            .as_ref()
+            .and_then(|name| self.calendars.get(name));
+        match hours {
             Some(hours) => hours.after(start, span, zone),
             None => span.after(start, zone),
         }
     }
 
-    fn check(&self) -> Result<(), ProfileFault> {
-        let mut seen = std::collections::BTreeSet::new();
+    fn moved(&self, by: Instant, clock: &Clock, zone: &TimeZone) -> Instant {
+        let rule = clock.if_closed.as_ref();
+        let hours = rule.and_then(|rule| Some((self.calendars.get(&rule.calendar)?, rule.at)));
+        hours.map_or(by, |(hours, at)| hours.or_next(by, at, zone))
+    }
+
+    fn check(&self, faults: &mut Vec<ProfileFault>) {
+        let mut note = |place: String, reason: String| faults.push(ProfileFault { place, reason });
+        let mut seen = BTreeSet::new();
         for profile in &self.profiles {
-            let refuse = |reason: String| ProfileFault::Profile {
-                profile: profile.id.clone(),
-                reason,
-            };
+            let place = format!("profile {}", profile.id);
             if !seen.insert(profile.id.as_str()) {
-                return Err(refuse("stands here twice".into()));
+                note(place.clone(), "stands here twice".into());
             }
-            for clock in &profile.clocks {
-                let known =
-                    clock.calendar == ALWAYS || self.calendars.contains_key(&clock.calendar);
-                if !known {
-                    return Err(refuse(format!("no calendar named {}", clock.calendar)));
+            for (n, clock) in profile.clocks.iter().enumerate() {
+                let place = format!("{place}, clock {}", n + 1);
+                let closing = clock.if_closed.as_ref().map(|rule| &rule.calendar);
+                for name in clock.calendar.iter().chain(closing) {
+                    if !self.calendars.contains_key(name) {
+                        note(place.clone(), format!("there is no calendar {name:?}"));
+                    }
                 }
-                if clock.calendar != ALWAYS && !clock.offset.fits_a_calendar() {
-                    return Err(refuse("months cannot be counted in opening hours".into()));
+                if clock.calendar.is_some() && !clock.offset.fits_a_calendar() {
+                    note(place, "months cannot be counted in opening hours".into());
                 }
             }
         }
         for (id, phase) in REQUIRED {
-            let found = self
-                .get(id)
-                .filter(|profile| profile.on)
-                .and_then(|p| p.clock(phase));
-            if found.is_none() {
-                return Err(ProfileFault::Profile {
-                    profile: id.into(),
-                    reason: format!("must be on and have a clock for {phase}"),
-                });
+            let found = self.get(id).filter(|profile| profile.on);
+            if found.is_none_or(|profile| profile.clock(phase).is_none()) {
+                note(
+                    format!("profile {id}"),
+                    format!("must be on and have a clock for {phase}"),
+                );
+            }
+            if phase == ACKNOWLEDGEMENT && found.is_some_and(|profile| profile.ladder.is_none()) {
+                note(
+                    format!("profile {id}"),
+                    "needs a ladder: nothing goes quiet".into(),
+                );
             }
         }
-        Ok(())
     }
 }
 

@@ -313,6 +313,7 @@ pub const VOCABULARIES: &[(&str, &[&str])] = &[
         super::incident::Source::NAME,
         super::incident::Source::CODES,
     ),
+    (super::chase::StepKind::NAME, super::chase::StepKind::CODES),
 ];
 
 #[cfg(test)]

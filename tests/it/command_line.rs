@@ -132,6 +132,33 @@ impl Ended {
 }
 
 #[test]
+fn every_mistake_in_the_files_of_clocks_is_told_before_anything_starts() {
+    let host = Host::new();
+    host.write(
+        "kairan.toml",
+        "[clocks]\nfile = \"clocks.toml\"\nholidays_file = \"holidays.csv\"\n",
+    );
+    let clocks = kairan::domain::deadline::EMBEDDED
+        .replace("offset = \"2 hours\"", "offset = \"soon\"")
+        .replace("opens = \"09:00\"", "opens = \"nine\"");
+    host.write("clocks.toml", &clocks);
+    host.write("holidays.csv", "2027/13/1,元日\n");
+    let told = [
+        "clocks.toml: clocks.file: calendar business: opens",
+        "clocks.toml: clocks.file: profile ACK-IMMEDIATE, clock 1: offset",
+        "holidays.csv: clocks.holidays_file: line 1",
+        "nothing was started",
+    ];
+    for command in [&["serve"][..], &["check"], &["admin", "accept", "x"]] {
+        host.run(command).failed_saying(2, &told);
+    }
+    assert!(
+        !host.path("kairan-data").exists(),
+        "nothing is made under wrong settings"
+    );
+}
+
+#[test]
 fn three_mistakes_in_the_settings_are_told_at_once() {
     let host = Host::new();
     host.write(

@@ -190,7 +190,7 @@ async fn fill(
     port: u16,
 ) -> Result<(Uid, String, Vec<Person>), CliError> {
     let (store, _vault) = open::open_store(settings).await?;
-    let rules = Arc::new(open::rules(settings));
+    let rules = Arc::new(open::rules(settings)?);
     let (password, secret) = (hex::encode(vault::random::<16>()?), vault::random()?);
     let hash = password::hash(Zeroizing::new(password.clone())).await;
     let hash = hash.map_err(|fault| CliError::Failed(format!("no password: {fault}")))?;

@@ -50,8 +50,8 @@ struct To {
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     let templates = Templates::load()
         .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
+    let rules = open::rules(&settings)?;
     let (store, _vault) = open::open_store(&settings).await?;
-    let rules = open::rules(&settings);
     // Drawn on a terminal only.
     let bar = ProgressBar::new_spinner().with_message("packing");
     bar.enable_steady_tick(Duration::from_millis(100));

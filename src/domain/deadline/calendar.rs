@@ -1,19 +1,21 @@
-//! Spans of time, and opening hours in which they are counted. Knows no profile.
-//! Public holidays are not taken out: the earlier deadline is the safe mistake.
+//! Spans of time, and opening hours in which they are counted. Knows no profile. Where holidays are not known, they
+//! count as working days: the earlier deadline is the safe mistake.
 
+use super::holidays::Holidays;
 use crate::domain::instant::Instant;
 use jiff::Timestamp;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// A length of time as a profile writes it: `8 hours`, `2 days`, `1 months`.
+/// A length of time as a profile writes it, `8 hours`, `2 days`, `1 months`, or a share of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     amount: u32,
     unit: Unit,
-    halved: bool,
+    /// Of `WHOLE`.
+    parts: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +26,13 @@ enum Unit {
     Months,
 }
 
+const WHOLE: u32 = 10_000;
+
 /// Longer spans are a slip of the pen.
 const MAX_AMOUNT: u32 = 1_000;
 
 impl Span {
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let (amount, unit) = text.split_once(' ')?;
         let digits = amount.bytes().all(|b| b.is_ascii_digit());
         let amount: u32 = amount.parse().ok()?;
@@ -42,15 +46,15 @@ impl Span {
         let span = Self {
             amount,
             unit,
-            halved: false,
+            parts: WHOLE,
         };
         (digits && (1..=MAX_AMOUNT).contains(&amount)).then_some(span)
     }
 
-    /// Half of it; halving twice is halving once.
-    pub fn halved(self) -> Self {
+    /// So many percent of it.
+    pub fn share(self, percent: u32) -> Self {
         Self {
-            halved: true,
+            parts: self.parts * percent / 100,
             ..self
         }
     }
@@ -67,14 +71,18 @@ impl Span {
             Unit::Days => day,
             Unit::Months => day * 30,
         };
-        let whole = one * self.amount;
-        if self.halved { whole / 2 } else { whole }
+        one * self.amount * self.parts / WHOLE
+    }
+
+    /// The length where every hour counts; months are held to thirty days.
+    pub fn plain(self) -> Duration {
+        self.length(Duration::from_secs(86_400))
     }
 
     /// `start` plus this span when every hour counts. Whole months keep the day of the month in `zone`.
     pub fn after(self, start: Instant, zone: &TimeZone) -> Instant {
-        let plain = start + self.length(Duration::from_secs(86_400));
-        if self.unit != Unit::Months || self.halved {
+        let plain = start + self.plain();
+        if self.unit != Unit::Months || self.parts != WHOLE {
             return plain;
         }
         let months = jiff::Span::new().months(i64::from(self.amount));
@@ -86,54 +94,18 @@ impl Span {
     }
 }
 
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| {
-            serde::de::Error::custom("write a span as \"8 hours\": minutes, hours, days or months")
-        })
-    }
-}
-
 /// The hours that count.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Table")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
-    days: Vec<Weekday>,
-    opens: Time,
-    closes: Time,
+    pub(super) days: Vec<Weekday>,
+    pub(super) opens: Time,
+    pub(super) closes: Time,
+    /// On whose wall; `None` = the operator's.
+    pub(super) zone: Option<TimeZone>,
+    pub(super) holidays: Option<Arc<Holidays>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    days: Vec<String>,
-    opens: String,
-    closes: String,
-}
-
-impl TryFrom<Table> for Hours {
-    type Error = String;
-
-    fn try_from(table: Table) -> Result<Self, String> {
-        let days: Option<Vec<Weekday>> = table.days.iter().map(|name| weekday(name)).collect();
-        let days = days.ok_or("days are monday to sunday")?;
-        let clock = |text: &str| -> Result<Time, String> {
-            Time::strptime("%H:%M", text).map_err(|_| format!("{text} is not a time like 09:00"))
-        };
-        let (opens, closes) = (clock(&table.opens)?, clock(&table.closes)?);
-        if days.is_empty() || opens >= closes {
-            return Err("a calendar needs a day, and must open before it closes".into());
-        }
-        Ok(Self {
-            days,
-            opens,
-            closes,
-        })
-    }
-}
-
-fn weekday(name: &str) -> Option<Weekday> {
+pub(super) fn weekday(name: &str) -> Option<Weekday> {
     Some(match name {
         "monday" => Weekday::Monday,
         "tuesday" => Weekday::Tuesday,
@@ -151,13 +123,18 @@ fn stamp(at: Instant) -> Option<Timestamp> {
 }
 
 impl Hours {
-    /// `start` plus `span`, counting only these hours of the wall clock in `zone`.
-    pub fn after(&self, start: Instant, span: Span, zone: &TimeZone) -> Instant {
+    fn zone<'z>(&'z self, operator: &'z TimeZone) -> &'z TimeZone {
+        self.zone.as_ref().unwrap_or(operator)
+    }
+
+    /// `start` plus `span`, counting only these hours; `operator` is the operator's zone.
+    pub fn after(&self, start: Instant, span: Span, operator: &TimeZone) -> Instant {
+        let zone = self.zone(operator);
         let mut left = span.length(self.day());
         let Some(mut date) = stamp(start).map(|at| at.to_zoned(zone.clone()).date()) else {
             return start + left;
         };
-        // Each week has at least a minute of opening hours, so the walk ends; the years 1970 to 9999 bound it too.
+        // Each year has at least a minute of opening hours, so the walk ends; the years 1970 to 9999 bound it too.
         loop {
             if let Some((opens, closes)) = self.on(date, zone) {
                 let from = opens.max(start);
@@ -174,16 +151,38 @@ impl Hours {
         }
     }
 
+    /// `at`, or where that is on a day that does not count, `time` of the next one that does.
+    pub fn or_next(&self, at: Instant, time: Time, operator: &TimeZone) -> Instant {
+        let zone = self.zone(operator);
+        let Some(mut date) = stamp(at).map(|at| at.to_zoned(zone.clone()).date()) else {
+            return at;
+        };
+        if self.counts(date) {
+            return at;
+        }
+        while let Ok(next) = date.tomorrow() {
+            date = next;
+            if self.counts(date) {
+                return instant(date, time, zone).unwrap_or(at);
+            }
+        }
+        at
+    }
+
+    fn counts(&self, date: Date) -> bool {
+        let holiday = self.holidays.as_ref().is_some_and(|all| all.contains(date));
+        self.days.contains(&date.weekday()) && !holiday
+    }
+
     /// The opening hours of one date as instants; `None` on a day that does not count.
     fn on(&self, date: Date, zone: &TimeZone) -> Option<(Instant, Instant)> {
-        if !self.days.contains(&date.weekday()) {
+        if !self.counts(date) {
             return None;
         }
-        let at = |time: Time| {
-            let zoned = date.to_datetime(time).to_zoned(zone.clone()).ok()?;
-            Some(Instant::from_micros(zoned.timestamp().as_microsecond()))
-        };
-        Some((at(self.opens)?, at(self.closes)?))
+        Some((
+            instant(date, self.opens, zone)?,
+            instant(date, self.closes, zone)?,
+        ))
     }
 
     /// How long one day is open.
@@ -193,4 +192,9 @@ impl Hours {
             .unwrap_or(0.0);
         Duration::try_from_secs_f64(seconds).unwrap_or_default()
     }
+}
+
+fn instant(date: Date, time: Time, zone: &TimeZone) -> Option<Instant> {
+    let zoned = date.to_datetime(time).to_zoned(zone.clone()).ok()?;
+    Some(Instant::from_micros(zoned.timestamp().as_microsecond()))
 }

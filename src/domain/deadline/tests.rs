@@ -102,14 +102,17 @@ fn the_operators_own_clock_is_four_hours_but_never_past_a_day_from_awareness() {
         .and_then(|p| p.clock("initial"))
         .expect("shipped");
     let suspected = at("2019-05-17T20:00:00Z");
+    let due = profiles.due(clock, suspected, None, &tokyo());
     assert_eq!(
-        profiles.due(clock, suspected, None, &tokyo()),
-        at("2019-05-18T00:00:00Z")
+        (due.at(), due.ceiling_at),
+        (at("2019-05-18T00:00:00Z"), None)
     );
     let aware = Some(at("2019-05-16T22:00:00Z"));
+    let due = profiles.due(clock, suspected, aware, &tokyo());
+    assert_eq!(due.clock_at, at("2019-05-18T00:00:00Z"), "both are shown");
     assert_eq!(
-        profiles.due(clock, suspected, aware, &tokyo()),
-        at("2019-05-17T22:00:00Z")
+        (due.at(), due.ceiling_at),
+        (at("2019-05-17T22:00:00Z"), Some(at("2019-05-17T22:00:00Z")))
     );
 }
 
@@ -124,7 +127,7 @@ fn a_month_ends_on_the_same_day_of_the_next_or_on_its_last() {
         ("2019-05-17T10:00:00+09:00", "2019-06-17T10:00:00+09:00"),
         ("2019-01-31T10:00:00+09:00", "2019-02-28T10:00:00+09:00"),
     ] {
-        assert_eq!(profiles.due(clock, at(start), None, &tokyo()), at(due));
+        assert_eq!(profiles.due(clock, at(start), None, &tokyo()).at(), at(due));
     }
 }
 
@@ -151,28 +154,328 @@ fn only_the_contractual_profiles_ship_switched_on() {
 }
 
 #[test]
+fn holidays_do_not_count_where_the_list_knows_them() {
+    let profiles = Profiles::embedded();
+    let business = profiles.acknowledgement(Urgency::Past);
+    assert_eq!(business.id, "ACK-PAST");
+    for (issued, urgency, near, due, why) in [
+        // Golden Week of 2019: ten days from Saturday April 27 to Monday May 6.
+        (
+            "2019-04-26T16:00:00+09:00",
+            Urgency::Expected,
+            false,
+            "2019-05-07T16:00:00+09:00",
+            "ten days off",
+        ),
+        (
+            "2019-04-26T16:00:00+09:00",
+            Urgency::Past,
+            false,
+            "2019-05-08T16:00:00+09:00",
+            "two business days",
+        ),
+        (
+            "2019-05-01T12:00:00+09:00",
+            Urgency::Expected,
+            true,
+            "2019-05-07T13:00:00+09:00",
+            "issued on one",
+        ),
+        // Between two holidays there is another one, and Monday stands in for a Sunday.
+        (
+            "2026-09-18T17:00:00+09:00",
+            Urgency::Expected,
+            false,
+            "2026-09-24T17:00:00+09:00",
+            "silver week",
+        ),
+        (
+            "2027-03-19T13:00:00+09:00",
+            Urgency::Expected,
+            false,
+            "2027-03-23T13:00:00+09:00",
+            "a substitute",
+        ),
+        (
+            "2026-01-01T12:00:00+09:00",
+            Urgency::Immediate,
+            false,
+            "2026-01-01T14:00:00+09:00",
+            "every hour counts",
+        ),
+    ] {
+        let by = profiles.acknowledge_by(at(issued), urgency, near, &tokyo());
+        assert_eq!(by, at(due), "{why}: {by}");
+    }
+}
+
+#[test]
+fn after_the_last_year_of_the_list_a_deadline_is_the_earlier_one() {
+    let profiles = Profiles::embedded();
+    assert_eq!(profiles.holidays_until(), 2027);
+    let by = profiles.acknowledge_by(
+        at("2028-05-02T16:00:00+09:00"),
+        Urgency::Expected,
+        false,
+        &tokyo(),
+    );
+    assert_eq!(by, at("2028-05-03T16:00:00+09:00"), "{by}");
+}
+
+#[test]
+fn a_list_of_holidays_that_is_none_is_refused_with_its_lines() {
+    let good = HOLIDAYS.to_owned();
+    assert!(Holidays::parse(&good).is_ok());
+    for (bad, told) in [
+        (good.replace("2027/1/1,", "2027/13/1,"), "\"2027/13/1\""),
+        (good.replace("2027/1/1,", "2026/1/1,"), "stands here twice"),
+        (good.replace("2027/1/1,", "tomorrow,"), "\"tomorrow\""),
+        ("2027/1/1,x".to_owned(), "only 1 days"),
+        (String::new(), "only 0 days"),
+    ] {
+        let faults = Holidays::parse(&bad).expect_err("refused");
+        assert!(
+            faults.iter().any(|fault| fault.contains(told)),
+            "{faults:?}"
+        );
+    }
+}
+
+fn parse(text: &str) -> Result<Profiles, Vec<ProfileFault>> {
+    Profiles::parse(text, Holidays::parse(HOLIDAYS).expect("a list"))
+}
+
+#[test]
+fn a_deadline_on_a_closed_day_moves_where_the_profile_says_so() {
+    let profiles = Profiles::embedded();
+    let dora = profiles.get("EU-DORA-MAJOR").expect("shipped, off");
+    let clock = dora.clock("intermediate").expect("shipped");
+    for (start, due) in [
+        // Seventy-two hours from a Wednesday noon end on a Saturday.
+        ("2019-05-15T12:00:00+09:00", "2019-05-20T12:00:00+09:00"),
+        ("2019-05-14T13:30:00+09:00", "2019-05-17T13:30:00+09:00"),
+        ("2019-04-30T13:30:00+09:00", "2019-05-07T12:00:00+09:00"),
+    ] {
+        assert_eq!(profiles.due(clock, at(start), None, &tokyo()).at(), at(due));
+    }
+}
+
+#[test]
+fn a_calendar_may_have_a_wall_of_its_own() {
+    let away = EMBEDDED.replace("zone = \"operator\"", "zone = \"Europe/Berlin\"");
+    let profiles = parse(&away).expect("good");
+    let by = profiles.acknowledge_by(
+        at("2019-05-16T09:00:00+09:00"),
+        Urgency::Expected,
+        false,
+        &tokyo(),
+    );
+    assert_eq!(by, at("2019-05-16T17:00:00+02:00"), "{by}");
+}
+
+#[test]
 fn a_file_of_profiles_that_cannot_be_kept_is_refused_with_its_place() {
-    for (from, to) in [
-        ("offset = \"2 hours\"", "offset = \"two hours\""),
-        ("offset = \"2 hours\"", "offset = \"0 hours\""),
-        ("offset = \"2 hours\"", "offset = \"+2 hours\""),
-        ("calendar = \"business\"", "calendar = \"bank\""),
-        ("opens = \"09:00\"", "opens = \"18:00\""),
-        ("\"monday\"", "\"moonday\""),
+    for (from, to, place) in [
+        (
+            "offset = \"2 hours\"",
+            "offset = \"two hours\"",
+            "profile ACK-IMMEDIATE, clock 1",
+        ),
+        (
+            "offset = \"2 hours\"",
+            "offset = \"0 hours\"",
+            "profile ACK-IMMEDIATE, clock 1",
+        ),
+        (
+            "offset = \"2 hours\"",
+            "offset = \"+2 hours\"",
+            "profile ACK-IMMEDIATE, clock 1",
+        ),
+        (
+            "offset = \"2 hours\"",
+            "offset = 2",
+            "profile ACK-IMMEDIATE, clock 1",
+        ),
+        (
+            "calendar = \"business\"\n",
+            "calendar = \"bank\"\n",
+            "profile ACK-EXPECTED, clock 1",
+        ),
+        (
+            "opens = \"09:00\"",
+            "opens = \"18:00\"",
+            "calendar business",
+        ),
+        ("opens = \"09:00\"", "opens = \"nine\"", "calendar business"),
+        ("\"monday\"", "\"moonday\"", "calendar business"),
+        (
+            "zone = \"operator\"",
+            "zone = \"Asia/Nowhere\"",
+            "calendar business",
+        ),
+        (
+            "holidays = \"listed\"",
+            "holidays = \"mine\"",
+            "calendar business",
+        ),
         (
             "id = \"ACK-PAST\"\non = true",
             "id = \"ACK-PAST\"\non = false",
+            "profile ACK-PAST",
         ),
-        ("id = \"ACK-PAST\"", "id = \"ACK-EXPECTED\""),
-        ("on = true", "on = true\ncolour = \"red\""),
+        (
+            "id = \"ACK-PAST\"",
+            "id = \"ACK-EXPECTED\"",
+            "profile ACK-EXPECTED",
+        ),
+        (
+            "on = true",
+            "on = true\ncolour = \"red\"",
+            "profile PARTNER-DEFAULT",
+        ),
+        ("on = true", "on = \"yes\"", "profile PARTNER-DEFAULT"),
+        ("contractual = true\n", "", "profile PARTNER-DEFAULT"),
+        (
+            "start = \"suspected\"",
+            "start = \"whenever\"",
+            "profile PARTNER-DEFAULT, clock 1",
+        ),
+        (
+            "start = \"awareness\"",
+            "start = \"whenever\"",
+            "profile PARTNER-DEFAULT, clock 1, ceiling",
+        ),
+        (
+            "at = \"12:00\"",
+            "at = \"noon\"",
+            "profile EU-DORA-MAJOR, clock 1, if_closed",
+        ),
         (
             "offset = \"8 hours\"\ncalendar",
             "offset = \"1 months\"\ncalendar",
+            "profile ACK-EXPECTED, clock 1",
         ),
+        (
+            "at_percent = 50",
+            "at_percent = 20",
+            "profile ACK-IMMEDIATE, ladder, step 2",
+        ),
+        (
+            "at_percent = 100",
+            "at_percent = 99",
+            "profile ACK-IMMEDIATE, ladder",
+        ),
+        (
+            "contacts = 3",
+            "contacts = 4",
+            "profile ACK-IMMEDIATE, ladder, step 3",
+        ),
+        (
+            "then_every = \"1 hours\"",
+            "then_every = \"never\"",
+            "profile ACK-IMMEDIATE, ladder",
+        ),
+        ("[calendar.business]", "[calendar.business", ""),
     ] {
         assert!(EMBEDDED.contains(from), "{from} is not in the file");
-        let bad = EMBEDDED.replacen(from, to, 1);
-        assert!(Profiles::parse(&bad).is_err(), "{to} was taken");
+        let faults = parse(&EMBEDDED.replacen(from, to, 1)).expect_err(to);
+        assert!(
+            faults.iter().any(|fault| fault.place == place),
+            "{to}: {faults:?}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_of_a_file_is_told_at_once() {
+    let bad = EMBEDDED
+        .replace("opens = \"09:00\"", "opens = \"nine\"")
+        .replace(
+            "offset = \"2 hours\"",
+            "offset = \"soon\"\ncolour = \"red\"",
+        )
+        .replace(
+            "on = true\ncontractual = true\nobligor = \"operator\"",
+            "on = 1\ncontractual = 2\nobligor = 3",
+        );
+    let told: Vec<String> = parse(&bad)
+        .expect_err("bad")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for part in [
+        "calendar business: opens",
+        "ACK-IMMEDIATE, clock 1: offset",
+        "ACK-IMMEDIATE, clock 1: colour",
+        "PARTNER-DEFAULT: on:",
+        "PARTNER-DEFAULT: contractual:",
+        "PARTNER-DEFAULT: obligor:",
+        "BANK-REPORT: on:",
+    ] {
+        assert!(
+            told.iter().any(|line| line.contains(part)),
+            "{part} is not in {told:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_bank_is_reminded_at_a_quarter_at_half_and_at_the_deadline_and_then_every_hour() {
+    use crate::domain::chase::StepKind::{Again, Deadline, Escalation, Reminder};
+    let profiles = Profiles::embedded();
+    let plan = |issued, urgency, near| {
+        let by = profiles.acknowledge_by(at(issued), urgency, near, &tokyo());
+        profiles.plan(at(issued), by, urgency, near, &tokyo())
+    };
+    for (issued, urgency, near, steps) in [
+        (
+            "2019-05-18T03:00:00+09:00",
+            Urgency::Immediate,
+            false,
+            ["T03:30", "T04:00", "T05:00", "T06:00", "T07:00"],
+        ),
+        (
+            "2019-05-18T03:00:00+09:00",
+            Urgency::Immediate,
+            true,
+            ["T03:15", "T03:30", "T04:00", "T05:00", "T06:00"],
+        ),
+        // Of eight business hours from ten o'clock the last is on the next day; then every hour counts.
+        (
+            "2019-05-16T10:00:00+09:00",
+            Urgency::Expected,
+            false,
+            ["T12:00", "T14:00", "17T10:00", "17T11:00", "17T12:00"],
+        ),
+        (
+            "2019-05-16T10:00:00+09:00",
+            Urgency::Expected,
+            true,
+            ["T11:00", "T12:00", "T14:00", "T15:00", "T16:00"],
+        ),
+        (
+            "2019-05-16T09:00:00+09:00",
+            Urgency::Past,
+            false,
+            ["T13:00", "T17:00", "17T17:00", "17T18:00", "17T19:00"],
+        ),
+    ] {
+        let plan = plan(issued, urgency, near);
+        for (n, (due, kind)) in (1..).zip(
+            steps
+                .iter()
+                .zip([Reminder, Escalation, Deadline, Again, Again]),
+        ) {
+            let day = &issued[..if due.starts_with('T') { 10 } else { 8 }];
+            let (step, due) = (plan.step(n), at(&format!("{day}{due}:00+09:00")));
+            assert_eq!(
+                (step.due_at, step.kind),
+                (due, kind),
+                "{issued} {urgency} {n}: {}",
+                step.due_at
+            );
+            assert_eq!((step.contacts, step.phone_task), (n.min(3), n == 3));
+        }
     }
 }
 

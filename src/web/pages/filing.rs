@@ -208,7 +208,7 @@ fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
             let aware = typed("aware_at").or(suspected);
             clock
                 .zip(suspected)
-                .map(|(clock, start)| rules.profiles.due(clock, start, aware, &rules.zone))
+                .map(|(clock, start)| rules.profiles.due(clock, start, aware, &rules.zone).at())
         }
     };
     let now = desk.app.store.clock().now();

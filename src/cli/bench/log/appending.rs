@@ -121,7 +121,7 @@ fn millis(took: Duration) -> f64 {
 }
 
 async fn issue(alone: &Alone, filing: &Arc<Filing>) -> Result<Duration, CliError> {
-    let (rules, by) = (open::rules(&alone.ground.settings), alone.ground.officer);
+    let (rules, by) = (open::rules(&alone.ground.settings)?, alone.ground.officer);
     let filing = Arc::clone(filing);
     let started = Instant::now();
     alone
