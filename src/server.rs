@@ -5,6 +5,7 @@ use crate::actions::Rules;
 use crate::cli::CliError;
 use crate::cli::open;
 use crate::config::Settings;
+use crate::dispatch::chase::Chaser;
 use crate::dispatch::engine::{Engine, EngineBounds};
 use crate::dispatch::mail::Mailer;
 use crate::dispatch::self_check::SelfCheck;
@@ -73,6 +74,11 @@ impl Parts {
         let key = self.log_key.clone();
         let journal = self.settings.evidence.journal.clone();
         Sequencer::new(self.store.clone(), key, journal, node, stopping)
+    }
+
+    /// What chases banks, and watches the operator's own clocks.
+    pub fn chaser(&self, node: Uid, stopping: watch::Receiver<bool>) -> Chaser {
+        Chaser::new(self.store.clone(), Arc::clone(&self.rules), node, stopping)
     }
 
     /// The engine of the webhooks.
@@ -216,6 +222,7 @@ impl Parts {
         ];
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
+        engines.push(tokio::spawn(self.chaser(node, stopping.clone()).run()));
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(

@@ -1,7 +1,7 @@
 //! Acknowledgement: irreversible, bound to the digest, "received" and never "agreed". The first one counts;
 //! a repetition gets the same answer and makes no second fact. It ends the chase in its own transaction.
 
-use super::Error;
+use super::{Error, chase};
 use crate::domain::access::BankScope;
 use crate::domain::digest::Digest;
 use crate::domain::entry::{self, Entry};
@@ -161,6 +161,8 @@ fn record(
     rows: &[AcknowledgementRow],
     note: Option<Hash>,
 ) -> Result<(), Error> {
+    let notices: Vec<Uid> = rows.iter().map(|row| row.notice_id).collect();
+    chase::end(tx, &notices)?;
     evidence::insert_acknowledgements(tx, rows)?;
     let reached: Vec<Reached> = rows
         .iter()
@@ -172,7 +174,6 @@ fn record(
         })
         .collect();
     evidence::raise(tx, &reached)?;
-    let notices: Vec<Uid> = rows.iter().map(|row| row.notice_id).collect();
     delivery::close_of_notices(tx, &notices)?;
     let entries: Vec<(Uid, Entry<'_>)> = rows
         .iter()

@@ -15,6 +15,9 @@ pub struct OperatorAlert {
     pub alert: String,
     /// The bank that it is about.
     pub bank_code: Option<String>,
+    /// The incident that it is about.
+    #[serde(default)]
+    pub incident: Option<String>,
     /// One line of the hub's own.
     pub detail: Option<String>,
 }

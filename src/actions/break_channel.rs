@@ -80,6 +80,7 @@ fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
     let inputs = OperatorAlert {
         alert: "channel-broken".into(),
         bank_code: Some(code),
+        incident: None,
         detail: Some(channel.into()),
     };
     alert::alert(tx, &["officer"], &inputs)

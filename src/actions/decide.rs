@@ -2,7 +2,9 @@
 
 use super::issue::Issued;
 use super::recover::{self, Recovery};
-use super::{Error, Rules, change_roles, end_partnership, set_endpoint, withdraw};
+use super::{
+    Error, Rules, change_roles, end_partnership, set_endpoint, tell_out_of_band, withdraw,
+};
 use crate::domain::access::Role;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
@@ -40,7 +42,7 @@ struct Outcome {
 /// Who may decide an act.
 fn decider(act: &str) -> Role {
     match act {
-        withdraw::ACT => Role::Officer,
+        withdraw::ACT | tell_out_of_band::ACT => Role::Officer,
         _ => Role::Administrator,
     }
 }
@@ -61,7 +63,7 @@ pub fn decide(
         .any(|role| role == decider(&row.act).code())
     {
         return Err(Error::Forbidden(
-            "an officer decides withdrawals, an administrator everything else",
+            "an officer decides withdrawals and calls, an administrator everything else",
         ));
     }
     let now = tx.now()?;
@@ -112,6 +114,7 @@ fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Outcome, Erro
         end_partnership::ACT => end_partnership::approved(tx, rules, row)?,
         change_roles::ACT => change_roles::approved(tx, rules, row)?,
         set_endpoint::ACT => set_endpoint::approved(tx, rules, row)?,
+        tell_out_of_band::ACT => tell_out_of_band::approved(tx, row)?,
         _ => return Err(super::issue::damaged("act")),
     }
     Ok(done)

@@ -1,8 +1,8 @@
 //! Filings in preparation. A draft may be incomplete, but not malformed; it is never deleted, only issued
 //! or discarded with a reason, so that its age stays in the auditor's sight.
 
-use super::Error;
 use super::fields::Fields;
+use super::{Error, Rules, watch_clocks};
 use crate::domain::fault::Faults;
 use crate::domain::id::Uid;
 use crate::domain::incident::Filing;
@@ -55,7 +55,7 @@ pub struct Draft {
 }
 
 /// Begins a draft.
-pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<Draft, Error> {
+pub fn create(tx: &mut Tx<'_>, rules: &Rules, author: Uid, body: &[u8]) -> Result<Draft, Error> {
     let body = check_body(body)?;
     let now = tx.now()?;
     let id = tx.new_id()?;
@@ -71,17 +71,25 @@ pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<Draft, Error>
         revision_id: None,
     };
     draft::insert(tx, &row)?;
+    watch_clocks::of_draft(tx, rules, id, now, &body)?;
     Ok(Draft { row, body })
 }
 
 /// Replaces the body of an open draft if its version still is `version`.
-pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &[u8]) -> Result<Draft, Error> {
+pub fn replace(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    id: Uid,
+    version: i64,
+    body: &[u8],
+) -> Result<Draft, Error> {
     let body = check_body(body)?;
     let now = tx.now()?;
     let before = draft::by_id(tx, id)?.ok_or(Error::NotFound)?;
     let payload_id = payload::seal(tx, id, body.as_bytes())?;
     if draft::replace(tx, id, version, payload_id, now)? {
         payload::erase(tx, before.payload_id)?;
+        watch_clocks::of_draft(tx, rules, id, before.created_at, &body)?;
         return get(tx, id);
     }
     let refusal = if before.is_open() {
@@ -99,7 +107,7 @@ pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str) -> Result<(), Error> {
     fields.done()?;
     let now = tx.now()?;
     if draft::discard(tx, id, &reason, now)? {
-        return Ok(());
+        return watch_clocks::end_draft(tx, id);
     }
     get(tx, id)?;
     Err(Refusal::DraftEnded.into())

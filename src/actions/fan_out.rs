@@ -2,7 +2,7 @@
 //! revision, written in the transaction that accepts the revision (law 1). There is no parameter by which
 //! anyone could choose a recipient.
 
-use super::{Error, Rules};
+use super::{Error, Rules, chase};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{self, Entry, Fanout, IncidentRegistered};
 use crate::domain::exposure::exposed;
@@ -12,6 +12,7 @@ use crate::domain::notice::NoticeObject;
 use crate::domain::vocabulary::{Authentication, Urgency};
 use crate::merkle::{self, Hash};
 use crate::storage::bank;
+use crate::storage::chase::{self as chases, ChaseRow};
 use crate::storage::delivery::{self, DeliveryRow, MessageRow};
 use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::incident::{self, RevisionRow};
@@ -211,6 +212,7 @@ struct Rows {
     notices: Vec<NoticeRow>,
     messages: Vec<MessageRow>,
     deliveries: Vec<DeliveryRow>,
+    chases: Vec<ChaseRow>,
     tasks: Vec<TaskEventRow>,
     leaves: Vec<Hash>,
 }
@@ -229,7 +231,11 @@ fn write_group(
             .profiles
             .acknowledge_by(scene.now, issue.urgency, near, zone)
     };
-    let deadlines = [by(false), by(true)];
+    let deadlines = [false, true].map(|near| {
+        let (issued, by) = (scene.now, by(near));
+        let first = chase::first_look(scene.rules, issued, by, issue.urgency, near);
+        (by, first)
+    });
     let mut rows = Rows::default();
     for member in group.members {
         let number = group
@@ -242,6 +248,7 @@ fn write_group(
     notice::insert(tx, gate, &rows.notices)?;
     delivery::insert_messages(tx, &rows.messages)?;
     delivery::insert_deliveries(tx, &rows.deliveries)?;
+    chases::begin(tx, &rows.chases)?;
 
     let notice_count = i64::try_from(rows.notices.len()).unwrap_or(i64::MAX);
     let root = merkle::root(rows.leaves);
@@ -279,12 +286,12 @@ fn write_member(
     group: &Group<'_>,
     member: &Member,
     number: i64,
-    deadlines: &[Instant; 2],
+    deadlines: &[(Instant, Instant); 2],
     rows: &mut Rows,
 ) {
     let revision = &issue.revision;
     let (exposed, concerns_you) = issue.concern.of(member);
-    let acknowledge_by = deadlines[usize::from(exposed || concerns_you)];
+    let (acknowledge_by, next_at) = deadlines[usize::from(exposed || concerns_you)];
     let id = Uid::at(scene.now);
     let object = NoticeObject {
         acknowledge_by,
@@ -346,6 +353,11 @@ fn write_member(
             scene.now,
         ));
     }
+    rows.chases.push(ChaseRow {
+        notice_id: id,
+        next_step: 1,
+        next_at,
+    });
     let affected = concerns_you && group.kind == "roster";
     let mut row = NoticeRow {
         id,

@@ -2,7 +2,7 @@
 //! the commit's.
 
 use super::fan_out::{self, Concern, Issue, Written};
-use super::{Error, Rules, cut_roster};
+use super::{Error, Rules, cut_roster, watch_clocks};
 use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
@@ -77,6 +77,9 @@ pub fn issue_incident(
     {
         return Err(Refusal::DraftEnded.into());
     }
+    if let Some(draft) = draft {
+        watch_clocks::end_draft(tx, draft)?;
+    }
     Ok(issued)
 }
 
@@ -93,7 +96,9 @@ pub fn issue_revision(
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     let before = open_revision(tx, &incident)?;
     let number = before.number + 1;
-    let checked = filing.check(context_after(rules, &before, now)?)?;
+    let mut context = context_after(rules, &before, now)?;
+    context.late = watch_clocks::is_late(tx, rules, incident.id, now)?;
+    let checked = filing.check(context)?;
     write(
         tx,
         &gate,
@@ -214,6 +219,8 @@ fn write(
         fanout_id: tx.new_id()?,
     };
     let revision_id = revision.id;
+    let promised = checked.body.next_update_at.map(|entered| entered.at);
+    watch_clocks::after_revision(tx, rules, &revision, promised)?;
     let concern = Concern::Judged {
         exploited: checked.body.auth_exploited.clone(),
         affected,

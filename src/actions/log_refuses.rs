@@ -16,6 +16,7 @@ pub fn refuses(tx: &mut Tx<'_>, code: &str, detail: &str) -> Result<(), Error> {
     let inputs = OperatorAlert {
         alert: "log-refusing".into(),
         bank_code: None,
+        incident: None,
         detail: Some(detail.to_owned()),
     };
     alert(tx, &["officer", "administrator", "auditor"], &inputs)

@@ -3,7 +3,7 @@
 
 use super::fan_out::Concern;
 use super::issue::{context_after, know_incidents, known_banks, open_revision, stamp, year_of};
-use super::{Error, Rules};
+use super::{Error, Rules, watch_clocks};
 use crate::domain::digest::Digest;
 use crate::domain::fault::Fault;
 use crate::domain::id::Uid;
@@ -52,7 +52,11 @@ pub fn preview(
         None => (next_incident(tx, rules, now)?, None),
     };
     let context = match &before {
-        Some(before) => context_after(rules, before, now)?,
+        Some(before) => {
+            let mut context = context_after(rules, before, now)?;
+            context.late = watch_clocks::is_late(tx, rules, incident.id, now)?;
+            context
+        }
         None => FilingContext::first(now).by(&rules.profiles),
     };
     let checked = filing.check(context)?;
@@ -109,7 +113,7 @@ pub fn preview(
     .to_bytes();
     let webhook = WebhookParts {
         kind: "notice.issued",
-        issued_at: now,
+        sent_at: now,
         object: &object,
         digest: Digest::of(&object),
         body: &revision.body,

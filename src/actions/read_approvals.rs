@@ -2,11 +2,13 @@
 //! different afterwards. Opens what is sealed; knows nothing of who may read which.
 
 use super::invite::PersonPayload;
+use super::tell_out_of_band::{self, ContactPayload};
 use super::{Error, change_roles, end_partnership, on_behalf, recover, withdraw};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Withdrawal, Words};
+use crate::domain::instant::Instant;
 use crate::storage::approval::RequestRow;
-use crate::storage::{self, Tx, bank, incident, payload, people};
+use crate::storage::{self, Tx, bank, incident, notice, out_of_band, payload, people};
 use serde::Deserialize;
 
 /// What a request is about.
@@ -51,12 +53,32 @@ pub enum Change {
     },
     EndPartnership,
     Recovery,
+    /// A bank counts as told, though weaker.
+    OutOfBand(Box<Contact>),
+}
+
+/// A contact beside the channels, as whoever signs it off reads it.
+#[derive(Debug, Clone)]
+pub struct Contact {
+    pub bank: String,
+    pub number: i64,
+    pub channel: String,
+    pub told_at: Instant,
+    /// `None` once erased.
+    pub said: Option<ContactPayload>,
 }
 
 /// What the request is about; `None` if its subject is not there any more.
 pub fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Option<About>, Error> {
     match row.act.as_str() {
         withdraw::ACT => of_incident(tx, row.subject_id),
+        tell_out_of_band::ACT => {
+            let contact = out_of_band::by_id(tx, row.subject_id)?.ok_or(Error::NotFound)?;
+            match notice::by_id(tx, contact.notice_id)? {
+                Some(known) => of_incident(tx, known.incident_id),
+                None => Ok(None),
+            }
+        }
         change_roles::ACT | recover::ACT => of_person(tx, row.subject_id),
         _ => of_bank(tx, row.subject_id),
     }
@@ -118,6 +140,20 @@ pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
         end_partnership::ACT => Change::EndPartnership,
         recover::ACT => Change::Recovery,
         on_behalf::ACT => on_behalf::change(tx, &row.details)?,
+        tell_out_of_band::ACT => contact(tx, row.subject_id)?,
         _ => return Err(super::issue::damaged("act")),
     })
+}
+
+fn contact(tx: &mut Tx<'_>, id: Uid) -> Result<Change, Error> {
+    let row = out_of_band::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let known = bank::by_id(tx, row.bank_id)?.ok_or(Error::NotFound)?;
+    let said = tell_out_of_band::opened(tx, &row)?;
+    Ok(Change::OutOfBand(Box::new(Contact {
+        bank: known.code,
+        number: row.read_back,
+        channel: row.channel,
+        told_at: row.told_at,
+        said,
+    })))
 }

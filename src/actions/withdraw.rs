@@ -4,7 +4,7 @@ use super::ask::ask;
 use super::decide::Requested;
 use super::fan_out::{self, Concern, Issue, Written};
 use super::issue::{Issued, damaged, enter, open_revision, stamp};
-use super::{Error, Rules};
+use super::{Error, Rules, watch_clocks};
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
 use crate::domain::vocabulary::{Kind, Language, Tlp, Urgency};
@@ -111,6 +111,7 @@ pub(super) fn approved(
         ..before
     };
     let revision_id = revision.id;
+    watch_clocks::after_revision(tx, rules, &revision, None)?;
     let issue = Issue {
         reference: &incident.reference,
         revision,

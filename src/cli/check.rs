@@ -3,10 +3,11 @@
 
 use super::log::{self, Refused};
 use super::{CliError, Done, open, say};
+use crate::actions::{self, Rules, watch_clocks};
 use crate::config::Settings;
 use crate::storage::audit::{self, Finding};
 use crate::storage::facts::check::{self, Place, Tally};
-use crate::storage::{self, Lane, Store};
+use crate::storage::{Lane, Store, Tx};
 use indicatif::ProgressBar;
 use serde_json::json;
 use std::collections::HashSet;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Rebuild first what facts alone determine: the status of notices, the tries of deliveries
+    /// Rebuild first what facts alone determine: the status of notices, the tries of deliveries, the clocks
     #[arg(long)]
     rebuild: bool,
     /// Answer in JSON
@@ -23,12 +24,12 @@ pub struct Args {
 }
 
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
-    open::rules(&settings)?;
+    let rules = open::rules(&settings)?;
     let (store, _vault) = open::open_store(&settings).await?;
     // Drawn on a terminal only.
     let bar = ProgressBar::new_spinner().with_message("checking");
     bar.enable_steady_tick(Duration::from_millis(100));
-    let result = find(&store, args.rebuild).await;
+    let result = find(&store, rules, args.rebuild).await;
     let standing = log::standing(&settings, &store).await;
     bar.finish_and_clear();
     store.close();
@@ -43,9 +44,16 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
 }
 
 /// How many rows the rebuilding changed, and what is broken.
-async fn find(store: &Store, rebuild: bool) -> Result<(i64, Vec<Finding>), storage::Error> {
+async fn find(
+    store: &Store,
+    rules: Rules,
+    rebuild: bool,
+) -> Result<(i64, Vec<Finding>), actions::Error> {
     let rebuilt = if rebuild {
-        store.write(Lane::Front, audit::rebuild).await?
+        let work = move |tx: &mut Tx<'_>| {
+            Ok::<_, actions::Error>(audit::rebuild(tx)? + watch_clocks::rebuild(tx, &rules)?)
+        };
+        store.write(Lane::Front, work).await?
     } else {
         0
     };

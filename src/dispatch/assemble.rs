@@ -6,7 +6,7 @@ use crate::actions::Rules;
 use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
-use crate::actions::recover;
+use crate::actions::{chase, recover};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
@@ -63,7 +63,12 @@ pub fn webhook_body(
     let acknowledge = acknowledge_url(&rules.public_url, &notice.id.to_string());
     let parts = WebhookParts {
         kind: &due.kind,
-        issued_at: notice.issued_at,
+        // A reminder is a message of its own; the notice that it brings again is the same, byte for byte.
+        sent_at: if due.kind == chase::REMINDER {
+            due.message_created_at
+        } else {
+            notice.issued_at
+        },
         object: &notice.object,
         digest: digest_of(notice)?,
         body: &revision.body,
@@ -130,7 +135,7 @@ pub fn mail_texts(
     let when = |at: Instant| When::of(at, &rules.zone);
     let operator = rules.operator_name.clone();
     match due.kind.as_str() {
-        "notice.issued" | "notice.withdrawn" => {
+        "notice.issued" | "notice.withdrawn" | chase::REMINDER => {
             let notice = due
                 .notice
                 .as_ref()
@@ -153,7 +158,11 @@ pub fn mail_texts(
                 link: Some(link),
                 page: page_url(&rules.public_url, &notice.id.to_string()),
             };
-            Ok(notice_mail(operator, &rules.zone, copy, revision, lang)?.mail(templates, lang)?)
+            let mut mail = notice_mail(operator, &rules.zone, copy, revision, lang)?;
+            if due.kind == chase::REMINDER {
+                mail.reminder = Some(when(due.message_created_at));
+            }
+            Ok(mail.mail(templates, lang)?)
         }
         "notice.test" => Ok(TestMail {
             operator,
@@ -199,7 +208,7 @@ pub fn mail_texts(
                 alert: Alert::from_code(&note.alert)
                     .ok_or(NotAssembled::Missing("a text for this alert"))?,
                 bank,
-                incident_ref: None,
+                incident_ref: note.incident,
                 detail: note.detail,
                 at: when(due.message_created_at),
             }

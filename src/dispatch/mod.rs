@@ -3,6 +3,7 @@
 
 mod address_guard;
 mod assemble;
+pub mod chase;
 pub mod engine;
 pub mod mail;
 pub mod self_check;

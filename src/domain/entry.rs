@@ -34,6 +34,7 @@ pub enum Entry<'a> {
     Response(Response),
     Approval(Approval<'a>),
     Accessed(Accessed),
+    Chased(Chased<'a>),
     FactRecorded(FactRecorded<'a>),
     PayloadErased(PayloadErased),
     Genesis(Genesis<'a>),
@@ -181,6 +182,25 @@ pub struct Accessed {
     pub v: u8,
 }
 
+/// A step of the chase of a notice that nobody has acknowledged.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chased<'a> {
+    pub at: Instant,
+    pub bank: Uid,
+    /// The highest ladder level that was reminded.
+    pub contacts: i64,
+    pub due_at: Instant,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// From 1, without a gap.
+    pub n: i64,
+    pub notice: Uid,
+    pub step: &'a str,
+    pub t: &'static str,
+    pub v: u8,
+}
+
 /// A row of a fact table that no other entry speaks of.
 #[derive(Debug, Clone, Serialize)]
 pub struct FactRecorded<'a> {
@@ -267,6 +287,7 @@ impl Entry<'_> {
             Self::Response(entry) => entry.t,
             Self::Approval(entry) => entry.t,
             Self::Accessed(entry) => entry.t,
+            Self::Chased(entry) => entry.t,
             Self::FactRecorded(entry) => entry.t,
             Self::PayloadErased(entry) => entry.t,
             Self::Genesis(entry) => entry.t,
@@ -463,6 +484,18 @@ mod tests {
                 facts: hash,
                 notice: id,
                 t: "notice.accessed",
+                v: 1,
+            }),
+            Entry::Chased(Chased {
+                at,
+                bank: id,
+                contacts: 3,
+                due_at: at,
+                facts: hash,
+                n: 3,
+                notice: id,
+                step: "deadline",
+                t: "notice.chased",
                 v: 1,
             }),
             Entry::FactRecorded(FactRecorded {

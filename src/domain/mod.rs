@@ -19,6 +19,7 @@ pub mod level;
 pub mod mail_id;
 pub mod notice;
 pub mod outcome;
+pub mod phone_task;
 pub mod proof;
 pub mod refusal;
 pub mod signature;

@@ -39,9 +39,9 @@ impl NoticeObject<'_> {
 
 /// What the webhook of a notice is put together from.
 pub struct WebhookParts<'a> {
-    /// `notice.issued` or `notice.withdrawn`.
+    /// `notice.issued`, `notice.withdrawn`, or `notice.reminder` of either.
     pub kind: &'a str,
-    pub issued_at: Instant,
+    pub sent_at: Instant,
     /// The notice object as stored.
     pub object: &'a [u8],
     pub digest: Digest,
@@ -63,7 +63,7 @@ impl WebhookParts<'_> {
     pub fn to_bytes(&self) -> Vec<u8> {
         let head = format!(
             r#"{{"type":"{}","timestamp":"{}","data":{{"notice":"#,
-            self.kind, self.issued_at
+            self.kind, self.sent_at
         );
         let middle = format!(r#","digest":"{}","incident":"#, self.digest);
         let tail = format!(

@@ -67,6 +67,12 @@ pub enum Refusal {
     CertificateTooLong,
     #[error("what opens this notice's proof was erased; its entry stays in the log")]
     ProofErased,
+    #[error("a colleague has taken this call; ask them, or take another")]
+    CallTaken,
+    #[error("nobody needs to make this call any more")]
+    CallEnded,
+    #[error("the bank has acknowledged this notice already")]
+    AlreadyAcknowledged,
 }
 
 impl Refusal {
@@ -101,6 +107,9 @@ impl Refusal {
             Self::AcrossLogs => "across_logs",
             Self::NotYet => "not_yet",
             Self::CertificateTooLong => "certificate_too_long",
+            Self::CallTaken => "call_taken",
+            Self::CallEnded => "call_ended",
+            Self::AlreadyAcknowledged => "already_acknowledged",
         }
     }
 }

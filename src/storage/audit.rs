@@ -132,6 +132,24 @@ pub const RULES: &[Rule] = &[
         violations: "SELECT (SELECT count(*) FROM acknowledgement)
          - (SELECT count(*) FROM log_entry WHERE kind = 'notice.acknowledged') AS n",
     },
+    Rule {
+        code: "chase_open",
+        words: "every notice that nobody acknowledged is chased",
+        violations: "SELECT count(*) AS n FROM notice n WHERE NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
+         AND NOT EXISTS (SELECT 1 FROM chase c WHERE c.notice_id = n.id)",
+    },
+    Rule {
+        code: "chase_moot",
+        words: "nobody is chased who has acknowledged",
+        violations: "SELECT count(*) AS n FROM chase c WHERE EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = c.notice_id)",
+    },
+    Rule {
+        code: "chase_steps",
+        words: "every step of a chase was taken, and only once",
+        violations: "SELECT (SELECT count(*) FROM (SELECT notice_id FROM chase_step GROUP BY notice_id HAVING count(*) <> max(n)) AS holes)
+         + (SELECT count(*) FROM chase c WHERE c.next_step <>
+            1 + (SELECT count(*) FROM chase_step s WHERE s.notice_id = c.notice_id)) AS n",
+    },
 ];
 
 /// Runs one rule.
@@ -237,15 +255,18 @@ struct Digest {
     row: String,
 }
 
-const STATUS_FROM_FACTS: &str = "SELECT notice_id, bounced, endpoint_down, disputed FROM (SELECT n.id AS notice_id,
+const STATUS_FROM_FACTS: &str = "SELECT notice_id, bounced, endpoint_down, disputed, told_out_of_band FROM (SELECT n.id AS notice_id,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'email'
             AND o.outcome = 'mail_rejected') AS bounced,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'webhook'
             AND (o.outcome IN ('tls', 'address_refused') OR (o.outcome = 'status' AND o.status IN (404, 410))
                 OR (o.number >= 10 AND o.outcome NOT IN ('accepted', 'released', 'unknown')))) AS endpoint_down,
         EXISTS (SELECT 1 FROM response r WHERE r.notice_id = n.id
-            AND ' ' || r.codes || ' ' LIKE '% disputes_notice %') AS disputed
-     FROM notice n) AS flags WHERE bounced OR endpoint_down OR disputed";
+            AND ' ' || r.codes || ' ' LIKE '% disputes_notice %') AS disputed,
+        EXISTS (SELECT 1 FROM out_of_band_contact c JOIN approval_request q ON q.subject_id = c.id
+            JOIN approval p ON p.request_id = q.id
+            WHERE c.notice_id = n.id AND p.decision = 'approved') AS told_out_of_band
+     FROM notice n) AS flags WHERE bounced OR endpoint_down OR disputed OR told_out_of_band";
 
 /// Rebuilds the projections that facts alone determine: what is amiss with every notice, and of every delivery
 /// how often it was tried and whether it was accepted or its notice acknowledged. Returns how many rows differed.
@@ -254,7 +275,7 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
     on_either!(tx, conn => {
         diesel::sql_query("DELETE FROM notice_status").execute(conn)?;
         diesel::sql_query(format!(
-            "INSERT INTO notice_status (notice_id, bounced, endpoint_down, disputed) {STATUS_FROM_FACTS}"
+            "INSERT INTO notice_status (notice_id, bounced, endpoint_down, disputed, told_out_of_band) {STATUS_FROM_FACTS}"
         ))
         .execute(conn)?;
     });
@@ -282,7 +303,34 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
             OR (state IN ('due', 'waiting') AND EXISTS
                 (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id)))"
     ).execute(conn)?);
-    Ok(statuses + i64::try_from(deliveries).unwrap_or(i64::MAX))
+    let chases = rebuild_chases(tx)?;
+    Ok(statuses + i64::try_from(deliveries + chases).unwrap_or(i64::MAX))
+}
+
+/// A chase goes on from the step after those that were taken; its next look comes at once, and the plan decides.
+fn rebuild_chases(tx: &mut Tx<'_>) -> Result<usize, Error> {
+    const TAKEN: &str = "(SELECT count(*) FROM chase_step s WHERE s.notice_id = chase.notice_id)";
+    Ok(on_either!(tx, conn => {
+        let moot = diesel::sql_query(
+            "DELETE FROM chase WHERE EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = chase.notice_id)
+                OR NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = chase.notice_id)",
+        )
+        .execute(conn)?;
+        let lost = diesel::sql_query(
+            "INSERT INTO chase (notice_id, next_step, next_at)
+             SELECT n.id, 1 + (SELECT count(*) FROM chase_step s WHERE s.notice_id = n.id), n.issued_at FROM notice n
+             WHERE NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
+             AND NOT EXISTS (SELECT 1 FROM chase c WHERE c.notice_id = n.id)",
+        )
+        .execute(conn)?;
+        let astray = diesel::sql_query(format!(
+            "UPDATE chase SET next_step = 1 + {TAKEN},
+                next_at = (SELECT n.issued_at FROM notice n WHERE n.id = chase.notice_id)
+             WHERE next_step <> 1 + {TAKEN}"
+        ))
+        .execute(conn)?;
+        moot + lost + astray
+    }))
 }
 
 fn status_rows(tx: &mut Tx<'_>) -> Result<HashSet<String>, Error> {
@@ -292,7 +340,7 @@ fn status_rows(tx: &mut Tx<'_>) -> Result<HashSet<String>, Error> {
     };
     let sql = format!(
         "SELECT {id} || ':' || CAST(bounced AS text) || CAST(endpoint_down AS text)
-            || CAST(disputed AS text) AS \"row\" FROM notice_status"
+            || CAST(disputed AS text) || CAST(told_out_of_band AS text) AS \"row\" FROM notice_status"
     );
     let rows: Vec<Digest> = on_either!(tx, conn => diesel::sql_query(sql.as_str()).load(conn)?);
     Ok(rows.into_iter().map(|row| row.row).collect())

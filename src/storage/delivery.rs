@@ -550,6 +550,12 @@ pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
             "(EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = delivery.target_id)
               OR EXISTS (SELECT 1 FROM contact_end e WHERE e.contact_id = delivery.target_id))",
         ),
+        // A reminder that a newer one has taken the place of.
+        (
+            "superseded",
+            "EXISTS (SELECT 1 FROM chase_step s JOIN chase_step later ON later.notice_id = s.notice_id
+              WHERE s.message_id = delivery.message_id AND later.n > s.n)",
+        ),
     ];
     for part in ids.chunks(ROWS_AT_ONCE) {
         for (state, moot) in ends {
@@ -607,8 +613,11 @@ pub fn exists_for(tx: &mut Tx<'_>, notice_id: Uid, target: Uid) -> Result<bool, 
 
 /// The message of a notice (its `notice.issued` or `notice.withdrawn`).
 pub fn message_of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Uid>, Error> {
+    // By its deliveries, which have an index; a reminder's are passed over.
     let of_notice: Option<Uid> = on_either!(tx, conn => delivery::table
+        .inner_join(message::table.on(message::id.eq(delivery::message_id)))
         .filter(delivery::notice_id.eq(notice_id))
+        .filter(message::kind.ne("notice.reminder"))
         .order(delivery::id)
         .select(delivery::message_id)
         .first(conn)
@@ -617,6 +626,7 @@ pub fn message_of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Uid>,
         Some(found) => Ok(Some(found)),
         None => Ok(on_either!(tx, conn => message::table
             .filter(message::notice_id.eq(notice_id))
+            .filter(message::kind.ne("notice.reminder"))
             .select(message::id)
             .first(conn)
             .optional()?)),

@@ -38,6 +38,7 @@ pub struct StatusRow {
     pub bounced: bool,
     pub endpoint_down: bool,
     pub disputed: bool,
+    pub told_out_of_band: bool,
 }
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -186,6 +187,8 @@ pub enum Flag {
     EndpointDown,
     /// By its bank.
     Disputed,
+    /// Somebody was told beside the channels, and a second person has signed it off.
+    ToldOutOfBand,
 }
 
 /// Marks a notice; what is marked already stays so.
@@ -195,6 +198,7 @@ pub fn flag(tx: &mut Tx<'_>, notice_id: Uid, flag: Flag) -> Result<(), Error> {
         bounced: matches!(flag, Flag::Bounced),
         endpoint_down: matches!(flag, Flag::EndpointDown),
         disputed: matches!(flag, Flag::Disputed),
+        told_out_of_band: matches!(flag, Flag::ToldOutOfBand),
     };
     on_either!(tx, conn => diesel::insert_into(notice_status::table)
         .values(&row)
@@ -204,6 +208,8 @@ pub fn flag(tx: &mut Tx<'_>, notice_id: Uid, flag: Flag) -> Result<(), Error> {
             notice_status::bounced.eq(notice_status::bounced.or::<bool, Bool>(row.bounced)),
             notice_status::endpoint_down.eq(notice_status::endpoint_down.or::<bool, Bool>(row.endpoint_down)),
             notice_status::disputed.eq(notice_status::disputed.or::<bool, Bool>(row.disputed)),
+            notice_status::told_out_of_band
+                .eq(notice_status::told_out_of_band.or::<bool, Bool>(row.told_out_of_band)),
         ))
         .execute(conn)?);
     Ok(())

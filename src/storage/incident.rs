@@ -105,6 +105,18 @@ pub fn latest_revision(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<Revis
         .optional()?))
 }
 
+/// The newest revision of every incident.
+pub fn latest_revisions(tx: &mut Tx<'_>) -> Result<Vec<RevisionRow>, Error> {
+    let later = diesel::alias!(revision as later);
+    Ok(on_either!(tx, conn => revision::table
+        .filter(diesel::dsl::not(diesel::dsl::exists(later
+            .filter(later.field(revision::incident_id).eq(revision::incident_id))
+            .filter(later.field(revision::number).gt(revision::number)))))
+        .order(revision::id)
+        .select(RevisionRow::as_select())
+        .load(conn)?))
+}
+
 /// All revisions, oldest first.
 pub fn revisions(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<RevisionRow>, Error> {
     Ok(on_either!(tx, conn => revision::table

@@ -141,6 +141,39 @@ pub fn banks_told(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> 
         .load(conn)?))
 }
 
+/// All notices of an incident, whole.
+pub fn all_of_incident(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<NoticeRow>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq_any(revisions_of(incident_id)))
+        .select(NoticeRow::as_select())
+        .load(conn)?))
+}
+
+/// All notices of an incident.
+pub fn ids_of_incident(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq_any(revisions_of(incident_id)))
+        .select(notice::id)
+        .order(notice::id)
+        .load(conn)?))
+}
+
+/// All notices of an incident to one bank, by number.
+pub fn of_incident(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+    bank_id: Uid,
+) -> Result<Vec<NoticeRow>, Error> {
+    // Sorted here: an order by number would make SQLite walk the bank's whole inbox instead.
+    let mut rows: Vec<NoticeRow> = on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq_any(revisions_of(incident_id)))
+        .filter(notice::bank_id.eq(bank_id))
+        .select(NoticeRow::as_select())
+        .load(conn)?);
+    rows.sort_unstable_by_key(|row| row.number);
+    Ok(rows)
+}
+
 /// A bank's notices after `after`, by number.
 pub fn inbox(
     tx: &mut Tx<'_>,

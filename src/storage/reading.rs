@@ -134,6 +134,16 @@ fn reached(tx: &mut Tx<'_>, revisions: &[Uid], level: Level) -> Result<HashMap<U
     Ok(rows.into_iter().collect())
 }
 
+/// What is amiss with a notice, or else noted of it.
+#[derive(Debug, Clone, Copy, Default, Queryable)]
+pub struct Flags {
+    pub bounced: bool,
+    pub endpoint_down: bool,
+    pub disputed: bool,
+    /// By somebody beside the channels, signed off.
+    pub told_out_of_band: bool,
+}
+
 /// One cell of the stamp board.
 #[derive(Debug, Clone, Queryable)]
 pub struct Cell {
@@ -146,8 +156,7 @@ pub struct Cell {
     pub concerns_you: bool,
     pub acknowledge_by: Instant,
     pub issued_at: Instant,
-    /// Bounced, endpoint down, disputed.
-    pub flags: Option<(bool, bool, bool)>,
+    pub flags: Option<Flags>,
     pub acknowledged_at: Option<Instant>,
     pub class: Option<String>,
 }
@@ -174,6 +183,7 @@ pub fn board(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Cell>, Error> {
                 notice_status::bounced,
                 notice_status::endpoint_down,
                 notice_status::disputed,
+                notice_status::told_out_of_band,
             )
                 .nullable(),
             acknowledgement::recorded_at.nullable(),
@@ -377,8 +387,7 @@ pub struct LateRow {
     pub acknowledge_by: Instant,
     pub exposed: bool,
     pub concerns_you: bool,
-    /// Bounced, endpoint down, disputed.
-    pub flags: Option<(bool, bool, bool)>,
+    pub flags: Option<Flags>,
 }
 
 /// The newest notice of each bank and incident, where its time is past; the longest overdue first.
@@ -410,6 +419,7 @@ pub fn late(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<LateRow>, E
                 notice_status::bounced,
                 notice_status::endpoint_down,
                 notice_status::disputed,
+                notice_status::told_out_of_band,
             )
                 .nullable(),
         ))

@@ -627,6 +627,101 @@ diesel::table! {
         bounced -> Bool,
         endpoint_down -> Bool,
         disputed -> Bool,
+        told_out_of_band -> Bool,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    chase_step (notice_id, n) {
+        notice_id -> UidSql,
+        n -> BigInt,
+        kind -> Text,
+        contacts -> BigInt,
+        due_at -> InstantSql,
+        message_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    out_of_band_contact (id) {
+        id -> UidSql,
+        notice_id -> UidSql,
+        bank_id -> UidSql,
+        channel -> Text,
+        contact_id -> UidSql,
+        caller -> UidSql,
+        told_at -> InstantSql,
+        read_back -> BigInt,
+        payload_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    phone_task_event (task_id, seq) {
+        task_id -> UidSql,
+        seq -> BigInt,
+        event -> Text,
+        bank_id -> UidSql,
+        notice_id -> UidSql,
+        person_id -> Nullable<UidSql>,
+        contact_id -> Nullable<UidSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    clock_step (origin_id, n) {
+        origin_id -> UidSql,
+        n -> BigInt,
+        subject_id -> UidSql,
+        phase -> Text,
+        due_at -> InstantSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    chase (notice_id) {
+        notice_id -> UidSql,
+        next_step -> BigInt,
+        next_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    operator_clock (subject_id) {
+        subject_id -> UidSql,
+        origin_id -> UidSql,
+        phase -> Text,
+        started_at -> InstantSql,
+        clock_at -> InstantSql,
+        ceiling_at -> Nullable<InstantSql>,
+        next_step -> BigInt,
+        next_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    duty (name) {
+        name -> Text,
+        node -> Nullable<UidSql>,
+        until -> InstantSql,
     }
 }
 
@@ -908,4 +1003,11 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_key,
     bank_key_end,
     head_dispute,
+    chase_step,
+    out_of_band_contact,
+    phone_task_event,
+    clock_step,
+    chase,
+    operator_clock,
+    duty,
 );

@@ -140,6 +140,8 @@ pub struct NoticeMail {
     pub recipients: Recipients,
     pub contacts: Vec<OperatorContact>,
     pub withdrawn: Option<Withdrawal>,
+    /// When the bank is reminded of it; `None` = it is told for the first time.
+    pub reminder: Option<When>,
 }
 
 /// What a template sees.
@@ -149,6 +151,8 @@ struct NoticeContext<'a> {
     mail: &'a NoticeMail,
     /// The mail tells nothing of the theft; only the link does.
     restricted: bool,
+    /// The bank is reminded after the deadline.
+    overdue: bool,
 }
 
 /// Whether mails under this marking tell nothing of the theft. A marking unknown here is the strictest.
@@ -165,6 +169,9 @@ impl NoticeMail {
             "notice.issued"
         };
         let restricted = restricted(&self.tlp);
+        // Both are UTC with milliseconds: as text they stand in the order of time.
+        let overdue = |at: &When| at.utc >= self.acknowledge_by.utc;
+        let overdue = self.reminder.as_ref().is_some_and(overdue);
         let bare;
         let mail = if restricted {
             bare = self.without_theft();
@@ -176,7 +183,11 @@ impl NoticeMail {
             templates,
             message,
             lang,
-            &NoticeContext { mail, restricted },
+            &NoticeContext {
+                mail,
+                restricted,
+                overdue,
+            },
         )
     }
 
@@ -217,16 +228,18 @@ pub enum Alert {
     LogRefusing,
     SelfCheckRed,
     ClockRunningOut,
+    ClockMissed,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 6] = [
+    pub const ALL: [Alert; 7] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
         Self::LogRefusing,
         Self::SelfCheckRed,
         Self::ClockRunningOut,
+        Self::ClockMissed,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -238,6 +251,7 @@ impl Alert {
             Self::LogRefusing => "log-refusing",
             Self::SelfCheckRed => "self-check-red",
             Self::ClockRunningOut => "clock-running-out",
+            Self::ClockMissed => "clock-missed",
         }
     }
 

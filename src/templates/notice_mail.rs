@@ -92,6 +92,7 @@ pub fn notice_mail(
         },
         contacts: revision.contacts.iter().map(contact).collect(),
         withdrawn: None,
+        reminder: None,
     };
     let language = Language::parse(lang).unwrap_or(Language::En);
     if revision.phase == Phase::Withdrawal.code() {

@@ -106,6 +106,7 @@ impl Words {
                 email: self.say("fraud@samplepay.example", "fraud@samplepay.example"),
             }],
             withdrawn: None,
+            reminder: None,
         }
     }
 
@@ -119,6 +120,13 @@ impl Words {
                     "The transactions turned out to be genuine.",
                 )),
             }),
+            ..self.notice()
+        }
+    }
+
+    fn reminder(&self, at: When) -> NoticeMail {
+        NoticeMail {
+            reminder: Some(at),
             ..self.notice()
         }
     }
@@ -210,6 +218,20 @@ fn every_mail_reads_as_reviewed_in_both_languages() {
         let words = Words { lang, canary: None };
         for (message, texts) in words.all() {
             insta::assert_snapshot!(format!("{message}.{lang}"), shown(&texts));
+        }
+    }
+}
+
+#[test]
+fn a_reminder_reads_as_reviewed_and_stands_under_the_subject_of_its_notice() {
+    for lang in LANGUAGES {
+        let words = Words { lang, canary: None };
+        let first = words.notice().mail(&templates(), lang).expect("rendered");
+        for (name, at) in [("notice.reminder", noon()), ("notice.overdue", later())] {
+            let texts = words.reminder(at).mail(&templates(), lang);
+            let texts = texts.expect("rendered");
+            assert_eq!(texts.subject, format!("Re: {}", first.subject));
+            insta::assert_snapshot!(format!("{name}.{lang}"), shown(&texts));
         }
     }
 }

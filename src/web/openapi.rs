@@ -2,9 +2,9 @@
 //! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
 
 use super::api::{
-    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
-    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
-    people, resend, responses, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, chases, contacts, deliveries, drafts,
+    endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
+    partnerships, people, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -37,6 +37,13 @@ use utoipa_swagger_ui::Config;
         incidents::withdraw,
         board::board,
         responses::of_incident,
+        chases::of_incident,
+        chases::clocks,
+        calls::contacts,
+        calls::tell,
+        calls::claim,
+        calls::release,
+        calls::complete,
         inbox::inbox,
         notices::notice,
         notices::object,
@@ -172,6 +179,7 @@ fn webhooks() -> Value {
     let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
     json!({
         "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
+        "notice.reminder": webhook("A notice that this bank has not acknowledged, once more; the same notice with the same digest.", &data),
         "notice.withdrawn": webhook("An incident is taken back; acknowledged like any other notice.", &data),
         "notice.test": webhook("Proves that the channel works. It has no number and owes no stamp.", &test),
     })
@@ -290,7 +298,7 @@ mod tests {
         assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
         assert_eq!(
             whole["webhooks"].as_object().map(serde_json::Map::len),
-            Some(3)
+            Some(4)
         );
     }
 

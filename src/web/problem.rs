@@ -242,7 +242,10 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::RoleOfOtherSide
         | Refusal::NotSealed
         | Refusal::AcrossLogs
-        | Refusal::CertificateTooLong => StatusCode::CONFLICT,
+        | Refusal::CertificateTooLong
+        | Refusal::CallTaken
+        | Refusal::CallEnded
+        | Refusal::AlreadyAcknowledged => StatusCode::CONFLICT,
     }
 }
 

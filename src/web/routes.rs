@@ -2,9 +2,9 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
-    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
-    people, resend, responses, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, chases, contacts, deliveries, drafts,
+    endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
+    partnerships, people, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -171,6 +171,10 @@ pub fn routes() -> Vec<Route> {
         GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
         POST "/incidents/{reference}/revise" OFFICER pages::filing::revise;
         POST "/incidents/{reference}/withdrawal" OFFICER + CONFIRMED pages::officer::withdraw;
+        POST "/incidents/{reference}/calls/{id}/claim" OFFICER pages::calls::claim;
+        POST "/incidents/{reference}/calls/{id}/release" OFFICER pages::calls::release;
+        GET "/incidents/{reference}/calls/{id}" OFFICER pages::calls::form;
+        POST "/incidents/{reference}/calls/{id}" OFFICER pages::calls::complete;
 
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
@@ -225,6 +229,9 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/incidents/{reference}/withdrawal" OFFICER incidents::withdraw;
         GET "/api/v1/incidents/{reference}/notices" READERS board::board;
         GET "/api/v1/incidents/{reference}/responses" READERS responses::of_incident;
+        GET "/api/v1/incidents/{reference}/chases" READERS chases::of_incident;
+        GET "/api/v1/incidents/{reference}/out-of-band-contacts" READERS calls::contacts;
+        POST "/api/v1/incidents/{reference}/out-of-band-contacts" OFFICER calls::tell;
 
         GET "/api/v1/inbox" BANK inbox::inbox;
         GET "/api/v1/notices/{id}" BANK notices::notice;
@@ -240,6 +247,10 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/deliveries" READERS deliveries::list;
         POST "/api/v1/deliveries/{id}/resend" OFFICER resend::again;
         GET "/api/v1/tasks" READERS tasks::list;
+        POST "/api/v1/tasks/{id}/claim" OFFICER calls::claim;
+        POST "/api/v1/tasks/{id}/release" OFFICER calls::release;
+        POST "/api/v1/tasks/{id}/completion" OFFICER calls::complete;
+        GET "/api/v1/clocks" READERS chases::clocks;
         GET "/api/v1/as-of" READERS as_of::as_of;
         GET "/api/v1/certificates" AUDITOR certificates::certificate;
         GET "/api/v1/evidence/incidents/{reference}" AUDITOR evidence::of_incident;

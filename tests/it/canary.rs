@@ -182,6 +182,17 @@ impl Story {
             .await;
     }
 
+    /// The bank is told in person.
+    async fn told_aside(&mut self, officer: &str, reference: &str) {
+        let path = "/api/v1/banks/B001/contacts";
+        let (_, known) = self.call(Method::GET, path, officer, &Value::Null).await;
+        let told = json!({ "channel": "phone", "contact": known["contacts"][0]["id"], "person": marked("told"),
+            "role": marked("role"), "told_at": self.hub.clock.now().to_string(), "read_back": "1", "note": marked("note") });
+        let path = format!("/api/v1/incidents/{reference}/out-of-band-contacts");
+        let filing = json!({ "bank": "B001", "told": told });
+        self.done(&path, officer, &filing).await;
+    }
+
     /// A second incident, received under the bank's own key; then a note that is refused.
     async fn signed(&mut self, officer: &str, machine: &str) {
         let (own, now) = (signer("B001", 1), self.hub.clock.now());
@@ -259,6 +270,7 @@ async fn told() -> (Story, Receiver, Value, String) {
         .call(Method::GET, "/api/v1/inbox", &machine, &Value::Null)
         .await;
     let notice = inbox["notices"][0].clone();
+    story.told_aside(&officer, &text(&notice, "incident")).await;
     let door = format!("/api/v1/notices/{}", text(&notice, "notice"));
     let stamp =
         json!({ "digest": notice["digest"], "name": marked("stamp"), "role": marked("role") });

@@ -53,6 +53,8 @@ async fn scene() -> Scene {
     hub.deliver_due().await;
     hub.stamp(&banks[5]).await.expect(200);
     hub.advance(Duration::from_secs(6 * 3_600));
+    hub.chase_due().await;
+    hub.deliver_due().await;
     Scene {
         hub,
         banks,

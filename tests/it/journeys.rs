@@ -30,6 +30,7 @@ macro_rules! journeys {
 
 mod acknowledging;
 mod changing;
+mod chasing;
 mod checks;
 mod confirming;
 mod delivery;

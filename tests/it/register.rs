@@ -278,14 +278,16 @@ on_both! {
 
     async fn two_officers_cannot_overwrite_each_others_draft(ground) {
         let officer = ground.person("officer").await;
-        let begun = ground.act(move |tx| draft::create(tx, officer, b"{}")).await.expect("begun").row;
+        let rules = || std::sync::Arc::clone(&ground.rules);
+        let (begins, replaces, late, last) = (rules(), rules(), rules(), rules());
+        let begun = ground.act(move |tx| draft::create(tx, &begins, officer, b"{}")).await.expect("begun").row;
         let id = begun.id;
         let body = br#"{"tlp": "AMBER"}"#;
-        ground.act(move |tx| draft::replace(tx, id, 1, body)).await.expect("replaced");
-        let stale = ground.act(move |tx| draft::replace(tx, id, 1, b"{}")).await;
+        ground.act(move |tx| draft::replace(tx, &replaces, id, 1, body)).await.expect("replaced");
+        let stale = ground.act(move |tx| draft::replace(tx, &late, id, 1, b"{}")).await;
         assert!(matches!(stale, Err(Error::Refused(Refusal::VersionConflict))), "{stale:?}");
         ground.act(move |tx| draft::discard(tx, id, "a rumour")).await.expect("discarded");
-        let ended = ground.act(move |tx| draft::replace(tx, id, 2, b"{}")).await;
+        let ended = ground.act(move |tx| draft::replace(tx, &last, id, 2, b"{}")).await;
         assert!(matches!(ended, Err(Error::Refused(Refusal::DraftEnded))), "{ended:?}");
     }
 }

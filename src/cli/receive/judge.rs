@@ -77,7 +77,7 @@ pub struct Refused {
 /// A notice that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Believed {
-    /// `notice.issued` or `notice.withdrawn`.
+    /// `notice.issued`, `notice.withdrawn` or `notice.reminder`.
     pub kind: String,
     pub incident: String,
     pub revision: String,
@@ -151,7 +151,10 @@ struct Typed {
 fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement, Finding> {
     let typed: Typed =
         serde_json::from_slice(body).map_err(|why| Finding::new("body", why.to_string()))?;
-    if !matches!(typed.kind.as_str(), "notice.issued" | "notice.withdrawn") {
+    if !matches!(
+        typed.kind.as_str(),
+        "notice.issued" | "notice.withdrawn" | "notice.reminder"
+    ) {
         return Ok(Judgement::Other(typed.kind));
     }
     let webhook = Webhook::parse(body).map_err(|why| Finding::new("body", why.0))?;

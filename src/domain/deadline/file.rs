@@ -66,21 +66,21 @@ fn calendar(mut part: Part<'_>, holidays: &Arc<Holidays>) -> Hours {
     let days = part.texts("days").into_iter().filter_map(|name| {
         let day = weekday(&name);
         if day.is_none() {
-            part.fault("days", format!("{name:?} is not one of monday to sunday"));
+            part.mistake("days", format!("{name:?} is not one of monday to sunday"));
         }
         day
     });
     let days: Vec<_> = days.collect();
     let (opens, closes) = (part.time("opens"), part.time("closes"));
     if days.is_empty() || opens >= closes {
-        part.fault("", "needs a day, and must open before it closes");
+        part.mistake("", "needs a day, and must open before it closes");
     }
     let zone = match part.optional("zone").as_deref() {
         None | Some("operator") => None,
         Some(name) => {
             let known = TimeZone::get(name);
             if known.is_err() {
-                part.fault(
+                part.mistake(
                     "zone",
                     format!("{name:?} is neither \"operator\" nor a zone like \"Asia/Tokyo\""),
                 );
@@ -92,7 +92,7 @@ fn calendar(mut part: Part<'_>, holidays: &Arc<Holidays>) -> Hours {
         None => None,
         Some("listed") => Some(Arc::clone(holidays)),
         Some(other) => {
-            part.fault(
+            part.mistake(
                 "holidays",
                 format!("{other:?} is not \"listed\"; without holidays leave it out"),
             );
@@ -187,7 +187,7 @@ fn ladder(place: &str, table: &Table, faults: &mut Vec<ProfileFault>) -> Ladder 
             .last()
             .map_or((0, 1), |last| (last.at_percent, last.contacts));
         if rung.at_percent <= before.0 || rung.contacts < before.1 {
-            part.fault(
+            part.mistake(
                 "",
                 "comes later than the step before, and reaches no fewer contacts",
             );
@@ -197,7 +197,7 @@ fn ladder(place: &str, table: &Table, faults: &mut Vec<ProfileFault>) -> Ladder 
     }
     if rungs.last().map(|last| last.at_percent) != Some(100) {
         let mut part = Part::new(place, table, faults);
-        part.fault("step", "the last step is at 100 percent");
+        part.mistake("step", "the last step is at 100 percent");
     }
     Ladder { rungs, then_every }
 }
@@ -224,7 +224,7 @@ impl<'t> Part<'t> {
         Part::new(&format!("{}, {key}", self.place), table, self.faults)
     }
 
-    fn fault(&mut self, key: &str, reason: impl Into<String>) {
+    fn mistake(&mut self, key: &str, reason: impl Into<String>) {
         let reason = reason.into();
         let reason = match key {
             "" => reason,
@@ -244,7 +244,7 @@ impl<'t> Part<'t> {
             .filter(|key| !self.asked.contains(&key.as_str()));
         let unknown: Vec<String> = unknown.cloned().collect();
         for key in unknown {
-            self.fault(&key, "there is no such field");
+            self.mistake(&key, "there is no such field");
         }
     }
 
@@ -256,7 +256,7 @@ impl<'t> Part<'t> {
     fn text(&mut self, key: &'static str) -> String {
         self.optional(key).unwrap_or_else(|| {
             if self.table.get(key).is_none() {
-                self.fault(key, "is missing");
+                self.mistake(key, "is missing");
             }
             String::new()
         })
@@ -267,7 +267,7 @@ impl<'t> Part<'t> {
         match text {
             Some(text) if !text.is_empty() => Some(text),
             _ => {
-                self.fault(key, "takes a text in quotation marks");
+                self.mistake(key, "takes a text in quotation marks");
                 None
             }
         }
@@ -285,7 +285,7 @@ impl<'t> Part<'t> {
     fn flag(&mut self, key: &'static str) -> bool {
         let flag = self.value(key).and_then(Value::as_bool);
         flag.unwrap_or_else(|| {
-            self.fault(key, "takes true or false");
+            self.mistake(key, "takes true or false");
             false
         })
     }
@@ -303,7 +303,7 @@ impl<'t> Part<'t> {
         number
             .filter(|number| (least..=most).contains(number))
             .unwrap_or_else(|| {
-                self.fault(key, format!("takes a whole number from {least} to {most}"));
+                self.mistake(key, format!("takes a whole number from {least} to {most}"));
                 least
             })
     }
@@ -323,7 +323,7 @@ impl<'t> Part<'t> {
     fn time(&mut self, key: &'static str) -> Time {
         let text = self.text(key);
         Time::strptime("%H:%M", &text).unwrap_or_else(|_| {
-            self.fault(key, format!("{text:?} is not a time like \"09:00\""));
+            self.mistake(key, format!("{text:?} is not a time like \"09:00\""));
             Time::midnight()
         })
     }
@@ -332,7 +332,7 @@ impl<'t> Part<'t> {
         let text = self.text(key);
         Span::parse(&text).unwrap_or_else(|| {
             let forms = "minutes, hours, days or months, as in \"8 hours\"";
-            self.fault(key, format!("{text:?} is no span of {forms}"));
+            self.mistake(key, format!("{text:?} is no span of {forms}"));
             Span::parse("1 hours").expect("a span")
         })
     }
@@ -341,7 +341,7 @@ impl<'t> Part<'t> {
         let text = self.text(key);
         Start::parse(&text).unwrap_or_else(|| {
             let known = Start::CODES.join(", ");
-            self.fault(key, format!("{text:?} is not one of {known}"));
+            self.mistake(key, format!("{text:?} is not one of {known}"));
             Start::Awareness
         })
     }
@@ -352,7 +352,7 @@ impl<'t> Part<'t> {
         table
             .unwrap_or_else(|| Some(Table::new()))
             .unwrap_or_else(|| {
-                self.fault(key, "takes a table");
+                self.mistake(key, "takes a table");
                 Table::new()
             })
     }
@@ -367,7 +367,7 @@ impl<'t> Part<'t> {
         let tables: Option<Vec<Table>> =
             list.and_then(|list| list.map(|one| one.cloned()).collect());
         tables.unwrap_or_else(|| {
-            self.fault(key, format!("write [[{key}]] on a line of its own"));
+            self.mistake(key, format!("write [[{key}]] on a line of its own"));
             Vec::new()
         })
     }

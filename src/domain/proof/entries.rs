@@ -103,6 +103,7 @@ const PASSED: &[&str] = &[
     "fact.recorded",
     "notice.accessed",
     "notice.attempt",
+    "notice.chased",
     "payload.erased",
 ];
 

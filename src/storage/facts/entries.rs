@@ -95,7 +95,7 @@ impl Said<'_> {
             "notice.fanout" => self.fanout,
             "notice.attempt" => self.attempt,
             "notice.acknowledged" => self.acknowledgement,
-            "notice.accessed" => self.notice,
+            "notice.accessed" | "notice.chased" => self.notice,
             "bank.response" => self.response,
             "approval" => self.request,
             RECORDED => self.subject,
@@ -109,6 +109,7 @@ impl Said<'_> {
         let (name, n) = match &*self.t {
             RECORDED => (self.fact.clone()?.into_owned().into(), self.n?),
             "notice.attempt" => (walk.table.into(), self.seq?),
+            "notice.chased" => (walk.table.into(), self.n?),
             "notice.accessed" => (walk.table.into(), Level::Accessed.number()),
             _ => (walk.table.into(), 0),
         };

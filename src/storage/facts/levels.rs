@@ -1,12 +1,14 @@
 //! Levels of notices have no entries: each follows from its evidence, and whatever is evidence has its level.
 //! Only *accessed* (L3) has no other trace than its own entry.
 
+use super::RECORDED;
 use super::check::{CHANGED, MISSING, Tally, UNRECORDED};
 use super::entries::entries_of;
 use super::tables::rows;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
+use crate::storage::approval::ApprovalRow;
 use crate::storage::delivery::OutcomeRow;
 use crate::storage::error::Error;
 use crate::storage::evidence::{AcknowledgementRow, LevelRow, ResponseRow};
@@ -38,6 +40,16 @@ impl Evidence {
             level: level.number(),
             recorded_at: row.recorded_at,
         })
+    }
+
+    /// A contact beside the channels counts from its sign-off, and no more than a delivery.
+    fn of_sign_off((row, notice): &(ApprovalRow, Uid)) -> Self {
+        Self {
+            id: row.request_id,
+            notice: *notice,
+            level: Level::Delivered.number(),
+            recorded_at: row.recorded_at,
+        }
     }
 
     fn of_acknowledgement(row: &AcknowledgementRow) -> Self {
@@ -79,8 +91,10 @@ pub(super) fn of_notices(tx: &mut Tx<'_>, notices: &[Uid], tally: &mut Tally) ->
     let outcomes = rows!(tx, OutcomeRow, attempt_outcome.attempt_id in &ids);
     let acknowledged = rows!(tx, AcknowledgementRow, acknowledgement.id in &ids);
     let responses = rows!(tx, ResponseRow, response.id in &ids);
+    let signed = sign_offs(tx, &ids)?;
     let evidence = outcomes.iter().filter_map(Evidence::of_outcome);
     let evidence = evidence
+        .chain(signed.iter().map(Evidence::of_sign_off))
         .chain(acknowledged.iter().map(Evidence::of_acknowledgement))
         .chain(responses.iter().map(Evidence::of_response));
     let evidence: HashMap<Uid, Evidence> = evidence.map(|one| (one.id, one)).collect();
@@ -98,6 +112,22 @@ pub(super) fn of_outcomes(tx: &mut Tx<'_>, ids: &[Uid], tally: &mut Tally) -> Re
     let outcomes = rows!(tx, OutcomeRow, attempt_outcome.attempt_id in ids);
     let evidence = outcomes.iter().filter_map(Evidence::of_outcome).collect();
     have_levels(tx, evidence, tally)
+}
+
+/// The approvals among these that signed off a contact, each with the notice that it was about.
+fn sign_offs(tx: &mut Tx<'_>, requests: &[Uid]) -> Result<Vec<(ApprovalRow, Uid)>, Error> {
+    Ok(on_either!(tx, conn => approval::table
+        .inner_join(approval_request::table.on(approval_request::id.eq(approval::request_id)))
+        .inner_join(out_of_band_contact::table.on(out_of_band_contact::id.eq(approval_request::subject_id)))
+        .filter(approval::request_id.eq_any(requests))
+        .filter(approval::decision.eq("approved"))
+        .select((ApprovalRow::as_select(), out_of_band_contact::notice_id))
+        .load(conn)?))
+}
+
+pub(super) fn of_approvals(tx: &mut Tx<'_>, ids: &[Uid], tally: &mut Tally) -> Result<(), Error> {
+    let rows = sign_offs(tx, ids)?;
+    have_levels(tx, rows.iter().map(Evidence::of_sign_off).collect(), tally)
 }
 
 pub(super) fn of_acknowledgements(
@@ -157,7 +187,8 @@ fn staged(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<HashMap<Uid, i64>, Error> {
     let entries = entries_of(tx, ids)?;
     let shows = entries.iter().filter(|entry| {
         let said = entry.read();
-        said.is_ok_and(|said| said.outcome.is_none_or(|outcome| outcome == "accepted"))
+        entry.kind != RECORDED
+            && said.is_ok_and(|said| said.outcome.is_none_or(|outcome| outcome == "accepted"))
     });
     Ok(shows.map(|entry| (entry.subject_id, entry.seq)).collect())
 }

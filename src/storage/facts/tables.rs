@@ -10,6 +10,7 @@ use crate::storage::bank::{
     PartnershipRow, ProfileRow,
 };
 use crate::storage::bank_key::{BankKeyEndRow, BankKeyRow};
+use crate::storage::chase::StepRow;
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
 use crate::storage::error::Error;
 use crate::storage::evidence::{
@@ -18,7 +19,10 @@ use crate::storage::evidence::{
 use crate::storage::incident::{IncidentRow, RevisionRow};
 use crate::storage::log::LogEventRow;
 use crate::storage::notice::FanoutRow;
+use crate::storage::operator_clock::ClockStepRow;
+use crate::storage::out_of_band::OutOfBandRow;
 use crate::storage::people::{PersonRow, RoleGrantRow};
+use crate::storage::phone_task::PhoneEventRow;
 use crate::storage::schema::*;
 use crate::storage::tx::{Tx, on_either};
 use diesel::prelude::*;
@@ -111,7 +115,10 @@ pub(super) const WALKS: &[Walk] = &[
     walk!(person.id PersonRow, RECORDED),
     walk!(role_grant.person_id RoleGrantRow, RECORDED),
     walk!(approval_request.id RequestRow, RECORDED),
-    walk!(approval.request_id ApprovalRow, "approval"),
+    Walk {
+        more: levels::of_approvals,
+        ..walk!(approval.request_id ApprovalRow, "approval")
+    },
     walk!(incident.id IncidentRow, RECORDED),
     walk!(revision.id RevisionRow, "incident.registered"),
     Walk {
@@ -143,6 +150,10 @@ pub(super) const WALKS: &[Walk] = &[
         ..walk!(response.id ResponseRow, "bank.response")
     },
     walk!(task_event.task_id TaskEventRow, RECORDED),
+    walk!(chase_step.notice_id StepRow, "notice.chased"),
+    walk!(phone_task_event.task_id PhoneEventRow, RECORDED),
+    walk!(out_of_band_contact.id OutOfBandRow, RECORDED),
+    walk!(clock_step.origin_id ClockStepRow, RECORDED),
 ];
 
 /// Messages that have an entry to themselves.

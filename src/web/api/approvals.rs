@@ -1,6 +1,6 @@
 //! What waits for a second person, and the decision. Administrators do not see what concerns content.
 
-use crate::actions::read_approvals::{self, About, Change};
+use crate::actions::read_approvals::{self, About, Change, Contact};
 use crate::actions::recover::Recovery;
 use crate::actions::{decide, recover};
 use crate::domain::access::{Role, Roles};
@@ -62,7 +62,7 @@ pub struct AboutView {
 #[derive(Default, Serialize, ToSchema)]
 pub struct ChangeView {
     /// `roles`, `withdrawal`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
-    /// `recovery`, or `unreadable` where what was asked for cannot be read any more.
+    /// `recovery`, `out_of_band`, or `unreadable` where what was asked for cannot be read any more.
     r#do: &'static str,
     /// All roles that the person would have.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +76,43 @@ pub struct ChangeView {
     /// Code of the vocabulary `withdrawal_reason`.
     #[serde(skip_serializing_if = "Option::is_none")]
     withdrawal_reason: Option<&'static str>,
+    /// A contact beside the channels, to be signed off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<SignOffView>,
+}
+
+/// What somebody says of a contact beside the channels.
+#[derive(Serialize, ToSchema)]
+pub struct SignOffView {
+    bank: String,
+    number: i64,
+    channel: String,
+    told_at: String,
+    /// Absent where it was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    person: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dialled: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl From<Contact> for SignOffView {
+    fn from(contact: Contact) -> Self {
+        let said = contact.said.as_ref();
+        Self {
+            person: said.map(|said| said.person.clone()),
+            role: said.map(|said| said.role.clone()),
+            dialled: said.map(|said| said.number.clone()),
+            note: said.map(|said| said.note.clone()),
+            bank: contact.bank,
+            number: contact.number,
+            channel: contact.channel,
+            told_at: contact.told_at.to_string(),
+        }
+    }
 }
 
 impl From<About> for AboutView {
@@ -140,6 +177,10 @@ impl From<Change> for ChangeView {
             },
             Change::EndPartnership => of("end_partnership"),
             Change::Recovery => of("recovery"),
+            Change::OutOfBand(contact) => Self {
+                contact: Some((*contact).into()),
+                ..of("out_of_band")
+            },
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Which {
     at: Option<Entered>,
 }
 
-/// One bank's notice. The three flags are of now, and absent where the board is of another time.
+/// One bank's notice. The four flags are of now, and absent where the board is of another time.
 #[derive(Serialize, ToSchema)]
 pub struct BoardCell {
     notice: String,
@@ -44,6 +44,9 @@ pub struct BoardCell {
     endpoint_down: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     disputed: Option<bool>,
+    /// By somebody beside the channels, signed off; weaker than any delivery.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told_out_of_band: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     acknowledged_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,6 +62,8 @@ pub struct Board {
     notices: usize,
     delivered: usize,
     acknowledged: usize,
+    /// Of those delivered, told beside the channels and not acknowledged.
+    told_out_of_band: usize,
     cells: Vec<BoardCell>,
 }
 
@@ -145,6 +150,10 @@ fn drawn(
         notices: cells.len(),
         delivered: reached(Level::Delivered),
         acknowledged: reached(Level::Acknowledged),
+        told_out_of_band: cells
+            .iter()
+            .filter(|cell| is_told_out_of_band(cell))
+            .count(),
         cells: cells
             .into_iter()
             .map(|cell| {
@@ -155,8 +164,12 @@ fn drawn(
     }
 }
 
+fn is_told_out_of_band(cell: &Cell) -> bool {
+    cell.acknowledged_at.is_none() && cell.flags.unwrap_or_default().told_out_of_band
+}
+
 fn stamp(cell: Cell, level: Level, at: Instant, current: bool) -> BoardCell {
-    let (bounced, endpoint_down, disputed) = cell.flags.unwrap_or_default();
+    let flags = cell.flags.unwrap_or_default();
     BoardCell {
         notice: cell.notice.to_string(),
         bank: cell.bank,
@@ -168,9 +181,10 @@ fn stamp(cell: Cell, level: Level, at: Instant, current: bool) -> BoardCell {
         acknowledge_by: cell.acknowledge_by.to_string(),
         level: level.code().to_owned(),
         late: cell.acknowledged_at.unwrap_or(at) > cell.acknowledge_by,
-        bounced: current.then_some(bounced),
-        endpoint_down: current.then_some(endpoint_down),
-        disputed: current.then_some(disputed),
+        bounced: current.then_some(flags.bounced),
+        endpoint_down: current.then_some(flags.endpoint_down),
+        disputed: current.then_some(flags.disputed),
+        told_out_of_band: current.then_some(flags.told_out_of_band),
         acknowledged_at: cell.acknowledged_at.map(|at| at.to_string()),
         class: cell.class,
     }

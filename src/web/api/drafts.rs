@@ -89,9 +89,12 @@ pub async fn list(app: Data<App>) -> Answered {
 pub async fn create(app: Data<App>, Who(caller): Who, RawJson(body): RawJson) -> Answered {
     app.room_to_file()?;
     let author = caller.id();
+    let rules = std::sync::Arc::clone(&app.rules);
     let row = app
         .store
-        .write(Lane::Front, move |tx| draft::create(tx, author, &body))
+        .write(Lane::Front, move |tx| {
+            draft::create(tx, &rules, author, &body)
+        })
         .await?;
     view(StatusCode::CREATED, row)
 }
@@ -118,10 +121,11 @@ pub async fn replace(
 ) -> Answered {
     let id = page::id(&id)?;
     let version = edition::expected(&req)?;
+    let rules = std::sync::Arc::clone(&app.rules);
     let row = app
         .store
         .write(Lane::Front, move |tx| {
-            draft::replace(tx, id, version, &body)
+            draft::replace(tx, &rules, id, version, &body)
         })
         .await?;
     view(StatusCode::OK, row)

@@ -1,13 +1,17 @@
-//! Open tasks for people: a channel that is broken, a bank that has none.
+//! Open tasks for people: a channel that is broken, a bank that has none, a bank that has to be called.
 
+use crate::actions::call;
 use crate::domain::id::Uid;
+use crate::domain::phone_task::State;
 use crate::storage::evidence::{self, TaskEventRow};
+use crate::storage::phone_task::{self, PhoneEventRow};
 use crate::storage::{Tx, incident, notice};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use actix_web::web::Data;
 use serde::Serialize;
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
 use super::responses::bank_codes;
@@ -15,7 +19,7 @@ use super::responses::bank_codes;
 #[derive(Serialize, ToSchema)]
 pub struct TaskView {
     id: String,
-    /// `no_channel` or `channel_broken`.
+    /// `no_channel`, `channel_broken` or `phone`.
     kind: String,
     bank: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,6 +31,15 @@ pub struct TaskView {
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     opened_at: String,
+    /// Of a call: the bank's number of the notice, which has to be read back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<i64>,
+    /// Of a call: `open` or `claimed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// Of a call: the person who has taken it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_by: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -57,8 +70,37 @@ fn incident_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<String>, Proble
     Ok(incident::by_id(tx, found.incident_id)?.map(|row| row.reference))
 }
 
-/// Tasks that wait for a person, oldest first.
-#[utoipa::path(get, path = "/api/v1/tasks", tag = "deliveries", responses((status = 200, body = TaskList)))]
+/// A call that waits, from its last event.
+fn view_of_call(
+    tx: &mut Tx<'_>,
+    banks: &HashMap<Uid, String>,
+    last: PhoneEventRow,
+) -> Result<TaskView, Problem> {
+    let first = phone_task::of_task(tx, last.task_id)?;
+    let opened = first
+        .first()
+        .map_or(last.recorded_at, |row| row.recorded_at);
+    let state = call::state_of(&last);
+    let number = notice::by_id(tx, last.notice_id)?.map(|row| row.number);
+    Ok(TaskView {
+        id: last.task_id.to_string(),
+        kind: "phone".into(),
+        bank: banks.get(&last.bank_id).cloned().unwrap_or_default(),
+        notice: Some(last.notice_id.to_string()),
+        incident: incident_of(tx, last.notice_id)?,
+        target: None,
+        opened_at: opened.to_string(),
+        number,
+        state: Some(state.code()),
+        claimed_by: match state {
+            State::Claimed(by) => Some(by.to_string()),
+            _ => None,
+        },
+    })
+}
+
+/// Tasks that wait for a person; of each kind the oldest first.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", responses((status = 200, body = TaskList)))]
 pub async fn list(app: Data<App>) -> Answered {
     let list = app
         .store
@@ -78,7 +120,13 @@ pub async fn list(app: Data<App>) -> Answered {
                     incident,
                     target: event.target_id.map(|id| id.to_string()),
                     opened_at: event.recorded_at.to_string(),
+                    number: None,
+                    state: None,
+                    claimed_by: None,
                 });
+            }
+            for last in phone_task::open(tx, page::MOST)? {
+                tasks.push(view_of_call(tx, &banks, last)?);
             }
             Ok(TaskList { tasks })
         })

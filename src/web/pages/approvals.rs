@@ -58,7 +58,7 @@ async fn list_page(desk: &Desk, recovery: Value) -> Answered {
         for field in ["approver", "decided_at"] {
             one[field] = one[field].take();
         }
-        for field in ["roles", "from", "to", "withdrawal_reason"] {
+        for field in ["roles", "from", "to", "withdrawal_reason", "contact"] {
             one["change"][field] = one["change"][field].take();
         }
         let list = if one["state"] == "waiting" {

@@ -2,15 +2,15 @@
 //! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
 
 use super::{Desk, document, entered, show};
-use crate::actions::{log_refuses, read_register, self_check};
+use crate::actions::{Rules, chase, log_refuses, read_register, self_check};
 use crate::domain::access::Role;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::evidence::AcknowledgementRow;
-use crate::storage::{Tx, audit, bank, evidence, facts, incident, log, notice, reading};
+use crate::storage::{self, Tx, audit, bank, evidence, facts, incident, log, notice, reading};
 use crate::web::api::deliveries::Names;
-use crate::web::api::{as_of, board, certificates, deliveries, incidents};
+use crate::web::api::{as_of, board, calls, certificates, deliveries, incidents};
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
@@ -150,15 +150,21 @@ pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
 pub(in crate::web) async fn chain(desk: Desk, id: Path<String>) -> Answered {
     let id = page::id(&id)?;
     let language = desk.seat.who.language.clone();
+    let rules = std::sync::Arc::clone(&desk.app.rules);
     let page = desk
         .app
         .store
-        .read(move |tx| chain_of(tx, id, &language))
+        .read(move |tx| chain_of(tx, &rules, id, &language))
         .await?;
     show(&desk, StatusCode::OK, "desk/auditor/evidence.html", page)
 }
 
-fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Result<Value, Problem> {
+fn chain_of(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    id: crate::domain::id::Uid,
+    language: &str,
+) -> Result<Value, Problem> {
     let row = notice::by_id(tx, id)?.ok_or_else(Problem::missing)?;
     let revision = incident::revision(tx, row.revision_id)?.ok_or_else(Problem::missing)?;
     let known = incident::by_id(tx, row.incident_id)?.ok_or_else(Problem::missing)?;
@@ -213,6 +219,23 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
             |(seq, kind, hash)| json!({ "seq": seq, "kind": kind, "leaf_hash": hex::encode(hash) }),
         )
         .collect();
+    let steps = storage::chase::steps_of(tx, id)?;
+    let going = storage::chase::standing(tx, &[id])?.pop();
+    let next = going.map(|one| chase::step_of(rules, &row, &revision.urgency, one.next_step));
+    let steps: Vec<Value> = steps
+        .iter()
+        .map(|step| {
+            json!({ "n": step.n, "kind": step.kind, "contacts": step.contacts, "due_at": step.due_at.to_string(),
+                "taken_at": step.recorded_at.to_string() })
+        })
+        .collect();
+    let next = next.map(
+        |step| json!({ "n": step.n, "kind": step.kind.code(), "due_at": step.due_at.to_string() }),
+    );
+    let aside: Vec<Value> = calls::views(tx, &[id])?
+        .iter()
+        .map(|view| json!(view))
+        .collect();
     let said: Vec<Value> = evidence::responses(tx, row.incident_id)?
         .into_iter()
         .filter(|one| one.bank_id == row.bank_id)
@@ -231,8 +254,18 @@ fn chain_of(tx: &mut Tx<'_>, id: crate::domain::id::Uid, language: &str) -> Resu
             "roster_version": fanout.roster_version })),
         "levels": levels, "attempts": attempts,
         "acknowledgement": acknowledgement,
-        "responses": said, "entries": entries,
+        "responses": said, "entries": entries, "steps": steps, "next_step": next, "aside": whole_contacts(aside),
     }))
+}
+
+/// Contacts beside the channels with every field there, because a template knows no absent one.
+fn whole_contacts(mut contacts: Vec<Value>) -> Vec<Value> {
+    for one in &mut contacts {
+        for field in ["told", "approver", "decided_at"] {
+            one[field] = one[field].take();
+        }
+    }
+    contacts
 }
 
 /// An acknowledgement with who gave it and by what means.

@@ -149,10 +149,11 @@ pub(super) async fn keep(desk: &Desk, fields: &Fields, body: Vec<u8>) -> Result<
         return Ok(made["id"].as_str().unwrap_or_default().to_owned());
     };
     let (known, version) = (page::id(&id)?, version(fields));
+    let rules = std::sync::Arc::clone(&desk.app.rules);
     desk.app
         .store
         .write(Lane::Front, move |tx| {
-            draft::replace(tx, known, version, &body)
+            draft::replace(tx, &rules, known, version, &body)
         })
         .await?;
     Ok(id)

@@ -15,7 +15,7 @@ use crate::domain::vocabulary::{
 };
 use crate::storage::draft::DraftRow;
 use crate::storage::reading::{self, IncidentFilter};
-use crate::storage::{Tx, incident, payload};
+use crate::storage::{Tx, incident, operator_clock, payload};
 use crate::web::api::incidents::{self, found};
 use crate::web::body::RawJson;
 use crate::web::once_key::OnceKey;
@@ -70,14 +70,8 @@ struct Before {
     number: i64,
     body: Value,
     contacts: Vec<OperatorContact>,
-}
-
-impl Before {
-    /// When the next update was promised.
-    fn promised(&self) -> Option<Instant> {
-        let at = self.body["next_update_at"].as_str()?;
-        Entered::parse(at).ok().map(|entered| entered.at)
-    }
+    /// When the next word is due; `None` = nothing is owed any more.
+    due: Option<Instant>,
 }
 
 /// A new filing, or a draft to go on with.
@@ -103,7 +97,7 @@ pub(in crate::web) async fn form(desk: Desk) -> Answered {
 }
 
 /// An instant as a form shows it, in the person's zone.
-fn local(seat: &Seat, at: crate::domain::instant::Instant) -> Result<String, Problem> {
+pub(super) fn local(seat: &Seat, at: crate::domain::instant::Instant) -> Result<String, Problem> {
     jiff::Timestamp::from_microsecond(at.micros())
         .and_then(|at| at.in_tz(&seat.who.zone))
         .map(|there| there.strftime("%Y-%m-%dT%H:%M").to_string())
@@ -116,8 +110,8 @@ struct Form {
     revising: Option<(String, i64)>,
     faults: Value,
     warnings: Value,
-    /// When the revision before promised the next update.
-    promised: Option<Instant>,
+    /// When a further revision is due.
+    due: Option<Instant>,
 }
 
 impl Form {
@@ -127,7 +121,7 @@ impl Form {
             revising,
             faults: json!([]),
             warnings: json!([]),
-            promised: None,
+            due: None,
         }
     }
 }
@@ -190,7 +184,7 @@ pub(super) fn age_s(desk: &Desk, since: Instant) -> i64 {
 }
 
 /// When the banks have to be told by: a new incident by the clock from suspicion, with the ceiling from
-/// awareness; a revision by the next update that was promised. What was not typed counts from the draft.
+/// awareness; a revision by the clock that the one before started. What was not typed counts from the draft.
 fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
     let typed = |name: &str| {
         let local = form.values[name].as_str()?;
@@ -199,8 +193,8 @@ fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
     };
     let rules = &desk.app.rules;
     let suspected = typed("detected_at").or(begun);
-    let due = match form.promised {
-        Some(promised) => Some(promised),
+    let due = match form.due {
+        Some(due) => Some(due),
         None if form.revising.is_some() => None,
         None => {
             let profile = rules.profiles.get("PARTNER-DEFAULT");
@@ -584,6 +578,7 @@ async fn before(app: &Data<App>, reference: &str) -> Result<Before, Problem> {
                 number: row.number,
                 body,
                 contacts,
+                due: operator_clock::of(tx, known.id)?.map(|clock| clock.due_at()),
             })
         })
         .await
@@ -593,7 +588,7 @@ pub(in crate::web) async fn revision_form(desk: Desk, reference: Path<String>) -
     let before = before(&desk.app, &reference).await?;
     let values = values_before(&desk.seat, &before);
     let mut form = Form::new(values, Some((reference.into_inner(), before.number + 1)));
-    form.promised = before.promised();
+    form.due = before.due;
     form_page(&desk, StatusCode::OK, form).await
 }
 
@@ -615,7 +610,7 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
     let number = before.as_ref().map_or(1, |before| before.number + 1);
     let revising = revising.map(|reference| (reference, number));
     let mut again = Form::new(values_of(&fields), revising.clone());
-    again.promised = before.as_ref().and_then(Before::promised);
+    again.due = before.as_ref().and_then(|before| before.due);
     let filing = filing_of(
         &fields,
         &desk.seat.who.zone,

@@ -7,6 +7,7 @@ pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod auditor;
 pub(super) mod bank;
+pub(super) mod calls;
 pub(super) mod change;
 pub(super) mod confirm;
 pub(super) mod drafts;
@@ -363,6 +364,7 @@ fn stamps(cells: &Value, names: &HashMap<String, String>) -> Value {
             "bounced",
             "endpoint_down",
             "disputed",
+            "told_out_of_band",
         ] {
             if cell.get(field).is_none() {
                 cell[field] = Value::Null;

@@ -8,8 +8,9 @@ use crate::domain::id::Uid;
 use crate::domain::vocabulary::{Language, WithdrawalReason};
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
+use crate::storage::reading::Flags;
 use crate::storage::{Tx, bank, reading};
-use crate::web::api::{board, contacts, incidents, responses, tasks};
+use crate::web::api::{board, calls, chases, contacts, incidents, responses, tasks};
 use crate::web::body::RawJson;
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
@@ -39,13 +40,44 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     named(&mut late, &names);
     let mut open_tasks = document(tasks::list(desk.app.clone()).await).await?;
     named(&mut open_tasks["tasks"], &names);
+    let open_tasks = whole_tasks(&open_tasks["tasks"]);
+    let clocks = document(chases::clocks(desk.app.clone()).await).await?;
     let waiting = desk.app.store.read(waiting_requests).await?;
     let page = json!({
-        "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
+        "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
+        "broken": kinds(&open_tasks, false), "approvals": waiting,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
     show(&desk, StatusCode::OK, "desk/officer/home.html", page)
+}
+
+/// Tasks with every field there, because a template knows no absent one.
+fn whole_tasks(tasks: &Value) -> Value {
+    let mut tasks = super::list(tasks);
+    for task in tasks.as_array_mut().into_iter().flatten() {
+        for field in ["notice", "incident", "number", "state", "claimed_by"] {
+            task[field] = task[field].take();
+        }
+    }
+    tasks
+}
+
+/// Calls, or else all other tasks.
+fn kinds(tasks: &Value, calls: bool) -> Vec<&Value> {
+    let all = tasks.as_array().into_iter().flatten();
+    all.filter(|task| (task["kind"] == "phone") == calls)
+        .collect()
+}
+
+fn whole_clocks(clocks: &Value) -> Value {
+    let mut clocks = super::list(clocks);
+    for clock in clocks.as_array_mut().into_iter().flatten() {
+        for field in ["incident", "draft", "ceiling_at"] {
+            clock[field] = clock[field].take();
+        }
+    }
+    clocks
 }
 
 /// How many requests wait for a second person; none is opened for it.
@@ -111,11 +143,11 @@ fn late(tx: &mut Tx<'_>) -> Result<Value, Problem> {
     Ok(rows
         .into_iter()
         .map(|row| {
-            let (bounced, endpoint_down, _) = row.flags.unwrap_or_default();
+            let Flags { bounced, endpoint_down, told_out_of_band, .. } = row.flags.unwrap_or_default();
             json!({ "incident": row.reference, "revision": row.revision, "bank": row.bank, "number": row.number,
                 "notice": row.notice.to_string(), "acknowledge_by": row.acknowledge_by.to_string(),
                 "exposed": row.exposed, "concerns_you": row.concerns_you, "bounced": bounced,
-                "endpoint_down": endpoint_down })
+                "endpoint_down": endpoint_down, "told_out_of_band": told_out_of_band })
         })
         .collect())
 }
@@ -140,6 +172,8 @@ async fn incident_page(
     let names = names_in(&desk.app, language).await?;
     let answered = document(responses::of_incident(desk.app.clone(), path()).await).await?;
     let open_tasks = document(tasks::list(desk.app.clone()).await).await?;
+    let open_tasks = json!({ "tasks": whole_tasks(&open_tasks["tasks"]) });
+    let (chased, aside) = chased(&desk.app, reference, &names).await?;
     let (asked, wanted) = (reference.to_owned(), language.to_owned());
     let people = desk
         .app
@@ -157,7 +191,8 @@ async fn incident_page(
             .as_ref()
             .map_or_else(Vec::new, |old| said::changes(old, &body));
         revisions.push(json!({ "number": number, "phase": line["phase"], "accepted_at": line["accepted_at"],
-            "by": people.filers.get(&number), "changes": changes, "change_summary": words(&body, "change_summary", language) }));
+            "by": people.filers.get(&number), "changes": changes, "change_summary": words(&body, "change_summary", language),
+            "late_reason": body["late_reason"] }));
         before = Some(body);
     }
     let mut own_tasks = Vec::new();
@@ -190,7 +225,7 @@ async fn incident_page(
         "text": words(body, "text", language), "board": stamps, "revisions": revisions,
         "responses": answers, "response_counts": counts(&answered), "private": answered["private"],
         "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
-        "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
+        "tasks": own_tasks, "chases": chased, "aside": aside, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
         "incident_digest": latest["incident_digest"],
@@ -210,6 +245,57 @@ async fn incident_page(
         page[field] = latest[field].clone();
     }
     show(desk, status, "desk/officer/incident.html", page)
+}
+
+/// How the banks are chased that have not acknowledged, and contacts beside the channels.
+async fn chased(
+    app: &Data<App>,
+    reference: &str,
+    names: &HashMap<String, String>,
+) -> Result<(Value, Value), Problem> {
+    let path = || Path::from(reference.to_owned());
+    let listed = document(chases::of_incident(app.clone(), path()).await).await?;
+    let mut open: Vec<Value> = Vec::new();
+    for one in listed["chases"].as_array().into_iter().flatten() {
+        if one["state"] != "ended" {
+            let mut one = one.clone();
+            one["call"] = one["call"].take();
+            one["last"] = one["steps"]
+                .as_array()
+                .and_then(|steps| steps.last())
+                .cloned()
+                .into();
+            open.push(one);
+        }
+    }
+    // The longest overdue first.
+    open.sort_by_key(|one| one["acknowledge_by"].as_str().map(str::to_owned));
+    let mut open = Value::Array(open);
+    named(&mut open, names);
+    let said = document(calls::contacts(app.clone(), path()).await).await?;
+    let mut aside = super::list(&said["contacts"]);
+    named(&mut aside, names);
+    let ids: Vec<Uid> = aside
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|one| [&one["caller"], &one["approver"]])
+        .filter_map(|id| id.as_str()?.parse().ok())
+        .collect();
+    let people = app
+        .store
+        .read(move |tx| read_register::names(tx, &ids))
+        .await?;
+    for one in aside.as_array_mut().into_iter().flatten() {
+        for field in ["told", "approver", "decided_at"] {
+            one[field] = one[field].take();
+        }
+        for field in ["caller", "approver"] {
+            let name = one[field].as_str().and_then(|id| people.get(id)).cloned();
+            one[format!("{field}_name")] = json!(name);
+        }
+    }
+    Ok((open, aside))
 }
 
 /// Who filed each revision, and the withdrawal that waits for a second person.

@@ -177,3 +177,6 @@ administrator-state-waiting = Waiting
 administrator-state-expired = Expired
 administrator-state-approved = Approved
 administrator-state-refused = Refused
+
+administrator-act-incident-out_of_band = Contact beside the channels
+administrator-act-incident-out_of_band-note = Approved, the bank counts as told, in a colour of its own and as a delivery at most. The notice stays due.

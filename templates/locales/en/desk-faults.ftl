@@ -152,6 +152,12 @@ fault-warn_email = It looks like an e-mail address: persons do not belong in a n
 fault-warn_suspicious_transaction_report = It mentions a suspicious-transaction report: that one exists may not be disclosed.
 fault-zone_unknown = There is no such time zone.
 
+fault-read_back_wrong = This is not the number of that bank’s notice: have it read back again.
+fault-contact_unknown = This is no contact of the bank in the register.
+fault-contact_no_phone = The register has no number for this contact: dial one that stands there.
+fault-call_taken = A colleague has taken this call.
+fault-call_ended = Nobody needs to make this call any more.
+fault-already_acknowledged = The bank has acknowledged this notice already.
 fault-other = Check this.
 fault-of = { $field }: { $said }
 fault-in-ja = { $field } (Japanese)
@@ -203,3 +209,9 @@ field-signing_proof = Signed note
 field-text = Explanation
 field-valid_from = Partner from
 field-zone = Time zone
+
+field-channel = How
+field-contact = Whose number was used
+field-person = Who was told
+field-told_at = When
+field-read_back = Number as read back

@@ -193,3 +193,52 @@ field-late_reason = Why it is late
 # Whether a board changes by itself
 live-on = Live
 live-off = No longer live: open the page again to see what is new
+
+home-calls = Calls to make
+home-clocks = Our own clocks
+home-clocks-none = Nothing is owed.
+home-clocks-note = Clock and ceiling are contractual; the earlier of the two is the deadline.
+home-clock = Clock
+home-ceiling = Ceiling
+home-clock-draft = Draft
+chase-title = Chase
+chase-note = Reminders go on by themselves until a bank confirms. Nobody can end them.
+chase-none = Every bank has confirmed.
+chase-bank = Bank
+chase-due = Confirm by
+chase-taken = So far
+chase-next = Next
+chase-call = Call
+chase-steps = { $n ->
+    [one] 1 step
+   *[other] { $n } steps
+}
+call-title = Call { $bank }
+call-lead = The bank has not confirmed in time. The notice goes on being sent; the call does not replace it.
+call-dial = Numbers in the register
+call-read-back = “Your number of this notice is { $number }. Please read it back to me.”
+call-read-back-hint = As they said it back to you.
+call-open = Call and write it down
+call-claim = I will call
+call-own = You have taken this call.
+call-release = Give it back: nobody was reached
+call-taken = A colleague has taken this call.
+call-claimed = taken
+call-told = The bank was reached
+call-send = Write it down
+call-second = Another officer signs it off.
+call-state-open = to be made
+call-state-claimed = taken
+call-state-completed = made
+call-state-closed = not needed any more
+aside-note = Weaker evidence than any notice: it counts as a delivery at most, and only once a second person has signed it off.
+aside-channel-phone = Telephone
+aside-channel-meeting = In person
+aside-channel-letter = Letter
+aside-state-waiting = waits for a second person
+aside-state-expired = nobody signed it off in time
+aside-state-approved = signed off
+aside-state-refused = refused
+aside-caller = Told by
+aside-approver = Signed off by
+aside-read-back = Read back: No. { $number }

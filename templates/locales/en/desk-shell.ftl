@@ -126,3 +126,7 @@ log-refuses-checkpoint_ahead = A larger head was published than the database hol
 log-refuses-head_disputed = A bank has seen a head that this log never had.
 log-refuses-journal_unusable = Its journal cannot be written or read.
 log-refuses-key_other = The hub holds another key than the one that signs the log.
+
+told-aside = Told beside the channels
+told-aside-short = told aside
+task-kind-phone = Call the bank

@@ -168,3 +168,6 @@ administrator-state-waiting = 承認待ち
 administrator-state-expired = 期限切れ
 administrator-state-approved = 承認
 administrator-state-refused = 却下
+
+administrator-act-incident-out_of_band = 通常経路外の連絡
+administrator-act-incident-out_of_band-note = 承認すると、専用の色で「連絡済み」と表示され、最大でも「到達」として数えます。通知の確認は引き続き必要です。

@@ -152,6 +152,12 @@ fault-warn_email = メールアドレスのような記載があります。個�
 fault-warn_suspicious_transaction_report = 疑わしい取引の届出に触れています。届出の有無を開示することはできません。
 fault-zone_unknown = 該当するタイムゾーンがありません。
 
+fault-read_back_wrong = その銀行の通知番号ではありません。もう一度復唱してもらってください。
+fault-contact_unknown = 登録簿にあるその銀行の連絡先ではありません。
+fault-contact_no_phone = この連絡先の電話番号は登録簿にありません。登録のある番号にかけてください。
+fault-call_taken = 他の担当者が対応中です。
+fault-call_ended = この電話連絡はもう必要ありません。
+fault-already_acknowledged = この通知は銀行が確認済みです。
 fault-other = 入力内容をご確認ください。
 fault-of = { $field }：{ $said }
 fault-in-ja = { $field }（日本語）
@@ -203,3 +209,9 @@ field-signing_proof = 署名付きの文書
 field-text = 説明
 field-valid_from = 提携の開始
 field-zone = タイムゾーン
+
+field-channel = 手段
+field-contact = 使った連絡先
+field-person = 伝えた相手
+field-told_at = 日時
+field-read_back = 復唱された番号

@@ -126,3 +126,7 @@ log-refuses-checkpoint_ahead = 公開済みのチェックポイントより、�
 log-refuses-head_disputed = 銀行が確認したログの先頭が、このハブのログにありません。
 log-refuses-journal_unusable = ジャーナルの読み書きができません。
 log-refuses-key_other = このハブの鍵は、ログの署名鍵と異なります。
+
+told-aside = 通常経路外で連絡済み
+told-aside-short = 経路外
+task-kind-phone = 電話連絡

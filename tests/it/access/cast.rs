@@ -9,7 +9,7 @@ use kairan::actions::register_bank::{NewBank, register_bank};
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::domain::id::Uid;
 use kairan::domain::mail_id;
-use kairan::storage::{delivery, people};
+use kairan::storage::{delivery, people, phone_task};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -66,6 +66,8 @@ pub struct Of {
     pub notice: String,
     pub digest: String,
     pub delivery: String,
+    /// A call to it that waits.
+    pub call: String,
     pub link: String,
     pub code: String,
     pub contacts: Vec<String>,
@@ -165,6 +167,12 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
             ))
         })
         .await;
+    let call = hub
+        .act(move |tx| {
+            let open = phone_task::of_notices(tx, &[id])?;
+            Ok(open.first().expect("a call").task_id.to_string())
+        })
+        .await;
     let (spare, _) = spare(hub, Owner::Bank(bank.id)).await;
     let other = hub.person("bank_member", Some(bank.id)).await;
     let person_key = hub
@@ -180,6 +188,7 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
         notice,
         digest,
         delivery: mail,
+        call,
         link,
         code,
         contacts,
@@ -217,6 +226,8 @@ impl Cast {
             (hub.officer().await, hub.person("administrator", None).await);
         let reference = text(&hub.file(&officer).await, "reference");
         hub.seal().await;
+        hub.advance(std::time::Duration::from_secs(3 * 3_600));
+        hub.chase_due().await;
         let (a, b) = (told(&hub, a, in_a).await, told(&hub, b, in_b).await);
         let mut cast = Self {
             drafts: [draft(&hub, &officer).await, draft(&hub, &officer).await],

@@ -82,6 +82,7 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         _ if gone => missing_id(),
         Object::Notice => holder.notice.clone(),
         Object::Delivery => holder.delivery.clone(),
+        Object::Task => holder.call.clone(),
         Object::Draft(n) => cast.drafts[n].clone(),
         Object::Contact(n) => holder.contacts[n].clone(),
         Object::Endpoint(n) => holder.endpoints[n].clone(),

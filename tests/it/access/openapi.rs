@@ -67,9 +67,14 @@ async fn the_document_names_every_call_and_each_says_who_may_and_how_it_refuses(
     );
     let webhooks = document["webhooks"].as_object().expect("webhooks");
     assert!(
-        ["notice.issued", "notice.withdrawn", "notice.test"]
-            .iter()
-            .all(|kind| webhooks.contains_key(*kind))
+        [
+            "notice.issued",
+            "notice.reminder",
+            "notice.withdrawn",
+            "notice.test"
+        ]
+        .iter()
+        .all(|kind| webhooks.contains_key(*kind))
     );
     let called: BTreeSet<(String, String)> = routes()
         .iter()

@@ -28,6 +28,8 @@ pub enum Object {
     Notice,
     Approval,
     Delivery,
+    /// A call that waits.
+    Task,
     Draft(usize),
     Bank,
     /// A bank without keys.
@@ -216,6 +218,12 @@ fn signing_key(cast: &Cast, target: Target) -> (String, Body) {
     with(enrolment(code, &signer(code, 2), cast.hub.clock.now()))
 }
 
+/// What an officer writes down of a call to a bank about its first notice.
+fn told(cast: &Cast, target: Target) -> Value {
+    json!({ "channel": "meeting", "contact": of(cast, target).contacts[0], "person": "田中 実", "role": "当直",
+        "told_at": cast.hub.clock.now().to_string(), "read_back": "1", "note": "" })
+}
+
 fn known(target: Target) -> &'static str {
     match target {
         Target::B => "B002",
@@ -282,6 +290,14 @@ fn content() -> Vec<Row> {
         POST "/api/v1/incidents/{reference}/withdrawal" "o" 202/404 Incident, All, |_, _| with(withdrawal());
         GET "/api/v1/incidents/{reference}/notices" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/incidents/{reference}/responses" "oa" 200/404 Incident, All, plain;
+        GET "/api/v1/incidents/{reference}/chases" "oa" 200/404 Incident, All, plain;
+        GET "/api/v1/incidents/{reference}/out-of-band-contacts" "oa" 200/404 Incident, All, plain;
+        POST "/api/v1/tasks/{id}/claim" "o" 204/404 Task, All, plain;
+        POST "/api/v1/tasks/{id}/release" "o" 204/404 Task, All, plain;
+        POST "/api/v1/tasks/{id}/completion" "o" 202/404 Task, All, |cast, target| with(told(cast, target));
+        POST "/api/v1/incidents/{reference}/out-of-band-contacts" "o" 202/404 Incident, All, |cast, target|
+            with(json!({ "bank": "B001", "told": told(cast, target) }));
+        GET "/api/v1/clocks" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/inbox" "mhk" 200/404 Nothing, Own, plain;
         GET "/api/v1/notices/{id}" "mhk" 200/404 Notice, Own, plain;
         GET "/api/v1/notices/{id}/object" "mhk" 200/404 Notice, Own, plain;

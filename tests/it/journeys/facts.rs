@@ -56,7 +56,7 @@ async fn life(hub: &TestHub) {
         hub.bank("B001").await,
         hub.bank("B002").await,
     );
-    hub.bank("B003").await;
+    let three = hub.bank("B003").await;
     let filed = hub.file(&officer).await;
     two.receiver.answer(Answer::Status(410));
     hub.deliver_due().await;
@@ -77,7 +77,15 @@ async fn life(hub: &TestHub) {
         .expect(201);
     move_house(hub, &one).await;
     hub.advance(seconds(3_600));
+    hub.chase_due().await;
     hub.deliver_due().await;
+    told_by_phone(hub, &two).await;
+    for bank in [&two, &three] {
+        hub.stamp(bank).await.expect(200);
+    }
+    // Three quarters of what the operator gave itself.
+    hub.advance(seconds(60 * 3_600));
+    hub.chase_due().await;
     hub.leave("B003").await;
     hub.withdraw(&officer, text(&filed, "reference")).await;
     hub.deliver_due().await;
@@ -98,6 +106,29 @@ async fn move_house(hub: &TestHub, bank: &Bank) {
         replace_endpoint(tx, &rules, id, old, &new)
     })
     .await;
+}
+
+/// A call that was made, and signed off.
+async fn told_by_phone(hub: &TestHub, bank: &Bank) {
+    let (officer, second) = (hub.officer().await, hub.officer().await);
+    let tasks = hub.tasks(&officer).await;
+    let mut calls = tasks.iter().filter(|task| task["bank"] == "B002");
+    let call = calls.find(|task| task["kind"] == "phone").expect("a call");
+    let id = bank.id;
+    let contact = hub
+        .act(move |tx| Ok(bank::contacts_of(tx, id)?.remove(0).id))
+        .await;
+    let told = serde_json::json!({ "channel": "phone", "contact": contact.to_string(), "person": "田中 実", "role": "当直",
+        "told_at": hub.clock.now().to_string(), "read_back": call["number"].to_string(), "note": "" });
+    let path = format!("/api/v1/tasks/{}/completion", text(call, "id"));
+    let asked = hub
+        .post(&path, &officer.key, &told)
+        .await
+        .expect(202)
+        .json();
+    hub.decide(&second, text(&asked, "request"), true)
+        .await
+        .expect(200);
 }
 
 /// Somebody with access to the database, whom neither triggers nor rules of the schema keep from anything.

@@ -14,6 +14,7 @@ use kairan::actions::register_bank::register_bank;
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::clock::Clock;
 use kairan::config::Settings;
+use kairan::dispatch::chase::Chaser;
 use kairan::dispatch::engine::Engine;
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
@@ -61,6 +62,7 @@ struct Process {
     webhooks: Mutex<Engine>,
     mails: Option<Mutex<Engine>>,
     sequencer: Mutex<Sequencer>,
+    chaser: Chaser,
     _stop: watch::Sender<bool>,
 }
 
@@ -76,7 +78,8 @@ impl Process {
         let mails = parts
             .mail_engine(node, stopping.clone())
             .expect("an engine");
-        let sequencer = Mutex::new(parts.sequencer(node, stopping));
+        let sequencer = Mutex::new(parts.sequencer(node, stopping.clone()));
+        let chaser = parts.chaser(node, stopping);
         let server = parts.web(listener).expect("a server");
         let web = server.handle();
         tokio::spawn(server);
@@ -85,6 +88,7 @@ impl Process {
             webhooks: Mutex::new(webhooks),
             mails: mails.map(Mutex::new),
             sequencer,
+            chaser,
             _stop: stop,
         };
         (process, parts.store)
@@ -284,6 +288,15 @@ impl TestHub {
             ended += mails.lock().await.deliver_due().await;
         }
         ended
+    }
+
+    /// Takes every step of every clock that is due; returns how many.
+    pub async fn chase_due(&self) -> usize {
+        self.process
+            .chaser
+            .chase_due()
+            .await
+            .expect("the chase goes on")
     }
 
     /// Tries the standing self-check, if its turn has come.

@@ -14,7 +14,7 @@ use serde_json::Value;
 /// A webhook's body, taken apart.
 #[derive(Debug, Clone)]
 pub struct Webhook {
-    /// `notice.issued` or `notice.withdrawn`.
+    /// `notice.issued`, `notice.withdrawn` or `notice.reminder`.
     pub kind: String,
     /// The notice object's bytes.
     pub object: Vec<u8>,
@@ -69,7 +69,10 @@ impl Webhook {
     /// Reads a body; one of another type than a notice's is unreadable.
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         let body: Body = json::parse(bytes)?;
-        if !matches!(body.kind.as_str(), "notice.issued" | "notice.withdrawn") {
+        if !matches!(
+            body.kind.as_str(),
+            "notice.issued" | "notice.withdrawn" | "notice.reminder"
+        ) {
             let kind = body.kind;
             return Err(Unreadable(format!(
                 "a webhook of the type {kind:?} carries no notice"

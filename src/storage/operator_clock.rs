@@ -1,0 +1,135 @@
+//! The operator's own clocks: what is owed next of every open draft and incident, and what was said of it. When they
+//! run out is decided above.
+
+use super::error::Error;
+use super::facts::{fact, insert_facts};
+use super::schema::types::Bool;
+use super::schema::{clock_step, incident, operator_clock};
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::dsl::{exists, select, sql};
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = operator_clock, treat_none_as_default_value = false, treat_none_as_null = true)]
+pub struct ClockRow {
+    /// The draft, or the incident.
+    pub subject_id: Uid,
+    /// The draft, or the revision, that started it.
+    pub origin_id: Uid,
+    pub phase: String,
+    pub started_at: Instant,
+    pub clock_at: Instant,
+    pub ceiling_at: Option<Instant>,
+    /// 1 = nothing was said, 2 = it was warned, 3 = all was said.
+    pub next_step: i64,
+    pub next_at: Instant,
+}
+
+impl ClockRow {
+    /// The earlier of clock and ceiling.
+    pub fn due_at(&self) -> Instant {
+        self.ceiling_at
+            .map_or(self.clock_at, |ceiling| ceiling.min(self.clock_at))
+    }
+}
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = clock_step, treat_none_as_default_value = false)]
+pub struct ClockStepRow {
+    pub origin_id: Uid,
+    pub n: i64,
+    pub subject_id: Uid,
+    pub phase: String,
+    pub due_at: Instant,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" clock_step ClockStepRow, origin_id, n:
+    origin_id, n, subject_id, phase, due_at, recorded_at
+);
+
+/// Starts the clock of a draft or an incident, in the place of the one before.
+pub fn set(tx: &mut Tx<'_>, row: &ClockRow) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(operator_clock::table)
+        .values(row)
+        .on_conflict(operator_clock::subject_id)
+        .do_update()
+        .set(row)
+        .execute(conn)?);
+    Ok(())
+}
+
+pub fn end(tx: &mut Tx<'_>, subject: Uid) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::delete(operator_clock::table.find(subject)).execute(conn)?);
+    Ok(())
+}
+
+pub fn of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<ClockRow>, Error> {
+    Ok(on_either!(tx, conn => operator_clock::table
+        .find(subject)
+        .select(ClockRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+pub fn any_due(tx: &mut Tx<'_>, now: Instant) -> Result<bool, Error> {
+    Ok(on_either!(tx, conn => select(exists(operator_clock::table
+            .filter(sql::<Bool>("next_step < 3"))
+            .filter(operator_clock::next_at.le(now))))
+        .get_result(conn)?))
+}
+
+/// Clocks of which something is to be said, those that waited longest first.
+pub fn due(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<ClockRow>, Error> {
+    Ok(on_either!(tx, conn => operator_clock::table
+        .filter(sql::<Bool>("next_step < 3"))
+        .filter(operator_clock::next_at.le(now))
+        .order((operator_clock::next_at, operator_clock::subject_id))
+        .limit(limit)
+        .select(ClockRow::as_select())
+        .load(conn)?))
+}
+
+/// Moves a clock on; false = it was started anew, or another has said it.
+pub fn advance(
+    tx: &mut Tx<'_>,
+    row: &ClockRow,
+    next: i64,
+    next_at: Instant,
+) -> Result<bool, Error> {
+    let same = operator_clock::table
+        .find(row.subject_id)
+        .filter(operator_clock::origin_id.eq(row.origin_id))
+        .filter(operator_clock::next_step.eq(row.next_step));
+    let moved = on_either!(tx, conn => diesel::update(same)
+        .set((operator_clock::next_step.eq(next), operator_clock::next_at.eq(next_at)))
+        .execute(conn)?);
+    Ok(moved == 1)
+}
+
+/// What was said of the clock that a draft or revision started.
+pub fn steps_of(tx: &mut Tx<'_>, origin: Uid) -> Result<Vec<ClockStepRow>, Error> {
+    Ok(on_either!(tx, conn => clock_step::table
+        .filter(clock_step::origin_id.eq(origin))
+        .order(clock_step::n)
+        .select(ClockStepRow::as_select())
+        .load(conn)?))
+}
+
+pub fn insert_step(tx: &mut Tx<'_>, row: &ClockStepRow) -> Result<(), Error> {
+    insert_facts!(tx, clock_step::table, std::slice::from_ref(row))
+}
+
+/// All that run, the nearest deadline first, with the incident's reference; without one it is a draft's.
+pub fn running(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(ClockRow, Option<String>)>, Error> {
+    let mut rows: Vec<(ClockRow, Option<String>)> = on_either!(tx, conn => operator_clock::table
+        .left_join(incident::table.on(incident::id.eq(operator_clock::subject_id)))
+        .order((operator_clock::clock_at, operator_clock::subject_id))
+        .limit(limit)
+        .select((ClockRow::as_select(), incident::reference.nullable()))
+        .load(conn)?);
+    rows.sort_by_key(|(row, _)| (row.due_at(), row.subject_id));
+    Ok(rows)
+}

@@ -1,0 +1,71 @@
+//! Calls that somebody has to make, as their events; the last one tells the state. Which may follow which is
+//! `domain::phone_task`'s.
+
+use super::ROWS_AT_ONCE;
+use super::error::Error;
+use super::facts::{fact, insert_facts};
+use super::schema::phone_task_event;
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = phone_task_event, treat_none_as_default_value = false)]
+pub struct PhoneEventRow {
+    pub task_id: Uid,
+    pub seq: i64,
+    pub event: String,
+    pub bank_id: Uid,
+    pub notice_id: Uid,
+    /// Who did it; the hub itself opens and closes.
+    pub person_id: Option<Uid>,
+    /// The contact that completed it.
+    pub contact_id: Option<Uid>,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" phone_task_event PhoneEventRow, task_id, seq:
+    task_id, seq, event, bank_id, notice_id, person_id, contact_id, recorded_at
+);
+
+pub fn insert(tx: &mut Tx<'_>, rows: &[PhoneEventRow]) -> Result<(), Error> {
+    insert_facts!(tx, phone_task_event::table, rows)
+}
+
+/// The events of one task, in order.
+pub fn of_task(tx: &mut Tx<'_>, task: Uid) -> Result<Vec<PhoneEventRow>, Error> {
+    Ok(on_either!(tx, conn => phone_task_event::table
+        .filter(phone_task_event::task_id.eq(task))
+        .order(phone_task_event::seq)
+        .select(PhoneEventRow::as_select())
+        .load(conn)?))
+}
+
+/// The events of these notices' tasks, in order of task and number.
+pub fn of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<Vec<PhoneEventRow>, Error> {
+    let mut found = Vec::new();
+    for part in notices.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<PhoneEventRow> = on_either!(tx, conn => phone_task_event::table
+            .filter(phone_task_event::notice_id.eq_any(part))
+            .order((phone_task_event::task_id, phone_task_event::seq))
+            .select(PhoneEventRow::as_select())
+            .load(conn)?);
+        found.extend(rows);
+    }
+    Ok(found)
+}
+
+/// The last event of every task that is not done, the oldest task first.
+pub fn open(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<PhoneEventRow>, Error> {
+    let later = diesel::alias!(phone_task_event as later);
+    Ok(on_either!(tx, conn => phone_task_event::table
+        .filter(phone_task_event::event.ne_all(["completed", "closed"]))
+        .filter(diesel::dsl::not(diesel::dsl::exists(later
+            .filter(later.field(phone_task_event::task_id).eq(phone_task_event::task_id))
+            .filter(later.field(phone_task_event::seq).gt(phone_task_event::seq)))))
+        .order(phone_task_event::task_id)
+        .limit(limit)
+        .select(PhoneEventRow::as_select())
+        .load(conn)?))
+}
