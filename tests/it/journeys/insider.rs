@@ -158,7 +158,9 @@ journeys! {
         let banks = [hub.bank("B001").await, hub.bank("B002").await, hub.bank("B003").await];
         let filed = hub.file(&officer).await;
         let intruder = Intruder::new(&mut hub);
-        intruder.act(&mut hub, "DELETE FROM notice WHERE bank_id = (SELECT id FROM bank WHERE code = 'B002');");
+        for table in ["delivery", "message", "notice"] {
+            intruder.act(&mut hub, &format!("DELETE FROM {table} WHERE bank_id = (SELECT id FROM bank WHERE code = 'B002');"));
+        }
         intruder.refit_fanout(&mut hub, &filed).await;
         hub.seal().await;
         named_by_the_check(&hub, "every bank on the roster of a fan-out has its notice").await;
