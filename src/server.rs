@@ -6,6 +6,7 @@ use crate::cli::CliError;
 use crate::cli::open;
 use crate::config::Settings;
 use crate::dispatch::engine::{Engine, EngineBounds};
+use crate::dispatch::lapse::Lapses;
 use crate::dispatch::mail::Mailer;
 use crate::dispatch::self_check::SelfCheck;
 use crate::dispatch::webhook::WebhookClient;
@@ -72,6 +73,11 @@ impl Parts {
         let key = LogKey::new(self.log_key.clone(), &self.settings.hub.public_host);
         let journal = self.settings.evidence.journal.clone();
         Sequencer::new(self.store.clone(), key, journal, node, stopping)
+    }
+
+    /// What the hub does by itself when a clock runs out.
+    pub fn lapses(&self, stopping: watch::Receiver<bool>) -> Lapses {
+        Lapses::new(self.store.clone(), Arc::clone(&self.rules), stopping)
     }
 
     /// The engine of the webhooks.
@@ -215,6 +221,7 @@ impl Parts {
         ];
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
+        engines.push(tokio::spawn(self.lapses(stopping.clone()).run()));
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(

@@ -56,6 +56,16 @@ pub struct Draft {
 
 /// Begins a draft.
 pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<Draft, Error> {
+    begin(tx, author, body, None)
+}
+
+/// The same, to answer a bank's report.
+pub(super) fn begin(
+    tx: &mut Tx<'_>,
+    author: Uid,
+    body: &[u8],
+    report_id: Option<Uid>,
+) -> Result<Draft, Error> {
     let body = check_body(body)?;
     let now = tx.now()?;
     let id = tx.new_id()?;
@@ -69,6 +79,7 @@ pub fn create(tx: &mut Tx<'_>, author: Uid, body: &[u8]) -> Result<Draft, Error>
         discarded_at: None,
         discard_reason: None,
         revision_id: None,
+        report_id,
     };
     draft::insert(tx, &row)?;
     Ok(Draft { row, body })

@@ -2,7 +2,7 @@
 //! the commit's.
 
 use super::fan_out::{self, Concern, Issue, Written};
-use super::{Error, Rules, cut_roster};
+use super::{Error, Rules, answer_report, cut_roster};
 use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
@@ -16,6 +16,7 @@ use crate::domain::vocabulary::{Kind, Phase};
 use crate::storage::incident::{self, IncidentRow, RevisionRow};
 use crate::storage::roster::{self, Gate, RosterVersionRow};
 use crate::storage::{Tx, bank, draft, payload};
+use serde::Deserialize;
 use std::collections::HashSet;
 
 /// What a filing became.
@@ -34,7 +35,37 @@ pub struct Issued {
     pub warnings: Vec<Fault>,
 }
 
-/// Registers a new incident and tells every partner bank. `draft` is ended as issued.
+/// From whom a revision comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    /// `None` = the hub itself.
+    pub by: Option<Uid>,
+    /// Of a first revision; later ones keep what that said.
+    pub source: Source,
+    pub unverified: bool,
+}
+
+impl Origin {
+    /// A person of the operator.
+    pub fn of(by: Uid) -> Self {
+        Self {
+            by: Some(by),
+            ..Self::operator()
+        }
+    }
+
+    /// Of the operator, whoever it will be.
+    pub fn operator() -> Self {
+        Self {
+            by: None,
+            source: Source::Operator,
+            unverified: false,
+        }
+    }
+}
+
+/// Registers a new incident and tells every partner bank. `draft` is ended as issued, and the report that it was
+/// begun from is answered.
 pub fn issue_incident(
     tx: &mut Tx<'_>,
     rules: &Rules,
@@ -48,36 +79,52 @@ pub fn issue_incident(
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
     let checked = filing.check(FilingContext::first(now))?;
+    let report = answer_report::of_draft(tx, draft)?;
+    let origin = Origin {
+        source: report.as_ref().map_or(Source::Operator, |_| Source::Bank),
+        ..Origin::of(by)
+    };
+    let place = (&gate, &version);
+    let issued = register(tx, rules, place, now, origin, checked, filing.warnings())?;
+    if let Some(draft) = draft
+        && !draft::mark_issued(tx, draft, issued.revision_id)?
+    {
+        return Err(Refusal::DraftEnded.into());
+    }
+    if let Some(report) = report {
+        answer_report::issued(tx, report.id, issued.revision_id, Some(by))?;
+    }
+    Ok(issued)
+}
 
+/// Gives a new incident its reference and issues its first revision.
+pub(super) fn register(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    (gate, version): (&Gate, &RosterVersionRow),
+    now: Instant,
+    origin: Origin,
+    checked: CheckedIncident,
+    warnings: Vec<Fault>,
+) -> Result<Issued, Error> {
     let year = i64::from(year_of(now, &rules.zone));
-    let reference = incident::next_reference(tx, &gate, year)?;
+    let reference = incident::next_reference(tx, gate, year)?;
     let incident = IncidentRow {
         id: tx.new_id()?,
         reference,
         opened_at: now,
     };
     incident::insert(tx, &incident)?;
-    let issued = write(
-        tx,
-        &gate,
-        rules,
-        &version,
-        Accepted {
-            incident: &incident,
-            number: 1,
-            before: None,
-            checked,
-            by,
-            now,
-            filing,
-        },
-    )?;
-    if let Some(draft) = draft
-        && !draft::mark_issued(tx, draft, issued.revision_id)?
-    {
-        return Err(Refusal::DraftEnded.into());
-    }
-    Ok(issued)
+    let accepted = Accepted {
+        incident: &incident,
+        number: 1,
+        before: None,
+        checked,
+        origin,
+        now,
+        warnings,
+    };
+    write(tx, gate, rules, version, accepted)
 }
 
 /// Issues the next revision of an incident to every partner bank, and to every former one that was told.
@@ -104,9 +151,9 @@ pub fn issue_revision(
             number,
             before: Some(&before),
             checked,
-            by,
+            origin: Origin::of(by),
             now,
-            filing,
+            warnings: filing.warnings(),
         },
     )
 }
@@ -157,9 +204,9 @@ struct Accepted<'a> {
     number: i64,
     before: Option<&'a RevisionRow>,
     checked: CheckedIncident,
-    by: Uid,
+    origin: Origin,
     now: Instant,
-    filing: &'a Filing,
+    warnings: Vec<Fault>,
 }
 
 fn write(
@@ -176,13 +223,13 @@ fn write(
         number,
         before,
         checked,
-        by,
+        origin,
         now,
-        filing,
+        warnings,
     } = accepted;
     let body = checked
         .body
-        .canonical_bytes(&stamp(incident, number, before, now)?);
+        .canonical_bytes(&stamp(incident, number, before, now, &origin)?);
     let digest = incident_digest(&body);
     let contacts = serde_json::to_vec(&checked.contacts).map_err(|_| damaged("contact"))?;
     let contacts_id = payload::seal(tx, incident.id, &contacts)?;
@@ -205,7 +252,7 @@ fn write(
         digest: digest.0.to_vec(),
         contacts_id: Some(contacts_id),
         accepted_at: now,
-        accepted_by: by,
+        accepted_by: origin.by,
         approval_id: None,
         fanout_id: tx.new_id()?,
     };
@@ -233,7 +280,7 @@ fn write(
         roster_version,
         accepted_at: now,
         digest,
-        warnings: filing.warnings(),
+        warnings,
     })
 }
 
@@ -243,6 +290,7 @@ pub(super) fn stamp(
     number: i64,
     before: Option<&RevisionRow>,
     accepted_at: Instant,
+    origin: &Origin,
 ) -> Result<Stamp, Error> {
     let reference: IncidentRef = incident
         .reference
@@ -256,8 +304,23 @@ pub(super) fn stamp(
             incident_digest: Digest(fan_out::hash_of(&row.digest)),
         }),
         accepted_at,
-        source: Source::Operator,
+        source: match before {
+            Some(row) => source_of(row)?,
+            None => origin.source,
+        },
+        unverified: origin.unverified,
     })
+}
+
+#[derive(Deserialize)]
+struct Sourced {
+    source: Source,
+}
+
+/// Who reported the incident, as its stored body says.
+fn source_of(row: &RevisionRow) -> Result<Source, Error> {
+    let read: Result<Sourced, _> = serde_json::from_slice(&row.body);
+    Ok(read.map_err(|_| damaged("body"))?.source)
 }
 
 fn search_text(reference: &str, checked: &CheckedIncident) -> String {

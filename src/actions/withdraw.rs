@@ -3,7 +3,7 @@
 use super::ask::ask;
 use super::decide::Requested;
 use super::fan_out::{self, Concern, Issue, Written};
-use super::issue::{Issued, damaged, enter, open_revision, stamp};
+use super::issue::{Issued, Origin, damaged, enter, open_revision, stamp};
 use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
@@ -88,7 +88,13 @@ pub(super) fn approved(
     let body = filing
         .check(own)?
         .into_body(kind, tlp)
-        .canonical_bytes(&stamp(&incident, number, Some(&before), now)?);
+        .canonical_bytes(&stamp(
+            &incident,
+            number,
+            Some(&before),
+            now,
+            &Origin::of(request.requester),
+        )?);
     let digest = incident_digest(&body);
     let earlier = crate::storage::reading::board(tx, before.id)?;
     let concern = Concern::Inherited(
@@ -105,7 +111,7 @@ pub(super) fn approved(
         body,
         digest: digest.0.to_vec(),
         accepted_at: now,
-        accepted_by: request.requester,
+        accepted_by: Some(request.requester),
         approval_id: Some(request.id),
         fanout_id: tx.new_id()?,
         ..before

@@ -4,6 +4,7 @@
 mod address_guard;
 mod assemble;
 pub mod engine;
+pub mod lapse;
 pub mod mail;
 pub mod self_check;
 mod sources;

@@ -32,6 +32,7 @@ pub enum Entry<'a> {
     Attempt(Attempt<'a>),
     Acknowledged(Acknowledged<'a>),
     Response(Response),
+    Report(Report),
     Approval(Approval<'a>),
     Accessed(Accessed),
     FactRecorded(FactRecorded<'a>),
@@ -153,6 +154,24 @@ pub struct Response {
     pub v: u8,
 }
 
+/// A bank reported a suspicion; what it said stays outside.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub at: Instant,
+    pub bank: Uid,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// Unanswered, it is issued to everyone then.
+    pub issue_by: Instant,
+    pub report: Uid,
+    pub t: &'static str,
+    pub triage_by: Instant,
+    pub v: u8,
+}
+
 /// Two people decided together.
 #[derive(Debug, Clone, Serialize)]
 pub struct Approval<'a> {
@@ -251,6 +270,7 @@ impl Entry<'_> {
             Self::Attempt(entry) => entry.t,
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
+            Self::Report(entry) => entry.t,
             Self::Approval(entry) => entry.t,
             Self::Accessed(entry) => entry.t,
             Self::FactRecorded(entry) => entry.t,
@@ -431,6 +451,17 @@ mod tests {
                 notice: id,
                 response: id,
                 t: "bank.response",
+                v: 1,
+            }),
+            Entry::Report(Report {
+                at,
+                bank: id,
+                commitment: hash,
+                facts: hash,
+                issue_by: at,
+                report: id,
+                t: "bank.report",
+                triage_by: at,
                 v: 1,
             }),
             Entry::Approval(Approval {

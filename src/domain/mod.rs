@@ -17,6 +17,7 @@ pub mod json;
 pub mod level;
 pub mod mail_id;
 pub mod notice;
+pub mod operator_clock;
 pub mod outcome;
 pub mod proof;
 pub mod refusal;

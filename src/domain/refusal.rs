@@ -65,6 +65,8 @@ pub enum Refusal {
         "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
     )]
     CertificateTooLong,
+    #[error("this report was answered already; read how")]
+    ReportAnswered,
     #[error("what opens this notice's proof was erased; its entry stays in the log")]
     ProofErased,
 }
@@ -101,6 +103,7 @@ impl Refusal {
             Self::AcrossLogs => "across_logs",
             Self::NotYet => "not_yet",
             Self::CertificateTooLong => "certificate_too_long",
+            Self::ReportAnswered => "report_answered",
         }
     }
 }

@@ -19,6 +19,8 @@ pub struct DraftRow {
     pub discarded_at: Option<Instant>,
     pub discard_reason: Option<String>,
     pub revision_id: Option<Uid>,
+    /// The bank's report from which it was begun.
+    pub report_id: Option<Uid>,
 }
 
 impl DraftRow {

@@ -425,7 +425,7 @@ diesel::table! {
         digest -> Binary,
         contacts_id -> Nullable<UidSql>,
         accepted_at -> InstantSql,
-        accepted_by -> UidSql,
+        accepted_by -> Nullable<UidSql>,
         approval_id -> Nullable<UidSql>,
         fanout_id -> UidSql,
     }
@@ -483,6 +483,7 @@ diesel::table! {
         discarded_at -> Nullable<InstantSql>,
         discard_reason -> Nullable<Text>,
         revision_id -> Nullable<UidSql>,
+        report_id -> Nullable<UidSql>,
     }
 }
 
@@ -849,6 +850,53 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    bank_report (id) {
+        id -> UidSql,
+        bank_id -> UidSql,
+        person_id -> Nullable<UidSql>,
+        api_key_id -> Nullable<UidSql>,
+        payload_id -> UidSql,
+        triage_by -> InstantSql,
+        issue_by -> InstantSql,
+        reported_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    bank_report_end (report_id) {
+        report_id -> UidSql,
+        outcome -> Text,
+        revision_id -> Nullable<UidSql>,
+        person_id -> Nullable<UidSql>,
+        payload_id -> Nullable<UidSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    lapse_turn (one) {
+        one -> BigInt,
+        next_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    warning_given (subject_id, kind) {
+        subject_id -> UidSql,
+        kind -> Text,
+        given_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -907,4 +955,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_key,
     bank_key_end,
     head_dispute,
+    bank_report,
+    bank_report_end,
+    lapse_turn,
+    warning_given,
 );

@@ -127,6 +127,8 @@ pub struct NoticeMail {
     pub advice: Option<String>,
     /// The bank's linking authentication is the exploited one, or one of the two is not known.
     pub exposed: bool,
+    /// A bank reported it, and the hub issued it: nobody of the operator has looked into it.
+    pub unverified: bool,
     /// The bank is among those affected.
     pub concerns_you: bool,
     /// A confidential annex waits for this bank in the portal.
@@ -217,16 +219,18 @@ pub enum Alert {
     LogRefusing,
     SelfCheckRed,
     ClockRunningOut,
+    BankReport,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 6] = [
+    pub const ALL: [Alert; 7] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
         Self::LogRefusing,
         Self::SelfCheckRed,
         Self::ClockRunningOut,
+        Self::BankReport,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -238,6 +242,7 @@ impl Alert {
             Self::LogRefusing => "log-refusing",
             Self::SelfCheckRed => "self-check-red",
             Self::ClockRunningOut => "clock-running-out",
+            Self::BankReport => "bank-report",
         }
     }
 
@@ -288,6 +293,21 @@ pub struct PartnershipEndingMail {
     pub ends_at: When,
 }
 
+/// `report.answered`: a bank's report is no incident, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportAnsweredMail {
+    pub operator: String,
+    pub bank: BankName,
+    /// The report's id.
+    pub report: String,
+    pub reported_at: When,
+    /// As an officer wrote it.
+    pub reason: String,
+    /// Where the report is read.
+    pub page: String,
+    pub at: When,
+}
+
 /// `invitation` to a person's account.
 #[derive(Debug, Clone, Serialize)]
 pub struct InvitationMail {
@@ -325,6 +345,7 @@ texts! {
     PartnershipEndingMail => "partnership.ending",
     InvitationMail => "invitation",
     RecoveredMail => "sign_in.recovered",
+    ReportAnsweredMail => "report.answered",
 }
 
 /// Renders the three texts of `message` from any context of the right shape.

@@ -50,6 +50,13 @@ struct ObjectFlags {
     exposed: bool,
 }
 
+/// What the hub stamped on a body.
+#[derive(Deserialize)]
+struct Stamped {
+    #[serde(default)]
+    unverified: bool,
+}
+
 /// The inputs of the mail, in one language. Fails where a stored part cannot be read.
 pub fn notice_mail(
     operator: String,
@@ -80,6 +87,7 @@ pub fn notice_mail(
         countermeasures: Vec::new(),
         advice: None,
         exposed: flags.exposed,
+        unverified: false,
         concerns_you: flags.concerns_you,
         annex: false,
         link: copy.link,
@@ -102,6 +110,7 @@ pub fn notice_mail(
         });
     } else {
         let body = IncidentBody::read(&revision.body)?;
+        mail.unverified = serde_json::from_slice::<Stamped>(&revision.body)?.unverified;
         tell(&mut mail, &body, language, &when);
     }
     Ok(mail)

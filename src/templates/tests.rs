@@ -86,6 +86,7 @@ impl Words {
             ],
             advice: Some(self.say("新規連携の停止をご検討ください。", "Consider suspending new links.")),
             exposed: true,
+            unverified: false,
             concerns_you: true,
             annex: true,
             link: Some(MailLink {
@@ -163,6 +164,24 @@ impl Words {
             name: self.say("佐藤 一郎", "Ichiro Sato"),
             at: noon(),
         };
+        let answered = ReportAnsweredMail {
+            operator: operator.clone(),
+            bank: bank.clone(),
+            report: self.say(
+                "01901234-5678-7abc-8def-0123456789ab",
+                "01901234-5678-7abc-8def-0123456789ab",
+            ),
+            reported_at: noon(),
+            reason: self.say(
+                "確認の結果、\n正規の取引でした。",
+                "We looked into it:\nthe transactions were genuine.",
+            ),
+            page: self.say(
+                "https://kairan.example/reports/0190",
+                "https://kairan.example/reports/0190",
+            ),
+            at: later(),
+        };
         let invitation = InvitationMail {
             operator,
             bank: Some(bank),
@@ -182,6 +201,7 @@ impl Words {
             ("partnership.ending", ending.mail(&templates, lang)),
             ("invitation", invitation.mail(&templates, lang)),
             ("sign_in.recovered", recovered.mail(&templates, lang)),
+            ("report.answered", answered.mail(&templates, lang)),
         ];
         rendered
             .into_iter()

@@ -242,7 +242,8 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::RoleOfOtherSide
         | Refusal::NotSealed
         | Refusal::AcrossLogs
-        | Refusal::CertificateTooLong => StatusCode::CONFLICT,
+        | Refusal::CertificateTooLong
+        | Refusal::ReportAnswered => StatusCode::CONFLICT,
     }
 }
 

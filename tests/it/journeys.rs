@@ -48,6 +48,7 @@ mod reading_the_log;
 mod receiving;
 pub mod recovery;
 mod register;
+mod reports;
 mod sealing;
 mod signing;
 pub mod steps;

@@ -24,6 +24,8 @@ pub struct Stamp {
     pub supersedes: Option<Supersedes>,
     pub accepted_at: Instant,
     pub source: Source,
+    /// Issued by the hub itself as a bank reported it: nobody of the operator has looked into it.
+    pub unverified: bool,
 }
 
 /// The revision that this one replaces, bound by its digest.
@@ -205,6 +207,8 @@ struct Document<'b, B> {
     supersedes: Option<Earlier>,
     accepted_at: Instant,
     source: Source,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unverified: bool,
     #[serde(flatten)]
     body: &'b B,
 }
@@ -227,6 +231,7 @@ fn document<B: Serialize>(what: &'static str, stamp: &Stamp, body: &B) -> Vec<u8
         }),
         accepted_at: stamp.accepted_at,
         source: stamp.source,
+        unverified: stamp.unverified,
         body,
     })
 }

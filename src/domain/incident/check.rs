@@ -124,13 +124,29 @@ pub fn needed(phase: Phase) -> &'static [&'static str] {
 impl Filing {
     /// Tries every rule; `Ok` only if none is broken.
     pub fn check(&self, context: FilingContext) -> Result<CheckedIncident, Faults> {
+        self.check_all(context, Self::check_contacts)
+    }
+
+    /// The same where nobody of the operator filed it: it names no persons of the operator.
+    pub(super) fn check_without_contacts(
+        &self,
+        context: FilingContext,
+    ) -> Result<CheckedIncident, Faults> {
+        self.check_all(context, |_, _| Vec::new())
+    }
+
+    fn check_all(
+        &self,
+        context: FilingContext,
+        check_contacts: impl Fn(&Self, &mut Checker) -> Vec<OperatorContact>,
+    ) -> Result<CheckedIncident, Faults> {
         let mut checker = Checker::default();
         self.check_phase(&mut checker, context);
         self.check_codes(&mut checker);
         let aware_at = self.check_times(&mut checker, context.now);
         let next_update_at = self.check_next_update(&mut checker, context);
         let affected = self.check_banks(&mut checker);
-        let contacts = self.check_contacts(&mut checker);
+        let contacts = check_contacts(self, &mut checker);
         let countermeasures = self.check_measures(&mut checker, context.now);
         let bodies_notified = self.check_notified(&mut checker, context.now);
         let advice = self.advice.as_ref();

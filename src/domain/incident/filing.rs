@@ -86,30 +86,30 @@ impl Filing {
     }
 }
 
-fn suspected() -> Determination {
+pub(super) fn suspected() -> Determination {
     Determination::Suspected
 }
 
-fn medium() -> Severity {
+pub(super) fn medium() -> Severity {
     Severity::Medium
 }
 
-fn immediate() -> Urgency {
+pub(super) fn immediate() -> Urgency {
     Urgency::Immediate
 }
 
-fn amber() -> Tlp {
+pub(super) fn amber() -> Tlp {
     Tlp::Amber
 }
 
-fn actual() -> Kind {
+pub(super) fn actual() -> Kind {
     Kind::Actual
 }
 
-fn initial() -> Phase {
+pub(super) fn initial() -> Phase {
     Phase::Initial
 }
 
-fn open() -> IncidentStatus {
+pub(super) fn open() -> IncidentStatus {
     IncidentStatus::Open
 }

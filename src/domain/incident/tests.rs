@@ -63,6 +63,7 @@ fn stamp() -> Stamp {
         supersedes: None,
         accepted_at: now(),
         source: Source::Operator,
+        unverified: false,
     }
 }
 

@@ -90,6 +90,7 @@ pub enum Entry {
 /// Kinds without a view of their own.
 const PASSED: &[&str] = &[
     "approval",
+    "bank.report",
     "bank.response",
     "fact.recorded",
     "notice.accessed",

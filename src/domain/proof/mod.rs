@@ -12,6 +12,7 @@ pub mod heads;
 pub mod leaves;
 pub mod log_rules;
 pub mod notice;
+pub mod receipt;
 pub mod signing_key;
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::storage::incident::{IncidentRow, RevisionRow};
 use crate::storage::log::LogEventRow;
 use crate::storage::notice::FanoutRow;
 use crate::storage::people::{PersonRow, RoleGrantRow};
+use crate::storage::report::{ReportEndRow, ReportRow};
 use crate::storage::schema::*;
 use crate::storage::tx::{Tx, on_either};
 use diesel::prelude::*;
@@ -143,6 +144,8 @@ pub(super) const WALKS: &[Walk] = &[
         ..walk!(response.id ResponseRow, "bank.response")
     },
     walk!(task_event.task_id TaskEventRow, RECORDED),
+    walk!(bank_report.id ReportRow, "bank.report"),
+    walk!(bank_report_end.report_id ReportEndRow, RECORDED),
 ];
 
 /// Messages that have an entry to themselves.

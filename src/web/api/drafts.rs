@@ -62,7 +62,7 @@ impl From<DraftRow> for DraftSummary {
     }
 }
 
-fn view(status: StatusCode, found: Draft) -> Answered {
+pub(super) fn view(status: StatusCode, found: Draft) -> Answered {
     let Draft { row, body } = found;
     let body = serde_json::from_str(&body).map_err(|fault| Problem::internal(&fault))?;
     let version = row.version;

@@ -1,6 +1,6 @@
 //! Is the hub alive, can it work, and who is it.
 
-use crate::actions::{certify, read_log};
+use crate::actions::{certify, read_log, report};
 use crate::domain::signature;
 use crate::storage::reading;
 use crate::web::App;
@@ -25,12 +25,20 @@ pub struct HubDocument {
     certificate: CertificateKey,
     /// Null until the log's first checkpoint is published.
     log: Option<LogKeys>,
+    receipt: ReceiptKey,
     webhook: WebhookKeys,
 }
 
 /// What signs as-of certificates.
 #[derive(Serialize, ToSchema)]
 pub struct CertificateKey {
+    /// C2SP signed-note.
+    vkey: String,
+}
+
+/// What signs the receipts of reports.
+#[derive(Serialize, ToSchema)]
+pub struct ReceiptKey {
     /// C2SP signed-note.
     vkey: String,
 }
@@ -77,15 +85,16 @@ pub async fn ready(app: Data<App>) -> Answered {
 #[utoipa::path(get, path = "/.well-known/kairan", tag = "hub", responses((status = 200, body = HubDocument)))]
 pub async fn hub(app: Data<App>) -> Answered {
     let rules = Arc::clone(&app.rules);
-    let (opening, ed25519, vkey) = app
+    let (opening, ed25519, vkey, receipt) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
             let opening = read_log::opening(tx)?;
             let vkey = certify::verifier(tx, &rules).to_string();
+            let receipt = report::verifier(tx, &rules).to_string();
             let vault = tx.vault();
             let key = SigningKey::from_bytes(&vault.keys().webhook);
             let key = signature::public_key_text(&key.verifying_key());
-            Ok((opening, key, vkey))
+            Ok((opening, key, vkey, receipt))
         })
         .await?;
     Ok(page::ok(&HubDocument {
@@ -96,6 +105,7 @@ pub async fn hub(app: Data<App>) -> Answered {
             origin: opening.origin,
             vkey: opening.vkey,
         }),
+        receipt: ReceiptKey { vkey: receipt },
         webhook: WebhookKeys { ed25519 },
     }))
 }

@@ -22,6 +22,7 @@ pub mod log;
 pub mod notices;
 pub mod partnerships;
 pub mod people;
+pub mod reports;
 pub mod resend;
 pub mod responses;
 pub mod signing_keys;

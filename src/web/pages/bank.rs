@@ -167,7 +167,7 @@ pub(super) fn told(body: &Value, language: &str) -> Value {
     json!({
         "title": words(body, "title", language), "description": words(body, "description", language),
         "change_summary": words(body, "change_summary", language), "advice": words(body, "advice", language),
-        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
+        "source": body["source"], "unverified": body["unverified"] == true, "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
         "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
         "countermeasures": measures(&body["countermeasures"]),
     })

@@ -368,7 +368,7 @@ fn apart(text: &str) -> Vec<&str> {
 }
 
 /// A number that people may write with grouping; what is none is sent as it stands, to be refused by name.
-fn scale(fields: &Fields, name: &str) -> Option<Value> {
+pub(super) fn scale(fields: &Fields, name: &str) -> Option<Value> {
     if fields.given(&format!("{name}_unknown")).is_some() {
         return Some(json!("unknown"));
     }
@@ -711,7 +711,7 @@ async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: 
 }
 
 /// What was wrong, at the fields that the form has: a list is one field, and so is a number with its unit.
-fn faults_at(problem: &Problem) -> Value {
+pub(super) fn faults_at(problem: &Problem) -> Value {
     let mut faults = super::faults_of(problem);
     for fault in faults.as_array_mut().into_iter().flatten() {
         let pointer = fault["pointer"].as_str().unwrap_or_default();

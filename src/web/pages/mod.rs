@@ -16,6 +16,7 @@ pub(super) mod link;
 pub(super) mod live;
 pub(super) mod officer;
 mod preview;
+pub(super) mod reports;
 mod said;
 pub(super) mod seat;
 mod words;
@@ -58,11 +59,13 @@ const READERS: &[Role] = &[Role::Officer, Role::Auditor];
 
 const NAVIGATION: &[Entry] = &[
     entry("nav-inbox", "/inbox", BANK),
+    entry("nav-report", "/reports", BANK),
     entry("nav-channels", "/own", BANK),
     entry("nav-own-deliveries", "/own/deliveries", BANK),
     entry("nav-home", "/home", &[Role::Officer]),
     entry("nav-file", "/incidents/new", &[Role::Officer]),
     entry("nav-matrix", "/matrix", READERS),
+    entry("nav-bank-reports", "/bank-reports", READERS),
     entry("nav-drafts", "/drafts", READERS),
     entry("nav-deliveries", "/deliveries", READERS),
     entry("nav-as-of", "/as-of", READERS),
@@ -150,9 +153,10 @@ fn standing(seat: &Seat) -> Value {
 
 /// What was just done, where the address says so; only words that we have.
 fn done(req: &HttpRequest) -> Option<String> {
-    const KNOWN: [&str; 6] = [
+    const KNOWN: [&str; 7] = [
         "acknowledged",
         "responded",
+        "reported",
         "issued",
         "asked",
         "saved",

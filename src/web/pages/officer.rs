@@ -1,7 +1,7 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
 use super::seat::{self, OwnForm};
-use super::{Desk, bank_names, document, drafts, said, show, words};
+use super::{Desk, bank_names, document, drafts, reports, said, show, words};
 use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
 use crate::domain::id::Uid;
@@ -41,7 +41,7 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     named(&mut open_tasks["tasks"], &names);
     let waiting = desk.app.store.read(waiting_requests).await?;
     let page = json!({
-        "late": late, "broken": open_tasks["tasks"], "approvals": waiting,
+        "late": late, "reports": reports::waiting(&desk).await?, "broken": open_tasks["tasks"], "approvals": waiting,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
@@ -193,7 +193,7 @@ async fn incident_page(
         "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
-        "incident_digest": latest["incident_digest"],
+        "incident_digest": latest["incident_digest"], "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
         "phase",
@@ -224,7 +224,7 @@ fn people(tx: &mut Tx<'_>, reference: &str, language: &str) -> Result<People, Pr
     let known = incidents::found(tx, reference)?;
     let rows = revisions(tx, known.id)?;
     let asked = waiting(tx, known.id)?;
-    let mut ids: Vec<Uid> = rows.iter().map(|row| row.accepted_by).collect();
+    let mut ids: Vec<Uid> = rows.iter().filter_map(|row| row.accepted_by).collect();
     ids.extend(asked.iter().map(|(request, _)| request.requester));
     let names = read_register::names(tx, &ids)?;
     let language = Language::parse(language).unwrap_or(Language::En);
@@ -234,7 +234,7 @@ fn people(tx: &mut Tx<'_>, reference: &str, language: &str) -> Result<People, Pr
             "replaces": filing.replaces.map(|other| other.to_string()) })
     });
     let filers = rows.iter().filter_map(|row| {
-        let name = names.get(&row.accepted_by.to_string())?;
+        let name = names.get(&row.accepted_by?.to_string())?;
         Some((row.number, name.clone()))
     });
     Ok(People {

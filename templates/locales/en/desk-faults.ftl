@@ -116,6 +116,7 @@ fault-query_invalid = Check what you search for.
 fault-query_text = What you search for is not clean text.
 fault-rate_limited = Too many requests: wait a moment.
 fault-recovery_ended = The recovery link is unknown, used or expired: ask for a new one.
+fault-report_answered = This report was answered already.
 fault-replaces_itself = An incident cannot stand in for itself.
 fault-response_contradiction = Two of these answers contradict each other.
 fault-role_of_other_side = This role belongs to the other side.

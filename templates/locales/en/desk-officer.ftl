@@ -193,3 +193,16 @@ field-late_reason = Why it is late
 # Whether a board changes by itself
 live-on = Live
 live-off = No longer live: open the page again to see what is new
+
+# What banks report
+home-reports = Banks report
+reports-lead = Each report waits for an answer. Silence issues it to every bank by itself.
+reports-waiting = Waiting for an answer
+reports-answered = Answered
+reports-none-waiting = No report waits.
+reports-none-answered = No report was answered yet.
+reports-make-incident = Make it an incident
+reports-silence = Unanswered, it is issued to every bank by itself, in the bank’s words and as unverified.
+reports-reject = It is not an incident
+reports-reject-hint = The reason goes back to the bank. The report stays on record.
+reports-reject-do = Tell the bank

@@ -116,6 +116,7 @@ fault-query_invalid = 検索条件をご確認ください。
 fault-query_text = 検索条件の文字をご確認ください。
 fault-rate_limited = 短時間の操作が多すぎます。しばらくお待ちください。
 fault-recovery_ended = この復旧用リンクは無効か、使用済みか、期限切れです。新しいリンクをご依頼ください。
+fault-report_answered = この報告にはすでに回答されています。
 fault-replaces_itself = 取り下げる事案そのものは指定できません。
 fault-response_contradiction = 両立しない回答が選ばれています。
 fault-role_of_other_side = この役割は、事業者と銀行の区分が異なるため付与できません。

@@ -187,3 +187,16 @@ field-late_reason = 遅延の理由
 # Whether a board changes by itself
 live-on = 自動更新中
 live-off = 自動更新は停止しました。最新の状況はページを開き直してご確認ください
+
+# What banks report
+home-reports = 銀行からの報告
+reports-lead = 報告には回答が必要です。回答がなければ、すべての銀行に自動で通知されます。
+reports-waiting = 回答待ち
+reports-answered = 回答済み
+reports-none-waiting = 回答待ちの報告はありません。
+reports-none-answered = 回答済みの報告はまだありません。
+reports-make-incident = 事案として起票
+reports-silence = 回答しない場合、銀行の文面のまま「未確認」として、すべての銀行に自動で通知されます。
+reports-reject = 事案ではないと回答
+reports-reject-hint = 理由は報告した銀行に届きます。報告の記録は残ります。
+reports-reject-do = 銀行に回答する

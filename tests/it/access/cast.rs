@@ -1,6 +1,6 @@
 //! Everybody who may knock, and two banks with something of every kind for them to ask for.
 
-use crate::support::ground::{contact, filing, new_bank};
+use crate::support::ground::{contact, filing, new_bank, report};
 use crate::support::hub::{Bank, On, Person, TestHub};
 use crate::support::signer::signer;
 use kairan::actions::add_contact::add_contact;
@@ -76,6 +76,8 @@ pub struct Of {
     pub signing_key: String,
     /// The id of a key of one of its people, who does not knock.
     pub person_key: String,
+    /// The id of what it has reported.
+    pub report: String,
 }
 
 pub struct Cast {
@@ -175,6 +177,7 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
         .await;
     let signing_key = text(&enrolled.expect(201).json(), "id");
     let (contacts, endpoints) = furniture;
+    let key = bank.key.clone();
     Of {
         bank,
         notice,
@@ -187,6 +190,7 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
         spare,
         signing_key,
         person_key,
+        report: reported(hub, &key).await,
     }
 }
 
@@ -218,6 +222,7 @@ impl Cast {
         let reference = text(&hub.file(&officer).await, "reference");
         hub.seal().await;
         let (a, b) = (told(&hub, a, in_a).await, told(&hub, b, in_b).await);
+        hub.seal().await;
         let mut cast = Self {
             drafts: [draft(&hub, &officer).await, draft(&hub, &officer).await],
             request: withdrawal(&hub, &officer, &reference).await,
@@ -338,6 +343,11 @@ impl Cast {
         text(&asked.json(), "request")
     }
 
+    /// A report that nobody has answered.
+    pub async fn report(&self) -> String {
+        reported(&self.hub, &self.a.bank.key).await
+    }
+
     /// The token of a new invitation.
     pub async fn invitation(&self) -> String {
         let input = crate::access::table::invitee();
@@ -353,6 +363,12 @@ impl Cast {
             .expect("a token")
             .to_owned()
     }
+}
+
+/// What a bank has reported: its id.
+async fn reported(hub: &TestHub, key: &str) -> String {
+    let made = hub.post("/api/v1/reports", key, &report()).await;
+    text(&made.expect(201).json(), "id")
 }
 
 async fn draft(hub: &TestHub, officer: &Person) -> String {

@@ -87,6 +87,8 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         Object::Endpoint(n) => holder.endpoints[n].clone(),
         Object::MachineKey => holder.spare.clone(),
         Object::SigningKey => holder.signing_key.clone(),
+        Object::Report => holder.report.clone(),
+        Object::OpenReport => fresh.clone().unwrap_or_else(|| holder.report.clone()),
         Object::PersonKey if target == Target::B => holder.person_key.clone(),
         Object::PersonKey => cast.spare(who).to_owned(),
         Object::Person => cast.officer.id.to_string(),
@@ -183,6 +185,7 @@ async fn prepared(cast: &Cast, call: Call<'_>) -> Option<String> {
     match call.row.object {
         Object::Invitation => Some(cast.invitation().await),
         Object::Approval => Some(cast.waiting_for(call.who).await),
+        Object::OpenReport => Some(cast.report().await),
         _ => {
             cast.settle().await;
             None

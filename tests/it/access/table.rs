@@ -2,7 +2,7 @@
 //! from the hub's own table on purpose; the two are compared.
 
 use super::cast::{Cast, Identity, Side};
-use crate::support::ground::filing;
+use crate::support::ground::{filing, report};
 use crate::support::signer::{enrolment, signer};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,6 +36,10 @@ pub enum Object {
     Endpoint(usize),
     MachineKey,
     SigningKey,
+    /// A report of a bank's own.
+    Report,
+    /// The same, to be answered: made for each call.
+    OpenReport,
     /// Nothing, but the body is of whoever's bank knocks.
     Enrolment,
     PersonKey,
@@ -104,6 +108,7 @@ impl Row {
             Object::Incident
             | Object::Approval
             | Object::Draft(_)
+            | Object::OpenReport
             | Object::Person
             | Object::Invitation => &[A, Missing],
             Object::File(_) => &[A, Missing],
@@ -307,6 +312,11 @@ fn content() -> Vec<Row> {
         GET "/api/v1/log/checkpoint" "oadmhk" 200/404 Nothing, All, plain;
         GET "/api/v1/log/tile/entries/{place:.*}" "a" 200/404 File("000.p/1"), All, plain;
         GET "/api/v1/log/tile/{level}/{place:.*}" "oadmhk" 200/404 File("000.p/1"), All, plain;
+        GET "/api/v1/reports" "oa" 200/404 Nothing, All, plain;
+        POST "/api/v1/reports" "mhk" 201/404 Nothing, Own, |_, _| with(report());
+        GET "/api/v1/reports/{id}" "oa" 200/404 Report, All, plain;
+        POST "/api/v1/reports/{id}/draft" "o" 201/404 OpenReport, All, plain;
+        POST "/api/v1/reports/{id}/rejection" "o" 204/404 OpenReport, All, reason;
         GET "/api/v1/drafts" "oa" 200/404 Nothing, All, plain;
         POST "/api/v1/drafts" "o" 201/404 Nothing, All, |_, _| with(filing());
         GET "/api/v1/drafts/{id}" "oa" 200/404 Draft(0), All, plain;
@@ -357,6 +367,9 @@ fn register() -> Vec<Row> {
 fn own() -> Vec<Row> {
     use Object::*;
     rows![
+        GET "/api/v1/own/reports" "mhk" 200/404 Nothing, Own, plain;
+        GET "/api/v1/own/reports/{id}" "mhk" 200/404 Report, Own, plain;
+        GET "/api/v1/own/reports/{id}/proof" "mhk" 200/404 Report, Own, plain;
         GET "/api/v1/own/contacts" "mh" 200/404 Nothing, Own, plain;
         POST "/api/v1/own/contacts" "h" 201/404 Nothing, Own, |_, _| with(contact());
         POST "/api/v1/own/contacts/{id}/replacement" "h" 201/404 Contact(3), Own, |_, _| with(contact());

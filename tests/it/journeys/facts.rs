@@ -75,6 +75,10 @@ async fn life(hub: &TestHub) {
     hub.respond(&one, &["disputes_notice"], "operator")
         .await
         .expect(201);
+    let odd = hub.report(&two).await;
+    let path = format!("/api/v1/reports/{}/rejection", text(&odd, "id"));
+    let no = serde_json::json!({ "reason": "genuine" });
+    hub.post(&path, &officer.key, &no).await.expect(204);
     move_house(hub, &one).await;
     hub.advance(seconds(3_600));
     hub.deliver_due().await;

@@ -15,6 +15,7 @@ use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::clock::Clock;
 use kairan::config::Settings;
 use kairan::dispatch::engine::Engine;
+use kairan::dispatch::lapse::Lapses;
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
@@ -60,6 +61,7 @@ struct Process {
     webhooks: Mutex<Engine>,
     mails: Option<Mutex<Engine>>,
     sequencer: Mutex<Sequencer>,
+    lapses: Lapses,
     _stop: watch::Sender<bool>,
 }
 
@@ -75,6 +77,7 @@ impl Process {
         let mails = parts
             .mail_engine(node, stopping.clone())
             .expect("an engine");
+        let lapses = parts.lapses(stopping.clone());
         let sequencer = Mutex::new(parts.sequencer(node, stopping));
         let server = parts.web(listener).expect("a server");
         let web = server.handle();
@@ -84,6 +87,7 @@ impl Process {
             webhooks: Mutex::new(webhooks),
             mails: mails.map(Mutex::new),
             sequencer,
+            lapses,
             _stop: stop,
         };
         (process, parts.store)
@@ -283,6 +287,11 @@ impl TestHub {
             ended += mails.lock().await.deliver_due().await;
         }
         ended
+    }
+
+    /// Does what follows from clocks that have run out; returns how many things were done.
+    pub async fn run_out(&self) -> usize {
+        self.process.lapses.look().await.expect("it is looked")
     }
 
     /// Tries the standing self-check, if its turn has come.

@@ -1,0 +1,56 @@
+-- What banks report, how each report was answered, and what the hub does by itself when a clock runs out.
+
+-- A bank's own suspicion of a theft. What it says, and the salt of its commitment, lie in the erasable store.
+CREATE TABLE bank_report (
+    id uuid PRIMARY KEY,
+    bank_id uuid NOT NULL REFERENCES bank,
+    person_id uuid REFERENCES person,
+    api_key_id uuid,
+    payload_id uuid NOT NULL,
+    triage_by timestamptz NOT NULL,
+    issue_by timestamptz NOT NULL, -- unanswered, it is issued to everyone then
+    reported_at timestamptz NOT NULL,
+    CHECK (reported_at <= triage_by AND triage_by <= issue_by)
+);
+CREATE INDEX bank_report_of_bank ON bank_report (bank_id);
+CREATE INDEX bank_report_due ON bank_report (issue_by);
+
+-- The one answer to a report: an officer's incident, an officer's reason why it is none, or silence.
+CREATE TABLE bank_report_end (
+    report_id uuid PRIMARY KEY REFERENCES bank_report,
+    outcome text NOT NULL CHECK (outcome = 'incident' OR outcome = 'no_incident' OR outcome = 'silence'),
+    revision_id uuid REFERENCES revision,
+    person_id uuid REFERENCES person, -- who answered; nobody did where it was silence
+    payload_id uuid, -- the reason that goes back to the reporter
+    recorded_at timestamptz NOT NULL,
+    CHECK ((revision_id IS NULL) = (outcome = 'no_incident')),
+    CHECK ((payload_id IS NULL) = (outcome <> 'no_incident')),
+    CHECK ((person_id IS NULL) = (outcome = 'silence'))
+);
+
+-- A draft may be begun from a report, which it answers when it is issued.
+ALTER TABLE draft ADD COLUMN report_id uuid REFERENCES bank_report;
+
+-- What the hub issues by itself was accepted by nobody.
+ALTER TABLE revision ALTER COLUMN accepted_by DROP NOT NULL;
+
+-- STATE -------------------------------------------------------------------------------------------
+
+-- One row: when it is looked at next whether a clock has run out.
+CREATE TABLE lapse_turn (
+    one bigint PRIMARY KEY CHECK (one = 1),
+    next_at timestamptz NOT NULL
+);
+INSERT INTO lapse_turn (one, next_at) VALUES (1, 'epoch');
+
+-- What the operator's people were warned of already.
+CREATE TABLE warning_given (
+    subject_id uuid NOT NULL,
+    kind text NOT NULL,
+    given_at timestamptz NOT NULL,
+    PRIMARY KEY (subject_id, kind)
+);
+
+-- Facts are appended (law 5).
+CREATE TRIGGER bank_report_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_report FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER bank_report_end_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_report_end FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,5 @@
+DROP TABLE warning_given;
+DROP TABLE lapse_turn;
+ALTER TABLE draft DROP COLUMN report_id;
+DROP TABLE bank_report_end;
+DROP TABLE bank_report;

@@ -1,0 +1,61 @@
+-- What banks report, how each report was answered, and what the hub does by itself when a clock runs out.
+
+-- A bank's own suspicion of a theft. What it says, and the salt of its commitment, lie in the erasable store.
+CREATE TABLE bank_report (
+    id BLOB PRIMARY KEY,
+    bank_id BLOB NOT NULL REFERENCES bank,
+    person_id BLOB REFERENCES person,
+    api_key_id BLOB,
+    payload_id BLOB NOT NULL,
+    triage_by INTEGER NOT NULL,
+    issue_by INTEGER NOT NULL, -- unanswered, it is issued to everyone then
+    reported_at INTEGER NOT NULL,
+    CHECK (reported_at <= triage_by AND triage_by <= issue_by)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX bank_report_of_bank ON bank_report (bank_id);
+CREATE INDEX bank_report_due ON bank_report (issue_by);
+
+-- The one answer to a report: an officer's incident, an officer's reason why it is none, or silence.
+CREATE TABLE bank_report_end (
+    report_id BLOB PRIMARY KEY REFERENCES bank_report,
+    outcome TEXT NOT NULL CHECK (outcome = 'incident' OR outcome = 'no_incident' OR outcome = 'silence'),
+    revision_id BLOB REFERENCES revision,
+    person_id BLOB REFERENCES person, -- who answered; nobody did where it was silence
+    payload_id BLOB, -- the reason that goes back to the reporter
+    recorded_at INTEGER NOT NULL,
+    CHECK ((revision_id IS NULL) = (outcome = 'no_incident')),
+    CHECK ((payload_id IS NULL) = (outcome <> 'no_incident')),
+    CHECK ((person_id IS NULL) = (outcome = 'silence'))
+) STRICT, WITHOUT ROWID;
+
+-- A draft may be begun from a report, which it answers when it is issued.
+ALTER TABLE draft ADD COLUMN report_id BLOB REFERENCES bank_report;
+
+-- What the hub issues by itself was accepted by nobody.
+PRAGMA writable_schema = ON;
+UPDATE sqlite_schema SET sql = replace(sql, 'accepted_by BLOB NOT NULL REFERENCES', 'accepted_by BLOB REFERENCES')
+    WHERE type = 'table' AND name = 'revision';
+PRAGMA writable_schema = RESET;
+
+-- STATE -------------------------------------------------------------------------------------------
+
+-- One row: when it is looked at next whether a clock has run out.
+CREATE TABLE lapse_turn (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    next_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO lapse_turn (one, next_at) VALUES (1, 0);
+
+-- What the operator's people were warned of already.
+CREATE TABLE warning_given (
+    subject_id BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    given_at INTEGER NOT NULL,
+    PRIMARY KEY (subject_id, kind)
+) STRICT, WITHOUT ROWID;
+
+-- Facts are appended (law 5).
+CREATE TRIGGER bank_report_no_update BEFORE UPDATE ON bank_report BEGIN SELECT RAISE(ABORT, 'bank_report is append-only'); END;
+CREATE TRIGGER bank_report_no_delete BEFORE DELETE ON bank_report BEGIN SELECT RAISE(ABORT, 'bank_report is append-only'); END;
+CREATE TRIGGER bank_report_end_no_update BEFORE UPDATE ON bank_report_end BEGIN SELECT RAISE(ABORT, 'bank_report_end is append-only'); END;
+CREATE TRIGGER bank_report_end_no_delete BEFORE DELETE ON bank_report_end BEGIN SELECT RAISE(ABORT, 'bank_report_end is append-only'); END;

@@ -1,0 +1,81 @@
+//! What the hub does by itself when a clock of the operator runs out. Every node may look; one has the turn, and
+//! whatever is done is done once, because the gate orders it and the database takes one answer.
+
+use super::alert::{OperatorAlert, alert};
+use super::{Error, Rules, answer_report};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::storage::report::{self, ReportRow};
+use crate::storage::{Tx, bank, lapse};
+use std::time::Duration;
+
+/// It is looked so often.
+pub const EVERY: Duration = Duration::from_secs(5);
+/// Things that are looked at in one go; the rest follows in the next.
+const AT_ONCE: i64 = 200;
+
+/// A clock that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lapsed {
+    /// Nobody has said whether a bank's report is an incident.
+    Triage(Uid),
+    /// Nobody has answered a bank's report: it goes out.
+    Silence(Uid),
+}
+
+/// True = it is this caller's turn to look.
+pub fn take_turn(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let now = tx.now()?;
+    Ok(lapse::take_turn(tx, now, now + EVERY)?)
+}
+
+/// True = nobody has looked for long enough.
+pub fn is_due(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    Ok(lapse::next_turn(tx)? <= tx.now()?)
+}
+
+/// What has run out by now, the oldest deadline first; what was only to be told may have been told.
+pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
+    let now = tx.now()?;
+    let reports = report::open(tx, AT_ONCE)?;
+    let mut found: Vec<(Instant, Lapsed)> = reports
+        .iter()
+        .filter_map(|row| of_report(row, now))
+        .collect();
+    found.sort_by_key(|(at, _)| *at);
+    Ok(found.into_iter().map(|(_, one)| one).collect())
+}
+
+fn of_report(row: &ReportRow, now: Instant) -> Option<(Instant, Lapsed)> {
+    if row.issue_by <= now {
+        Some((row.issue_by, Lapsed::Silence(row.id)))
+    } else if row.triage_by <= now {
+        Some((row.triage_by, Lapsed::Triage(row.id)))
+    } else {
+        None
+    }
+}
+
+/// Does what follows; true = something was done.
+pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, Error> {
+    match lapsed {
+        Lapsed::Triage(id) => warn_of_report(tx, id),
+        Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),
+    }
+}
+
+fn warn_of_report(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
+    let now = tx.now()?;
+    if !lapse::warn_once(tx, id, "triage", now)? {
+        return Ok(false);
+    }
+    let (row, _) = report::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let bank_code = bank::by_id(tx, row.bank_id)?.map(|row| row.code);
+    let inputs = OperatorAlert {
+        alert: "clock-running-out".into(),
+        bank_code,
+        detail: None,
+    };
+    alert(tx, &["officer"], &inputs)?;
+    Ok(true)
+}
