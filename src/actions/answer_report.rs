@@ -12,7 +12,7 @@ use crate::domain::instant::Entered;
 use crate::domain::refusal::Refusal;
 use crate::storage::reading::{self, IncidentFilter};
 use crate::storage::report::{self as reports, ReportEndRow, ReportRow};
-use crate::storage::{Tx, bank, payload};
+use crate::storage::{Tx, bank, deferral, payload};
 use serde::{Deserialize, Serialize};
 
 const REASON_LIMIT: usize = 2_000;
@@ -37,6 +37,11 @@ fn waiting(tx: &mut Tx<'_>, id: Uid) -> Result<ReportRow, Error> {
         None => Ok(row),
         Some(_) => Err(Refusal::ReportAnswered.into()),
     }
+}
+
+/// True = nobody has answered it.
+pub(super) fn is_waiting(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
+    Ok(reports::by_id(tx, id)?.is_some_and(|(_, end)| end.is_none()))
 }
 
 /// Says that a report is no incident; the reason goes back to the reporter.
@@ -129,7 +134,9 @@ pub fn issue_by_silence(tx: &mut Tx<'_>, rules: &Rules, id: Uid) -> Result<Optio
     let (gate, version) = issue::enter(tx)?;
     let now = tx.now()?;
     let (row, end) = reports::by_id(tx, id)?.ok_or(Error::NotFound)?;
-    if end.is_some() || now < row.issue_by {
+    // The answer that two people hold back comes when they no longer do.
+    let held = deferral::of_report(tx, row.id)?.is_some();
+    if end.is_some() || now < row.issue_by || held {
         return Ok(None);
     }
     let Some(said) = report::open(tx, &row)? else {

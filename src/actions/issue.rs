@@ -2,7 +2,7 @@
 //! the commit's.
 
 use super::fan_out::{self, Concern, Issue, Written};
-use super::{Error, Rules, answer_report, cut_roster};
+use super::{Error, Rules, answer_report, cut_roster, defer};
 use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
@@ -79,6 +79,7 @@ pub fn issue_incident(
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
     let checked = filing.check(FilingContext::first(now))?;
+    defer::draft_is_free(tx, draft)?;
     let report = answer_report::of_draft(tx, draft)?;
     let origin = Origin {
         source: report.as_ref().map_or(Source::Operator, |_| Source::Bank),
@@ -93,6 +94,35 @@ pub fn issue_incident(
     }
     if let Some(report) = report {
         answer_report::issued(tx, report.id, issued.revision_id, Some(by))?;
+    }
+    Ok(issued)
+}
+
+/// Registers what was held back. Its draft ends with it, and the report that it answers is answered; where one has
+/// ended already, it goes out all the same.
+pub(super) fn issue_deferred(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    filing: &Filing,
+    (draft, report): (Option<Uid>, Option<Uid>),
+) -> Result<Issued, Error> {
+    let (gate, version) = enter(tx)?;
+    let now = tx.now()?;
+    let checked = filing.check(FilingContext::first(now))?;
+    let origin = Origin {
+        source: report.map_or(Source::Operator, |_| Source::Bank),
+        ..Origin::of(by)
+    };
+    let place = (&gate, &version);
+    let issued = register(tx, rules, place, now, origin, checked, filing.warnings())?;
+    if let Some(draft) = draft {
+        draft::mark_issued(tx, draft, issued.revision_id)?;
+    }
+    if let Some(report) = report
+        && answer_report::is_waiting(tx, report)?
+    {
+        answer_report::issued(tx, report, issued.revision_id, Some(by))?;
     }
     Ok(issued)
 }
@@ -135,10 +165,24 @@ pub fn issue_revision(
     reference: &str,
     filing: &Filing,
 ) -> Result<Issued, Error> {
+    // The gate comes first: nobody may begin to hold one back between the question and the act.
+    roster::enter_gate(tx)?;
+    let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
+    defer::nothing_deferred(tx, incident.id)?;
+    revise(tx, rules, by, &incident, filing)
+}
+
+/// Issues the next revision of this incident.
+pub(super) fn revise(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    incident: &IncidentRow,
+    filing: &Filing,
+) -> Result<Issued, Error> {
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
-    let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
-    let before = open_revision(tx, &incident)?;
+    let before = open_revision(tx, incident)?;
     let number = before.number + 1;
     let checked = filing.check(context_after(&before, now)?)?;
     write(
@@ -147,7 +191,7 @@ pub fn issue_revision(
         rules,
         &version,
         Accepted {
-            incident: &incident,
+            incident,
             number,
             before: Some(&before),
             checked,

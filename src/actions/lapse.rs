@@ -2,11 +2,11 @@
 //! whatever is done is done once, because the gate orders it and the database takes one answer.
 
 use super::alert::{OperatorAlert, alert};
-use super::{Error, Rules, answer_report};
+use super::{Error, Rules, answer_report, defer};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::report::{self, ReportRow};
-use crate::storage::{Tx, bank, lapse};
+use crate::storage::{Tx, bank, deferral, lapse};
 use std::time::Duration;
 
 /// It is looked so often.
@@ -21,6 +21,8 @@ pub enum Lapsed {
     Triage(Uid),
     /// Nobody has answered a bank's report: it goes out.
     Silence(Uid),
+    /// A deferral is over: what it held back goes out.
+    Deferral(Uid),
 }
 
 /// True = it is this caller's turn to look.
@@ -42,6 +44,9 @@ pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
         .iter()
         .filter_map(|row| of_report(row, now))
         .collect();
+    let held = deferral::in_force(tx, AT_ONCE)?;
+    let over = held.iter().filter(|row| row.expires_at <= now);
+    found.extend(over.map(|row| (row.expires_at, Lapsed::Deferral(row.id))));
     found.sort_by_key(|(at, _)| *at);
     Ok(found.into_iter().map(|(_, one)| one).collect())
 }
@@ -60,6 +65,7 @@ fn of_report(row: &ReportRow, now: Instant) -> Option<(Instant, Lapsed)> {
 pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, Error> {
     match lapsed {
         Lapsed::Triage(id) => warn_of_report(tx, id),
+        Lapsed::Deferral(id) => Ok(defer::issue_by_expiry(tx, rules, id)?.is_some()),
         Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),
     }
 }

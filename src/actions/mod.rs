@@ -17,6 +17,7 @@ pub mod change_roles;
 pub mod claim;
 pub mod cut_roster;
 pub mod decide;
+pub mod defer;
 pub mod draft;
 pub mod end_partnership;
 pub mod end_signing_key;

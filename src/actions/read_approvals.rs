@@ -2,9 +2,10 @@
 //! different afterwards. Opens what is sealed; knows nothing of who may read which.
 
 use super::invite::PersonPayload;
-use super::{Error, change_roles, end_partnership, on_behalf, recover, withdraw};
+use super::{Error, change_roles, defer, end_partnership, on_behalf, recover, withdraw};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Withdrawal, Words};
+use crate::domain::instant::Instant;
 use crate::storage::approval::RequestRow;
 use crate::storage::{self, Tx, bank, incident, payload, people};
 use serde::Deserialize;
@@ -14,6 +15,10 @@ use serde::Deserialize;
 pub enum About {
     Incident {
         reference: String,
+        title: Option<Words>,
+    },
+    /// A revision of an incident that has no reference yet.
+    Filing {
         title: Option<Words>,
     },
     Bank {
@@ -34,6 +39,10 @@ pub enum Change {
     Roles(Vec<String>),
     Withdrawal {
         reason: &'static str,
+    },
+    Deferral {
+        basis: &'static str,
+        until: Instant,
     },
     /// URLs are `None` where they were erased.
     AddEndpoint {
@@ -57,6 +66,12 @@ pub enum Change {
 pub fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Option<About>, Error> {
     match row.act.as_str() {
         withdraw::ACT => of_incident(tx, row.subject_id),
+        defer::ACT => match defer::incident_of(&row.details)? {
+            Some(incident) => of_incident(tx, incident),
+            None => Ok(Some(About::Filing {
+                title: defer::asked(tx, &row.details)?.title,
+            })),
+        },
         change_roles::ACT | recover::ACT => of_person(tx, row.subject_id),
         _ => of_bank(tx, row.subject_id),
     }
@@ -114,6 +129,13 @@ pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
         withdraw::ACT => Change::Withdrawal {
             reason: Withdrawal::from_json(&row.details)?.reason.code(),
         },
+        defer::ACT => {
+            let asked = defer::asked(tx, &row.details)?;
+            Change::Deferral {
+                basis: asked.basis.code(),
+                until: asked.until,
+            }
+        }
         change_roles::ACT => Change::Roles(change_roles::wanted(&row.details)?),
         end_partnership::ACT => Change::EndPartnership,
         recover::ACT => Change::Recovery,

@@ -4,7 +4,7 @@ use super::ask::ask;
 use super::decide::Requested;
 use super::fan_out::{self, Concern, Issue, Written};
 use super::issue::{Issued, Origin, damaged, enter, open_revision, stamp};
-use super::{Error, Rules};
+use super::{Error, Rules, defer};
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
 use crate::domain::vocabulary::{Kind, Language, Tlp, Urgency};
@@ -25,6 +25,7 @@ pub fn request(
 ) -> Result<Requested, Error> {
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     open_revision(tx, &incident)?;
+    defer::nothing_deferred(tx, incident.id)?;
     let own: IncidentRef = incident
         .reference
         .parse()
@@ -75,6 +76,7 @@ pub(super) fn approved(
     let now = tx.now()?;
     let incident = incident::by_id(tx, request.subject_id)?.ok_or(Error::NotFound)?;
     let before = open_revision(tx, &incident)?;
+    defer::nothing_deferred(tx, incident.id)?;
     let filing = Withdrawal::from_json(&request.details)?;
     let own: IncidentRef = incident
         .reference

@@ -33,6 +33,7 @@ pub enum Entry<'a> {
     Acknowledged(Acknowledged<'a>),
     Response(Response),
     Report(Report),
+    Deferral(Deferral<'a>),
     Approval(Approval<'a>),
     Accessed(Accessed),
     FactRecorded(FactRecorded<'a>),
@@ -172,6 +173,28 @@ pub struct Report {
     pub v: u8,
 }
 
+/// Two people hold a whole revision back; what it says stays outside.
+#[derive(Debug, Clone, Serialize)]
+pub struct Deferral<'a> {
+    pub at: Instant,
+    /// Code of the vocabulary `deferral_basis`.
+    pub basis: &'a str,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    pub deferral: Uid,
+    /// It is issued by itself then.
+    pub expires_at: Instant,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// `None` = it would be a first revision.
+    pub incident: Option<Uid>,
+    pub renews: Option<Uid>,
+    pub request: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
 /// Two people decided together.
 #[derive(Debug, Clone, Serialize)]
 pub struct Approval<'a> {
@@ -271,6 +294,7 @@ impl Entry<'_> {
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
             Self::Report(entry) => entry.t,
+            Self::Deferral(entry) => entry.t,
             Self::Approval(entry) => entry.t,
             Self::Accessed(entry) => entry.t,
             Self::FactRecorded(entry) => entry.t,
@@ -462,6 +486,19 @@ mod tests {
                 report: id,
                 t: "bank.report",
                 triage_by: at,
+                v: 1,
+            }),
+            Entry::Deferral(Deferral {
+                at,
+                basis: "court_order",
+                commitment: hash,
+                deferral: id,
+                expires_at: at,
+                facts: hash,
+                incident: None,
+                renews: Some(id),
+                request: id,
+                t: "deferral",
                 v: 1,
             }),
             Entry::Approval(Approval {

@@ -5,6 +5,7 @@ pub mod access;
 pub mod address;
 pub mod backoff;
 pub mod deadline;
+pub mod deferral;
 pub mod digest;
 pub mod email;
 pub mod entry;

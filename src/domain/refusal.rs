@@ -65,6 +65,14 @@ pub enum Refusal {
         "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
     )]
     CertificateTooLong,
+    #[error("the time until which it was to be held back is over; issue it, or ask anew")]
+    DeferralPast,
+    #[error("this deferral has ended already; read how")]
+    DeferralEnded,
+    #[error("a revision of this incident is held back; lift that first, and it goes out")]
+    DeferralInForce,
+    #[error("what this draft says is held back; lift that, and it goes out")]
+    DraftDeferred,
     #[error("this report was answered already; read how")]
     ReportAnswered,
     #[error("what opens this notice's proof was erased; its entry stays in the log")]
@@ -104,6 +112,10 @@ impl Refusal {
             Self::NotYet => "not_yet",
             Self::CertificateTooLong => "certificate_too_long",
             Self::ReportAnswered => "report_answered",
+            Self::DraftDeferred => "draft_deferred",
+            Self::DeferralPast => "deferral_past",
+            Self::DeferralEnded => "deferral_ended",
+            Self::DeferralInForce => "deferral_in_force",
         }
     }
 }

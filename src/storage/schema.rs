@@ -897,6 +897,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    deferral (id) {
+        id -> UidSql,
+        request_id -> UidSql,
+        basis -> Text,
+        incident_id -> Nullable<UidSql>,
+        draft_id -> Nullable<UidSql>,
+        report_id -> Nullable<UidSql>,
+        renews -> Nullable<UidSql>,
+        payload_id -> UidSql,
+        expires_at -> InstantSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    deferral_end (deferral_id) {
+        deferral_id -> UidSql,
+        how -> Text,
+        revision_id -> Nullable<UidSql>,
+        person_id -> Nullable<UidSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -959,4 +988,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     bank_report_end,
     lapse_turn,
     warning_given,
+    deferral,
+    deferral_end,
 );

@@ -220,10 +220,11 @@ pub enum Alert {
     SelfCheckRed,
     ClockRunningOut,
     BankReport,
+    Deferral,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 7] = [
+    pub const ALL: [Alert; 8] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -231,6 +232,7 @@ impl Alert {
         Self::SelfCheckRed,
         Self::ClockRunningOut,
         Self::BankReport,
+        Self::Deferral,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -243,6 +245,7 @@ impl Alert {
             Self::SelfCheckRed => "self-check-red",
             Self::ClockRunningOut => "clock-running-out",
             Self::BankReport => "bank-report",
+            Self::Deferral => "deferral",
         }
     }
 

@@ -2,9 +2,9 @@
 //! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
 
 use super::api::{
-    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
-    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
-    people, reports, resend, responses, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, certificates, contacts, deferrals, deliveries, drafts,
+    endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
+    partnerships, people, reports, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -58,6 +58,10 @@ use utoipa_swagger_ui::Config;
         log::tile,
         log::entries,
         test_notice::send,
+        deferrals::list,
+        deferrals::request,
+        deferrals::renew,
+        deferrals::lift,
         reports::report,
         reports::list_own,
         reports::read_own,

@@ -243,7 +243,11 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::NotSealed
         | Refusal::AcrossLogs
         | Refusal::CertificateTooLong
-        | Refusal::ReportAnswered => StatusCode::CONFLICT,
+        | Refusal::ReportAnswered
+        | Refusal::DeferralPast
+        | Refusal::DraftDeferred
+        | Refusal::DeferralEnded
+        | Refusal::DeferralInForce => StatusCode::CONFLICT,
     }
 }
 

@@ -2,9 +2,9 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, certificates, contacts, deliveries, drafts, endpoints,
-    evidence, health, import, inbox, incidents, invitations, keys, log, notices, partnerships,
-    people, reports, resend, responses, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, certificates, contacts, deferrals, deliveries, drafts,
+    endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
+    partnerships, people, reports, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -174,6 +174,9 @@ pub fn routes() -> Vec<Route> {
         POST "/bank-reports/{id}/rejection" OFFICER pages::reports::reject;
         GET "/drafts" READERS pages::drafts::list;
         GET "/drafts/{id}" READERS pages::drafts::read;
+        GET "/deferrals" READERS pages::deferrals::list;
+        POST "/deferrals/{id}/lifting" OFFICER pages::deferrals::lift;
+        POST "/deferrals/{id}/renewal" OFFICER + CONFIRMED pages::deferrals::renew;
         POST "/drafts/{id}/discard" OFFICER pages::drafts::discard;
         GET "/incidents/{reference}" READERS pages::officer::incident;
         GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
@@ -257,6 +260,11 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/log/checkpoint" EVERYBODY log::checkpoint;
         GET "/api/v1/log/tile/entries/{place:.*}" AUDITOR log::entries;
         GET "/api/v1/log/tile/{level}/{place:.*}" EVERYBODY log::tile;
+
+        GET "/api/v1/deferrals" READERS deferrals::list;
+        POST "/api/v1/deferrals" OFFICER deferrals::request;
+        POST "/api/v1/deferrals/{id}/lifting" OFFICER deferrals::lift;
+        POST "/api/v1/deferrals/{id}/renewal" OFFICER deferrals::renew;
 
         GET "/api/v1/reports" READERS reports::list;
         POST "/api/v1/reports" BANK reports::report;
@@ -369,6 +377,7 @@ mod tests {
             "deliveries",
             "as-of",
             "reports",
+            "deferrals",
         ] {
             let start = format!("/api/v1/{path}");
             for route in routes()

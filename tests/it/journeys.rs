@@ -32,6 +32,7 @@ mod acknowledging;
 mod changing;
 mod checks;
 mod confirming;
+pub mod deferring;
 mod delivery;
 mod evidence;
 pub mod exporting;

@@ -1,3 +1,5 @@
+DROP TABLE deferral_end CASCADE;
+DROP TABLE deferral CASCADE;
 DROP TABLE warning_given;
 DROP TABLE lapse_turn;
 ALTER TABLE draft DROP COLUMN report_id;

@@ -34,6 +34,33 @@ ALTER TABLE draft ADD COLUMN report_id uuid REFERENCES bank_report;
 -- What the hub issues by itself was accepted by nobody.
 ALTER TABLE revision ALTER COLUMN accepted_by DROP NOT NULL;
 
+-- A whole revision is held back: two people, a legal basis, an end that comes by itself. Nothing names a bank.
+CREATE TABLE deferral (
+    id uuid PRIMARY KEY,
+    request_id uuid NOT NULL UNIQUE REFERENCES approval,
+    basis text NOT NULL,
+    incident_id uuid REFERENCES incident, -- none yet where it would be a first revision
+    draft_id uuid REFERENCES draft,
+    report_id uuid REFERENCES bank_report,
+    renews uuid UNIQUE REFERENCES deferral,
+    payload_id uuid NOT NULL, -- the filing, and the salt of its commitment
+    expires_at timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL,
+    CHECK (expires_at > recorded_at),
+    CHECK (expires_at <= recorded_at + interval '72 hours')
+);
+
+-- How a deferral ended: its time ran out or an officer lifted it, and the revision went out; or two people renewed it.
+CREATE TABLE deferral_end (
+    deferral_id uuid PRIMARY KEY REFERENCES deferral,
+    how text NOT NULL CHECK (how = 'expired' OR how = 'lifted' OR how = 'renewed'),
+    revision_id uuid REFERENCES revision,
+    person_id uuid REFERENCES person, -- who lifted it
+    recorded_at timestamptz NOT NULL,
+    CHECK ((revision_id IS NULL) = (how = 'renewed')),
+    CHECK ((person_id IS NULL) = (how <> 'lifted'))
+);
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- One row: when it is looked at next whether a clock has run out.
@@ -54,3 +81,5 @@ CREATE TABLE warning_given (
 -- Facts are appended (law 5).
 CREATE TRIGGER bank_report_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_report FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER bank_report_end_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_report_end FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER deferral_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON deferral FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER deferral_end_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON deferral_end FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

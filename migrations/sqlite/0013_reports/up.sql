@@ -37,6 +37,33 @@ UPDATE sqlite_schema SET sql = replace(sql, 'accepted_by BLOB NOT NULL REFERENCE
     WHERE type = 'table' AND name = 'revision';
 PRAGMA writable_schema = RESET;
 
+-- A whole revision is held back: two people, a legal basis, an end that comes by itself. Nothing names a bank.
+CREATE TABLE deferral (
+    id BLOB PRIMARY KEY,
+    request_id BLOB NOT NULL UNIQUE REFERENCES approval,
+    basis TEXT NOT NULL,
+    incident_id BLOB REFERENCES incident, -- none yet where it would be a first revision
+    draft_id BLOB REFERENCES draft,
+    report_id BLOB REFERENCES bank_report,
+    renews BLOB UNIQUE REFERENCES deferral,
+    payload_id BLOB NOT NULL, -- the filing, and the salt of its commitment
+    expires_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    CHECK (expires_at > recorded_at),
+    CHECK (expires_at - recorded_at <= 259200000000)
+) STRICT, WITHOUT ROWID;
+
+-- How a deferral ended: its time ran out or an officer lifted it, and the revision went out; or two people renewed it.
+CREATE TABLE deferral_end (
+    deferral_id BLOB PRIMARY KEY REFERENCES deferral,
+    how TEXT NOT NULL CHECK (how = 'expired' OR how = 'lifted' OR how = 'renewed'),
+    revision_id BLOB REFERENCES revision,
+    person_id BLOB REFERENCES person, -- who lifted it
+    recorded_at INTEGER NOT NULL,
+    CHECK ((revision_id IS NULL) = (how = 'renewed')),
+    CHECK ((person_id IS NULL) = (how <> 'lifted'))
+) STRICT, WITHOUT ROWID;
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- One row: when it is looked at next whether a clock has run out.
@@ -59,3 +86,7 @@ CREATE TRIGGER bank_report_no_update BEFORE UPDATE ON bank_report BEGIN SELECT R
 CREATE TRIGGER bank_report_no_delete BEFORE DELETE ON bank_report BEGIN SELECT RAISE(ABORT, 'bank_report is append-only'); END;
 CREATE TRIGGER bank_report_end_no_update BEFORE UPDATE ON bank_report_end BEGIN SELECT RAISE(ABORT, 'bank_report_end is append-only'); END;
 CREATE TRIGGER bank_report_end_no_delete BEFORE DELETE ON bank_report_end BEGIN SELECT RAISE(ABORT, 'bank_report_end is append-only'); END;
+CREATE TRIGGER deferral_no_update BEFORE UPDATE ON deferral BEGIN SELECT RAISE(ABORT, 'deferral is append-only'); END;
+CREATE TRIGGER deferral_no_delete BEFORE DELETE ON deferral BEGIN SELECT RAISE(ABORT, 'deferral is append-only'); END;
+CREATE TRIGGER deferral_end_no_update BEFORE UPDATE ON deferral_end BEGIN SELECT RAISE(ABORT, 'deferral_end is append-only'); END;
+CREATE TRIGGER deferral_end_no_delete BEFORE DELETE ON deferral_end BEGIN SELECT RAISE(ABORT, 'deferral_end is append-only'); END;

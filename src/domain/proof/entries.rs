@@ -92,6 +92,7 @@ const PASSED: &[&str] = &[
     "approval",
     "bank.report",
     "bank.response",
+    "deferral",
     "fact.recorded",
     "notice.accessed",
     "notice.attempt",

@@ -10,6 +10,7 @@ use crate::storage::bank::{
     PartnershipRow, ProfileRow,
 };
 use crate::storage::bank_key::{BankKeyEndRow, BankKeyRow};
+use crate::storage::deferral::{DeferralEndRow, DeferralRow};
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
 use crate::storage::error::Error;
 use crate::storage::evidence::{
@@ -146,6 +147,8 @@ pub(super) const WALKS: &[Walk] = &[
     walk!(task_event.task_id TaskEventRow, RECORDED),
     walk!(bank_report.id ReportRow, "bank.report"),
     walk!(bank_report_end.report_id ReportEndRow, RECORDED),
+    walk!(deferral.id DeferralRow, "deferral"),
+    walk!(deferral_end.deferral_id DeferralEndRow, RECORDED),
 ];
 
 /// Messages that have an entry to themselves.

@@ -49,7 +49,7 @@ pub struct ApprovalView {
 /// What a request is about.
 #[derive(Serialize, ToSchema)]
 pub struct AboutView {
-    /// `incident`, `bank` or `person`.
+    /// `incident`, `filing` (an incident that is not issued yet), `bank` or `person`.
     kind: &'static str,
     /// The incident's reference, the bank's code, the person's id.
     key: String,
@@ -61,7 +61,7 @@ pub struct AboutView {
 /// What would be different afterwards.
 #[derive(Default, Serialize, ToSchema)]
 pub struct ChangeView {
-    /// `roles`, `withdrawal`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
+    /// `roles`, `withdrawal`, `deferral`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
     /// `recovery`, or `unreadable` where what was asked for cannot be read any more.
     r#do: &'static str,
     /// All roles that the person would have.
@@ -76,6 +76,12 @@ pub struct ChangeView {
     /// Code of the vocabulary `withdrawal_reason`.
     #[serde(skip_serializing_if = "Option::is_none")]
     withdrawal_reason: Option<&'static str>,
+    /// Code of the vocabulary `deferral_basis`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deferral_basis: Option<&'static str>,
+    /// Until when it would be held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 impl From<About> for AboutView {
@@ -84,6 +90,10 @@ impl From<About> for AboutView {
             About::Incident { reference, title } => {
                 let title = title.unwrap_or_default();
                 ("incident", reference, title.ja, title.en)
+            }
+            About::Filing { title } => {
+                let title = title.unwrap_or_default();
+                ("filing", String::new(), title.ja, title.en)
             }
             About::Bank { code, name } => ("bank", code, name.ja, name.en),
             About::Person { id, name } => ("person", id.to_string(), name.clone(), name),
@@ -120,6 +130,11 @@ impl From<Change> for ChangeView {
             Change::Withdrawal { reason } => Self {
                 withdrawal_reason: Some(reason),
                 ..of("withdrawal")
+            },
+            Change::Deferral { basis, until } => Self {
+                deferral_basis: Some(basis),
+                until: Some(until.to_string()),
+                ..of("deferral")
             },
             Change::AddEndpoint { url } => Self {
                 to: url,

@@ -6,6 +6,7 @@ pub mod banks;
 pub mod board;
 pub mod certificates;
 pub mod contacts;
+pub mod deferrals;
 pub mod deliveries;
 pub mod drafts;
 pub mod edition;

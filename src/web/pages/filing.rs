@@ -4,7 +4,7 @@
 use super::officer::recipients;
 use super::preview::{self, Previewed};
 use super::seat::{self, Fields, OwnForm, Seat};
-use super::{Desk, document, drafts, entered, list, show};
+use super::{Desk, deferrals, document, drafts, entered, list, show};
 use crate::actions::draft;
 use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, OperatorContact};
@@ -16,6 +16,7 @@ use crate::domain::vocabulary::{
 use crate::storage::draft::DraftRow;
 use crate::storage::reading::{self, IncidentFilter};
 use crate::storage::{Tx, incident, payload};
+use crate::web::api::deferrals as api_deferrals;
 use crate::web::api::incidents::{self, found};
 use crate::web::body::RawJson;
 use crate::web::once_key::OnceKey;
@@ -27,7 +28,7 @@ use actix_web::web::{Data, Path};
 use serde_json::{Map, Value, json};
 
 /// Fields that are one text, with what the form begins with.
-const TEXTS: [(&str, &str); 16] = [
+const TEXTS: [(&str, &str); 19] = [
     ("determination", "suspected"),
     ("severity", "medium"),
     ("urgency", "immediate"),
@@ -44,6 +45,9 @@ const TEXTS: [(&str, &str); 16] = [
     ("bodies_notified", ""),
     ("related_incidents", ""),
     ("countermeasures_scope", "affected_banks"),
+    ("deferral_basis", ""),
+    ("deferral_until", ""),
+    ("deferral_reason", ""),
 ];
 const WORDS: [&str; 4] = ["title", "description", "advice", "change_summary"];
 const LISTS: [&str; 4] = [
@@ -177,7 +181,7 @@ async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
     let page = json!({
         "action": action, "values": form.values, "faults": form.faults, "warnings": form.warnings,
         "revising": form.revising.map(|(reference, number)| json!({ "reference": reference, "number": number })),
-        "options": options(), "recipients": told, "late": late, "idempotency_key": key,
+        "options": options(), "bases": deferrals::bases(), "recipients": told, "late": late, "idempotency_key": key,
         "clock": clock, "draft": begun.map(|at| json!({ "created_at": at.to_string(), "age_s": age_s(desk, at) })),
     });
     show(desk, status, "desk/officer/file.html", page)
@@ -660,6 +664,17 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
             Err(problem) => Err(problem),
         };
     }
+    if act == "defer" {
+        let reference = revising.as_ref().map(|(reference, _)| reference.as_str());
+        return match deferred(desk, &fields, reference, &body).await {
+            Ok(_) => Ok(seat::see("/deferrals?done=asked")),
+            Err(problem) if problem.status.is_client_error() => {
+                again.faults = faults_of_deferral(&problem);
+                form_page(desk, problem.status, again).await
+            }
+            Err(problem) => Err(problem),
+        };
+    }
     if act != "issue" {
         return form_page(desk, StatusCode::OK, again).await;
     }
@@ -698,6 +713,39 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// Asks to hold back what the form says.
+async fn deferred(
+    desk: &Desk,
+    fields: &Fields,
+    reference: Option<&str>,
+    filing: &[u8],
+) -> Answered {
+    let filing: Value =
+        serde_json::from_slice(filing).map_err(|fault| Problem::internal(&fault))?;
+    let mut asked = deferrals::terms(fields, "deferral_", &desk.seat.who.zone)?;
+    asked["filing"] = filing;
+    if let Some(reference) = reference {
+        asked["incident"] = json!(reference);
+    }
+    if let Some(draft) = fields.given("draft") {
+        asked["draft"] = json!(draft);
+    }
+    let body = RawJson(page::bytes(&asked).into());
+    api_deferrals::request(desk.app.clone(), desk.who(), body).await
+}
+
+/// What was wrong, at the fields that the form has.
+fn faults_of_deferral(problem: &Problem) -> Value {
+    let mut problem = problem.clone();
+    for fault in &mut problem.faults {
+        fault.pointer = match fault.pointer.strip_prefix("/filing") {
+            Some(rest) => rest.to_owned(),
+            None => fault.pointer.replacen('/', "/deferral_", 1),
+        };
+    }
+    faults_at(&problem)
 }
 
 async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: &[u8]) -> Answered {

@@ -9,6 +9,7 @@ pub(super) mod auditor;
 pub(super) mod bank;
 pub(super) mod change;
 pub(super) mod confirm;
+pub(super) mod deferrals;
 pub(super) mod drafts;
 pub(super) mod evidence;
 pub(super) mod filing;
@@ -67,6 +68,7 @@ const NAVIGATION: &[Entry] = &[
     entry("nav-matrix", "/matrix", READERS),
     entry("nav-bank-reports", "/bank-reports", READERS),
     entry("nav-drafts", "/drafts", READERS),
+    entry("nav-deferrals", "/deferrals", READERS),
     entry("nav-deliveries", "/deliveries", READERS),
     entry("nav-as-of", "/as-of", READERS),
     entry("nav-figures", "/figures", READERS),

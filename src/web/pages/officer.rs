@@ -1,7 +1,7 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
 use super::seat::{self, OwnForm};
-use super::{Desk, bank_names, document, drafts, reports, said, show, words};
+use super::{Desk, bank_names, deferrals, document, drafts, reports, said, show, words};
 use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
 use crate::domain::id::Uid;
@@ -41,7 +41,7 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     named(&mut open_tasks["tasks"], &names);
     let waiting = desk.app.store.read(waiting_requests).await?;
     let page = json!({
-        "late": late, "reports": reports::waiting(&desk).await?, "broken": open_tasks["tasks"], "approvals": waiting,
+        "late": late, "reports": reports::waiting(&desk).await?, "deferrals": deferrals::in_force(&desk, None).await?, "broken": open_tasks["tasks"], "approvals": waiting,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
@@ -193,7 +193,7 @@ async fn incident_page(
         "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
-        "incident_digest": latest["incident_digest"], "source": body["source"], "unverified": body["unverified"] == true,
+        "incident_digest": latest["incident_digest"], "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
         "phase",

@@ -206,3 +206,25 @@ reports-silence = Unanswered, it is issued to every bank by itself, in the bankâ
 reports-reject = It is not an incident
 reports-reject-hint = The reason goes back to the bank. The report stays on record.
 reports-reject-do = Tell the bank
+
+# What two people hold back
+deferral-lead = The only way to hold a notice back: a legal basis, two people, at most 72 hours, always every bank. It goes out by itself.
+deferral-in-force = Held back now
+deferral-none = Nothing is held back.
+deferral-ended = Ended
+deferral-left = goes out by itself in
+deferral-basis = Legal basis
+deferral-since = Held since
+deferral-until = Until
+deferral-renewal = renewed
+deferral-lift = Send it to every bank now
+deferral-renew = Ask to hold it longer
+deferral-renew-hint = At most 72 hours from the approval, and two people again.
+deferral-renew-send = Ask for it
+deferral-how-expired = went out by itself
+deferral-how-lifted = lifted, went out
+deferral-how-renewed = renewed
+deferral-ask = Hold it back instead (legal basis, two people, at most 72 hours)
+deferral-ask-hint = Nothing is held before another officer approves. Auditors see it at once. It is always held back from every bank alike.
+deferral-ask-send = Ask to hold it back
+deferral-of-incident = A revision of this incident is held back

@@ -115,3 +115,6 @@ answered-at = Answered
 answered-report = Report
 answered-reason = Reason
 answered-wrong = If you see it differently, report it again with what you know. Your report stays on record:
+
+alert-deferral = A notice to every bank is held back
+alert-deferral-action = Two people agreed, on a legal basis. It goes out by itself at the time named above; read why on your desk.

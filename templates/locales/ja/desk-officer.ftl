@@ -200,3 +200,25 @@ reports-silence = 回答しない場合、銀行の文面のまま「未確認�
 reports-reject = 事案ではないと回答
 reports-reject-hint = 理由は報告した銀行に届きます。報告の記録は残ります。
 reports-reject-do = 銀行に回答する
+
+# What two people hold back
+deferral-lead = 通知を遅らせる唯一の方法です。法的根拠、二名の承認、最長72時間、対象は常に全行です。期限が来れば自動で発出されます。
+deferral-in-force = 保留中
+deferral-none = 保留中のものはありません。
+deferral-ended = 終了したもの
+deferral-left = 自動発出まで
+deferral-basis = 法的根拠
+deferral-since = 保留開始
+deferral-until = 期限
+deferral-renewal = 更新
+deferral-lift = 今すぐ全行に発出する
+deferral-renew = 保留の更新を申請
+deferral-renew-hint = 承認から最長72時間で、あらためて二名の承認が必要です。
+deferral-renew-send = 申請する
+deferral-how-expired = 期限により自動発出
+deferral-how-lifted = 解除して発出
+deferral-how-renewed = 更新
+deferral-ask = 発出を保留する（法的根拠・二名の承認・最長72時間）
+deferral-ask-hint = 別の担当者が承認するまで保留されません。監査担当者にはただちに表示されます。一部の銀行だけを対象にすることはできません。
+deferral-ask-send = 保留を申請する
+deferral-of-incident = この事案の続報が保留中です

@@ -115,3 +115,6 @@ answered-at = 回答日時
 answered-report = 報告
 answered-reason = 理由
 answered-wrong = ご判断が異なる場合は、判明している内容を添えてあらためてご報告ください。ご報告の記録は残ります。
+
+alert-deferral = 全行への通知が保留されました
+alert-deferral-action = 法的根拠に基づき二名が承認しました。上記の時刻に自動で発出されます。理由は画面でご確認ください。

@@ -88,6 +88,8 @@ pub struct Cast {
     pub drafts: [String; 2],
     /// A withdrawal that waits for its second person.
     pub request: String,
+    /// The id of what two people hold back.
+    pub held: String,
     /// An officer and an administrator who do not knock.
     pub officer: Person,
     pub administrator: Person,
@@ -226,6 +228,7 @@ impl Cast {
         let mut cast = Self {
             drafts: [draft(&hub, &officer).await, draft(&hub, &officer).await],
             request: withdrawal(&hub, &officer, &reference).await,
+            held: hub.hold_back(&officer).await,
             hub,
             a,
             b,
@@ -346,6 +349,12 @@ impl Cast {
     /// A report that nobody has answered.
     pub async fn report(&self) -> String {
         reported(&self.hub, &self.a.bank.key).await
+    }
+
+    /// Something more that two people hold back: its id.
+    pub async fn held_back(&self) -> String {
+        self.settle().await;
+        self.hub.hold_back(&self.officer).await
     }
 
     /// The token of a new invitation.

@@ -2,6 +2,7 @@
 //! from the hub's own table on purpose; the two are compared.
 
 use super::cast::{Cast, Identity, Side};
+use crate::journeys::deferring::deferral;
 use crate::support::ground::{filing, report};
 use crate::support::signer::{enrolment, signer};
 use serde_json::{Value, json};
@@ -40,6 +41,8 @@ pub enum Object {
     Report,
     /// The same, to be answered: made for each call.
     OpenReport,
+    /// What is held back: made for each call.
+    Deferral,
     /// Nothing, but the body is of whoever's bank knocks.
     Enrolment,
     PersonKey,
@@ -109,6 +112,7 @@ impl Row {
             | Object::Approval
             | Object::Draft(_)
             | Object::OpenReport
+            | Object::Deferral
             | Object::Person
             | Object::Invitation => &[A, Missing],
             Object::File(_) => &[A, Missing],
@@ -312,6 +316,14 @@ fn content() -> Vec<Row> {
         GET "/api/v1/log/checkpoint" "oadmhk" 200/404 Nothing, All, plain;
         GET "/api/v1/log/tile/entries/{place:.*}" "a" 200/404 File("000.p/1"), All, plain;
         GET "/api/v1/log/tile/{level}/{place:.*}" "oadmhk" 200/404 File("000.p/1"), All, plain;
+        GET "/api/v1/deferrals" "oa" 200/404 Nothing, All, plain;
+        POST "/api/v1/deferrals" "o" 202/404 Nothing, All, |cast, _| with(deferral(&cast.hub));
+        POST "/api/v1/deferrals/{id}/renewal" "o" 202/404 Deferral, All, |cast, _| {
+            let mut terms = deferral(&cast.hub);
+            terms.as_object_mut().expect("an object").remove("filing");
+            with(terms)
+        };
+        POST "/api/v1/deferrals/{id}/lifting" "o" 200/404 Deferral, All, plain;
         GET "/api/v1/reports" "oa" 200/404 Nothing, All, plain;
         POST "/api/v1/reports" "mhk" 201/404 Nothing, Own, |_, _| with(report());
         GET "/api/v1/reports/{id}" "oa" 200/404 Report, All, plain;

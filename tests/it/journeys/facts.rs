@@ -75,6 +75,10 @@ async fn life(hub: &TestHub) {
     hub.respond(&one, &["disputes_notice"], "operator")
         .await
         .expect(201);
+    let held = hub.hold_back(&officer).await;
+    let path = format!("/api/v1/deferrals/{held}/lifting");
+    let empty = serde_json::json!({});
+    hub.post(&path, &officer.key, &empty).await.expect(200);
     let odd = hub.report(&two).await;
     let path = format!("/api/v1/reports/{}/rejection", text(&odd, "id"));
     let no = serde_json::json!({ "reason": "genuine" });
