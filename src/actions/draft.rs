@@ -80,6 +80,7 @@ pub(super) fn begin(
         discard_reason: None,
         revision_id: None,
         report_id,
+        discarded_by: None,
     };
     draft::insert(tx, &row)?;
     Ok(Draft { row, body })
@@ -104,12 +105,12 @@ pub fn replace(tx: &mut Tx<'_>, id: Uid, version: i64, body: &[u8]) -> Result<Dr
 }
 
 /// Ends an open draft with a reason.
-pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str) -> Result<(), Error> {
+pub fn discard(tx: &mut Tx<'_>, by: Uid, id: Uid, reason: &str) -> Result<(), Error> {
     let mut fields = Fields::default();
     let reason = fields.paragraphs("reason", reason, REASON_LIMIT);
     fields.done()?;
     let now = tx.now()?;
-    if draft::discard(tx, id, &reason, now)? {
+    if draft::discard(tx, id, by, &reason, now)? {
         return Ok(());
     }
     get(tx, id)?;

@@ -58,6 +58,7 @@ pub mod send_test;
 pub mod sequence;
 pub mod set_endpoint;
 pub mod sign_in;
+pub mod suspicion;
 mod tell_bank;
 pub mod withdraw;
 

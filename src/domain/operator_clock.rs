@@ -10,6 +10,9 @@ pub const TRIAGE: Duration = hours(4);
 pub const SILENCE: Duration = hours(8);
 /// The entry of a report is under a published head by then, or the receipt proves that it is not.
 pub const INCLUSION: Duration = hours(24);
+/// A suspicion is issued, or discarded with a reason, so long after awareness at the latest (profile PARTNER-DEFAULT,
+/// ceiling).
+pub const CEILING: Duration = hours(24);
 /// No deferral holds longer; another takes two people again.
 pub const LONGEST_DEFERRAL: Duration = hours(72);
 

@@ -3,10 +3,11 @@
 use super::error::Error;
 use super::facts::{fact, insert_facts};
 use super::insert_all;
-use super::schema::{bank_report, bank_report_end};
+use super::schema::{bank_report, bank_report_end, warning_given};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -97,6 +98,27 @@ pub fn open(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ReportRow>, Error> {
         .left_join(bank_report_end::table.on(bank_report_end::report_id.eq(bank_report::id)))
         .filter(bank_report_end::report_id.nullable().is_null())
         .order((bank_report::issue_by, bank_report::id))
+        .limit(limit)
+        .select(ReportRow::as_select())
+        .load(conn)?))
+}
+
+/// Those that wait for an answer and were due by then, and of which nobody was warned yet.
+pub fn unwarned(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    by: Instant,
+    limit: i64,
+) -> Result<Vec<ReportRow>, Error> {
+    let warned = warning_given::table
+        .filter(warning_given::subject_id.eq(bank_report::id))
+        .filter(warning_given::kind.eq(kind));
+    Ok(on_either!(tx, conn => bank_report::table
+        .left_join(bank_report_end::table.on(bank_report_end::report_id.eq(bank_report::id)))
+        .filter(bank_report_end::report_id.nullable().is_null())
+        .filter(bank_report::triage_by.le(by))
+        .filter(not(exists(warned)))
+        .order(bank_report::id)
         .limit(limit)
         .select(ReportRow::as_select())
         .load(conn)?))

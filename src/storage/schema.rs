@@ -484,6 +484,7 @@ diesel::table! {
         discard_reason -> Nullable<Text>,
         revision_id -> Nullable<UidSql>,
         report_id -> Nullable<UidSql>,
+        discarded_by -> Nullable<UidSql>,
     }
 }
 

@@ -221,10 +221,11 @@ pub enum Alert {
     ClockRunningOut,
     BankReport,
     Deferral,
+    DraftAgeing,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 8] = [
+    pub const ALL: [Alert; 9] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -233,6 +234,7 @@ impl Alert {
         Self::ClockRunningOut,
         Self::BankReport,
         Self::Deferral,
+        Self::DraftAgeing,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -246,6 +248,7 @@ impl Alert {
             Self::ClockRunningOut => "clock-running-out",
             Self::BankReport => "bank-report",
             Self::Deferral => "deferral",
+            Self::DraftAgeing => "draft-ageing",
         }
     }
 

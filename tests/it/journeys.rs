@@ -29,6 +29,7 @@ macro_rules! journeys {
 }
 
 mod acknowledging;
+mod ageing;
 mod changing;
 mod checks;
 mod confirming;

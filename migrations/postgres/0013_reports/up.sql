@@ -30,6 +30,7 @@ CREATE TABLE bank_report_end (
 
 -- A draft may be begun from a report, which it answers when it is issued.
 ALTER TABLE draft ADD COLUMN report_id uuid REFERENCES bank_report;
+ALTER TABLE draft ADD COLUMN discarded_by uuid REFERENCES person;
 
 -- What the hub issues by itself was accepted by nobody.
 ALTER TABLE revision ALTER COLUMN accepted_by DROP NOT NULL;
@@ -77,6 +78,13 @@ CREATE TABLE warning_given (
     given_at timestamptz NOT NULL,
     PRIMARY KEY (subject_id, kind)
 );
+
+-- A draft is issued or discarded with a reason, and stays.
+CREATE FUNCTION refuse_to_lose_a_draft() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a draft is never deleted';
+END $$;
+CREATE TRIGGER draft_kept BEFORE DELETE OR TRUNCATE ON draft FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_lose_a_draft();
 
 -- Facts are appended (law 5).
 CREATE TRIGGER bank_report_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_report FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -30,6 +30,7 @@ CREATE TABLE bank_report_end (
 
 -- A draft may be begun from a report, which it answers when it is issued.
 ALTER TABLE draft ADD COLUMN report_id BLOB REFERENCES bank_report;
+ALTER TABLE draft ADD COLUMN discarded_by BLOB REFERENCES person;
 
 -- What the hub issues by itself was accepted by nobody.
 PRAGMA writable_schema = ON;
@@ -80,6 +81,9 @@ CREATE TABLE warning_given (
     given_at INTEGER NOT NULL,
     PRIMARY KEY (subject_id, kind)
 ) STRICT, WITHOUT ROWID;
+
+-- A draft is issued or discarded with a reason, and stays.
+CREATE TRIGGER draft_kept BEFORE DELETE ON draft BEGIN SELECT RAISE(ABORT, 'a draft is never deleted'); END;
 
 -- Facts are appended (law 5).
 CREATE TRIGGER bank_report_no_update BEFORE UPDATE ON bank_report BEGIN SELECT RAISE(ABORT, 'bank_report is append-only'); END;

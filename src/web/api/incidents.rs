@@ -1,7 +1,7 @@
 //! Incidents for the operator's side: search, read, file. Filing is refused while the disk is nearly full.
 
 use crate::actions::once::{self, Answer};
-use crate::actions::{issue, withdraw};
+use crate::actions::{issue, suspicion, withdraw};
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, Withdrawal};
@@ -86,6 +86,9 @@ pub struct IncidentPage {
 pub struct RevisionView {
     #[serde(flatten)]
     line: IncidentLine,
+    /// Of a first revision: when its suspicion was first on record, in a draft or a bank's report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_recorded_at: Option<String>,
     /// SHA-256 of the body's exact bytes.
     incident_digest: String,
     #[schema(value_type = Object)]
@@ -154,10 +157,20 @@ impl IncidentLine {
 }
 
 impl RevisionView {
-    fn of(incident: &IncidentRow, revision: RevisionRow, tally: Tally) -> Result<Self, Problem> {
+    fn of(
+        tx: &mut Tx<'_>,
+        incident: &IncidentRow,
+        revision: RevisionRow,
+        tally: Tally,
+    ) -> Result<Self, Problem> {
+        let first = match revision.number {
+            1 => Some(suspicion::first_recorded(tx, &revision)?),
+            _ => None,
+        };
         let body =
             serde_json::from_slice(&revision.body).map_err(|fault| Problem::internal(&fault))?;
         Ok(Self {
+            first_recorded_at: first.map(|at| at.to_string()),
             incident_digest: page::digest(&revision.digest),
             body,
             line: IncidentLine::of(incident, revision, tally),
@@ -315,7 +328,7 @@ async fn one_revision(app: &App, reference: String, number: Option<i64>) -> Answ
             let tally = reading::tallies(tx, &[row.id])?
                 .remove(&row.id)
                 .unwrap_or_default();
-            RevisionView::of(&incident, row, tally)
+            RevisionView::of(tx, &incident, row, tally)
         })
         .await?;
     Ok(page::ok(&view))

@@ -5,6 +5,8 @@ use super::{Desk, bank_names, deferrals, document, drafts, reports, said, show, 
 use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
 use crate::domain::id::Uid;
+use crate::domain::instant::Entered;
+use crate::domain::operator_clock::CEILING;
 use crate::domain::vocabulary::{Language, WithdrawalReason};
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
@@ -148,11 +150,15 @@ async fn incident_page(
         .await?;
     let mut revisions = Vec::new();
     let mut before: Option<Value> = None;
+    let mut suspicion = Value::Null;
     for line in listed["revisions"].as_array().into_iter().flatten() {
         let number = line["revision"].as_i64().unwrap_or_default();
         let at = Path::from((reference.to_owned(), number.to_string()));
         let view = document(incidents::revision(desk.app.clone(), at).await).await?;
         let body = view["body"].clone();
+        if number == 1 {
+            suspicion = suspected(&view);
+        }
         let changes = before
             .as_ref()
             .map_or_else(Vec::new, |old| said::changes(old, &body));
@@ -193,7 +199,7 @@ async fn incident_page(
         "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
-        "incident_digest": latest["incident_digest"], "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
+        "incident_digest": latest["incident_digest"], "suspicion": suspicion, "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
         "phase",
@@ -210,6 +216,18 @@ async fn incident_page(
         page[field] = latest[field].clone();
     }
     show(desk, status, "desk/officer/incident.html", page)
+}
+
+/// How long a first revision was on record before it was issued, and whether that was past the ceiling.
+fn suspected(first: &Value) -> Value {
+    let at = |text: &Value| Some(Entered::parse(text.as_str()?).ok()?.at);
+    let (recorded, issued) = (at(&first["first_recorded_at"]), at(&first["accepted_at"]));
+    let Some((recorded, issued)) = recorded.zip(issued) else {
+        return Value::Null;
+    };
+    let aware = at(&first["body"]["aware_at"]);
+    json!({ "first_recorded_at": recorded.to_string(), "took_s": issued.since(recorded).as_secs(),
+        "past_ceiling": aware.is_some_and(|aware| issued > aware + CEILING) })
 }
 
 /// Who filed each revision, and the withdrawal that waits for a second person.

@@ -228,3 +228,9 @@ deferral-ask = Hold it back instead (legal basis, two people, at most 72 hours)
 deferral-ask-hint = Nothing is held before another officer approves. Auditors see it at once. It is always held back from every bank alike.
 deferral-ask-send = Ask to hold it back
 deferral-of-incident = A revision of this incident is held back
+
+draft-past-ceiling = older than 24 hours from awareness
+draft-ceiling = To be issued by
+draft-took = from first record to issue:
+draft-of-report = from a bank’s report
+incident-suspicion = First on record

@@ -222,3 +222,9 @@ deferral-ask = 発出を保留する（法的根拠・二名の承認・最長72
 deferral-ask-hint = 別の担当者が承認するまで保留されません。監査担当者にはただちに表示されます。一部の銀行だけを対象にすることはできません。
 deferral-ask-send = 保留を申請する
 deferral-of-incident = この事案の続報が保留中です
+
+draft-past-ceiling = 認知から24時間を超過
+draft-ceiling = 発出期限
+draft-took = 最初の記録から発出まで
+draft-of-report = 銀行からの報告
+incident-suspicion = 最初の記録
