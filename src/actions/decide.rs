@@ -2,7 +2,9 @@
 
 use super::issue::Issued;
 use super::recover::{self, Recovery};
-use super::{Error, Rules, change_roles, defer, end_partnership, set_endpoint, withdraw};
+use super::{
+    Error, Rules, change_roles, close_notice, defer, end_partnership, set_endpoint, withdraw,
+};
 use crate::domain::access::Role;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
@@ -40,7 +42,7 @@ struct Outcome {
 /// Who may decide an act.
 fn decider(act: &str) -> Role {
     match act {
-        withdraw::ACT | defer::ACT => Role::Officer,
+        withdraw::ACT | defer::ACT | close_notice::ACT => Role::Officer,
         _ => Role::Administrator,
     }
 }
@@ -109,6 +111,7 @@ fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow, approver: Uid) -> Resul
     match row.act.as_str() {
         withdraw::ACT => done.issued = Some(withdraw::approved(tx, rules, row)?),
         defer::ACT => defer::approved(tx, row, approver)?,
+        close_notice::ACT => close_notice::approved(tx, row, approver)?,
         recover::ACT => done.recovery = Some(recover::approved(tx, rules, row)?),
         end_partnership::ACT => end_partnership::approved(tx, rules, row)?,
         change_roles::ACT => change_roles::approved(tx, rules, row)?,

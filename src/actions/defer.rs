@@ -12,7 +12,7 @@ use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, FilingContext};
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::DeferralBasis;
+use crate::domain::vocabulary::{DeferralBasis, IncidentStatus};
 use crate::merkle;
 use crate::storage::approval::RequestRow;
 use crate::storage::deferral::{self, DeferralEndRow, DeferralRow};
@@ -69,6 +69,14 @@ pub fn request(
 ) -> Result<Requested, Error> {
     let now = tx.now()?;
     check_until(asked.until.at, now)?;
+    if asked.filing.incident_status == IncidentStatus::Closed {
+        let said = "a report that closes the incident is not held back";
+        return Err(Error::invalid(
+            "/filing/incident_status",
+            "deferral_closing",
+            said,
+        ));
+    }
     let incident = match asked.incident {
         None => {
             checked(&asked.filing, FilingContext::first(now))?;

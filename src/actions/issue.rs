@@ -2,7 +2,7 @@
 //! the commit's.
 
 use super::fan_out::{self, Concern, Issue, Written};
-use super::{Error, Rules, answer_report, cut_roster, defer};
+use super::{Error, Rules, answer_report, close_incident, cut_roster, defer};
 use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
@@ -12,10 +12,10 @@ use crate::domain::incident::{
 };
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::{Kind, Phase};
+use crate::domain::vocabulary::{IncidentStatus, Kind, Phase};
 use crate::storage::incident::{self, IncidentRow, RevisionRow};
 use crate::storage::roster::{self, Gate, RosterVersionRow};
-use crate::storage::{Tx, bank, draft, payload};
+use crate::storage::{Tx, bank, draft, payload, reading};
 use serde::Deserialize;
 use std::collections::HashSet;
 
@@ -261,7 +261,15 @@ fn write(
     accepted: Accepted<'_>,
 ) -> Result<Issued, Error> {
     let affected = known_banks(tx, &accepted.checked.affected, &accepted.checked.services)?;
-    know_incidents(tx, &accepted.checked.body.related_incidents)?;
+    know_incidents(
+        tx,
+        &accepted.incident.reference,
+        &accepted.checked.body.related_incidents,
+    )?;
+    let closing = match accepted.checked.body.incident_status {
+        IncidentStatus::Closed => Some(close_incident::settled_before(tx, accepted.before)?),
+        IncidentStatus::Open | IncidentStatus::Resolved => None,
+    };
     let Accepted {
         incident,
         number,
@@ -315,6 +323,9 @@ fn write(
         notices,
         roster_version,
     } = fan_out::issue(tx, gate, rules, version, &issue)?;
+    if let Some(settled) = closing {
+        close_incident::close(tx, incident.id, revision_id, settled)?;
+    }
     Ok(Issued {
         incident: incident.id,
         reference: incident.reference.clone(),
@@ -377,6 +388,9 @@ fn search_text(reference: &str, checked: &CheckedIncident) -> String {
         text.push('\n');
         text.push_str(&part.to_lowercase());
     }
+    for other in &body.related_incidents {
+        text.push_str(&reading::named(&other.to_string()));
+    }
     text
 }
 
@@ -418,10 +432,20 @@ pub(super) fn known_banks(
 }
 
 /// A related incident that was never filed is a fault of the filing.
-pub(super) fn know_incidents(tx: &mut Tx<'_>, related: &[IncidentRef]) -> Result<(), Error> {
+pub(super) fn know_incidents(
+    tx: &mut Tx<'_>,
+    own: &str,
+    related: &[IncidentRef],
+) -> Result<(), Error> {
     let mut faults = Faults::default();
     for (place, reference) in related.iter().enumerate() {
-        if incident::by_reference(tx, &reference.to_string())?.is_none() {
+        if reference.to_string() == own {
+            faults.add(
+                format!("/related_incidents/{place}"),
+                "related_itself",
+                "an incident is not related to itself",
+            );
+        } else if incident::by_reference(tx, &reference.to_string())?.is_none() {
             faults.add(
                 format!("/related_incidents/{place}"),
                 "incident_unknown",

@@ -15,6 +15,8 @@ pub mod break_channel;
 pub mod certify;
 pub mod change_roles;
 pub mod claim;
+mod close_incident;
+pub mod close_notice;
 pub mod cut_roster;
 pub mod decide;
 pub mod defer;

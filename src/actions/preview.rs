@@ -59,7 +59,7 @@ pub fn preview(
     };
     let checked = filing.check(context)?;
     let affected = known_banks(tx, &checked.affected, &checked.services)?;
-    know_incidents(tx, &checked.body.related_incidents)?;
+    know_incidents(tx, &incident.reference, &checked.body.related_incidents)?;
     let version = roster::latest(tx)?.ok_or(Refusal::RosterEmpty)?;
     let member = chosen(tx, &version, bank)?;
 

@@ -2,7 +2,9 @@
 //! different afterwards. Opens what is sealed; knows nothing of who may read which.
 
 use super::invite::PersonPayload;
-use super::{Error, change_roles, defer, end_partnership, on_behalf, recover, withdraw};
+use super::{
+    Error, change_roles, close_notice, defer, end_partnership, on_behalf, recover, withdraw,
+};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Withdrawal, Words};
 use crate::domain::instant::Instant;
@@ -40,6 +42,11 @@ pub enum Change {
     Withdrawal {
         reason: &'static str,
     },
+    /// The bank whose notice it would close.
+    NoticeClosing {
+        bank: String,
+        number: i64,
+    },
     Deferral {
         basis: &'static str,
         until: Instant,
@@ -66,6 +73,10 @@ pub enum Change {
 pub fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Option<About>, Error> {
     match row.act.as_str() {
         withdraw::ACT => of_incident(tx, row.subject_id),
+        close_notice::ACT => {
+            let (notice, _) = close_notice::about(tx, row)?;
+            of_incident(tx, notice.incident_id)
+        }
         defer::ACT => match defer::incident_of(&row.details)? {
             Some(incident) => of_incident(tx, incident),
             None => Ok(Some(About::Filing {
@@ -129,6 +140,13 @@ pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
         withdraw::ACT => Change::Withdrawal {
             reason: Withdrawal::from_json(&row.details)?.reason.code(),
         },
+        close_notice::ACT => {
+            let (notice, bank) = close_notice::about(tx, row)?;
+            Change::NoticeClosing {
+                bank,
+                number: notice.number,
+            }
+        }
         defer::ACT => {
             let asked = defer::asked(tx, &row.details)?;
             Change::Deferral {

@@ -34,6 +34,8 @@ pub enum Entry<'a> {
     Response(Response),
     Report(Report),
     Deferral(Deferral<'a>),
+    NoticeClosed(NoticeClosed),
+    IncidentClosed(IncidentClosed),
     Approval(Approval<'a>),
     Accessed(Accessed),
     FactRecorded(FactRecorded<'a>),
@@ -195,6 +197,37 @@ pub struct Deferral<'a> {
     pub v: u8,
 }
 
+/// Two people ended the chase of a notice that its bank had not acknowledged.
+#[derive(Debug, Clone, Serialize)]
+pub struct NoticeClosed {
+    pub at: Instant,
+    pub bank: Uid,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub notice: Uid,
+    pub request: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A final report closed an incident.
+#[derive(Debug, Clone, Serialize)]
+pub struct IncidentClosed {
+    /// Banks that had stamped what they were told last.
+    pub acknowledged: i64,
+    pub at: Instant,
+    /// Banks whose notice two people had closed.
+    pub closed: i64,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub incident: Uid,
+    pub revision: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
 /// Two people decided together.
 #[derive(Debug, Clone, Serialize)]
 pub struct Approval<'a> {
@@ -295,6 +328,8 @@ impl Entry<'_> {
             Self::Response(entry) => entry.t,
             Self::Report(entry) => entry.t,
             Self::Deferral(entry) => entry.t,
+            Self::NoticeClosed(entry) => entry.t,
+            Self::IncidentClosed(entry) => entry.t,
             Self::Approval(entry) => entry.t,
             Self::Accessed(entry) => entry.t,
             Self::FactRecorded(entry) => entry.t,
@@ -499,6 +534,25 @@ mod tests {
                 renews: Some(id),
                 request: id,
                 t: "deferral",
+                v: 1,
+            }),
+            Entry::NoticeClosed(NoticeClosed {
+                at,
+                bank: id,
+                facts: hash,
+                notice: id,
+                request: id,
+                t: "notice.closed",
+                v: 1,
+            }),
+            Entry::IncidentClosed(IncidentClosed {
+                acknowledged: 34,
+                at,
+                closed: 1,
+                facts: hash,
+                incident: id,
+                revision: id,
+                t: "incident.closed",
                 v: 1,
             }),
             Entry::Approval(Approval {

@@ -10,7 +10,9 @@ pub use body::{
 pub use check::{Affected, CheckedIncident, Earlier, FilingContext, needed};
 pub use filing::Filing;
 pub use money::{Amount, AmountFault, Currency, Money};
-pub use parts::{BankServices, BodyNotified, Known, Measure, OperatorContact, Tally, Words};
+pub use parts::{
+    BankServices, BodyNotified, Known, Measure, OperatorContact, RemedialAction, Tally, Words,
+};
 pub use reference::{IncidentRef, NotAReference};
 pub use report::ReportFiling;
 pub use response::{CheckedResponse, Found, ResponseFiling};

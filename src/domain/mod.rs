@@ -22,6 +22,7 @@ pub mod operator_clock;
 pub mod outcome;
 pub mod proof;
 pub mod refusal;
+pub mod settling;
 pub mod signature;
 pub mod text;
 pub mod vocabulary;

@@ -71,6 +71,12 @@ pub enum Refusal {
     DeferralEnded,
     #[error("a revision of this incident is held back; lift that first, and it goes out")]
     DeferralInForce,
+    #[error(
+        "a bank has neither confirmed what it was told last nor been closed by two people; chase it, or ask to close its notice"
+    )]
+    BanksUnsettled,
+    #[error("this notice was acknowledged or closed already")]
+    NoticeSettled,
     #[error("what this draft says is held back; lift that, and it goes out")]
     DraftDeferred,
     #[error("this report was answered already; read how")]
@@ -112,6 +118,8 @@ impl Refusal {
             Self::NotYet => "not_yet",
             Self::CertificateTooLong => "certificate_too_long",
             Self::ReportAnswered => "report_answered",
+            Self::BanksUnsettled => "banks_unsettled",
+            Self::NoticeSettled => "notice_settled",
             Self::DraftDeferred => "draft_deferred",
             Self::DeferralPast => "deferral_past",
             Self::DeferralEnded => "deferral_ended",

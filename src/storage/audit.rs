@@ -110,9 +110,16 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: "delivery_open",
-        words: "every open delivery of an unacknowledged notice will be tried again",
+        words: "every open delivery of a notice that nobody acknowledged or closed will be tried again",
         violations: "SELECT count(*) AS n FROM delivery d WHERE d.state = 'closed' AND d.notice_id IS NOT NULL AND NOT EXISTS
-         (SELECT 1 FROM acknowledgement a WHERE a.notice_id = d.notice_id)",
+         (SELECT 1 FROM acknowledgement a WHERE a.notice_id = d.notice_id)
+         AND NOT EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = d.notice_id)",
+    },
+    Rule {
+        code: "closed_settled",
+        words: "every incident that its final report closed was settled by every bank",
+        violations: "SELECT count(*) AS n FROM revision r WHERE r.status = 'closed' AND r.phase <> 'withdrawal' AND NOT EXISTS
+         (SELECT 1 FROM incident_closing c WHERE c.revision_id = r.id AND c.incident_id = r.incident_id)",
     },
     Rule {
         code: "attempt_outcome",
@@ -269,6 +276,7 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
             state = CASE
                 WHEN EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted') THEN 'accepted'
                 WHEN EXISTS (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) THEN 'closed'
+                WHEN EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id) THEN 'closed'
                 WHEN (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
                     > (SELECT count(*) FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'released') THEN 'waiting'
                 ELSE 'due' END
@@ -278,9 +286,11 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
             OR (state <> 'accepted' AND EXISTS
                 (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted'))
             OR (state = 'closed' AND delivery.notice_id IS NOT NULL AND NOT EXISTS
-                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id))
-            OR (state IN ('due', 'waiting') AND EXISTS
-                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id)))"
+                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) AND NOT EXISTS
+                (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))
+            OR (state IN ('due', 'waiting') AND (EXISTS
+                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) OR EXISTS
+                (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))))"
     ).execute(conn)?);
     Ok(statuses + i64::try_from(deliveries).unwrap_or(i64::MAX))
 }

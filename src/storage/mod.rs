@@ -14,6 +14,7 @@ pub mod audit;
 pub mod bank;
 pub mod bank_key;
 pub mod bare;
+pub mod closing;
 pub mod deferral;
 pub mod delivery;
 pub mod draft;

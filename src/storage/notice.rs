@@ -141,6 +141,21 @@ pub fn banks_told(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> 
         .load(conn)?))
 }
 
+/// A bank's notices of an incident, by number.
+pub fn of_incident(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+    bank_id: Uid,
+) -> Result<Vec<NoticeRow>, Error> {
+    let mut rows: Vec<NoticeRow> = on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq_any(revisions_of(incident_id)))
+        .filter(notice::bank_id.eq(bank_id))
+        .select(NoticeRow::as_select())
+        .load(conn)?);
+    rows.sort_unstable_by_key(|row| row.number);
+    Ok(rows)
+}
+
 /// A bank's notices after `after`, by number.
 pub fn inbox(
     tx: &mut Tx<'_>,

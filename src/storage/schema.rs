@@ -927,6 +927,29 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    notice_closing (notice_id) {
+        notice_id -> UidSql,
+        request_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    incident_closing (incident_id) {
+        incident_id -> UidSql,
+        revision_id -> UidSql,
+        settled_id -> UidSql,
+        acknowledged -> BigInt,
+        closed -> BigInt,
+        recorded_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -991,4 +1014,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     warning_given,
     deferral,
     deferral_end,
+    notice_closing,
+    incident_closing,
 );

@@ -125,6 +125,8 @@ pub struct NoticeMail {
     pub auth_exploited: Vec<String>,
     pub countermeasures: Vec<Measure>,
     pub advice: Option<String>,
+    /// Incidents that this one names as related.
+    pub related: Vec<String>,
     /// The bank's linking authentication is the exploited one, or one of the two is not known.
     pub exposed: bool,
     /// A bank reported it, and the hub issued it: nobody of the operator has looked into it.
@@ -191,6 +193,7 @@ impl NoticeMail {
             auth_exploited: Vec::new(),
             countermeasures: Vec::new(),
             advice: None,
+            related: Vec::new(),
             exposed: false,
             concerns_you: false,
             withdrawn: self.withdrawn.as_ref().map(|withdrawal| Withdrawal {

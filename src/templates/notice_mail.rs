@@ -86,6 +86,7 @@ pub fn notice_mail(
         auth_exploited: Vec::new(),
         countermeasures: Vec::new(),
         advice: None,
+        related: Vec::new(),
         exposed: flags.exposed,
         unverified: false,
         concerns_you: flags.concerns_you,
@@ -151,6 +152,11 @@ fn tell(
         .auth_exploited
         .iter()
         .map(|code| code.code().into())
+        .collect();
+    mail.related = body
+        .related_incidents
+        .iter()
+        .map(ToString::to_string)
         .collect();
     mail.advice = body.advice.as_ref().and_then(|text| words(text, language));
     mail.countermeasures = body

@@ -35,6 +35,7 @@ use utoipa_swagger_ui::Config;
         incidents::revise,
         incidents::revision,
         incidents::withdraw,
+        incidents::close_notice,
         board::board,
         responses::of_incident,
         inbox::inbox,

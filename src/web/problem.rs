@@ -246,6 +246,8 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::ReportAnswered
         | Refusal::DeferralPast
         | Refusal::DraftDeferred
+        | Refusal::BanksUnsettled
+        | Refusal::NoticeSettled
         | Refusal::DeferralEnded
         | Refusal::DeferralInForce => StatusCode::CONFLICT,
     }

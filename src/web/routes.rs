@@ -182,6 +182,7 @@ pub fn routes() -> Vec<Route> {
         GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
         POST "/incidents/{reference}/revise" OFFICER pages::filing::revise;
         POST "/incidents/{reference}/withdrawal" OFFICER + CONFIRMED pages::officer::withdraw;
+        POST "/incidents/{reference}/notice-closings" OFFICER + CONFIRMED pages::officer::close_notice;
 
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
@@ -234,6 +235,7 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/incidents/{reference}/revisions" OFFICER incidents::revise;
         GET "/api/v1/incidents/{reference}/revisions/{number}" READERS incidents::revision;
         POST "/api/v1/incidents/{reference}/withdrawal" OFFICER incidents::withdraw;
+        POST "/api/v1/incidents/{reference}/notice-closings" OFFICER incidents::close_notice;
         GET "/api/v1/incidents/{reference}/notices" READERS board::board;
         GET "/api/v1/incidents/{reference}/responses" READERS responses::of_incident;
 

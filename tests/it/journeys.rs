@@ -32,6 +32,7 @@ mod acknowledging;
 mod ageing;
 mod changing;
 mod checks;
+mod closing;
 mod confirming;
 pub mod deferring;
 mod delivery;

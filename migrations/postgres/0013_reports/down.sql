@@ -1,3 +1,6 @@
+DROP TABLE incident_closing CASCADE;
+DROP TABLE notice_closing CASCADE;
+DROP FUNCTION check_incident_closing;
 DROP TABLE deferral_end CASCADE;
 DROP TABLE deferral CASCADE;
 DROP TABLE warning_given;

@@ -62,6 +62,24 @@ CREATE TABLE deferral_end (
     CHECK ((person_id IS NULL) = (how <> 'lifted'))
 );
 
+-- Two people ended the chase of a notice that its bank had not acknowledged.
+CREATE TABLE notice_closing (
+    notice_id uuid PRIMARY KEY REFERENCES notice,
+    request_id uuid NOT NULL REFERENCES approval,
+    recorded_at timestamptz NOT NULL
+);
+
+-- A final report closed an incident whose banks had all stamped what they were told last, or had been closed by two people.
+CREATE TABLE incident_closing (
+    incident_id uuid PRIMARY KEY REFERENCES incident,
+    revision_id uuid NOT NULL UNIQUE REFERENCES revision,
+    settled_id uuid NOT NULL REFERENCES revision,
+    acknowledged bigint NOT NULL CHECK (acknowledged >= 0),
+    closed bigint NOT NULL CHECK (closed >= 0),
+    recorded_at timestamptz NOT NULL,
+    CHECK (acknowledged + closed >= 1)
+);
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- One row: when it is looked at next whether a clock has run out.
@@ -91,3 +109,17 @@ CREATE TRIGGER bank_report_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank
 CREATE TRIGGER bank_report_end_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON bank_report_end FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER deferral_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON deferral FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER deferral_end_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON deferral_end FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER notice_closing_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON notice_closing FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER incident_closing_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON incident_closing FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+-- No incident is closed over the head of a bank.
+CREATE FUNCTION check_incident_closing() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM notice n WHERE n.revision_id = NEW.settled_id
+        AND NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
+        AND NOT EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = n.id)) THEN
+        RAISE EXCEPTION 'a bank has neither stamped nor been closed';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER incident_closing_is_settled BEFORE INSERT ON incident_closing FOR EACH ROW EXECUTE FUNCTION check_incident_closing();

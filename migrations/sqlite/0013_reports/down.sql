@@ -1,3 +1,5 @@
+DROP TABLE incident_closing;
+DROP TABLE notice_closing;
 DROP TABLE deferral_end;
 DROP TABLE deferral;
 DROP TABLE warning_given;

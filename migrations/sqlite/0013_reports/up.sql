@@ -65,6 +65,24 @@ CREATE TABLE deferral_end (
     CHECK ((person_id IS NULL) = (how <> 'lifted'))
 ) STRICT, WITHOUT ROWID;
 
+-- Two people ended the chase of a notice that its bank had not acknowledged.
+CREATE TABLE notice_closing (
+    notice_id BLOB PRIMARY KEY REFERENCES notice,
+    request_id BLOB NOT NULL REFERENCES approval,
+    recorded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A final report closed an incident whose banks had all stamped what they were told last, or had been closed by two people.
+CREATE TABLE incident_closing (
+    incident_id BLOB PRIMARY KEY REFERENCES incident,
+    revision_id BLOB NOT NULL UNIQUE REFERENCES revision,
+    settled_id BLOB NOT NULL REFERENCES revision,
+    acknowledged INTEGER NOT NULL CHECK (acknowledged >= 0),
+    closed INTEGER NOT NULL CHECK (closed >= 0),
+    recorded_at INTEGER NOT NULL,
+    CHECK (acknowledged + closed >= 1)
+) STRICT, WITHOUT ROWID;
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- One row: when it is looked at next whether a clock has run out.
@@ -94,3 +112,14 @@ CREATE TRIGGER deferral_no_update BEFORE UPDATE ON deferral BEGIN SELECT RAISE(A
 CREATE TRIGGER deferral_no_delete BEFORE DELETE ON deferral BEGIN SELECT RAISE(ABORT, 'deferral is append-only'); END;
 CREATE TRIGGER deferral_end_no_update BEFORE UPDATE ON deferral_end BEGIN SELECT RAISE(ABORT, 'deferral_end is append-only'); END;
 CREATE TRIGGER deferral_end_no_delete BEFORE DELETE ON deferral_end BEGIN SELECT RAISE(ABORT, 'deferral_end is append-only'); END;
+CREATE TRIGGER notice_closing_no_update BEFORE UPDATE ON notice_closing BEGIN SELECT RAISE(ABORT, 'notice_closing is append-only'); END;
+CREATE TRIGGER notice_closing_no_delete BEFORE DELETE ON notice_closing BEGIN SELECT RAISE(ABORT, 'notice_closing is append-only'); END;
+CREATE TRIGGER incident_closing_no_update BEFORE UPDATE ON incident_closing BEGIN SELECT RAISE(ABORT, 'incident_closing is append-only'); END;
+CREATE TRIGGER incident_closing_no_delete BEFORE DELETE ON incident_closing BEGIN SELECT RAISE(ABORT, 'incident_closing is append-only'); END;
+
+-- No incident is closed over the head of a bank.
+CREATE TRIGGER incident_closing_is_settled BEFORE INSERT ON incident_closing
+    WHEN EXISTS (SELECT 1 FROM notice n WHERE n.revision_id = NEW.settled_id
+        AND NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
+        AND NOT EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = n.id))
+BEGIN SELECT RAISE(ABORT, 'a bank has neither stamped nor been closed'); END;

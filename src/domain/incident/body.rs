@@ -4,7 +4,7 @@
 use super::Source;
 use super::check::Affected;
 use super::money::Money;
-use super::parts::{BankServices, BodyNotified, Known, Measure, Tally, Words};
+use super::parts::{BankServices, BodyNotified, Known, Measure, RemedialAction, Tally, Words};
 use super::reference::IncidentRef;
 use crate::domain::digest::Digest;
 use crate::domain::instant::{Entered, Instant};
@@ -144,6 +144,8 @@ pub struct IncidentBody {
     pub cause_types: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lessons: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedial_actions: Vec<RemedialAction>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bodies_notified: Option<Vec<BodyNotified>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -149,6 +149,7 @@ impl Filing {
         let contacts = check_contacts(self, &mut checker);
         let countermeasures = self.check_measures(&mut checker, context.now);
         let bodies_notified = self.check_notified(&mut checker, context.now);
+        let remedial_actions = self.check_remedies(&mut checker);
         let advice = self.advice.as_ref();
         let c = &mut checker;
         let body = IncidentBody {
@@ -192,6 +193,7 @@ impl Filing {
                 .lessons
                 .as_ref()
                 .map(|text| c.paragraphs("/lessons", text, MAX_DESCRIPTION)),
+            remedial_actions,
             bodies_notified,
             change_summary: self.check_summary(c, context.revision),
             related_incidents: self.related_incidents.clone(),
@@ -222,6 +224,13 @@ impl Filing {
                 "/incident_status",
                 "phase_status",
                 "an intermediate report is not closed, and a final report is not open",
+            );
+        }
+        if (self.phase, self.incident_status) == (Phase::Initial, IncidentStatus::Closed) {
+            c.refuse(
+                "/incident_status",
+                "closed_final",
+                "an incident is closed by its final report",
             );
         }
         if let Some(earlier) = context.earlier {

@@ -1,7 +1,9 @@
 //! What a client posts for one revision of an incident. Shape only: the rules are in `check`.
 
 use super::money::Amount;
-use super::parts::{BankServices, BodyNotified, Known, Measure, OperatorContact, Tally, Words};
+use super::parts::{
+    BankServices, BodyNotified, Known, Measure, OperatorContact, RemedialAction, Tally, Words,
+};
 use super::reference::IncidentRef;
 use crate::domain::fault::Faults;
 use crate::domain::instant::Entered;
@@ -59,6 +61,9 @@ pub struct Filing {
     #[serde(default)]
     pub cause_types: Vec<String>,
     pub lessons: Option<String>,
+    /// Required where the report closes the incident.
+    #[serde(default)]
+    pub remedial_actions: Vec<RemedialAction>,
     /// An empty list says that nobody was notified; absent says nothing.
     pub bodies_notified: Option<Vec<BodyNotified>>,
     #[serde(default = "amber")]

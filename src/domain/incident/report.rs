@@ -92,6 +92,7 @@ impl ReportFiling {
             advice: report.advice,
             cause_types: Vec::new(),
             lessons: None,
+            remedial_actions: Vec::new(),
             bodies_notified: None,
             tlp: report.tlp,
             kind: report.kind,

@@ -94,8 +94,10 @@ const PASSED: &[&str] = &[
     "bank.response",
     "deferral",
     "fact.recorded",
+    "incident.closed",
     "notice.accessed",
     "notice.attempt",
+    "notice.closed",
     "payload.erased",
 ];
 

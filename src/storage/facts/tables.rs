@@ -10,6 +10,7 @@ use crate::storage::bank::{
     PartnershipRow, ProfileRow,
 };
 use crate::storage::bank_key::{BankKeyEndRow, BankKeyRow};
+use crate::storage::closing::{IncidentClosingRow, NoticeClosingRow};
 use crate::storage::deferral::{DeferralEndRow, DeferralRow};
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
 use crate::storage::error::Error;
@@ -149,6 +150,8 @@ pub(super) const WALKS: &[Walk] = &[
     walk!(bank_report_end.report_id ReportEndRow, RECORDED),
     walk!(deferral.id DeferralRow, "deferral"),
     walk!(deferral_end.deferral_id DeferralEndRow, RECORDED),
+    walk!(notice_closing.notice_id NoticeClosingRow, "notice.closed"),
+    walk!(incident_closing.incident_id IncidentClosingRow, "incident.closed"),
 ];
 
 /// Messages that have an entry to themselves.

@@ -61,7 +61,7 @@ pub struct AboutView {
 /// What would be different afterwards.
 #[derive(Default, Serialize, ToSchema)]
 pub struct ChangeView {
-    /// `roles`, `withdrawal`, `deferral`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
+    /// `roles`, `withdrawal`, `deferral`, `notice_closing`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
     /// `recovery`, or `unreadable` where what was asked for cannot be read any more.
     r#do: &'static str,
     /// All roles that the person would have.
@@ -79,6 +79,11 @@ pub struct ChangeView {
     /// Code of the vocabulary `deferral_basis`.
     #[serde(skip_serializing_if = "Option::is_none")]
     deferral_basis: Option<&'static str>,
+    /// The bank whose notice would be closed, and its number there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bank: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<i64>,
     /// Until when it would be held back.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
@@ -130,6 +135,11 @@ impl From<Change> for ChangeView {
             Change::Withdrawal { reason } => Self {
                 withdrawal_reason: Some(reason),
                 ..of("withdrawal")
+            },
+            Change::NoticeClosing { bank, number } => Self {
+                bank: Some(bank),
+                number: Some(number),
+                ..of("notice_closing")
             },
             Change::Deferral { basis, until } => Self {
                 deferral_basis: Some(basis),

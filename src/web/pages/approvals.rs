@@ -65,6 +65,8 @@ async fn list_page(desk: &Desk, recovery: Value) -> Answered {
             "withdrawal_reason",
             "deferral_basis",
             "until",
+            "bank",
+            "number",
         ] {
             one["change"][field] = one["change"][field].take();
         }

@@ -28,7 +28,7 @@ use actix_web::web::{Data, Path};
 use serde_json::{Map, Value, json};
 
 /// Fields that are one text, with what the form begins with.
-const TEXTS: [(&str, &str); 19] = [
+const TEXTS: [(&str, &str); 20] = [
     ("determination", "suspected"),
     ("severity", "medium"),
     ("urgency", "immediate"),
@@ -44,6 +44,7 @@ const TEXTS: [(&str, &str); 19] = [
     ("late_reason", ""),
     ("bodies_notified", ""),
     ("related_incidents", ""),
+    ("remedial_actions", ""),
     ("countermeasures_scope", "affected_banks"),
     ("deferral_basis", ""),
     ("deferral_until", ""),
@@ -345,6 +346,9 @@ fn filing_of(fields: &Fields, zone: &str, before: Option<&Value>) -> Result<Valu
     } else if let Some(lines) = fields.given("bodies_notified") {
         set("bodies_notified", notified(&lines, zone)?);
     }
+    if let Some(lines) = fields.given("remedial_actions") {
+        set("remedial_actions", remedies(&lines, zone)?);
+    }
     set("operator_contacts", contacts(fields));
     Ok(Value::Object(filing))
 }
@@ -424,6 +428,22 @@ fn notified(lines: &str, zone: &str) -> Result<Value, Problem> {
         bodies.push(body);
     }
     Ok(Value::Array(bodies))
+}
+
+/// One a line: what is done, by whom, and by when, with bars between.
+fn remedies(lines: &str, zone: &str) -> Result<Value, Problem> {
+    let mut remedies = Vec::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let mut parts = line.split('|').map(str::trim);
+        let mut part = || parts.next().unwrap_or_default().to_owned();
+        let mut remedy = json!({ "action": part(), "owner": part() });
+        let due = part();
+        if !due.is_empty() {
+            remedy["due"] = json!(entered(&due, zone)?);
+        }
+        remedies.push(remedy);
+    }
+    Ok(Value::Array(remedies))
 }
 
 fn contacts(fields: &Fields) -> Value {
@@ -508,6 +528,13 @@ fn values_in(seat: &Seat, body: &Value) -> Value {
             .collect();
         values[name] = json!(words.join(" "));
     }
+    let remedies = list(&body["remedial_actions"]);
+    let remedies = remedies.as_array().into_iter().flatten().map(|one| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        let line = [text("action"), text("owner"), local_text(seat, &one["due"])];
+        line.join(" | ").trim_end_matches(" | ").to_owned()
+    });
+    values["remedial_actions"] = json!(remedies.collect::<Vec<_>>().join("\n"));
     values["affected"] = json!("unknown");
     values
 }

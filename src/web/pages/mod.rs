@@ -369,6 +369,7 @@ fn stamps(cells: &Value, names: &HashMap<String, String>) -> Value {
             "bounced",
             "endpoint_down",
             "disputed",
+            "closed_at",
         ] {
             if cell.get(field).is_none() {
                 cell[field] = Value::Null;

@@ -12,7 +12,7 @@ use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
 use crate::storage::{Tx, bank, reading};
 use crate::web::api::{board, contacts, incidents, responses, tasks};
-use crate::web::body::RawJson;
+use crate::web::body::{RawJson, Strict};
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
@@ -183,6 +183,8 @@ async fn incident_page(
     named(&mut answers, &names);
     revisions.reverse();
     let body = &latest["body"];
+    let related = super::list(&body["related_incidents"]);
+    let (unsettled, closed) = standings(&stamps["cells"]);
     let open = latest["status"] != "closed" && latest["phase"] != "withdrawal";
     let is_officer = desk
         .seat
@@ -196,10 +198,11 @@ async fn incident_page(
         "text": words(body, "text", language), "board": stamps, "revisions": revisions,
         "responses": answers, "response_counts": counts(&answered), "private": answered["private"],
         "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
-        "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
+        "tasks": own_tasks, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": if typed.get("bank").is_some() { Value::Null } else { typed.clone() }, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
-        "incident_digest": latest["incident_digest"], "suspicion": suspicion, "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
+        "incident_digest": latest["incident_digest"], "suspicion": suspicion, "related": related, "related_from": latest["related_from"], "closing": latest.get("closing"),
+        "unsettled": unsettled, "closed": closed, "closing_values": closing_typed(&typed), "remedial_actions": super::list(&body["remedial_actions"]), "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
         "phase",
@@ -216,6 +219,26 @@ async fn incident_page(
         page[field] = latest[field].clone();
     }
     show(desk, status, "desk/officer/incident.html", page)
+}
+
+/// Banks whose notice is neither stamped nor closed, and those whose notice two people closed.
+fn standings(cells: &Value) -> (Vec<Value>, Vec<Value>) {
+    let cells = || cells.as_array().into_iter().flatten();
+    let one = |cell: &Value| json!({ "bank": cell["bank"], "name": cell["name"], "closed_at": cell["closed_at"] });
+    let open = |cell: &&Value| cell["acknowledged_at"].is_null() && cell["closed_at"].is_null();
+    let closed = |cell: &&Value| !cell["closed_at"].is_null();
+    (
+        cells().filter(open).map(one).collect(),
+        cells().filter(closed).map(one).collect(),
+    )
+}
+
+/// What the form that asks for a closing said; the two forms of the page share their faults.
+fn closing_typed(typed: &Value) -> Value {
+    match typed.get("bank") {
+        Some(bank) => json!({ "bank": bank, "reason": typed["closing_reason"] }),
+        None => Value::Null,
+    }
 }
 
 /// How long a first revision was on record before it was issued, and whether that was past the ceiling.
@@ -323,6 +346,31 @@ pub(in crate::web) async fn withdraw(
             if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
         {
             let faults = super::faults_of(&problem);
+            incident_page(&desk, &reference, problem.status, typed, faults).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Asks to close a bank's notice; a second officer decides.
+pub(in crate::web) async fn close_notice(
+    desk: Desk,
+    reference: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    let fields = form.0;
+    let typed = json!({ "bank": fields.one("bank"), "closing_reason": fields.one("reason") });
+    let input = Strict(incidents::NoticeClosingInput {
+        bank: fields.one("bank"),
+        reason: fields.one("reason"),
+    });
+    let path = Path::from(reference.clone());
+    match incidents::close_notice(desk.app.clone(), desk.who(), path, input).await {
+        Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=asked"))),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let faults = super::faults_under("closing", &problem);
             incident_page(&desk, &reference, problem.status, typed, faults).await
         }
         Err(problem) => Err(problem),

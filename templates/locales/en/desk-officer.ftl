@@ -234,3 +234,21 @@ draft-ceiling = To be issued by
 draft-took = from first record to issue:
 draft-of-report = from a bank’s report
 incident-suspicion = First on record
+
+# Closing, and related incidents
+closing-title = Closing
+closing-hint = A final report with status “closed” closes the incident, once every bank has confirmed what it was told last or two people have closed its notice.
+closing-open = { $banks ->
+    [one] One bank is open.
+   *[other] { $banks } banks are open.
+}
+closing-by-two = closed by two people
+closing-ask = Ask to close the notice of a bank that does not confirm
+closing-ask-hint = The bank is chased until another officer approves. A late confirmation is still taken.
+closing-ask-send = Ask for it
+closing-closed = This incident is closed
+closing-counts = { $acknowledged } banks had confirmed, { $closed } were closed by two people
+related-earlier = named here
+related-later = names this one
+field-remedial_actions = Remedial actions
+file-remedies-hint = One a line: what | who (a department) | 2019-12-31T00:00. Needed to close the incident.

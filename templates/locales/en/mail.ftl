@@ -121,3 +121,7 @@ alert-deferral-action = Two people agreed, on a legal basis. It goes out by itse
 
 alert-draft-ageing = A suspicion is on record for more than a day, and no bank was told
 alert-draft-ageing-action = Issue the draft, or discard it with a reason. It stays on record either way.
+
+notice-related = Related incidents
+notice-related-earlier = named in this notice
+notice-related-later = names this incident

@@ -228,3 +228,18 @@ draft-ceiling = 発出期限
 draft-took = 最初の記録から発出まで
 draft-of-report = 銀行からの報告
 incident-suspicion = 最初の記録
+
+# Closing, and related incidents
+closing-title = 終結
+closing-hint = 最終報告の状態を「終結」として発出すると、事案は終結します。すべての銀行が最新の通知を受領確認するか、二名の承認で終了していることが必要です。
+closing-open = 未決着の銀行が{ $banks }行あります。
+closing-by-two = 二名の承認で終了
+closing-ask = 受領確認のない銀行への通知の終了を申請
+closing-ask-hint = 別の担当者が承認するまで、督促は続きます。終了後に受領確認があれば記録されます。
+closing-ask-send = 申請する
+closing-closed = この事案は終結しました
+closing-counts = 受領確認{ $acknowledged }行、二名の承認による終了{ $closed }行
+related-earlier = この事案が参照
+related-later = この事案を参照
+field-remedial_actions = 再発防止策
+file-remedies-hint = 1行に1件：内容 | 担当部署 | 2019-12-31T00:00。事案の終結に必要です。

@@ -121,3 +121,7 @@ alert-deferral-action = 法的根拠に基づき二名が承認しました。�
 
 alert-draft-ageing = 不正の疑いの記録から一日以上、銀行に通知されていません
 alert-draft-ageing-action = 下書きを発出するか、理由を付けて破棄してください。いずれの場合も記録は残ります。
+
+notice-related = 関連事案
+notice-related-earlier = この通知が参照
+notice-related-later = この事案を参照

@@ -289,6 +289,7 @@ fn content() -> Vec<Row> {
         POST "/api/v1/incidents/{reference}/revisions" "o" 201/404 Incident, All, |_, _| with(further());
         GET "/api/v1/incidents/{reference}/revisions/{number}" "oa" 200/404 Incident, All, plain;
         POST "/api/v1/incidents/{reference}/withdrawal" "o" 202/404 Incident, All, |_, _| with(withdrawal());
+        POST "/api/v1/incidents/{reference}/notice-closings" "o" 202/404 Incident, All, |_, _| with(json!({ "bank": "B002", "reason": "unreachable" }));
         GET "/api/v1/incidents/{reference}/notices" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/incidents/{reference}/responses" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/inbox" "mhk" 200/404 Nothing, Own, plain;

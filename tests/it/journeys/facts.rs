@@ -75,6 +75,11 @@ async fn life(hub: &TestHub) {
     hub.respond(&one, &["disputes_notice"], "operator")
         .await
         .expect(201);
+    let ended = text(&hub.file(&officer).await, "reference").to_owned();
+    for bank in ["B001", "B002", "B003"] {
+        hub.close_notice(&officer, &ended, bank).await;
+    }
+    hub.close_incident(&officer, &ended).await.expect(201);
     let held = hub.hold_back(&officer).await;
     let path = format!("/api/v1/deferrals/{held}/lifting");
     let empty = serde_json::json!({});
