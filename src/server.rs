@@ -7,6 +7,7 @@ use crate::cli::open;
 use crate::config::Settings;
 use crate::dispatch::chase::Chaser;
 use crate::dispatch::engine::{Engine, EngineBounds};
+use crate::dispatch::lapse::Lapses;
 use crate::dispatch::mail::Mailer;
 use crate::dispatch::self_check::SelfCheck;
 use crate::dispatch::webhook::WebhookClient;
@@ -79,6 +80,11 @@ impl Parts {
     /// What chases banks, and watches the operator's own clocks.
     pub fn chaser(&self, node: Uid, stopping: watch::Receiver<bool>) -> Chaser {
         Chaser::new(self.store.clone(), Arc::clone(&self.rules), node, stopping)
+    }
+
+    /// What the hub does by itself when a clock runs out.
+    pub fn lapses(&self, stopping: watch::Receiver<bool>) -> Lapses {
+        Lapses::new(self.store.clone(), Arc::clone(&self.rules), stopping)
     }
 
     /// The engine of the webhooks.
@@ -223,6 +229,7 @@ impl Parts {
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
         engines.push(tokio::spawn(self.chaser(node, stopping.clone()).run()));
+        engines.push(tokio::spawn(self.lapses(stopping.clone()).run()));
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(

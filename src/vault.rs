@@ -83,22 +83,33 @@ pub struct HubKeys {
     pub facts: SecretKey,
     /// Ed25519 seed that signs certificates.
     pub certificate: SecretKey,
+    /// Ed25519 seed that signs receipts of reports.
+    pub receipt: SecretKey,
 }
 
 impl HubKeys {
     /// The stored name of each purpose.
-    pub const PURPOSES: [&'static str; 6] = [
+    pub const PURPOSES: [&'static str; 7] = [
         "webhook",
         "mail",
         "cursor",
         "email_tag",
         "facts",
         "certificate",
+        "receipt",
     ];
 
     /// From the keys in the order of `PURPOSES`.
     pub fn from_keys(
-        [webhook, mail, cursor, email_tag, facts, certificate]: [SecretKey; 6],
+        [
+            webhook,
+            mail,
+            cursor,
+            email_tag,
+            facts,
+            certificate,
+            receipt,
+        ]: [SecretKey; 7],
     ) -> Self {
         Self {
             webhook,
@@ -107,6 +118,7 @@ impl HubKeys {
             email_tag,
             facts,
             certificate,
+            receipt,
         }
     }
 }

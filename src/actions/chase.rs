@@ -193,8 +193,8 @@ fn tell(tx: &mut Tx<'_>, taken: &[(&OpenChase, Step)]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the chases of notices that were just acknowledged, and the calls that nobody needs to make any more. First
-/// of all that an acknowledgement does: whoever is taking a step of one of them has committed it then.
+/// Ends the chases of notices that were just acknowledged or closed, and the calls that nobody needs to make any more. First
+/// of all that either does: whoever is taking a step of one of them has committed it then.
 pub(super) fn end(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
     chase::end(tx, notices)?;
     let events = phone_task::of_notices(tx, notices)?;

@@ -3,7 +3,8 @@
 use super::issue::Issued;
 use super::recover::{self, Recovery};
 use super::{
-    Error, Rules, change_roles, end_partnership, set_endpoint, tell_out_of_band, withdraw,
+    Error, Rules, change_roles, close_notice, defer, end_partnership, set_endpoint,
+    tell_out_of_band, withdraw,
 };
 use crate::domain::access::Role;
 use crate::domain::entry::{self, Entry};
@@ -42,7 +43,7 @@ struct Outcome {
 /// Who may decide an act.
 fn decider(act: &str) -> Role {
     match act {
-        withdraw::ACT | tell_out_of_band::ACT => Role::Officer,
+        withdraw::ACT | defer::ACT | close_notice::ACT | tell_out_of_band::ACT => Role::Officer,
         _ => Role::Administrator,
     }
 }
@@ -63,7 +64,7 @@ pub fn decide(
         .any(|role| role == decider(&row.act).code())
     {
         return Err(Error::Forbidden(
-            "an officer decides withdrawals and calls, an administrator everything else",
+            "an officer decides what concerns incidents, an administrator everything else",
         ));
     }
     let now = tx.now()?;
@@ -93,7 +94,7 @@ pub fn decide(
     };
     log::stage(tx, &[(row.id, Entry::Approval(entry))])?;
     let done = if approve {
-        act(tx, rules, &row)?
+        act(tx, rules, &row, by)?
     } else {
         Outcome::default()
     };
@@ -106,10 +107,12 @@ pub fn decide(
     })
 }
 
-fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow) -> Result<Outcome, Error> {
+fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow, approver: Uid) -> Result<Outcome, Error> {
     let mut done = Outcome::default();
     match row.act.as_str() {
         withdraw::ACT => done.issued = Some(withdraw::approved(tx, rules, row)?),
+        defer::ACT => defer::approved(tx, row, approver)?,
+        close_notice::ACT => close_notice::approved(tx, row, approver)?,
         recover::ACT => done.recovery = Some(recover::approved(tx, rules, row)?),
         end_partnership::ACT => end_partnership::approved(tx, rules, row)?,
         change_roles::ACT => change_roles::approved(tx, rules, row)?,

@@ -56,6 +56,17 @@ pub struct Draft {
 
 /// Begins a draft.
 pub fn create(tx: &mut Tx<'_>, rules: &Rules, author: Uid, body: &[u8]) -> Result<Draft, Error> {
+    begin(tx, rules, author, body, None)
+}
+
+/// The same, to answer a bank's report.
+pub(super) fn begin(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    author: Uid,
+    body: &[u8],
+    report_id: Option<Uid>,
+) -> Result<Draft, Error> {
     let body = check_body(body)?;
     let now = tx.now()?;
     let id = tx.new_id()?;
@@ -69,6 +80,8 @@ pub fn create(tx: &mut Tx<'_>, rules: &Rules, author: Uid, body: &[u8]) -> Resul
         discarded_at: None,
         discard_reason: None,
         revision_id: None,
+        report_id,
+        discarded_by: None,
     };
     draft::insert(tx, &row)?;
     watch_clocks::of_draft(tx, rules, id, now, &body)?;
@@ -101,12 +114,12 @@ pub fn replace(
 }
 
 /// Ends an open draft with a reason.
-pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str) -> Result<(), Error> {
+pub fn discard(tx: &mut Tx<'_>, by: Uid, id: Uid, reason: &str) -> Result<(), Error> {
     let mut fields = Fields::default();
     let reason = fields.paragraphs("reason", reason, REASON_LIMIT);
     fields.done()?;
     let now = tx.now()?;
-    if draft::discard(tx, id, &reason, now)? {
+    if draft::discard(tx, id, by, &reason, now)? {
         return watch_clocks::end_draft(tx, id);
     }
     get(tx, id)?;

@@ -2,7 +2,7 @@
 //! the commit's.
 
 use super::fan_out::{self, Concern, Issue, Written};
-use super::{Error, Rules, cut_roster, watch_clocks};
+use super::{Error, Rules, answer_report, close_incident, cut_roster, defer, watch_clocks};
 use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
@@ -12,10 +12,11 @@ use crate::domain::incident::{
 };
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::{Kind, Phase};
+use crate::domain::vocabulary::{IncidentStatus, Kind, Phase};
 use crate::storage::incident::{self, IncidentRow, RevisionRow};
 use crate::storage::roster::{self, Gate, RosterVersionRow};
-use crate::storage::{Tx, bank, draft, payload};
+use crate::storage::{Tx, bank, draft, payload, reading};
+use serde::Deserialize;
 use std::collections::HashSet;
 
 /// What a filing became.
@@ -34,7 +35,37 @@ pub struct Issued {
     pub warnings: Vec<Fault>,
 }
 
-/// Registers a new incident and tells every partner bank. `draft` is ended as issued.
+/// From whom a revision comes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    /// `None` = the hub itself.
+    pub by: Option<Uid>,
+    /// Of a first revision; later ones keep what that said.
+    pub source: Source,
+    pub unverified: bool,
+}
+
+impl Origin {
+    /// A person of the operator.
+    pub fn of(by: Uid) -> Self {
+        Self {
+            by: Some(by),
+            ..Self::operator()
+        }
+    }
+
+    /// Of the operator, whoever it will be.
+    pub fn operator() -> Self {
+        Self {
+            by: None,
+            source: Source::Operator,
+            unverified: false,
+        }
+    }
+}
+
+/// Registers a new incident and tells every partner bank. `draft` is ended as issued, and the report that it was
+/// begun from is answered.
 pub fn issue_incident(
     tx: &mut Tx<'_>,
     rules: &Rules,
@@ -48,39 +79,84 @@ pub fn issue_incident(
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
     let checked = filing.check(FilingContext::first(now).by(&rules.profiles))?;
+    defer::draft_is_free(tx, draft)?;
+    let report = answer_report::of_draft(tx, draft)?;
+    let origin = Origin {
+        source: report.as_ref().map_or(Source::Operator, |_| Source::Bank),
+        ..Origin::of(by)
+    };
+    let place = (&gate, &version);
+    let issued = register(tx, rules, place, now, origin, checked, filing.warnings())?;
+    if let Some(draft) = draft {
+        if !draft::mark_issued(tx, draft, issued.revision_id)? {
+            return Err(Refusal::DraftEnded.into());
+        }
+        watch_clocks::end_draft(tx, draft)?;
+    }
+    if let Some(report) = report {
+        answer_report::issued(tx, report.id, issued.revision_id, Some(by))?;
+    }
+    Ok(issued)
+}
 
+/// Registers what was held back. Its draft ends with it, and the report that it answers is answered; where one has
+/// ended already, it goes out all the same.
+pub(super) fn issue_deferred(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    filing: &Filing,
+    (draft, report): (Option<Uid>, Option<Uid>),
+) -> Result<Issued, Error> {
+    let (gate, version) = enter(tx)?;
+    let now = tx.now()?;
+    let checked = filing.check(FilingContext::first(now).by(&rules.profiles))?;
+    let origin = Origin {
+        source: report.map_or(Source::Operator, |_| Source::Bank),
+        ..Origin::of(by)
+    };
+    let place = (&gate, &version);
+    let issued = register(tx, rules, place, now, origin, checked, filing.warnings())?;
+    if let Some(draft) = draft {
+        draft::mark_issued(tx, draft, issued.revision_id)?;
+        watch_clocks::end_draft(tx, draft)?;
+    }
+    if let Some(report) = report
+        && answer_report::is_waiting(tx, report)?
+    {
+        answer_report::issued(tx, report, issued.revision_id, Some(by))?;
+    }
+    Ok(issued)
+}
+
+/// Gives a new incident its reference and issues its first revision.
+pub(super) fn register(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    (gate, version): (&Gate, &RosterVersionRow),
+    now: Instant,
+    origin: Origin,
+    checked: CheckedIncident,
+    warnings: Vec<Fault>,
+) -> Result<Issued, Error> {
     let year = i64::from(year_of(now, &rules.zone));
-    let reference = incident::next_reference(tx, &gate, year)?;
+    let reference = incident::next_reference(tx, gate, year)?;
     let incident = IncidentRow {
         id: tx.new_id()?,
         reference,
         opened_at: now,
     };
     incident::insert(tx, &incident)?;
-    let issued = write(
-        tx,
-        &gate,
-        rules,
-        &version,
-        Accepted {
-            incident: &incident,
-            number: 1,
-            before: None,
-            checked,
-            by,
-            now,
-            filing,
-        },
-    )?;
-    if let Some(draft) = draft
-        && !draft::mark_issued(tx, draft, issued.revision_id)?
-    {
-        return Err(Refusal::DraftEnded.into());
-    }
-    if let Some(draft) = draft {
-        watch_clocks::end_draft(tx, draft)?;
-    }
-    Ok(issued)
+    let accepted = Accepted {
+        incident: &incident,
+        number: 1,
+        before: None,
+        checked,
+        origin,
+        now,
+        warnings,
+    };
+    write(tx, gate, rules, version, accepted)
 }
 
 /// Issues the next revision of an incident to every partner bank, and to every former one that was told.
@@ -91,13 +167,28 @@ pub fn issue_revision(
     reference: &str,
     filing: &Filing,
 ) -> Result<Issued, Error> {
+    // The gate comes first: nobody may begin to hold one back between the question and the act.
+    roster::enter_gate(tx)?;
+    let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
+    defer::nothing_deferred(tx, incident.id)?;
+    let asks_why = true;
+    revise(tx, rules, by, &incident, (filing, asks_why))
+}
+
+/// Issues the next revision of this incident. Where it `asks_why`, one that comes too late must say so.
+pub(super) fn revise(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    by: Uid,
+    incident: &IncidentRow,
+    (filing, asks_why): (&Filing, bool),
+) -> Result<Issued, Error> {
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
-    let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
-    let before = open_revision(tx, &incident)?;
+    let before = open_revision(tx, incident)?;
     let number = before.number + 1;
     let mut context = context_after(rules, &before, now)?;
-    context.late = watch_clocks::is_late(tx, rules, incident.id, now)?;
+    context.late = asks_why && watch_clocks::is_late(tx, rules, incident.id, now)?;
     let checked = filing.check(context)?;
     write(
         tx,
@@ -105,13 +196,13 @@ pub fn issue_revision(
         rules,
         &version,
         Accepted {
-            incident: &incident,
+            incident,
             number,
             before: Some(&before),
             checked,
-            by,
+            origin: Origin::of(by),
             now,
-            filing,
+            warnings: filing.warnings(),
         },
     )
 }
@@ -166,9 +257,9 @@ struct Accepted<'a> {
     number: i64,
     before: Option<&'a RevisionRow>,
     checked: CheckedIncident,
-    by: Uid,
+    origin: Origin,
     now: Instant,
-    filing: &'a Filing,
+    warnings: Vec<Fault>,
 }
 
 fn write(
@@ -179,19 +270,27 @@ fn write(
     accepted: Accepted<'_>,
 ) -> Result<Issued, Error> {
     let affected = known_banks(tx, &accepted.checked.affected, &accepted.checked.services)?;
-    know_incidents(tx, &accepted.checked.body.related_incidents)?;
+    know_incidents(
+        tx,
+        &accepted.incident.reference,
+        &accepted.checked.body.related_incidents,
+    )?;
+    let closing = match accepted.checked.body.incident_status {
+        IncidentStatus::Closed => Some(close_incident::settled_before(tx, accepted.before)?),
+        IncidentStatus::Open | IncidentStatus::Resolved => None,
+    };
     let Accepted {
         incident,
         number,
         before,
         checked,
-        by,
+        origin,
         now,
-        filing,
+        warnings,
     } = accepted;
     let body = checked
         .body
-        .canonical_bytes(&stamp(incident, number, before, now)?);
+        .canonical_bytes(&stamp(incident, number, before, now, &origin)?);
     let digest = incident_digest(&body);
     let contacts = serde_json::to_vec(&checked.contacts).map_err(|_| damaged("contact"))?;
     let contacts_id = payload::seal(tx, incident.id, &contacts)?;
@@ -214,7 +313,7 @@ fn write(
         digest: digest.0.to_vec(),
         contacts_id: Some(contacts_id),
         accepted_at: now,
-        accepted_by: by,
+        accepted_by: origin.by,
         approval_id: None,
         fanout_id: tx.new_id()?,
     };
@@ -235,6 +334,9 @@ fn write(
         notices,
         roster_version,
     } = fan_out::issue(tx, gate, rules, version, &issue)?;
+    if let Some(settled) = closing {
+        close_incident::close(tx, incident.id, revision_id, settled)?;
+    }
     Ok(Issued {
         incident: incident.id,
         reference: incident.reference.clone(),
@@ -244,7 +346,7 @@ fn write(
         roster_version,
         accepted_at: now,
         digest,
-        warnings: filing.warnings(),
+        warnings,
     })
 }
 
@@ -254,6 +356,7 @@ pub(super) fn stamp(
     number: i64,
     before: Option<&RevisionRow>,
     accepted_at: Instant,
+    origin: &Origin,
 ) -> Result<Stamp, Error> {
     let reference: IncidentRef = incident
         .reference
@@ -267,8 +370,23 @@ pub(super) fn stamp(
             incident_digest: Digest(fan_out::hash_of(&row.digest)),
         }),
         accepted_at,
-        source: Source::Operator,
+        source: match before {
+            Some(row) => source_of(row)?,
+            None => origin.source,
+        },
+        unverified: origin.unverified,
     })
+}
+
+#[derive(Deserialize)]
+struct Sourced {
+    source: Source,
+}
+
+/// Who reported the incident, as its stored body says.
+fn source_of(row: &RevisionRow) -> Result<Source, Error> {
+    let read: Result<Sourced, _> = serde_json::from_slice(&row.body);
+    Ok(read.map_err(|_| damaged("body"))?.source)
 }
 
 fn search_text(reference: &str, checked: &CheckedIncident) -> String {
@@ -280,6 +398,9 @@ fn search_text(reference: &str, checked: &CheckedIncident) -> String {
     for part in words.flatten() {
         text.push('\n');
         text.push_str(&part.to_lowercase());
+    }
+    for other in &body.related_incidents {
+        text.push_str(&reading::named(&other.to_string()));
     }
     text
 }
@@ -322,10 +443,20 @@ pub(super) fn known_banks(
 }
 
 /// A related incident that was never filed is a fault of the filing.
-pub(super) fn know_incidents(tx: &mut Tx<'_>, related: &[IncidentRef]) -> Result<(), Error> {
+pub(super) fn know_incidents(
+    tx: &mut Tx<'_>,
+    own: &str,
+    related: &[IncidentRef],
+) -> Result<(), Error> {
     let mut faults = Faults::default();
     for (place, reference) in related.iter().enumerate() {
-        if incident::by_reference(tx, &reference.to_string())?.is_none() {
+        if reference.to_string() == own {
+            faults.add(
+                format!("/related_incidents/{place}"),
+                "related_itself",
+                "an incident is not related to itself",
+            );
+        } else if incident::by_reference(tx, &reference.to_string())?.is_none() {
             faults.add(
                 format!("/related_incidents/{place}"),
                 "incident_unknown",

@@ -2,7 +2,9 @@
 //! moment, and what exists only once it is issued (ids, digests, links) stands in for itself.
 
 use super::fan_out::Concern;
-use super::issue::{context_after, know_incidents, known_banks, open_revision, stamp, year_of};
+use super::issue::{
+    Origin, context_after, know_incidents, known_banks, open_revision, stamp, year_of,
+};
 use super::{Error, Rules, watch_clocks};
 use crate::domain::digest::Digest;
 use crate::domain::fault::Fault;
@@ -61,14 +63,18 @@ pub fn preview(
     };
     let checked = filing.check(context)?;
     let affected = known_banks(tx, &checked.affected, &checked.services)?;
-    know_incidents(tx, &checked.body.related_incidents)?;
+    know_incidents(tx, &incident.reference, &checked.body.related_incidents)?;
     let version = roster::latest(tx)?.ok_or(Refusal::RosterEmpty)?;
     let member = chosen(tx, &version, bank)?;
 
     let number = before.as_ref().map_or(1, |before| before.number + 1);
-    let body = checked
-        .body
-        .canonical_bytes(&stamp(&incident, number, before.as_ref(), now)?);
+    let body = checked.body.canonical_bytes(&stamp(
+        &incident,
+        number,
+        before.as_ref(),
+        now,
+        &Origin::operator(),
+    )?);
     let concern = Concern::Judged {
         exploited: checked.body.auth_exploited.clone(),
         affected,

@@ -3,7 +3,9 @@
 
 use super::invite::PersonPayload;
 use super::tell_out_of_band::{self, ContactPayload};
-use super::{Error, change_roles, end_partnership, on_behalf, recover, withdraw};
+use super::{
+    Error, change_roles, close_notice, defer, end_partnership, on_behalf, recover, withdraw,
+};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Withdrawal, Words};
 use crate::domain::instant::Instant;
@@ -16,6 +18,10 @@ use serde::Deserialize;
 pub enum About {
     Incident {
         reference: String,
+        title: Option<Words>,
+    },
+    /// A revision of an incident that has no reference yet.
+    Filing {
         title: Option<Words>,
     },
     Bank {
@@ -36,6 +42,15 @@ pub enum Change {
     Roles(Vec<String>),
     Withdrawal {
         reason: &'static str,
+    },
+    /// The bank whose notice it would close.
+    NoticeClosing {
+        bank: String,
+        number: i64,
+    },
+    Deferral {
+        basis: &'static str,
+        until: Instant,
     },
     /// URLs are `None` where they were erased.
     AddEndpoint {
@@ -79,6 +94,16 @@ pub fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Option<About>, Error> 
                 None => Ok(None),
             }
         }
+        close_notice::ACT => {
+            let (notice, _) = close_notice::about(tx, row)?;
+            of_incident(tx, notice.incident_id)
+        }
+        defer::ACT => match defer::incident_of(&row.details)? {
+            Some(incident) => of_incident(tx, incident),
+            None => Ok(Some(About::Filing {
+                title: defer::asked(tx, &row.details)?.title,
+            })),
+        },
         change_roles::ACT | recover::ACT => of_person(tx, row.subject_id),
         _ => of_bank(tx, row.subject_id),
     }
@@ -136,6 +161,20 @@ pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
         withdraw::ACT => Change::Withdrawal {
             reason: Withdrawal::from_json(&row.details)?.reason.code(),
         },
+        close_notice::ACT => {
+            let (notice, bank) = close_notice::about(tx, row)?;
+            Change::NoticeClosing {
+                bank,
+                number: notice.number,
+            }
+        }
+        defer::ACT => {
+            let asked = defer::asked(tx, &row.details)?;
+            Change::Deferral {
+                basis: asked.basis.code(),
+                until: asked.until,
+            }
+        }
         change_roles::ACT => Change::Roles(change_roles::wanted(&row.details)?),
         end_partnership::ACT => Change::EndPartnership,
         recover::ACT => Change::Recovery,

@@ -3,8 +3,8 @@
 use super::ask::ask;
 use super::decide::Requested;
 use super::fan_out::{self, Concern, Issue, Written};
-use super::issue::{Issued, damaged, enter, open_revision, stamp};
-use super::{Error, Rules, watch_clocks};
+use super::issue::{Issued, Origin, damaged, enter, open_revision, stamp};
+use super::{Error, Rules, defer, watch_clocks};
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
 use crate::domain::vocabulary::{Kind, Language, Tlp, Urgency};
@@ -25,6 +25,7 @@ pub fn request(
 ) -> Result<Requested, Error> {
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     open_revision(tx, &incident)?;
+    defer::nothing_deferred(tx, incident.id)?;
     let own: IncidentRef = incident
         .reference
         .parse()
@@ -75,6 +76,7 @@ pub(super) fn approved(
     let now = tx.now()?;
     let incident = incident::by_id(tx, request.subject_id)?.ok_or(Error::NotFound)?;
     let before = open_revision(tx, &incident)?;
+    defer::nothing_deferred(tx, incident.id)?;
     let filing = Withdrawal::from_json(&request.details)?;
     let own: IncidentRef = incident
         .reference
@@ -88,7 +90,13 @@ pub(super) fn approved(
     let body = filing
         .check(own)?
         .into_body(kind, tlp)
-        .canonical_bytes(&stamp(&incident, number, Some(&before), now)?);
+        .canonical_bytes(&stamp(
+            &incident,
+            number,
+            Some(&before),
+            now,
+            &Origin::of(request.requester),
+        )?);
     let digest = incident_digest(&body);
     let earlier = crate::storage::reading::board(tx, before.id)?;
     let concern = Concern::Inherited(
@@ -105,7 +113,7 @@ pub(super) fn approved(
         body,
         digest: digest.0.to_vec(),
         accepted_at: now,
-        accepted_by: request.requester,
+        accepted_by: Some(request.requester),
         approval_id: Some(request.id),
         fanout_id: tx.new_id()?,
         ..before

@@ -5,6 +5,7 @@ mod address_guard;
 mod assemble;
 pub mod chase;
 pub mod engine;
+pub mod lapse;
 pub mod mail;
 pub mod self_check;
 mod sources;

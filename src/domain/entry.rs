@@ -32,6 +32,10 @@ pub enum Entry<'a> {
     Attempt(Attempt<'a>),
     Acknowledged(Acknowledged<'a>),
     Response(Response),
+    Report(Report),
+    Deferral(Deferral<'a>),
+    NoticeClosed(NoticeClosed),
+    IncidentClosed(IncidentClosed),
     Approval(Approval<'a>),
     Accessed(Accessed),
     Chased(Chased<'a>),
@@ -151,6 +155,77 @@ pub struct Response {
     pub facts: Hash,
     pub notice: Uid,
     pub response: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A bank reported a suspicion; what it said stays outside.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub at: Instant,
+    pub bank: Uid,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// Unanswered, it is issued to everyone then.
+    pub issue_by: Instant,
+    pub report: Uid,
+    pub t: &'static str,
+    pub triage_by: Instant,
+    pub v: u8,
+}
+
+/// Two people hold a whole revision back; what it says stays outside.
+#[derive(Debug, Clone, Serialize)]
+pub struct Deferral<'a> {
+    pub at: Instant,
+    /// Code of the vocabulary `deferral_basis`.
+    pub basis: &'a str,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    pub deferral: Uid,
+    /// It is issued by itself then.
+    pub expires_at: Instant,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    /// `None` = it would be a first revision.
+    pub incident: Option<Uid>,
+    pub renews: Option<Uid>,
+    pub request: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// Two people ended the chase of a notice that its bank had not acknowledged.
+#[derive(Debug, Clone, Serialize)]
+pub struct NoticeClosed {
+    pub at: Instant,
+    pub bank: Uid,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub notice: Uid,
+    pub request: Uid,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// A final report closed an incident.
+#[derive(Debug, Clone, Serialize)]
+pub struct IncidentClosed {
+    /// Banks that had stamped what they were told last.
+    pub acknowledged: i64,
+    pub at: Instant,
+    /// Banks whose notice two people had closed.
+    pub closed: i64,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub incident: Uid,
+    pub revision: Uid,
     pub t: &'static str,
     pub v: u8,
 }
@@ -285,6 +360,10 @@ impl Entry<'_> {
             Self::Attempt(entry) => entry.t,
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
+            Self::Report(entry) => entry.t,
+            Self::Deferral(entry) => entry.t,
+            Self::NoticeClosed(entry) => entry.t,
+            Self::IncidentClosed(entry) => entry.t,
             Self::Approval(entry) => entry.t,
             Self::Accessed(entry) => entry.t,
             Self::Chased(entry) => entry.t,
@@ -467,6 +546,49 @@ mod tests {
                 notice: id,
                 response: id,
                 t: "bank.response",
+                v: 1,
+            }),
+            Entry::Report(Report {
+                at,
+                bank: id,
+                commitment: hash,
+                facts: hash,
+                issue_by: at,
+                report: id,
+                t: "bank.report",
+                triage_by: at,
+                v: 1,
+            }),
+            Entry::Deferral(Deferral {
+                at,
+                basis: "court_order",
+                commitment: hash,
+                deferral: id,
+                expires_at: at,
+                facts: hash,
+                incident: None,
+                renews: Some(id),
+                request: id,
+                t: "deferral",
+                v: 1,
+            }),
+            Entry::NoticeClosed(NoticeClosed {
+                at,
+                bank: id,
+                facts: hash,
+                notice: id,
+                request: id,
+                t: "notice.closed",
+                v: 1,
+            }),
+            Entry::IncidentClosed(IncidentClosed {
+                acknowledged: 34,
+                at,
+                closed: 1,
+                facts: hash,
+                incident: id,
+                revision: id,
+                t: "incident.closed",
                 v: 1,
             }),
             Entry::Approval(Approval {

@@ -10,8 +10,11 @@ pub use body::{
 pub use check::{Affected, CheckedIncident, Earlier, FilingContext, needed};
 pub use filing::Filing;
 pub use money::{Amount, AmountFault, Currency, Money};
-pub use parts::{BankServices, BodyNotified, Known, Measure, OperatorContact, Tally, Words};
+pub use parts::{
+    BankServices, BodyNotified, Known, Measure, OperatorContact, RemedialAction, Tally, Words,
+};
 pub use reference::{IncidentRef, NotAReference};
+pub use report::ReportFiling;
 pub use response::{CheckedResponse, Found, ResponseFiling};
 pub use shape::is_bank_code;
 pub use withdrawal::{CheckedWithdrawal, Withdrawal};
@@ -24,6 +27,7 @@ mod money;
 mod parties;
 mod parts;
 mod reference;
+mod report;
 mod response;
 mod rules;
 mod shape;

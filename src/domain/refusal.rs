@@ -65,6 +65,22 @@ pub enum Refusal {
         "a certificate holds about 4000 notices, and this bank had more; take its evidence pack"
     )]
     CertificateTooLong,
+    #[error("the time until which it was to be held back is over; issue it, or ask anew")]
+    DeferralPast,
+    #[error("this deferral has ended already; read how")]
+    DeferralEnded,
+    #[error("a revision of this incident is held back; lift that first, and it goes out")]
+    DeferralInForce,
+    #[error(
+        "a bank has neither confirmed what it was told last nor been closed by two people; chase it, or ask to close its notice"
+    )]
+    BanksUnsettled,
+    #[error("this notice was acknowledged or closed already")]
+    NoticeSettled,
+    #[error("what this draft says is held back; lift that, and it goes out")]
+    DraftDeferred,
+    #[error("this report was answered already; read how")]
+    ReportAnswered,
     #[error("what opens this notice's proof was erased; its entry stays in the log")]
     ProofErased,
     #[error("a colleague has taken this call; ask them, or take another")]
@@ -110,6 +126,13 @@ impl Refusal {
             Self::CallTaken => "call_taken",
             Self::CallEnded => "call_ended",
             Self::AlreadyAcknowledged => "already_acknowledged",
+            Self::ReportAnswered => "report_answered",
+            Self::BanksUnsettled => "banks_unsettled",
+            Self::NoticeSettled => "notice_settled",
+            Self::DraftDeferred => "draft_deferred",
+            Self::DeferralPast => "deferral_past",
+            Self::DeferralEnded => "deferral_ended",
+            Self::DeferralInForce => "deferral_in_force",
         }
     }
 }

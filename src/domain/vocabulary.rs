@@ -249,6 +249,15 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// On what legal basis a revision is held back.
+    DeferralBasis, "deferral_basis":
+    InvestigationRequest = "investigation_request",
+    CourtOrder = "court_order",
+    SupervisorOrder = "supervisor_order",
+    StatutorySecrecy = "statutory_secrecy",
+}
+
+vocabulary! {
     /// The state of one service at one bank.
     ServiceState, "service_state":
     Open = "open",
@@ -305,6 +314,7 @@ pub const VOCABULARIES: &[(&str, &[&str])] = &[
     (Tlp::NAME, Tlp::CODES),
     (Kind::NAME, Kind::CODES),
     (WithdrawalReason::NAME, WithdrawalReason::CODES),
+    (DeferralBasis::NAME, DeferralBasis::CODES),
     (ServiceState::NAME, ServiceState::CODES),
     (AttackStage::NAME, AttackStage::CODES),
     (DiscoveryMethod::NAME, DiscoveryMethod::CODES),

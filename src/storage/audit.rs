@@ -110,9 +110,16 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: "delivery_open",
-        words: "every open delivery of an unacknowledged notice will be tried again",
+        words: "every open delivery of a notice that nobody acknowledged or closed will be tried again",
         violations: "SELECT count(*) AS n FROM delivery d WHERE d.state = 'closed' AND d.notice_id IS NOT NULL AND NOT EXISTS
-         (SELECT 1 FROM acknowledgement a WHERE a.notice_id = d.notice_id)",
+         (SELECT 1 FROM acknowledgement a WHERE a.notice_id = d.notice_id)
+         AND NOT EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = d.notice_id)",
+    },
+    Rule {
+        code: "closed_settled",
+        words: "every incident that its final report closed was settled by every bank",
+        violations: "SELECT count(*) AS n FROM revision r WHERE r.status = 'closed' AND r.phase <> 'withdrawal' AND NOT EXISTS
+         (SELECT 1 FROM incident_closing c WHERE c.revision_id = r.id AND c.incident_id = r.incident_id)",
     },
     Rule {
         code: "attempt_outcome",
@@ -134,14 +141,16 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         code: "chase_open",
-        words: "every notice that nobody acknowledged is chased",
+        words: "every notice that neither its bank acknowledged nor two people closed is chased",
         violations: "SELECT count(*) AS n FROM notice n WHERE NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
+         AND NOT EXISTS (SELECT 1 FROM notice_closing k WHERE k.notice_id = n.id)
          AND NOT EXISTS (SELECT 1 FROM chase c WHERE c.notice_id = n.id)",
     },
     Rule {
         code: "chase_moot",
-        words: "nobody is chased who has acknowledged",
-        violations: "SELECT count(*) AS n FROM chase c WHERE EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = c.notice_id)",
+        words: "nobody is chased for what they have acknowledged or two people have closed",
+        violations: "SELECT count(*) AS n FROM chase c WHERE EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = c.notice_id)
+         OR EXISTS (SELECT 1 FROM notice_closing k WHERE k.notice_id = c.notice_id)",
     },
     Rule {
         code: "chase_steps",
@@ -290,6 +299,7 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
             state = CASE
                 WHEN EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted') THEN 'accepted'
                 WHEN EXISTS (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) THEN 'closed'
+                WHEN EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id) THEN 'closed'
                 WHEN (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
                     > (SELECT count(*) FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'released') THEN 'waiting'
                 ELSE 'due' END
@@ -299,9 +309,11 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
             OR (state <> 'accepted' AND EXISTS
                 (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted'))
             OR (state = 'closed' AND delivery.notice_id IS NOT NULL AND NOT EXISTS
-                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id))
-            OR (state IN ('due', 'waiting') AND EXISTS
-                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id)))"
+                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) AND NOT EXISTS
+                (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))
+            OR (state IN ('due', 'waiting') AND (EXISTS
+                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) OR EXISTS
+                (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))))"
     ).execute(conn)?);
     let chases = rebuild_chases(tx)?;
     Ok(statuses + i64::try_from(deliveries + chases).unwrap_or(i64::MAX))
@@ -313,6 +325,7 @@ fn rebuild_chases(tx: &mut Tx<'_>) -> Result<usize, Error> {
     Ok(on_either!(tx, conn => {
         let moot = diesel::sql_query(
             "DELETE FROM chase WHERE EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = chase.notice_id)
+             OR EXISTS (SELECT 1 FROM notice_closing k WHERE k.notice_id = chase.notice_id)
                 OR NOT EXISTS (SELECT 1 FROM notice n WHERE n.id = chase.notice_id)",
         )
         .execute(conn)?;
@@ -320,6 +333,7 @@ fn rebuild_chases(tx: &mut Tx<'_>) -> Result<usize, Error> {
             "INSERT INTO chase (notice_id, next_step, next_at)
              SELECT n.id, 1 + (SELECT count(*) FROM chase_step s WHERE s.notice_id = n.id), n.issued_at FROM notice n
              WHERE NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
+             AND NOT EXISTS (SELECT 1 FROM notice_closing k WHERE k.notice_id = n.id)
              AND NOT EXISTS (SELECT 1 FROM chase c WHERE c.notice_id = n.id)",
         )
         .execute(conn)?;

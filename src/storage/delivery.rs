@@ -537,13 +537,14 @@ pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends those of these deliveries that need no further try: their notice was acknowledged, or their address
+/// Ends those of these deliveries that need no further try: their notice was acknowledged or closed, or their address
 /// ended, while they were under way.
 pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
     let ends = [
         (
             "closed",
-            "EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id)",
+            "(EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id)
+              OR EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))",
         ),
         (
             "superseded",

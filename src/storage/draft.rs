@@ -1,10 +1,11 @@
 //! Filings in preparation: edited under a version, never deleted.
 
 use super::error::Error;
-use super::schema::draft;
+use super::schema::{draft, warning_given};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -19,6 +20,9 @@ pub struct DraftRow {
     pub discarded_at: Option<Instant>,
     pub discard_reason: Option<String>,
     pub revision_id: Option<Uid>,
+    /// The bank's report from which it was begun.
+    pub report_id: Option<Uid>,
+    pub discarded_by: Option<Uid>,
 }
 
 impl DraftRow {
@@ -36,6 +40,29 @@ pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<DraftRow>, Error> {
     Ok(
         on_either!(tx, conn => draft::table.find(id).select(DraftRow::as_select()).first(conn).optional()?),
     )
+}
+
+/// The draft that a revision ended, if one did.
+pub fn of_revision(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Option<DraftRow>, Error> {
+    Ok(on_either!(tx, conn => draft::table
+        .filter(draft::revision_id.eq(revision_id))
+        .select(DraftRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// Those in preparation of which nobody was warned yet, oldest first.
+pub fn unwarned(tx: &mut Tx<'_>, kind: &str, limit: i64) -> Result<Vec<DraftRow>, Error> {
+    let warned = warning_given::table
+        .filter(warning_given::subject_id.eq(draft::id))
+        .filter(warning_given::kind.eq(kind));
+    Ok(on_either!(tx, conn => draft::table
+        .filter(draft::discarded_at.is_null().and(draft::revision_id.is_null()))
+        .filter(not(exists(warned)))
+        .order(draft::id)
+        .limit(limit)
+        .select(DraftRow::as_select())
+        .load(conn)?))
 }
 
 /// Drafts, oldest first: age is what matters about them.
@@ -68,14 +95,24 @@ pub fn replace(
 }
 
 /// Ends an open draft with a reason.
-pub fn discard(tx: &mut Tx<'_>, id: Uid, reason: &str, at: Instant) -> Result<bool, Error> {
+pub fn discard(
+    tx: &mut Tx<'_>,
+    id: Uid,
+    by: Uid,
+    reason: &str,
+    at: Instant,
+) -> Result<bool, Error> {
     let open = draft::table.find(id).filter(
         draft::discarded_at
             .is_null()
             .and(draft::revision_id.is_null()),
     );
     let changed = on_either!(tx, conn => diesel::update(open)
-        .set((draft::discarded_at.eq(at), draft::discard_reason.eq(reason)))
+        .set((
+            draft::discarded_at.eq(at),
+            draft::discard_reason.eq(reason),
+            draft::discarded_by.eq(by),
+        ))
         .execute(conn)?);
     Ok(changed == 1)
 }

@@ -42,7 +42,8 @@ pub struct RevisionRow {
     pub digest: Vec<u8>,
     pub contacts_id: Option<Uid>,
     pub accepted_at: Instant,
-    pub accepted_by: Uid,
+    /// `None` = the hub itself issued it.
+    pub accepted_by: Option<Uid>,
     pub approval_id: Option<Uid>,
     pub fanout_id: Uid,
 }

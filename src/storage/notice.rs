@@ -158,7 +158,7 @@ pub fn ids_of_incident(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Er
         .load(conn)?))
 }
 
-/// All notices of an incident to one bank, by number.
+/// A bank's notices of an incident, by number.
 pub fn of_incident(
     tx: &mut Tx<'_>,
     incident_id: Uid,

@@ -122,7 +122,7 @@ pub fn hub_keys(tx: &mut Tx<'_>) -> Result<HubKeys, Error> {
     for purpose in HubKeys::PURPOSES {
         keys.push(hub_key_for(tx, purpose)?);
     }
-    let keys: [SecretKey; 6] = keys
+    let keys: [SecretKey; 7] = keys
         .try_into()
         .map_err(|_| Error::Corrupt("hub keys".into()))?;
     Ok(HubKeys::from_keys(keys))

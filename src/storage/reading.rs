@@ -3,8 +3,8 @@
 
 use super::error::Error;
 use super::schema::{
-    acknowledgement, attempt_outcome, bank, fanout, incident, log_entry, notice, notice_level,
-    notice_status, response, revision,
+    acknowledgement, attempt_outcome, bank, fanout, incident, log_entry, notice, notice_closing,
+    notice_level, notice_status, response, revision,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -79,6 +79,24 @@ pub fn incidents(
         }
         query.load(conn)?
     }))
+}
+
+/// Incidents whose newest revision names this one as related, the newest first.
+pub fn naming(
+    tx: &mut Tx<'_>,
+    reference: &str,
+    limit: i64,
+) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
+    let filter = IncidentFilter {
+        text: Some(named(reference)),
+        ..IncidentFilter::default()
+    };
+    incidents(tx, &filter, limit)
+}
+
+/// How the text that is searched says that an incident is related: a line by itself.
+pub fn named(reference: &str) -> String {
+    format!("\nrelated {}\n", reference.to_lowercase())
 }
 
 /// How many notices of a revision have reached what. Never blended.
@@ -400,6 +418,7 @@ pub fn late(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<LateRow>, E
         .left_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
         .filter(notice::acknowledge_by.lt(now))
         .filter(not(exists(acknowledgement::table.filter(acknowledgement::notice_id.eq(notice::id)))))
+        .filter(not(exists(notice_closing::table.filter(notice_closing::notice_id.eq(notice::id)))))
         .filter(not(exists(newer
             .filter(newer.field(notice::bank_id).eq(notice::bank_id))
             .filter(newer.field(notice::incident_id).eq(notice::incident_id))

@@ -425,7 +425,7 @@ diesel::table! {
         digest -> Binary,
         contacts_id -> Nullable<UidSql>,
         accepted_at -> InstantSql,
-        accepted_by -> UidSql,
+        accepted_by -> Nullable<UidSql>,
         approval_id -> Nullable<UidSql>,
         fanout_id -> UidSql,
     }
@@ -483,6 +483,8 @@ diesel::table! {
         discarded_at -> Nullable<InstantSql>,
         discard_reason -> Nullable<Text>,
         revision_id -> Nullable<UidSql>,
+        report_id -> Nullable<UidSql>,
+        discarded_by -> Nullable<UidSql>,
     }
 }
 
@@ -945,6 +947,105 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    bank_report (id) {
+        id -> UidSql,
+        bank_id -> UidSql,
+        person_id -> Nullable<UidSql>,
+        api_key_id -> Nullable<UidSql>,
+        payload_id -> UidSql,
+        triage_by -> InstantSql,
+        issue_by -> InstantSql,
+        reported_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    bank_report_end (report_id) {
+        report_id -> UidSql,
+        outcome -> Text,
+        revision_id -> Nullable<UidSql>,
+        person_id -> Nullable<UidSql>,
+        payload_id -> Nullable<UidSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    lapse_turn (one) {
+        one -> BigInt,
+        next_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    warning_given (subject_id, kind) {
+        subject_id -> UidSql,
+        kind -> Text,
+        given_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    deferral (id) {
+        id -> UidSql,
+        request_id -> UidSql,
+        basis -> Text,
+        incident_id -> Nullable<UidSql>,
+        draft_id -> Nullable<UidSql>,
+        report_id -> Nullable<UidSql>,
+        renews -> Nullable<UidSql>,
+        payload_id -> UidSql,
+        expires_at -> InstantSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    deferral_end (deferral_id) {
+        deferral_id -> UidSql,
+        how -> Text,
+        revision_id -> Nullable<UidSql>,
+        person_id -> Nullable<UidSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    notice_closing (notice_id) {
+        notice_id -> UidSql,
+        request_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    incident_closing (incident_id) {
+        incident_id -> UidSql,
+        revision_id -> UidSql,
+        settled_id -> UidSql,
+        acknowledged -> BigInt,
+        closed -> BigInt,
+        recorded_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -1010,4 +1111,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     chase,
     operator_clock,
     duty,
+    bank_report,
+    bank_report_end,
+    lapse_turn,
+    warning_given,
+    deferral,
+    deferral_end,
+    notice_closing,
+    incident_closing,
 );

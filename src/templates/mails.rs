@@ -125,8 +125,12 @@ pub struct NoticeMail {
     pub auth_exploited: Vec<String>,
     pub countermeasures: Vec<Measure>,
     pub advice: Option<String>,
+    /// Incidents that this one names as related.
+    pub related: Vec<String>,
     /// The bank's linking authentication is the exploited one, or one of the two is not known.
     pub exposed: bool,
+    /// A bank reported it, and the hub issued it: nobody of the operator has looked into it.
+    pub unverified: bool,
     /// The bank is among those affected.
     pub concerns_you: bool,
     /// A confidential annex waits for this bank in the portal.
@@ -200,6 +204,7 @@ impl NoticeMail {
             auth_exploited: Vec::new(),
             countermeasures: Vec::new(),
             advice: None,
+            related: Vec::new(),
             exposed: false,
             concerns_you: false,
             withdrawn: self.withdrawn.as_ref().map(|withdrawal| Withdrawal {
@@ -229,10 +234,13 @@ pub enum Alert {
     SelfCheckRed,
     ClockRunningOut,
     ClockMissed,
+    BankReport,
+    Deferral,
+    DraftAgeing,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 7] = [
+    pub const ALL: [Alert; 10] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -240,6 +248,9 @@ impl Alert {
         Self::SelfCheckRed,
         Self::ClockRunningOut,
         Self::ClockMissed,
+        Self::BankReport,
+        Self::Deferral,
+        Self::DraftAgeing,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -252,6 +263,9 @@ impl Alert {
             Self::SelfCheckRed => "self-check-red",
             Self::ClockRunningOut => "clock-running-out",
             Self::ClockMissed => "clock-missed",
+            Self::BankReport => "bank-report",
+            Self::Deferral => "deferral",
+            Self::DraftAgeing => "draft-ageing",
         }
     }
 
@@ -302,6 +316,21 @@ pub struct PartnershipEndingMail {
     pub ends_at: When,
 }
 
+/// `report.answered`: a bank's report is no incident, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportAnsweredMail {
+    pub operator: String,
+    pub bank: BankName,
+    /// The report's id.
+    pub report: String,
+    pub reported_at: When,
+    /// As an officer wrote it.
+    pub reason: String,
+    /// Where the report is read.
+    pub page: String,
+    pub at: When,
+}
+
 /// `invitation` to a person's account.
 #[derive(Debug, Clone, Serialize)]
 pub struct InvitationMail {
@@ -339,6 +368,7 @@ texts! {
     PartnershipEndingMail => "partnership.ending",
     InvitationMail => "invitation",
     RecoveredMail => "sign_in.recovered",
+    ReportAnsweredMail => "report.answered",
 }
 
 /// Renders the three texts of `message` from any context of the right shape.

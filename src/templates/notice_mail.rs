@@ -50,6 +50,13 @@ struct ObjectFlags {
     exposed: bool,
 }
 
+/// What the hub stamped on a body.
+#[derive(Deserialize)]
+struct Stamped {
+    #[serde(default)]
+    unverified: bool,
+}
+
 /// The inputs of the mail, in one language. Fails where a stored part cannot be read.
 pub fn notice_mail(
     operator: String,
@@ -79,7 +86,9 @@ pub fn notice_mail(
         auth_exploited: Vec::new(),
         countermeasures: Vec::new(),
         advice: None,
+        related: Vec::new(),
         exposed: flags.exposed,
+        unverified: false,
         concerns_you: flags.concerns_you,
         annex: false,
         link: copy.link,
@@ -103,6 +112,7 @@ pub fn notice_mail(
         });
     } else {
         let body = IncidentBody::read(&revision.body)?;
+        mail.unverified = serde_json::from_slice::<Stamped>(&revision.body)?.unverified;
         tell(&mut mail, &body, language, &when);
     }
     Ok(mail)
@@ -143,6 +153,11 @@ fn tell(
         .auth_exploited
         .iter()
         .map(|code| code.code().into())
+        .collect();
+    mail.related = body
+        .related_incidents
+        .iter()
+        .map(ToString::to_string)
         .collect();
     mail.advice = body.advice.as_ref().and_then(|text| words(text, language));
     mail.countermeasures = body

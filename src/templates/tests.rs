@@ -85,7 +85,9 @@ impl Words {
                 },
             ],
             advice: Some(self.say("新規連携の停止をご検討ください。", "Consider suspending new links.")),
+            related: vec![self.say("INC-2019-0001", "INC-2019-0001")],
             exposed: true,
+            unverified: false,
             concerns_you: true,
             annex: true,
             link: Some(MailLink {
@@ -171,6 +173,24 @@ impl Words {
             name: self.say("佐藤 一郎", "Ichiro Sato"),
             at: noon(),
         };
+        let answered = ReportAnsweredMail {
+            operator: operator.clone(),
+            bank: bank.clone(),
+            report: self.say(
+                "01901234-5678-7abc-8def-0123456789ab",
+                "01901234-5678-7abc-8def-0123456789ab",
+            ),
+            reported_at: noon(),
+            reason: self.say(
+                "確認の結果、\n正規の取引でした。",
+                "We looked into it:\nthe transactions were genuine.",
+            ),
+            page: self.say(
+                "https://kairan.example/reports/0190",
+                "https://kairan.example/reports/0190",
+            ),
+            at: later(),
+        };
         let invitation = InvitationMail {
             operator,
             bank: Some(bank),
@@ -190,6 +210,7 @@ impl Words {
             ("partnership.ending", ending.mail(&templates, lang)),
             ("invitation", invitation.mail(&templates, lang)),
             ("sign_in.recovered", recovered.mail(&templates, lang)),
+            ("report.answered", answered.mail(&templates, lang)),
         ];
         rendered
             .into_iter()
@@ -340,6 +361,7 @@ fn a_notice_with_nothing_but_the_necessary_still_renders() {
             auth_exploited: vec![],
             countermeasures: vec![],
             advice: None,
+            related: vec![],
             exposed: false,
             concerns_you: false,
             annex: false,

@@ -2,9 +2,9 @@
 //! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
 
 use super::api::{
-    approvals, as_of, banks, board, calls, certificates, chases, contacts, deliveries, drafts,
-    endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, resend, responses, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
+    drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
+    partnerships, people, reports, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -35,6 +35,7 @@ use utoipa_swagger_ui::Config;
         incidents::revise,
         incidents::revision,
         incidents::withdraw,
+        incidents::close_notice,
         board::board,
         responses::of_incident,
         chases::of_incident,
@@ -65,6 +66,18 @@ use utoipa_swagger_ui::Config;
         log::tile,
         log::entries,
         test_notice::send,
+        deferrals::list,
+        deferrals::request,
+        deferrals::renew,
+        deferrals::lift,
+        reports::report,
+        reports::list_own,
+        reports::read_own,
+        reports::proof_own,
+        reports::list,
+        reports::read,
+        reports::begin_draft,
+        reports::reject,
         drafts::list,
         drafts::create,
         drafts::read,
@@ -176,11 +189,15 @@ fn webhooks() -> Value {
             "api": { "type": "string" }, "page": { "type": "string" } } },
         "recipients": { "type": "object", "properties": {
             "count": { "type": "integer" }, "roster_version": { "type": "integer" } } } } });
+    let answered = json!({ "type": "object", "properties": {
+        "report": { "type": "string", "format": "uuid" }, "reported_at": { "type": "string", "format": "date-time" },
+        "outcome": { "type": "string", "enum": ["no_incident"] }, "reason": { "type": "string" } } });
     let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
     json!({
         "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
         "notice.reminder": webhook("A notice that this bank has not acknowledged, once more; the same notice with the same digest.", &data),
         "notice.withdrawn": webhook("An incident is taken back; acknowledged like any other notice.", &data),
+        "report.answered": webhook("A report of this bank is no incident, and why. It owes no stamp.", &answered),
         "notice.test": webhook("Proves that the channel works. It has no number and owes no stamp.", &test),
     })
 }
@@ -298,7 +315,7 @@ mod tests {
         assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
         assert_eq!(
             whole["webhooks"].as_object().map(serde_json::Map::len),
-            Some(4)
+            Some(5)
         );
     }
 

@@ -245,7 +245,14 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::CertificateTooLong
         | Refusal::CallTaken
         | Refusal::CallEnded
-        | Refusal::AlreadyAcknowledged => StatusCode::CONFLICT,
+        | Refusal::AlreadyAcknowledged
+        | Refusal::ReportAnswered
+        | Refusal::DeferralPast
+        | Refusal::DraftDeferred
+        | Refusal::BanksUnsettled
+        | Refusal::NoticeSettled
+        | Refusal::DeferralEnded
+        | Refusal::DeferralInForce => StatusCode::CONFLICT,
     }
 }
 

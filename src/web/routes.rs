@@ -2,9 +2,9 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, calls, certificates, chases, contacts, deliveries, drafts,
-    endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, resend, responses, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
+    drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
+    partnerships, people, reports, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -143,6 +143,10 @@ pub fn routes() -> Vec<Route> {
         GET "/inbox/{id}/proof" BANK_PEOPLE pages::bank::proof;
         POST "/inbox/{id}/acknowledgement" BANK_PEOPLE pages::bank::acknowledge;
         POST "/inbox/{id}/responses" BANK_PEOPLE pages::bank::respond;
+        GET "/reports" BANK_PEOPLE pages::reports::own;
+        POST "/reports" BANK_PEOPLE pages::reports::file;
+        GET "/reports/{id}" BANK_PEOPLE pages::reports::read_own;
+        GET "/reports/{id}/proof" BANK_PEOPLE pages::reports::proof_own;
         GET "/own" BANK_PEOPLE pages::bank::channels;
         GET "/own/deliveries" BANK_PEOPLE pages::bank::deliveries;
         POST "/own/test" BANK_ADMINISTRATOR pages::bank::send_test;
@@ -164,8 +168,15 @@ pub fn routes() -> Vec<Route> {
         GET "/home" OFFICER pages::officer::home;
         GET "/incidents/new" OFFICER pages::filing::form;
         POST "/incidents/new" OFFICER pages::filing::file;
+        GET "/bank-reports" READERS pages::reports::list;
+        GET "/bank-reports/{id}" READERS pages::reports::read;
+        POST "/bank-reports/{id}/draft" OFFICER pages::reports::begin_draft;
+        POST "/bank-reports/{id}/rejection" OFFICER pages::reports::reject;
         GET "/drafts" READERS pages::drafts::list;
         GET "/drafts/{id}" READERS pages::drafts::read;
+        GET "/deferrals" READERS pages::deferrals::list;
+        POST "/deferrals/{id}/lifting" OFFICER pages::deferrals::lift;
+        POST "/deferrals/{id}/renewal" OFFICER + CONFIRMED pages::deferrals::renew;
         POST "/drafts/{id}/discard" OFFICER pages::drafts::discard;
         GET "/incidents/{reference}" READERS pages::officer::incident;
         GET "/incidents/{reference}/revise" OFFICER pages::filing::revision_form;
@@ -175,6 +186,7 @@ pub fn routes() -> Vec<Route> {
         POST "/incidents/{reference}/calls/{id}/release" OFFICER pages::calls::release;
         GET "/incidents/{reference}/calls/{id}" OFFICER pages::calls::form;
         POST "/incidents/{reference}/calls/{id}" OFFICER pages::calls::complete;
+        POST "/incidents/{reference}/notice-closings" OFFICER + CONFIRMED pages::officer::close_notice;
 
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
@@ -227,6 +239,7 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/incidents/{reference}/revisions" OFFICER incidents::revise;
         GET "/api/v1/incidents/{reference}/revisions/{number}" READERS incidents::revision;
         POST "/api/v1/incidents/{reference}/withdrawal" OFFICER incidents::withdraw;
+        POST "/api/v1/incidents/{reference}/notice-closings" OFFICER incidents::close_notice;
         GET "/api/v1/incidents/{reference}/notices" READERS board::board;
         GET "/api/v1/incidents/{reference}/responses" READERS responses::of_incident;
         GET "/api/v1/incidents/{reference}/chases" READERS chases::of_incident;
@@ -260,6 +273,17 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/log/checkpoint" EVERYBODY log::checkpoint;
         GET "/api/v1/log/tile/entries/{place:.*}" AUDITOR log::entries;
         GET "/api/v1/log/tile/{level}/{place:.*}" EVERYBODY log::tile;
+
+        GET "/api/v1/deferrals" READERS deferrals::list;
+        POST "/api/v1/deferrals" OFFICER deferrals::request;
+        POST "/api/v1/deferrals/{id}/lifting" OFFICER deferrals::lift;
+        POST "/api/v1/deferrals/{id}/renewal" OFFICER deferrals::renew;
+
+        GET "/api/v1/reports" READERS reports::list;
+        POST "/api/v1/reports" BANK reports::report;
+        GET "/api/v1/reports/{id}" READERS reports::read;
+        POST "/api/v1/reports/{id}/draft" OFFICER reports::begin_draft;
+        POST "/api/v1/reports/{id}/rejection" OFFICER reports::reject;
 
         GET "/api/v1/drafts" READERS drafts::list;
         POST "/api/v1/drafts" OFFICER drafts::create;
@@ -298,6 +322,9 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/keys" PERSON keys::create;
         DELETE "/api/v1/keys/{id}" PERSON keys::revoke;
 
+        GET "/api/v1/own/reports" BANK reports::list_own;
+        GET "/api/v1/own/reports/{id}" BANK reports::read_own;
+        GET "/api/v1/own/reports/{id}/proof" BANK reports::proof_own;
         GET "/api/v1/own/contacts" BANK_PEOPLE contacts::list_own;
         POST "/api/v1/own/contacts" BANK_ADMINISTRATOR contacts::create_own;
         POST "/api/v1/own/contacts/{id}/replacement" BANK_ADMINISTRATOR contacts::replace_own;
@@ -356,7 +383,15 @@ mod tests {
 
     #[test]
     fn an_administrator_sees_no_content() {
-        for path in ["incidents", "notices", "inbox", "deliveries", "as-of"] {
+        for path in [
+            "incidents",
+            "notices",
+            "inbox",
+            "deliveries",
+            "as-of",
+            "reports",
+            "deferrals",
+        ] {
             let start = format!("/api/v1/{path}");
             for route in routes()
                 .iter()

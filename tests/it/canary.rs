@@ -282,6 +282,13 @@ async fn told() -> (Story, Receiver, Value, String) {
     story
         .done(&format!("{door}/responses"), &machine, &response)
         .await;
+    let odd = json!({ "title": { "en": marked("report") }, "description": { "en": marked("report") }, "typology": ["unknown"],
+        "detected_at": "2019-05-17T11:00:00+09:00" });
+    let made = story.done("/api/v1/reports", &machine, &odd).await;
+    let answer = format!("/api/v1/reports/{}/rejection", text(&made, "id"));
+    story
+        .done(&answer, &officer, &json!({ "reason": marked("reason") }))
+        .await;
     story
         .done("/api/v1/own/keys", &head, &json!({ "label": "second" }))
         .await;

@@ -29,10 +29,13 @@ macro_rules! journeys {
 }
 
 mod acknowledging;
+mod ageing;
 mod changing;
 mod chasing;
 mod checks;
+mod closing;
 mod confirming;
+pub mod deferring;
 mod delivery;
 mod evidence;
 pub mod exporting;
@@ -51,6 +54,7 @@ mod reading_the_log;
 mod receiving;
 pub mod recovery;
 mod register;
+mod reports;
 mod rotating;
 mod sealing;
 mod signing;

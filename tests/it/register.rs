@@ -286,7 +286,7 @@ on_both! {
         ground.act(move |tx| draft::replace(tx, &replaces, id, 1, body)).await.expect("replaced");
         let stale = ground.act(move |tx| draft::replace(tx, &late, id, 1, b"{}")).await;
         assert!(matches!(stale, Err(Error::Refused(Refusal::VersionConflict))), "{stale:?}");
-        ground.act(move |tx| draft::discard(tx, id, "a rumour")).await.expect("discarded");
+        ground.act(move |tx| draft::discard(tx, officer, id, "a rumour")).await.expect("discarded");
         let ended = ground.act(move |tx| draft::replace(tx, &last, id, 2, b"{}")).await;
         assert!(matches!(ended, Err(Error::Refused(Refusal::DraftEnded))), "{ended:?}");
     }

@@ -3,6 +3,7 @@
 use crate::support::ground::{Ground, filing, on_both};
 use kairan::actions::acknowledge::{self, Confirmation};
 use kairan::actions::claim::{self, Room};
+use kairan::actions::draft;
 use kairan::actions::issue::Issued;
 use kairan::actions::record::Finished;
 use kairan::actions::self_check::record_verdict;
@@ -113,6 +114,10 @@ on_both! {
             ("bank_key", "proof = 'x'"), ("bank_key_end", "replaced_by = key_id"), ("head_dispute", "size = 9"),
             ("self_check", "broken = 'x'"),
         ];
+        let rules = std::sync::Arc::clone(&ground.rules);
+        ground.act(move |tx| draft::create(tx, &rules, officer, b"{}").map(drop)).await.expect("begun");
+        let lost = ground.tamper("DELETE FROM draft");
+        assert!(lost.as_ref().is_err_and(|fault| fault.contains("never deleted")), "{lost:?}");
         for (table, change) in facts {
             let changed = ground.tamper(&format!("UPDATE {table} SET {change}"));
             assert!(changed.as_ref().is_err_and(|fault| fault.contains("append-only")), "{table}: {changed:?}");

@@ -4,7 +4,7 @@
 use super::Source;
 use super::check::Affected;
 use super::money::Money;
-use super::parts::{BankServices, BodyNotified, Known, Measure, Tally, Words};
+use super::parts::{BankServices, BodyNotified, Known, Measure, RemedialAction, Tally, Words};
 use super::reference::IncidentRef;
 use crate::domain::digest::Digest;
 use crate::domain::instant::{Entered, Instant};
@@ -24,6 +24,8 @@ pub struct Stamp {
     pub supersedes: Option<Supersedes>,
     pub accepted_at: Instant,
     pub source: Source,
+    /// Issued by the hub itself as a bank reported it: nobody of the operator has looked into it.
+    pub unverified: bool,
 }
 
 /// The revision that this one replaces, bound by its digest.
@@ -142,6 +144,8 @@ pub struct IncidentBody {
     pub cause_types: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lessons: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedial_actions: Vec<RemedialAction>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bodies_notified: Option<Vec<BodyNotified>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -205,6 +209,8 @@ struct Document<'b, B> {
     supersedes: Option<Earlier>,
     accepted_at: Instant,
     source: Source,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unverified: bool,
     #[serde(flatten)]
     body: &'b B,
 }
@@ -227,6 +233,7 @@ fn document<B: Serialize>(what: &'static str, stamp: &Stamp, body: &B) -> Vec<u8
         }),
         accepted_at: stamp.accepted_at,
         source: stamp.source,
+        unverified: stamp.unverified,
         body,
     })
 }

@@ -130,15 +130,32 @@ pub fn needed(phase: Phase) -> &'static [&'static str] {
 impl Filing {
     /// Tries every rule; `Ok` only if none is broken.
     pub fn check(&self, context: FilingContext) -> Result<CheckedIncident, Faults> {
+        self.check_all(context, Self::check_contacts)
+    }
+
+    /// The same where nobody of the operator filed it: it names no persons of the operator.
+    pub(super) fn check_without_contacts(
+        &self,
+        context: FilingContext,
+    ) -> Result<CheckedIncident, Faults> {
+        self.check_all(context, |_, _| Vec::new())
+    }
+
+    fn check_all(
+        &self,
+        context: FilingContext,
+        check_contacts: impl Fn(&Self, &mut Checker) -> Vec<OperatorContact>,
+    ) -> Result<CheckedIncident, Faults> {
         let mut checker = Checker::default();
         self.check_phase(&mut checker, context);
         self.check_codes(&mut checker);
         let aware_at = self.check_times(&mut checker, context.now);
         let next_update_at = self.check_next_update(&mut checker, context);
         let affected = self.check_banks(&mut checker);
-        let contacts = self.check_contacts(&mut checker);
+        let contacts = check_contacts(self, &mut checker);
         let countermeasures = self.check_measures(&mut checker, context.now);
         let bodies_notified = self.check_notified(&mut checker, context.now);
+        let remedial_actions = self.check_remedies(&mut checker);
         let advice = self.advice.as_ref();
         let c = &mut checker;
         let body = IncidentBody {
@@ -182,6 +199,7 @@ impl Filing {
                 .lessons
                 .as_ref()
                 .map(|text| c.paragraphs("/lessons", text, MAX_DESCRIPTION)),
+            remedial_actions,
             bodies_notified,
             change_summary: self.check_summary(c, context.revision),
             related_incidents: self.related_incidents.clone(),
@@ -212,6 +230,13 @@ impl Filing {
                 "/incident_status",
                 "phase_status",
                 "an intermediate report is not closed, and a final report is not open",
+            );
+        }
+        if (self.phase, self.incident_status) == (Phase::Initial, IncidentStatus::Closed) {
+            c.refuse(
+                "/incident_status",
+                "closed_final",
+                "an incident is closed by its final report",
             );
         }
         if let Some(earlier) = context.earlier {

@@ -1,7 +1,9 @@
 //! What a client posts for one revision of an incident. Shape only: the rules are in `check`.
 
 use super::money::Amount;
-use super::parts::{BankServices, BodyNotified, Known, Measure, OperatorContact, Tally, Words};
+use super::parts::{
+    BankServices, BodyNotified, Known, Measure, OperatorContact, RemedialAction, Tally, Words,
+};
 use super::reference::IncidentRef;
 use crate::domain::fault::Faults;
 use crate::domain::instant::Entered;
@@ -59,6 +61,9 @@ pub struct Filing {
     #[serde(default)]
     pub cause_types: Vec<String>,
     pub lessons: Option<String>,
+    /// Required where the report closes the incident.
+    #[serde(default)]
+    pub remedial_actions: Vec<RemedialAction>,
     /// An empty list says that nobody was notified; absent says nothing.
     pub bodies_notified: Option<Vec<BodyNotified>>,
     #[serde(default = "amber")]
@@ -86,30 +91,30 @@ impl Filing {
     }
 }
 
-fn suspected() -> Determination {
+pub(super) fn suspected() -> Determination {
     Determination::Suspected
 }
 
-fn medium() -> Severity {
+pub(super) fn medium() -> Severity {
     Severity::Medium
 }
 
-fn immediate() -> Urgency {
+pub(super) fn immediate() -> Urgency {
     Urgency::Immediate
 }
 
-fn amber() -> Tlp {
+pub(super) fn amber() -> Tlp {
     Tlp::Amber
 }
 
-fn actual() -> Kind {
+pub(super) fn actual() -> Kind {
     Kind::Actual
 }
 
-fn initial() -> Phase {
+pub(super) fn initial() -> Phase {
     Phase::Initial
 }
 
-fn open() -> IncidentStatus {
+pub(super) fn open() -> IncidentStatus {
     IncidentStatus::Open
 }

@@ -4,10 +4,10 @@
 use super::check::{Affected, MAX_REASON};
 use super::checker::{Checker, MAX_LIST};
 use super::filing::Filing;
-use super::parts::{BodyNotified, Known, Measure, OperatorContact};
+use super::parts::{BodyNotified, Known, Measure, OperatorContact, RemedialAction};
 use super::shape::{is_bank_code, is_email, is_phone};
 use crate::domain::instant::Instant;
-use crate::domain::vocabulary::Countermeasure;
+use crate::domain::vocabulary::{Countermeasure, IncidentStatus};
 
 /// Banks may be many more than any other list is long.
 const MAX_BANKS: usize = 1_000;
@@ -103,6 +103,27 @@ impl Filing {
             });
         }
         Some(kept)
+    }
+
+    pub(super) fn check_remedies(&self, c: &mut Checker) -> Vec<RemedialAction> {
+        let list = &self.remedial_actions;
+        c.length("/remedial_actions", list.len(), MAX_LIST);
+        if list.is_empty() && self.incident_status == IncidentStatus::Closed {
+            c.refuse(
+                "/remedial_actions",
+                "field_missing",
+                "say what is done so that it does not come again",
+            );
+        }
+        let cleaned = list.iter().enumerate().map(|(index, one)| {
+            let place = format!("/remedial_actions/{index}");
+            RemedialAction {
+                action: c.line(&format!("{place}/action"), &one.action, MAX_REASON),
+                owner: c.line(&format!("{place}/owner"), &one.owner, MAX_NAME),
+                due: one.due,
+            }
+        });
+        cleaned.collect()
     }
 
     pub(super) fn check_contacts(&self, c: &mut Checker) -> Vec<OperatorContact> {

@@ -146,6 +146,17 @@ pub struct BodyNotified {
     pub reference: Option<String>,
 }
 
+/// What is to be done so that it does not come again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RemedialAction {
+    pub action: String,
+    /// A department or a firm, never a person.
+    pub owner: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Entered>,
+}
+
 /// A person at the operator. Personal: travels in the envelope and rests in the erasable store.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -63,6 +63,7 @@ fn stamp() -> Stamp {
         supersedes: None,
         accepted_at: now(),
         source: Source::Operator,
+        unverified: false,
     }
 }
 
@@ -237,6 +238,12 @@ fn later_phases_ask_for_more_and_take_unknown_for_an_answer() {
             "cause_types": ["weak_authentication"], "lessons": "Ask for two factors.",
         }),
     );
+    assert_eq!(
+        told(file(&last).check(context)),
+        ["/remedial_actions field_missing"]
+    );
+    let remedy = json!([{ "action": "Two factors for every link", "owner": "Product", "due": "2019-12-31T00:00:00+09:00" }]);
+    let last = with(last, json!({ "remedial_actions": remedy }));
     let checked = file(&last).check(context).expect("a good final report");
     assert_eq!(checked.body.next_update_at, None);
     let promised = with(
@@ -250,7 +257,18 @@ fn later_phases_ask_for_more_and_take_unknown_for_an_answer() {
     let closed = with(full, json!({ "incident_status": "closed" }));
     assert_eq!(
         told(file(&closed).check(context)),
-        ["/incident_status phase_status"]
+        [
+            "/incident_status phase_status",
+            "/remedial_actions field_missing"
+        ]
+    );
+    let at_once = with(may(), json!({ "incident_status": "closed" }));
+    assert_eq!(
+        told(file(&at_once).check(FilingContext::first(now()))),
+        [
+            "/incident_status closed_final",
+            "/remedial_actions field_missing"
+        ]
     );
 }
 

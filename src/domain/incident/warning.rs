@@ -28,6 +28,10 @@ impl Filing {
             let text = measure.note.as_deref().unwrap_or_default();
             warn(&mut found, &format!("/countermeasures/{index}/note"), text);
         }
+        for (index, remedy) in self.remedial_actions.iter().enumerate() {
+            let pointer = format!("/remedial_actions/{index}/action");
+            warn(&mut found, &pointer, &remedy.action);
+        }
         found
     }
 }

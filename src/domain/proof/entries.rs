@@ -99,11 +99,15 @@ pub enum Entry {
 /// Kinds without a view of their own.
 const PASSED: &[&str] = &[
     "approval",
+    "bank.report",
     "bank.response",
+    "deferral",
     "fact.recorded",
+    "incident.closed",
     "notice.accessed",
     "notice.attempt",
     "notice.chased",
+    "notice.closed",
     "payload.erased",
 ];
 

@@ -13,6 +13,7 @@ pub mod leaves;
 pub mod log_keys;
 pub mod log_rules;
 pub mod notice;
+pub mod receipt;
 pub mod signing_key;
 
 #[cfg(test)]

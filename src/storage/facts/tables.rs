@@ -11,6 +11,8 @@ use crate::storage::bank::{
 };
 use crate::storage::bank_key::{BankKeyEndRow, BankKeyRow};
 use crate::storage::chase::StepRow;
+use crate::storage::closing::{IncidentClosingRow, NoticeClosingRow};
+use crate::storage::deferral::{DeferralEndRow, DeferralRow};
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
 use crate::storage::error::Error;
 use crate::storage::evidence::{
@@ -23,6 +25,7 @@ use crate::storage::operator_clock::ClockStepRow;
 use crate::storage::out_of_band::OutOfBandRow;
 use crate::storage::people::{PersonRow, RoleGrantRow};
 use crate::storage::phone_task::PhoneEventRow;
+use crate::storage::report::{ReportEndRow, ReportRow};
 use crate::storage::schema::*;
 use crate::storage::tx::{Tx, on_either};
 use diesel::prelude::*;
@@ -154,6 +157,12 @@ pub(super) const WALKS: &[Walk] = &[
     walk!(phone_task_event.task_id PhoneEventRow, RECORDED),
     walk!(out_of_band_contact.id OutOfBandRow, RECORDED),
     walk!(clock_step.origin_id ClockStepRow, RECORDED),
+    walk!(bank_report.id ReportRow, "bank.report"),
+    walk!(bank_report_end.report_id ReportEndRow, RECORDED),
+    walk!(deferral.id DeferralRow, "deferral"),
+    walk!(deferral_end.deferral_id DeferralEndRow, RECORDED),
+    walk!(notice_closing.notice_id NoticeClosingRow, "notice.closed"),
+    walk!(incident_closing.incident_id IncidentClosingRow, "incident.closed"),
 ];
 
 /// Messages that have an entry to themselves.

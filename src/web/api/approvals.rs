@@ -49,7 +49,7 @@ pub struct ApprovalView {
 /// What a request is about.
 #[derive(Serialize, ToSchema)]
 pub struct AboutView {
-    /// `incident`, `bank` or `person`.
+    /// `incident`, `filing` (an incident that is not issued yet), `bank` or `person`.
     kind: &'static str,
     /// The incident's reference, the bank's code, the person's id.
     key: String,
@@ -61,8 +61,8 @@ pub struct AboutView {
 /// What would be different afterwards.
 #[derive(Default, Serialize, ToSchema)]
 pub struct ChangeView {
-    /// `roles`, `withdrawal`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`, `end_partnership`,
-    /// `recovery`, `out_of_band`, or `unreadable` where what was asked for cannot be read any more.
+    /// `roles`, `withdrawal`, `deferral`, `notice_closing`, `add_endpoint`, `replace_endpoint`, `end_endpoint`, `revoke_key`,
+    /// `end_partnership`, `recovery`, `out_of_band`, or `unreadable` where what was asked for cannot be read any more.
     r#do: &'static str,
     /// All roles that the person would have.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,6 +79,17 @@ pub struct ChangeView {
     /// A contact beside the channels, to be signed off.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<SignOffView>,
+    /// Code of the vocabulary `deferral_basis`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deferral_basis: Option<&'static str>,
+    /// The bank whose notice would be closed, and its number there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bank: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<i64>,
+    /// Until when it would be held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 /// What somebody says of a contact beside the channels.
@@ -122,6 +133,10 @@ impl From<About> for AboutView {
                 let title = title.unwrap_or_default();
                 ("incident", reference, title.ja, title.en)
             }
+            About::Filing { title } => {
+                let title = title.unwrap_or_default();
+                ("filing", String::new(), title.ja, title.en)
+            }
             About::Bank { code, name } => ("bank", code, name.ja, name.en),
             About::Person { id, name } => ("person", id.to_string(), name.clone(), name),
         };
@@ -157,6 +172,16 @@ impl From<Change> for ChangeView {
             Change::Withdrawal { reason } => Self {
                 withdrawal_reason: Some(reason),
                 ..of("withdrawal")
+            },
+            Change::NoticeClosing { bank, number } => Self {
+                bank: Some(bank),
+                number: Some(number),
+                ..of("notice_closing")
+            },
+            Change::Deferral { basis, until } => Self {
+                deferral_basis: Some(basis),
+                until: Some(until.to_string()),
+                ..of("deferral")
             },
             Change::AddEndpoint { url } => Self {
                 to: url,

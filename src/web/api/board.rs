@@ -3,9 +3,9 @@
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
-use crate::storage::Tx;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::reading::{self, Cell};
+use crate::storage::{Tx, closing};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -51,6 +51,9 @@ pub struct BoardCell {
     acknowledged_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<String>,
+    /// When two people closed it without a stamp.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closed_at: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -89,11 +92,17 @@ pub async fn board(
             wind_back(&mut cells, at);
             let notices: Vec<_> = cells.iter().map(|cell| cell.notice).collect();
             let levels = reading::levels_at(tx, &notices, at)?;
+            let closed = closing::of_incident(tx, row.incident_id)?;
+            let closed: HashMap<Uid, Instant> = closed
+                .into_iter()
+                .map(|(_, row)| (row.notice_id, row.recorded_at))
+                .filter(|(_, then)| *then <= at)
+                .collect();
             Ok(drawn(
                 &reference,
                 row.number,
                 cells,
-                &levels,
+                (&levels, &closed),
                 at,
                 then.is_none(),
             ))
@@ -133,7 +142,7 @@ fn drawn(
     reference: &str,
     revision: i64,
     cells: Vec<Cell>,
-    levels: &HashMap<Uid, (Level, Instant)>,
+    (levels, closed): (&HashMap<Uid, (Level, Instant)>, &HashMap<Uid, Instant>),
     at: Instant,
     current: bool,
 ) -> Board {
@@ -158,7 +167,8 @@ fn drawn(
             .into_iter()
             .map(|cell| {
                 let level = level_of(&cell);
-                stamp(cell, level, at, current)
+                let closed = closed.get(&cell.notice).copied();
+                stamp(cell, level, closed, (at, current))
             })
             .collect(),
     }
@@ -168,7 +178,12 @@ fn is_told_out_of_band(cell: &Cell) -> bool {
     cell.acknowledged_at.is_none() && cell.flags.unwrap_or_default().told_out_of_band
 }
 
-fn stamp(cell: Cell, level: Level, at: Instant, current: bool) -> BoardCell {
+fn stamp(
+    cell: Cell,
+    level: Level,
+    closed: Option<Instant>,
+    (at, current): (Instant, bool),
+) -> BoardCell {
     let flags = cell.flags.unwrap_or_default();
     BoardCell {
         notice: cell.notice.to_string(),
@@ -187,5 +202,6 @@ fn stamp(cell: Cell, level: Level, at: Instant, current: bool) -> BoardCell {
         told_out_of_band: current.then_some(flags.told_out_of_band),
         acknowledged_at: cell.acknowledged_at.map(|at| at.to_string()),
         class: cell.class,
+        closed_at: closed.map(|at| at.to_string()),
     }
 }

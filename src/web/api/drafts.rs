@@ -2,6 +2,8 @@
 
 use super::edition::{self, ReasonInput};
 use crate::actions::draft::{self, Draft};
+use crate::actions::suspicion::{self, Age};
+use crate::domain::instant::Instant;
 use crate::storage::Lane;
 use crate::storage::draft::DraftRow;
 use crate::web::App;
@@ -26,6 +28,19 @@ pub struct DraftSummary {
     state: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     discard_reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    discarded_by: Option<String>,
+    /// The bank's report that it was begun from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<String>,
+    /// When the suspicion was first on record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_recorded_at: Option<String>,
+    /// The banks have to be told by then: 24 hours from awareness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ceiling_at: Option<String>,
+    /// It is open, and that time is over.
+    past_ceiling: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -58,11 +73,30 @@ impl From<DraftRow> for DraftSummary {
             updated_at: row.updated_at.to_string(),
             state: state.to_owned(),
             discard_reason: row.discard_reason,
+            discarded_by: row.discarded_by.map(|id| id.to_string()),
+            report: row.report_id.map(|id| id.to_string()),
+            first_recorded_at: None,
+            ceiling_at: None,
+            past_ceiling: false,
         }
     }
 }
 
-fn view(status: StatusCode, found: Draft) -> Answered {
+impl DraftSummary {
+    /// With its age, as it stands at an instant.
+    fn aged(row: DraftRow, age: Option<Age>, now: Instant) -> Self {
+        let is_open = row.is_open();
+        let mut summary = Self::from(row);
+        if let Some(age) = age {
+            summary.first_recorded_at = Some(age.first_recorded_at.to_string());
+            summary.ceiling_at = Some(age.ceiling_at.to_string());
+            summary.past_ceiling = is_open && age.ceiling_at <= now;
+        }
+        summary
+    }
+}
+
+pub(super) fn view(status: StatusCode, found: Draft) -> Answered {
     let Draft { row, body } = found;
     let body = serde_json::from_str(&body).map_err(|fault| Problem::internal(&fault))?;
     let version = row.version;
@@ -76,10 +110,19 @@ fn view(status: StatusCode, found: Draft) -> Answered {
 /// Every draft, oldest first.
 #[utoipa::path(get, path = "/api/v1/drafts", tag = "drafts", responses((status = 200, body = DraftList)))]
 pub async fn list(app: Data<App>) -> Answered {
-    let rows = app.store.read(draft::list).await?;
-    Ok(page::ok(&DraftList {
-        drafts: rows.into_iter().map(DraftSummary::from).collect(),
-    }))
+    let list = app
+        .store
+        .read(|tx| -> Result<DraftList, Problem> {
+            let now = tx.now()?;
+            let mut drafts = Vec::new();
+            for row in draft::list(tx)? {
+                let age = suspicion::of_sealed(tx, &row)?;
+                drafts.push(DraftSummary::aged(row, age, now));
+            }
+            Ok(DraftList { drafts })
+        })
+        .await?;
+    Ok(page::ok(&list))
 }
 
 /// Begin a draft: a filing, as far as it is known.
@@ -136,12 +179,15 @@ pub async fn replace(
     request_body = ReasonInput, responses((status = 204)))]
 pub async fn discard(
     app: Data<App>,
+    Who(caller): Who,
     id: Path<String>,
     Strict(input): Strict<ReasonInput>,
 ) -> Answered {
-    let id = page::id(&id)?;
+    let (id, by) = (page::id(&id)?, caller.id());
     app.store
-        .write(Lane::Front, move |tx| draft::discard(tx, id, &input.reason))
+        .write(Lane::Front, move |tx| {
+            draft::discard(tx, by, id, &input.reason)
+        })
         .await?;
     edition::done()
 }

@@ -1,6 +1,6 @@
 //! Is the hub alive, can it work, and who is it.
 
-use crate::actions::{Error, certify, log_keys, read_log};
+use crate::actions::{Error, certify, log_keys, read_log, report};
 use crate::domain::signature;
 use crate::storage::{Tx, reading};
 use crate::web::App;
@@ -25,12 +25,20 @@ pub struct HubDocument {
     certificate: CertificateKey,
     /// Null until the log's first checkpoint is published.
     log: Option<LogKeys>,
+    receipt: ReceiptKey,
     webhook: WebhookKeys,
 }
 
 /// What signs as-of certificates.
 #[derive(Serialize, ToSchema)]
 pub struct CertificateKey {
+    /// C2SP signed-note.
+    vkey: String,
+}
+
+/// What signs the receipts of reports.
+#[derive(Serialize, ToSchema)]
+pub struct ReceiptKey {
     /// C2SP signed-note.
     vkey: String,
 }
@@ -91,7 +99,7 @@ pub async fn ready(app: Data<App>) -> Answered {
 #[utoipa::path(get, path = "/.well-known/kairan", tag = "hub", responses((status = 200, body = HubDocument)))]
 pub async fn hub(app: Data<App>) -> Answered {
     let rules = Arc::clone(&app.rules);
-    let (log, ed25519, vkey) = app
+    let (log, ed25519, vkey, receipt) = app
         .store
         .read(move |tx| -> Result<_, Problem> {
             let log = match read_log::newest(tx)? {
@@ -99,10 +107,11 @@ pub async fn hub(app: Data<App>) -> Answered {
                 None => None,
             };
             let vkey = certify::verifier(tx, &rules).to_string();
+            let receipt = report::verifier(tx, &rules).to_string();
             let vault = tx.vault();
             let key = SigningKey::from_bytes(&vault.keys().webhook);
             let key = signature::public_key_text(&key.verifying_key());
-            Ok((log, key, vkey))
+            Ok((log, key, vkey, receipt))
         })
         .await?;
     Ok(page::ok(&HubDocument {
@@ -110,6 +119,7 @@ pub async fn hub(app: Data<App>) -> Answered {
         api: format!("{}/api/v1", app.rules.public_url),
         certificate: CertificateKey { vkey },
         log,
+        receipt: ReceiptKey { vkey: receipt },
         webhook: WebhookKeys { ed25519 },
     }))
 }

@@ -1,16 +1,17 @@
 //! Incidents for the operator's side: search, read, file. Filing is refused while the disk is nearly full.
 
+use super::edition;
 use crate::actions::once::{self, Answer};
-use crate::actions::{issue, withdraw};
+use crate::actions::{close_notice, issue, suspicion, withdraw};
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, Withdrawal};
 use crate::domain::vocabulary::{IncidentStatus, Kind, Phase};
 use crate::storage::incident::{self, IncidentRow, RevisionRow};
 use crate::storage::reading::{self, IncidentFilter, Tally};
-use crate::storage::{Lane, Tx};
+use crate::storage::{Lane, Tx, closing};
 use crate::web::App;
-use crate::web::body::RawJson;
+use crate::web::body::{RawJson, Strict};
 use crate::web::cursor::Binding;
 use crate::web::identity::Who;
 use crate::web::once_key::OnceKey;
@@ -86,10 +87,35 @@ pub struct IncidentPage {
 pub struct RevisionView {
     #[serde(flatten)]
     line: IncidentLine,
+    /// Of a first revision: when its suspicion was first on record, in a draft or a bank's report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_recorded_at: Option<String>,
+    /// Incidents that name this one as related; those that it names are in the body.
+    related_from: Vec<String>,
+    /// How the incident was closed, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    closing: Option<ClosingView>,
     /// SHA-256 of the body's exact bytes.
     incident_digest: String,
     #[schema(value_type = Object)]
     body: Value,
+}
+
+/// A final report closed it: banks that had stamped, and banks whose notice two people had closed.
+#[derive(Serialize, ToSchema)]
+pub struct ClosingView {
+    acknowledged: i64,
+    closed: i64,
+    at: String,
+}
+
+/// Whose notice is to be closed, and why.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoticeClosingInput {
+    /// The bank's code.
+    pub bank: String,
+    pub reason: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -154,10 +180,28 @@ impl IncidentLine {
 }
 
 impl RevisionView {
-    fn of(incident: &IncidentRow, revision: RevisionRow, tally: Tally) -> Result<Self, Problem> {
+    fn of(
+        tx: &mut Tx<'_>,
+        incident: &IncidentRow,
+        revision: RevisionRow,
+        tally: Tally,
+    ) -> Result<Self, Problem> {
+        let first = match revision.number {
+            1 => Some(suspicion::first_recorded(tx, &revision)?),
+            _ => None,
+        };
+        let naming = reading::naming(tx, &incident.reference, page::MOST)?;
+        let closed = closing::of(tx, incident.id)?;
         let body =
             serde_json::from_slice(&revision.body).map_err(|fault| Problem::internal(&fault))?;
         Ok(Self {
+            first_recorded_at: first.map(|at| at.to_string()),
+            related_from: naming.into_iter().map(|(row, _)| row.reference).collect(),
+            closing: closed.map(|row| ClosingView {
+                acknowledged: row.acknowledged,
+                closed: row.closed,
+                at: row.recorded_at.to_string(),
+            }),
             incident_digest: page::digest(&revision.digest),
             body,
             line: IncidentLine::of(incident, revision, tally),
@@ -315,7 +359,7 @@ async fn one_revision(app: &App, reference: String, number: Option<i64>) -> Answ
             let tally = reading::tallies(tx, &[row.id])?
                 .remove(&row.id)
                 .unwrap_or_default();
-            RevisionView::of(&incident, row, tally)
+            RevisionView::of(tx, &incident, row, tally)
         })
         .await?;
     Ok(page::ok(&view))
@@ -440,4 +484,26 @@ pub async fn withdraw(
         expires_at: requested.expires_at.to_string(),
     };
     Ok(page::json(StatusCode::ACCEPTED, &answer))
+}
+
+/// Ask to close the notice of a bank that does not confirm; another officer decides. The chase goes on until then.
+#[utoipa::path(post, path = "/api/v1/incidents/{reference}/notice-closings", tag = "incidents",
+    params(("reference" = String, Path, description = "like INC-2019-0003")),
+    request_body = NoticeClosingInput,
+    responses((status = 202, body = edition::WaitingAnswer)))]
+pub async fn close_notice(
+    app: Data<App>,
+    Who(caller): Who,
+    reference: Path<String>,
+    Strict(input): Strict<NoticeClosingInput>,
+) -> Answered {
+    let (rules, by) = (Arc::clone(&app.rules), caller.id());
+    let requested = app
+        .store
+        .write(Lane::Front, move |tx| {
+            let of = (reference.as_str(), input.bank.as_str());
+            close_notice::request(tx, &rules, by, of, &input.reason)
+        })
+        .await?;
+    Ok(edition::waits(&requested))
 }

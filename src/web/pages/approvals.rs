@@ -58,7 +58,17 @@ async fn list_page(desk: &Desk, recovery: Value) -> Answered {
         for field in ["approver", "decided_at"] {
             one[field] = one[field].take();
         }
-        for field in ["roles", "from", "to", "withdrawal_reason", "contact"] {
+        for field in [
+            "roles",
+            "from",
+            "to",
+            "withdrawal_reason",
+            "contact",
+            "deferral_basis",
+            "until",
+            "bank",
+            "number",
+        ] {
             one["change"][field] = one["change"][field].take();
         }
         let list = if one["state"] == "waiting" {
@@ -95,6 +105,7 @@ fn subject(about: &Value, language: &str, may: Roles) -> (Option<String>, Option
     let (named, href) = match about["kind"].as_str() {
         Some("incident") => (true, reads.then(|| format!("/incidents/{key}"))),
         Some("bank") => (true, keeps.then(|| format!("/register/{key}"))),
+        Some("filing") => (false, None),
         Some("person") => (false, keeps.then(|| format!("/people#p-{key}"))),
         _ => return (None, None),
     };

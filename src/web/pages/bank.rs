@@ -146,10 +146,52 @@ async fn notice_page(
         "response_codes": ResponseCode::ALL.iter().map(|code| code.code()).collect::<Vec<_>>(), "sharing": Sharing::ALL.iter().map(|share| share.code()).collect::<Vec<_>>(),
         "typed": typed(form, &desk.seat.who.name), "faults": faults,
     });
+    let related = related(desk, scope, &body, &page["incident"]).await?;
+    page["related"] = related;
     merge(&mut page, around);
     merge(&mut page, told(&body, language));
     merge(&mut page, more);
     show(desk, status, "desk/bank/notice.html", page)
+}
+
+/// Related incidents, named by this one or naming it, each with the bank's own newest notice of it; of what the
+/// bank was never told, only what this notice names.
+async fn related(
+    desk: &Desk,
+    scope: BankScope,
+    body: &Value,
+    own: &Value,
+) -> Result<Value, Problem> {
+    let named: Vec<String> = serde_json::from_value(list(&body["related_incidents"]))
+        .map_err(|fault| Problem::internal(&fault))?;
+    let own = own.as_str().unwrap_or_default().to_owned();
+    desk.app
+        .store
+        .read(move |tx| -> Result<Value, Problem> {
+            let mut lines = Vec::new();
+            for reference in &named {
+                let told = told_of(tx, scope, reference)?;
+                lines.push(json!({ "incident": reference, "notice": told, "is_earlier": true }));
+            }
+            for (row, _) in reading::naming(tx, &own, page::MOST)? {
+                if let Some(told) = told_of(tx, scope, &row.reference)? {
+                    lines.push(
+                        json!({ "incident": row.reference, "notice": told, "is_earlier": false }),
+                    );
+                }
+            }
+            Ok(Value::Array(lines))
+        })
+        .await
+}
+
+/// The newest notice that a bank got of an incident.
+fn told_of(tx: &mut Tx<'_>, scope: BankScope, reference: &str) -> Result<Option<String>, Problem> {
+    let Some(known) = incident::by_reference(tx, reference)? else {
+        return Ok(None);
+    };
+    let told = notice::of_incident(tx, known.id, scope.bank())?;
+    Ok(told.last().map(|row| row.id.to_string()))
 }
 
 /// What the two forms of a notice say: as typed, or as they begin.
@@ -167,7 +209,7 @@ pub(super) fn told(body: &Value, language: &str) -> Value {
     json!({
         "title": words(body, "title", language), "description": words(body, "description", language),
         "change_summary": words(body, "change_summary", language), "advice": words(body, "advice", language),
-        "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
+        "source": body["source"], "unverified": body["unverified"] == true, "severity": body["severity"], "urgency": body["urgency"], "determination": body["determination"],
         "typology": list(&body["typology"]), "auth_exploited": list(&body["auth_exploited"]),
         "countermeasures": measures(&body["countermeasures"]),
     })

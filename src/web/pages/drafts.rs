@@ -5,13 +5,14 @@ use super::filing::age_s;
 use super::officer::title;
 use super::seat::{self, Fields, OwnForm};
 use super::{Desk, document, said, show};
+use crate::actions::suspicion::{self, Age};
 use crate::actions::{draft, read_register};
 use crate::domain::access::Role;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
-use crate::storage::Lane;
 use crate::storage::draft::{DraftRow, by_id};
+use crate::storage::{Lane, Tx, incident};
 use crate::web::api::drafts;
 use crate::web::body::RawJson;
 use crate::web::page;
@@ -29,12 +30,13 @@ pub(super) fn asked(req: &HttpRequest) -> Result<Option<Uid>, Problem> {
         .transpose()
 }
 
-/// Every draft: the open ones first, the oldest at the top.
+/// Every draft: the open ones first, the oldest suspicion at the top.
 pub(in crate::web) async fn list(desk: Desk) -> Answered {
-    let (open, ended): (Vec<Value>, Vec<Value>) = lines(&desk, |_| true)
+    let (mut open, ended): (Vec<Value>, Vec<Value>) = lines(&desk, |_| true)
         .await?
         .into_iter()
         .partition(|line| line["state"] == "open");
+    open.sort_by_key(|line| std::cmp::Reverse(line["age_s"].as_i64()));
     let page = json!({ "open": open, "ended": ended, "may_write": may_write(&desk) });
     show(&desk, StatusCode::OK, "desk/officer/drafts.html", page)
 }
@@ -61,19 +63,55 @@ async fn lines(desk: &Desk, wanted: fn(&DraftRow) -> bool) -> Result<Vec<Value>,
             let mut found = Vec::with_capacity(rows.len());
             for row in rows {
                 let body = draft::get(tx, row.id).map(|draft| draft.body).ok();
-                found.push((names.get(&row.author.to_string()).cloned(), row, body));
+                let filing: Value = body
+                    .and_then(|body| serde_json::from_str(&body).ok())
+                    .unwrap_or_default();
+                let ages = Ages::of(tx, &row, &filing)?;
+                found.push((
+                    names.get(&row.author.to_string()).cloned(),
+                    row,
+                    filing,
+                    ages,
+                ));
             }
             Ok(found)
         })
         .await?;
-    let lines = found.into_iter().map(|(author, row, body)| {
-        let filing = body.and_then(|body| serde_json::from_str(&body).ok());
-        line(desk, &row, author, &filing.unwrap_or_default())
-    });
+    let lines = found
+        .into_iter()
+        .map(|(author, row, filing, ages)| line(desk, &row, author, &filing, ages));
     Ok(lines.collect())
 }
 
-fn line(desk: &Desk, row: &DraftRow, author: Option<String>, filing: &Value) -> Value {
+/// How old a draft's suspicion is, and how long it took until it was issued.
+#[derive(Clone, Copy)]
+struct Ages {
+    age: Age,
+    issued_at: Option<Instant>,
+}
+
+impl Ages {
+    fn of(tx: &mut Tx<'_>, row: &DraftRow, filing: &Value) -> Result<Self, Problem> {
+        let issued = match row.revision_id {
+            Some(id) => incident::revision(tx, id)?,
+            None => None,
+        };
+        Ok(Self {
+            age: suspicion::of_draft(tx, row, filing)?,
+            issued_at: issued.map(|row| row.accepted_at),
+        })
+    }
+}
+
+fn line(
+    desk: &Desk,
+    row: &DraftRow,
+    author: Option<String>,
+    filing: &Value,
+    Ages { age, issued_at }: Ages,
+) -> Value {
+    let took = issued_at.map(|at| at.since(age.first_recorded_at).as_secs());
+    let past = row.is_open() && age_s(desk, age.ceiling_at) > 0;
     let state = match (row.revision_id, row.discarded_at) {
         (Some(_), _) => "issued",
         (None, Some(_)) => "discarded",
@@ -82,7 +120,9 @@ fn line(desk: &Desk, row: &DraftRow, author: Option<String>, filing: &Value) -> 
     json!({
         "id": row.id.to_string(), "title": title(&filing["title"], desk.language()), "author": author,
         "state": state, "version": row.version, "created_at": row.created_at.to_string(),
-        "updated_at": row.updated_at.to_string(), "age_s": age_s(desk, row.created_at),
+        "updated_at": row.updated_at.to_string(), "age_s": age_s(desk, age.first_recorded_at),
+        "first_recorded_at": age.first_recorded_at.to_string(), "ceiling_at": age.ceiling_at.to_string(),
+        "past_ceiling": past, "took_s": took, "report": row.report_id.map(|id| id.to_string()),
         "discarded_at": row.discarded_at.map(|at| at.to_string()), "discard_reason": row.discard_reason,
     })
 }
@@ -99,20 +139,21 @@ async fn draft_page(
     reason: &str,
     faults: Value,
 ) -> Answered {
-    let (draft, author) = desk
+    let (draft, author, filing, ages) = desk
         .app
         .store
         .read(move |tx| -> Result<_, Problem> {
             let draft = draft::get(tx, id)?;
             let author = draft.row.author;
-            Ok((draft, read_register::names(tx, &[author])?))
+            let filing: Value =
+                serde_json::from_str(&draft.body).map_err(|fault| Problem::internal(&fault))?;
+            let ages = Ages::of(tx, &draft.row, &filing)?;
+            Ok((draft, read_register::names(tx, &[author])?, filing, ages))
         })
         .await?;
-    let filing: Value =
-        serde_json::from_str(&draft.body).map_err(|fault| Problem::internal(&fault))?;
     let author = author.get(&draft.row.author.to_string()).cloned();
     let page = json!({
-        "draft": line(desk, &draft.row, author, &filing), "fields": said::all(&filing),
+        "draft": line(desk, &draft.row, author, &filing, ages), "fields": said::all(&filing),
         "may_write": may_write(desk) && draft.row.is_open(), "reason": reason, "faults": faults,
     });
     show(desk, status, "desk/officer/draft.html", page)
@@ -122,11 +163,11 @@ async fn draft_page(
 pub(in crate::web) async fn discard(desk: Desk, id: Path<String>, form: OwnForm) -> Answered {
     let id = page::id(&id)?;
     let reason = form.0.one("reason");
-    let given = reason.clone();
+    let (given, by) = (reason.clone(), desk.seat.who.caller.id());
     let done = desk
         .app
         .store
-        .write(Lane::Front, move |tx| draft::discard(tx, id, &given))
+        .write(Lane::Front, move |tx| draft::discard(tx, by, id, &given))
         .await
         .map_err(Problem::from);
     match done {

@@ -4,7 +4,7 @@
 use super::officer::recipients;
 use super::preview::{self, Previewed};
 use super::seat::{self, Fields, OwnForm, Seat};
-use super::{Desk, document, drafts, entered, list, show};
+use super::{Desk, deferrals, document, drafts, entered, list, show};
 use crate::actions::draft;
 use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, OperatorContact};
@@ -16,6 +16,7 @@ use crate::domain::vocabulary::{
 use crate::storage::draft::DraftRow;
 use crate::storage::reading::{self, IncidentFilter};
 use crate::storage::{Tx, incident, operator_clock, payload};
+use crate::web::api::deferrals as api_deferrals;
 use crate::web::api::incidents::{self, found};
 use crate::web::body::RawJson;
 use crate::web::once_key::OnceKey;
@@ -27,7 +28,7 @@ use actix_web::web::{Data, Path};
 use serde_json::{Map, Value, json};
 
 /// Fields that are one text, with what the form begins with.
-const TEXTS: [(&str, &str); 16] = [
+const TEXTS: [(&str, &str); 20] = [
     ("determination", "suspected"),
     ("severity", "medium"),
     ("urgency", "immediate"),
@@ -43,7 +44,11 @@ const TEXTS: [(&str, &str); 16] = [
     ("late_reason", ""),
     ("bodies_notified", ""),
     ("related_incidents", ""),
+    ("remedial_actions", ""),
     ("countermeasures_scope", "affected_banks"),
+    ("deferral_basis", ""),
+    ("deferral_until", ""),
+    ("deferral_reason", ""),
 ];
 const WORDS: [&str; 4] = ["title", "description", "advice", "change_summary"];
 const LISTS: [&str; 4] = [
@@ -171,7 +176,7 @@ async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
     let page = json!({
         "action": action, "values": form.values, "faults": form.faults, "warnings": form.warnings,
         "revising": form.revising.map(|(reference, number)| json!({ "reference": reference, "number": number })),
-        "options": options(), "recipients": told, "late": late, "idempotency_key": key,
+        "options": options(), "bases": deferrals::bases(), "recipients": told, "late": late, "idempotency_key": key,
         "clock": clock, "draft": begun.map(|at| json!({ "created_at": at.to_string(), "age_s": age_s(desk, at) })),
     });
     show(desk, status, "desk/officer/file.html", page)
@@ -335,6 +340,9 @@ fn filing_of(fields: &Fields, zone: &str, before: Option<&Value>) -> Result<Valu
     } else if let Some(lines) = fields.given("bodies_notified") {
         set("bodies_notified", notified(&lines, zone)?);
     }
+    if let Some(lines) = fields.given("remedial_actions") {
+        set("remedial_actions", remedies(&lines, zone)?);
+    }
     set("operator_contacts", contacts(fields));
     Ok(Value::Object(filing))
 }
@@ -362,7 +370,7 @@ fn apart(text: &str) -> Vec<&str> {
 }
 
 /// A number that people may write with grouping; what is none is sent as it stands, to be refused by name.
-fn scale(fields: &Fields, name: &str) -> Option<Value> {
+pub(super) fn scale(fields: &Fields, name: &str) -> Option<Value> {
     if fields.given(&format!("{name}_unknown")).is_some() {
         return Some(json!("unknown"));
     }
@@ -414,6 +422,22 @@ fn notified(lines: &str, zone: &str) -> Result<Value, Problem> {
         bodies.push(body);
     }
     Ok(Value::Array(bodies))
+}
+
+/// One a line: what is done, by whom, and by when, with bars between.
+fn remedies(lines: &str, zone: &str) -> Result<Value, Problem> {
+    let mut remedies = Vec::new();
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let mut parts = line.split('|').map(str::trim);
+        let mut part = || parts.next().unwrap_or_default().to_owned();
+        let mut remedy = json!({ "action": part(), "owner": part() });
+        let due = part();
+        if !due.is_empty() {
+            remedy["due"] = json!(entered(&due, zone)?);
+        }
+        remedies.push(remedy);
+    }
+    Ok(Value::Array(remedies))
 }
 
 fn contacts(fields: &Fields) -> Value {
@@ -498,6 +522,13 @@ fn values_in(seat: &Seat, body: &Value) -> Value {
             .collect();
         values[name] = json!(words.join(" "));
     }
+    let remedies = list(&body["remedial_actions"]);
+    let remedies = remedies.as_array().into_iter().flatten().map(|one| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        let line = [text("action"), text("owner"), local_text(seat, &one["due"])];
+        line.join(" | ").trim_end_matches(" | ").to_owned()
+    });
+    values["remedial_actions"] = json!(remedies.collect::<Vec<_>>().join("\n"));
     values["affected"] = json!("unknown");
     values
 }
@@ -655,6 +686,17 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
             Err(problem) => Err(problem),
         };
     }
+    if act == "defer" {
+        let reference = revising.as_ref().map(|(reference, _)| reference.as_str());
+        return match deferred(desk, &fields, reference, &body).await {
+            Ok(_) => Ok(seat::see("/deferrals?done=asked")),
+            Err(problem) if problem.status.is_client_error() => {
+                again.faults = faults_of_deferral(&problem);
+                form_page(desk, problem.status, again).await
+            }
+            Err(problem) => Err(problem),
+        };
+    }
     if act != "issue" {
         return form_page(desk, StatusCode::OK, again).await;
     }
@@ -695,6 +737,39 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
     }
 }
 
+/// Asks to hold back what the form says.
+async fn deferred(
+    desk: &Desk,
+    fields: &Fields,
+    reference: Option<&str>,
+    filing: &[u8],
+) -> Answered {
+    let filing: Value =
+        serde_json::from_slice(filing).map_err(|fault| Problem::internal(&fault))?;
+    let mut asked = deferrals::terms(fields, "deferral_", &desk.seat.who.zone)?;
+    asked["filing"] = filing;
+    if let Some(reference) = reference {
+        asked["incident"] = json!(reference);
+    }
+    if let Some(draft) = fields.given("draft") {
+        asked["draft"] = json!(draft);
+    }
+    let body = RawJson(page::bytes(&asked).into());
+    api_deferrals::request(desk.app.clone(), desk.who(), body).await
+}
+
+/// What was wrong, at the fields that the form has.
+fn faults_of_deferral(problem: &Problem) -> Value {
+    let mut problem = problem.clone();
+    for fault in &mut problem.faults {
+        fault.pointer = match fault.pointer.strip_prefix("/filing") {
+            Some(rest) => rest.to_owned(),
+            None => fault.pointer.replacen('/', "/deferral_", 1),
+        };
+    }
+    faults_at(&problem)
+}
+
 async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: &[u8]) -> Answered {
     let wanted = Previewed {
         action: &place(reference),
@@ -706,7 +781,7 @@ async fn previewed(desk: &Desk, fields: &Fields, reference: Option<&str>, body: 
 }
 
 /// What was wrong, at the fields that the form has: a list is one field, and so is a number with its unit.
-fn faults_at(problem: &Problem) -> Value {
+pub(super) fn faults_at(problem: &Problem) -> Value {
     let mut faults = super::faults_of(problem);
     for fault in faults.as_array_mut().into_iter().flatten() {
         let pointer = fault["pointer"].as_str().unwrap_or_default();

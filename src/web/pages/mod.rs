@@ -10,6 +10,7 @@ pub(super) mod bank;
 pub(super) mod calls;
 pub(super) mod change;
 pub(super) mod confirm;
+pub(super) mod deferrals;
 pub(super) mod drafts;
 pub(super) mod evidence;
 pub(super) mod filing;
@@ -17,6 +18,7 @@ pub(super) mod link;
 pub(super) mod live;
 pub(super) mod officer;
 mod preview;
+pub(super) mod reports;
 mod said;
 pub(super) mod seat;
 mod words;
@@ -59,12 +61,15 @@ const READERS: &[Role] = &[Role::Officer, Role::Auditor];
 
 const NAVIGATION: &[Entry] = &[
     entry("nav-inbox", "/inbox", BANK),
+    entry("nav-report", "/reports", BANK),
     entry("nav-channels", "/own", BANK),
     entry("nav-own-deliveries", "/own/deliveries", BANK),
     entry("nav-home", "/home", &[Role::Officer]),
     entry("nav-file", "/incidents/new", &[Role::Officer]),
     entry("nav-matrix", "/matrix", READERS),
+    entry("nav-bank-reports", "/bank-reports", READERS),
     entry("nav-drafts", "/drafts", READERS),
+    entry("nav-deferrals", "/deferrals", READERS),
     entry("nav-deliveries", "/deliveries", READERS),
     entry("nav-as-of", "/as-of", READERS),
     entry("nav-figures", "/figures", READERS),
@@ -151,9 +156,10 @@ fn standing(seat: &Seat) -> Value {
 
 /// What was just done, where the address says so; only words that we have.
 fn done(req: &HttpRequest) -> Option<String> {
-    const KNOWN: [&str; 6] = [
+    const KNOWN: [&str; 7] = [
         "acknowledged",
         "responded",
+        "reported",
         "issued",
         "asked",
         "saved",
@@ -365,6 +371,7 @@ fn stamps(cells: &Value, names: &HashMap<String, String>) -> Value {
             "endpoint_down",
             "disputed",
             "told_out_of_band",
+            "closed_at",
         ] {
             if cell.get(field).is_none() {
                 cell[field] = Value::Null;

@@ -1,17 +1,19 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
 use super::seat::{self, OwnForm};
-use super::{Desk, bank_names, document, drafts, said, show, words};
+use super::{Desk, bank_names, deferrals, document, drafts, reports, said, show, words};
 use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
 use crate::domain::id::Uid;
+use crate::domain::instant::Entered;
+use crate::domain::operator_clock::CEILING;
 use crate::domain::vocabulary::{Language, WithdrawalReason};
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
 use crate::storage::reading::Flags;
 use crate::storage::{Tx, bank, reading};
 use crate::web::api::{board, calls, chases, contacts, incidents, responses, tasks};
-use crate::web::body::RawJson;
+use crate::web::body::{RawJson, Strict};
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
@@ -45,6 +47,7 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let waiting = desk.app.store.read(waiting_requests).await?;
     let page = json!({
         "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
+        "reports": reports::waiting(&desk).await?, "deferrals": deferrals::in_force(&desk, None).await?,
         "broken": kinds(&open_tasks, false), "approvals": waiting,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
@@ -182,11 +185,15 @@ async fn incident_page(
         .await?;
     let mut revisions = Vec::new();
     let mut before: Option<Value> = None;
+    let mut suspicion = Value::Null;
     for line in listed["revisions"].as_array().into_iter().flatten() {
         let number = line["revision"].as_i64().unwrap_or_default();
         let at = Path::from((reference.to_owned(), number.to_string()));
         let view = document(incidents::revision(desk.app.clone(), at).await).await?;
         let body = view["body"].clone();
+        if number == 1 {
+            suspicion = suspected(&view);
+        }
         let changes = before
             .as_ref()
             .map_or_else(Vec::new, |old| said::changes(old, &body));
@@ -212,6 +219,8 @@ async fn incident_page(
     named(&mut answers, &names);
     revisions.reverse();
     let body = &latest["body"];
+    let related = super::list(&body["related_incidents"]);
+    let (unsettled, closed) = standings(&stamps["cells"]);
     let open = latest["status"] != "closed" && latest["phase"] != "withdrawal";
     let is_officer = desk
         .seat
@@ -225,10 +234,11 @@ async fn incident_page(
         "text": words(body, "text", language), "board": stamps, "revisions": revisions,
         "responses": answers, "response_counts": counts(&answered), "private": answered["private"],
         "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
-        "tasks": own_tasks, "chases": chased, "aside": aside, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": typed, "q_warnings": people.warnings, "faults": faults,
+        "tasks": own_tasks, "chases": chased, "aside": aside, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": if typed.get("bank").is_some() { Value::Null } else { typed.clone() }, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
-        "incident_digest": latest["incident_digest"],
+        "incident_digest": latest["incident_digest"], "suspicion": suspicion, "related": related, "related_from": latest["related_from"], "closing": latest.get("closing"),
+        "unsettled": unsettled, "closed": closed, "closing_values": closing_typed(&typed), "remedial_actions": super::list(&body["remedial_actions"]), "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
         "phase",
@@ -298,6 +308,38 @@ async fn chased(
     Ok((open, aside))
 }
 
+/// Banks whose notice is neither stamped nor closed, and those whose notice two people closed.
+fn standings(cells: &Value) -> (Vec<Value>, Vec<Value>) {
+    let cells = || cells.as_array().into_iter().flatten();
+    let one = |cell: &Value| json!({ "bank": cell["bank"], "name": cell["name"], "closed_at": cell["closed_at"] });
+    let open = |cell: &&Value| cell["acknowledged_at"].is_null() && cell["closed_at"].is_null();
+    let closed = |cell: &&Value| !cell["closed_at"].is_null();
+    (
+        cells().filter(open).map(one).collect(),
+        cells().filter(closed).map(one).collect(),
+    )
+}
+
+/// What the form that asks for a closing said; the two forms of the page share their faults.
+fn closing_typed(typed: &Value) -> Value {
+    match typed.get("bank") {
+        Some(bank) => json!({ "bank": bank, "reason": typed["closing_reason"] }),
+        None => Value::Null,
+    }
+}
+
+/// How long a first revision was on record before it was issued, and whether that was past the ceiling.
+fn suspected(first: &Value) -> Value {
+    let at = |text: &Value| Some(Entered::parse(text.as_str()?).ok()?.at);
+    let (recorded, issued) = (at(&first["first_recorded_at"]), at(&first["accepted_at"]));
+    let Some((recorded, issued)) = recorded.zip(issued) else {
+        return Value::Null;
+    };
+    let aware = at(&first["body"]["aware_at"]);
+    json!({ "first_recorded_at": recorded.to_string(), "took_s": issued.since(recorded).as_secs(),
+        "past_ceiling": aware.is_some_and(|aware| issued > aware + CEILING) })
+}
+
 /// Who filed each revision, and the withdrawal that waits for a second person.
 struct People {
     /// By the revision's number.
@@ -310,7 +352,7 @@ fn people(tx: &mut Tx<'_>, reference: &str, language: &str) -> Result<People, Pr
     let known = incidents::found(tx, reference)?;
     let rows = revisions(tx, known.id)?;
     let asked = waiting(tx, known.id)?;
-    let mut ids: Vec<Uid> = rows.iter().map(|row| row.accepted_by).collect();
+    let mut ids: Vec<Uid> = rows.iter().filter_map(|row| row.accepted_by).collect();
     ids.extend(asked.iter().map(|(request, _)| request.requester));
     let names = read_register::names(tx, &ids)?;
     let language = Language::parse(language).unwrap_or(Language::En);
@@ -320,7 +362,7 @@ fn people(tx: &mut Tx<'_>, reference: &str, language: &str) -> Result<People, Pr
             "replaces": filing.replaces.map(|other| other.to_string()) })
     });
     let filers = rows.iter().filter_map(|row| {
-        let name = names.get(&row.accepted_by.to_string())?;
+        let name = names.get(&row.accepted_by?.to_string())?;
         Some((row.number, name.clone()))
     });
     Ok(People {
@@ -391,6 +433,31 @@ pub(in crate::web) async fn withdraw(
             if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
         {
             let faults = super::faults_of(&problem);
+            incident_page(&desk, &reference, problem.status, typed, faults).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Asks to close a bank's notice; a second officer decides.
+pub(in crate::web) async fn close_notice(
+    desk: Desk,
+    reference: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    let fields = form.0;
+    let typed = json!({ "bank": fields.one("bank"), "closing_reason": fields.one("reason") });
+    let input = Strict(incidents::NoticeClosingInput {
+        bank: fields.one("bank"),
+        reason: fields.one("reason"),
+    });
+    let path = Path::from(reference.clone());
+    match incidents::close_notice(desk.app.clone(), desk.who(), path, input).await {
+        Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=asked"))),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let faults = super::faults_under("closing", &problem);
             incident_page(&desk, &reference, problem.status, typed, faults).await
         }
         Err(problem) => Err(problem),

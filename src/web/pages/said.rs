@@ -70,11 +70,12 @@ const ORDER: [&str; 37] = [
     "late_reason",
 ];
 /// What the hub writes, and what stands elsewhere on the page.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "v",
     "type",
     "incident",
     "source",
+    "unverified",
     "revision",
     "accepted_at",
     "supersedes",

@@ -193,6 +193,7 @@ rule-notice_message = Every notice has its message
 rule-level_acknowledged = Every acknowledged notice was acknowledged
 rule-acknowledged_digest = Every acknowledgement confirms the digest of its notice
 rule-delivery_open = Every open delivery of an unacknowledged notice will be tried again
+rule-closed_settled = Every incident that was closed was settled by every bank
 rule-attempt_outcome = Every attempt that is not under way has its outcome
 rule-outcome_entry = Every outcome has its entry
 rule-acknowledgement_entry = Every acknowledgement has its entry

@@ -242,3 +242,61 @@ aside-state-refused = refused
 aside-caller = Told by
 aside-approver = Signed off by
 aside-read-back = Read back: No. { $number }
+# What banks report
+home-reports = Banks report
+reports-lead = Each report waits for an answer. Silence issues it to every bank by itself.
+reports-waiting = Waiting for an answer
+reports-answered = Answered
+reports-none-waiting = No report waits.
+reports-none-answered = No report was answered yet.
+reports-make-incident = Make it an incident
+reports-silence = Unanswered, it is issued to every bank by itself, in the bank’s words and as unverified.
+reports-reject = It is not an incident
+reports-reject-hint = The reason goes back to the bank. The report stays on record.
+reports-reject-do = Tell the bank
+
+# What two people hold back
+deferral-lead = The only way to hold a notice back: a legal basis, two people, at most 72 hours, always every bank. It goes out by itself.
+deferral-in-force = Held back now
+deferral-none = Nothing is held back.
+deferral-ended = Ended
+deferral-left = goes out by itself in
+deferral-basis = Legal basis
+deferral-since = Held since
+deferral-until = Until
+deferral-renewal = renewed
+deferral-lift = Send it to every bank now
+deferral-renew = Ask to hold it longer
+deferral-renew-hint = At most 72 hours from the approval, and two people again.
+deferral-renew-send = Ask for it
+deferral-how-expired = went out by itself
+deferral-how-lifted = lifted, went out
+deferral-how-renewed = renewed
+deferral-ask = Hold it back instead (legal basis, two people, at most 72 hours)
+deferral-ask-hint = Nothing is held before another officer approves. Auditors see it at once. It is always held back from every bank alike.
+deferral-ask-send = Ask to hold it back
+deferral-of-incident = A revision of this incident is held back
+
+draft-past-ceiling = older than 24 hours from awareness
+draft-ceiling = To be issued by
+draft-took = from first record to issue:
+draft-of-report = from a bank’s report
+incident-suspicion = First on record
+
+# Closing, and related incidents
+closing-title = Closing
+closing-hint = A final report with status “closed” closes the incident, once every bank has confirmed what it was told last or two people have closed its notice.
+closing-open = { $banks ->
+    [one] One bank is open.
+   *[other] { $banks } banks are open.
+}
+closing-by-two = closed by two people
+closing-ask = Ask to close the notice of a bank that does not confirm
+closing-ask-hint = The bank is chased until another officer approves. A late confirmation is still taken.
+closing-ask-send = Ask for it
+closing-closed = This incident is closed
+closing-counts = { $acknowledged } banks had confirmed, { $closed } were closed by two people
+related-earlier = named here
+related-later = names this one
+field-remedial_actions = Remedial actions
+file-remedies-hint = One a line: what | who (a department) | 2019-12-31T00:00. Needed to close the incident.

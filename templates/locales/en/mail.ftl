@@ -105,3 +105,27 @@ recovered-intro = Your account at the incident notices of { $operator } has a ne
 recovered-at = Set up
 recovered-what = Everybody who was signed in with your account has been signed out. Your personal API keys still work.
 recovered-wrong = If this was not you, tell an administrator of the operator at once, and your own compliance department.
+
+notice-unverified = A bank reported this, and the operator has not verified it. The hub issued it by itself, in the words of the report.
+
+alert-bank-report = A bank has reported a suspected theft
+alert-bank-report-action = Make it an incident, or tell the bank why it is none. Unanswered, it is issued to every bank by itself.
+
+answered-subject = Your report of { $at }: no incident · { $operator }
+answered-heading = Your report is not an incident
+answered-intro = { $operator } has looked into what your bank reported, and does not make it an incident.
+answered-reported-at = Reported
+answered-at = Answered
+answered-report = Report
+answered-reason = Reason
+answered-wrong = If you see it differently, report it again with what you know. Your report stays on record:
+
+alert-deferral = A notice to every bank is held back
+alert-deferral-action = Two people agreed, on a legal basis. It goes out by itself at the time named above; read why on your desk.
+
+alert-draft-ageing = A suspicion is on record for more than a day, and no bank was told
+alert-draft-ageing-action = Issue the draft, or discard it with a reason. It stays on record either way.
+
+notice-related = Related incidents
+notice-related-earlier = named in this notice
+notice-related-later = names this incident

@@ -31,6 +31,7 @@ problem-next = What you can do
 
 done-acknowledged = Receipt is confirmed. Thank you.
 done-responded = What you did is on record.
+done-reported = Reported. The operator’s clock runs.
 done-issued = Issued. Every partner bank is being told.
 done-asked = Asked for. It waits for a second person.
 done-saved = Saved.

@@ -169,6 +169,7 @@ rule-notice_message = すべての通知に送信文があること
 rule-level_acknowledged = 受領確認済みのすべての通知に、受領確認の記録があること
 rule-acknowledged_digest = すべての受領確認が、その通知のダイジェストを確認していること
 rule-delivery_open = 受領確認のない通知の送信が、打ち切られていないこと
+rule-closed_settled = 終結した事案は、すべての銀行について決着している
 rule-attempt_outcome = 送信中でないすべての試行に、結果の記録があること
 rule-outcome_entry = すべての送信結果が、ログに記録されていること
 rule-acknowledgement_entry = すべての受領確認が、ログに記録されていること

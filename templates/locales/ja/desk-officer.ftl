@@ -233,3 +233,58 @@ aside-state-refused = 却下
 aside-caller = 連絡した人
 aside-approver = 承認した人
 aside-read-back = 復唱：第{ $number }号
+# What banks report
+home-reports = 銀行からの報告
+reports-lead = 報告には回答が必要です。回答がなければ、すべての銀行に自動で通知されます。
+reports-waiting = 回答待ち
+reports-answered = 回答済み
+reports-none-waiting = 回答待ちの報告はありません。
+reports-none-answered = 回答済みの報告はまだありません。
+reports-make-incident = 事案として起票
+reports-silence = 回答しない場合、銀行の文面のまま「未確認」として、すべての銀行に自動で通知されます。
+reports-reject = 事案ではないと回答
+reports-reject-hint = 理由は報告した銀行に届きます。報告の記録は残ります。
+reports-reject-do = 銀行に回答する
+
+# What two people hold back
+deferral-lead = 通知を遅らせる唯一の方法です。法的根拠、二名の承認、最長72時間、対象は常に全行です。期限が来れば自動で発出されます。
+deferral-in-force = 保留中
+deferral-none = 保留中のものはありません。
+deferral-ended = 終了したもの
+deferral-left = 自動発出まで
+deferral-basis = 法的根拠
+deferral-since = 保留開始
+deferral-until = 期限
+deferral-renewal = 更新
+deferral-lift = 今すぐ全行に発出する
+deferral-renew = 保留の更新を申請
+deferral-renew-hint = 承認から最長72時間で、あらためて二名の承認が必要です。
+deferral-renew-send = 申請する
+deferral-how-expired = 期限により自動発出
+deferral-how-lifted = 解除して発出
+deferral-how-renewed = 更新
+deferral-ask = 発出を保留する（法的根拠・二名の承認・最長72時間）
+deferral-ask-hint = 別の担当者が承認するまで保留されません。監査担当者にはただちに表示されます。一部の銀行だけを対象にすることはできません。
+deferral-ask-send = 保留を申請する
+deferral-of-incident = この事案の続報が保留中です
+
+draft-past-ceiling = 認知から24時間を超過
+draft-ceiling = 発出期限
+draft-took = 最初の記録から発出まで
+draft-of-report = 銀行からの報告
+incident-suspicion = 最初の記録
+
+# Closing, and related incidents
+closing-title = 終結
+closing-hint = 最終報告の状態を「終結」として発出すると、事案は終結します。すべての銀行が最新の通知を受領確認するか、二名の承認で終了していることが必要です。
+closing-open = 未決着の銀行が{ $banks }行あります。
+closing-by-two = 二名の承認で終了
+closing-ask = 受領確認のない銀行への通知の終了を申請
+closing-ask-hint = 別の担当者が承認するまで、督促は続きます。終了後に受領確認があれば記録されます。
+closing-ask-send = 申請する
+closing-closed = この事案は終結しました
+closing-counts = 受領確認{ $acknowledged }行、二名の承認による終了{ $closed }行
+related-earlier = この事案が参照
+related-later = この事案を参照
+field-remedial_actions = 再発防止策
+file-remedies-hint = 1行に1件：内容 | 担当部署 | 2019-12-31T00:00。事案の終結に必要です。

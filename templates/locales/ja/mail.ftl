@@ -105,3 +105,27 @@ recovered-intro = { $operator } 事案通知のアカウントについて、復
 recovered-at = 再設定日時
 recovered-what = このアカウントでログイン中だった端末は、すべてログアウトされました。個人用APIキーは引き続き有効です。
 recovered-wrong = お心当たりがない場合は、直ちに事業者の管理者とコンプライアンス部門にご連絡ください。
+
+notice-unverified = この通知は提携銀行からの報告によるもので、当社では未確認です。報告の文面のまま自動で発行されました。
+
+alert-bank-report = 銀行から不正の疑いの報告がありました
+alert-bank-report-action = 事案として発行するか、事案でない理由を銀行に回答してください。回答がなければ、すべての銀行に自動で発行されます。
+
+answered-subject = { $at }のご報告への回答（事案ではありません） { $operator }
+answered-heading = ご報告は事案に該当しませんでした
+answered-intro = { $operator }は貴行のご報告を確認し、事案として発行しないこととしました。
+answered-reported-at = 報告日時
+answered-at = 回答日時
+answered-report = 報告
+answered-reason = 理由
+answered-wrong = ご判断が異なる場合は、判明している内容を添えてあらためてご報告ください。ご報告の記録は残ります。
+
+alert-deferral = 全行への通知が保留されました
+alert-deferral-action = 法的根拠に基づき二名が承認しました。上記の時刻に自動で発出されます。理由は画面でご確認ください。
+
+alert-draft-ageing = 不正の疑いの記録から一日以上、銀行に通知されていません
+alert-draft-ageing-action = 下書きを発出するか、理由を付けて破棄してください。いずれの場合も記録は残ります。
+
+notice-related = 関連事案
+notice-related-earlier = この通知が参照
+notice-related-later = この事案を参照

@@ -31,6 +31,7 @@ problem-next = できること
 
 done-acknowledged = 受領を確認しました。ありがとうございます。
 done-responded = 対応状況を記録しました。
+done-reported = 報告しました。事業者の回答期限が動き出しました。
 done-issued = 発出しました。すべての提携銀行に通知されます。
 done-asked = 申請しました。別の担当者の承認を待っています。
 done-saved = 保存しました。

@@ -1,6 +1,6 @@
 //! Everybody who may knock, and two banks with something of every kind for them to ask for.
 
-use crate::support::ground::{contact, filing, new_bank};
+use crate::support::ground::{contact, filing, new_bank, report};
 use crate::support::hub::{Bank, On, Person, TestHub};
 use crate::support::signer::signer;
 use kairan::actions::add_contact::add_contact;
@@ -78,6 +78,8 @@ pub struct Of {
     pub signing_key: String,
     /// The id of a key of one of its people, who does not knock.
     pub person_key: String,
+    /// The id of what it has reported.
+    pub report: String,
 }
 
 pub struct Cast {
@@ -88,6 +90,8 @@ pub struct Cast {
     pub drafts: [String; 2],
     /// A withdrawal that waits for its second person.
     pub request: String,
+    /// The id of what two people hold back.
+    pub held: String,
     /// An officer and an administrator who do not knock.
     pub officer: Person,
     pub administrator: Person,
@@ -183,6 +187,7 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
         .await;
     let signing_key = text(&enrolled.expect(201).json(), "id");
     let (contacts, endpoints) = furniture;
+    let key = bank.key.clone();
     Of {
         bank,
         notice,
@@ -196,6 +201,7 @@ async fn told(hub: &TestHub, bank: Bank, furniture: (Vec<String>, Vec<String>)) 
         spare,
         signing_key,
         person_key,
+        report: reported(hub, &key).await,
     }
 }
 
@@ -229,9 +235,11 @@ impl Cast {
         hub.advance(std::time::Duration::from_secs(3 * 3_600));
         hub.chase_due().await;
         let (a, b) = (told(&hub, a, in_a).await, told(&hub, b, in_b).await);
+        hub.seal().await;
         let mut cast = Self {
             drafts: [draft(&hub, &officer).await, draft(&hub, &officer).await],
             request: withdrawal(&hub, &officer, &reference).await,
+            held: hub.hold_back(&officer).await,
             hub,
             a,
             b,
@@ -349,6 +357,17 @@ impl Cast {
         text(&asked.json(), "request")
     }
 
+    /// A report that nobody has answered.
+    pub async fn report(&self) -> String {
+        reported(&self.hub, &self.a.bank.key).await
+    }
+
+    /// Something more that two people hold back: its id.
+    pub async fn held_back(&self) -> String {
+        self.settle().await;
+        self.hub.hold_back(&self.officer).await
+    }
+
     /// The token of a new invitation.
     pub async fn invitation(&self) -> String {
         let input = crate::access::table::invitee();
@@ -364,6 +383,12 @@ impl Cast {
             .expect("a token")
             .to_owned()
     }
+}
+
+/// What a bank has reported: its id.
+async fn reported(hub: &TestHub, key: &str) -> String {
+    let made = hub.post("/api/v1/reports", key, &report()).await;
+    text(&made.expect(201).json(), "id")
 }
 
 async fn draft(hub: &TestHub, officer: &Person) -> String {

@@ -88,6 +88,9 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         Object::Endpoint(n) => holder.endpoints[n].clone(),
         Object::MachineKey => holder.spare.clone(),
         Object::SigningKey => holder.signing_key.clone(),
+        Object::Report => holder.report.clone(),
+        Object::Deferral => fresh.clone().unwrap_or_else(|| cast.held.clone()),
+        Object::OpenReport => fresh.clone().unwrap_or_else(|| holder.report.clone()),
         Object::PersonKey if target == Target::B => holder.person_key.clone(),
         Object::PersonKey => cast.spare(who).to_owned(),
         Object::Person => cast.officer.id.to_string(),
@@ -184,6 +187,8 @@ async fn prepared(cast: &Cast, call: Call<'_>) -> Option<String> {
     match call.row.object {
         Object::Invitation => Some(cast.invitation().await),
         Object::Approval => Some(cast.waiting_for(call.who).await),
+        Object::OpenReport => Some(cast.report().await),
+        Object::Deferral => Some(cast.held_back().await),
         _ => {
             cast.settle().await;
             None

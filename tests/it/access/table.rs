@@ -2,7 +2,8 @@
 //! from the hub's own table on purpose; the two are compared.
 
 use super::cast::{Cast, Identity, Side};
-use crate::support::ground::filing;
+use crate::journeys::deferring::deferral;
+use crate::support::ground::{filing, report};
 use crate::support::signer::{enrolment, signer};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -38,6 +39,12 @@ pub enum Object {
     Endpoint(usize),
     MachineKey,
     SigningKey,
+    /// A report of a bank's own.
+    Report,
+    /// The same, to be answered: made for each call.
+    OpenReport,
+    /// What is held back: made for each call.
+    Deferral,
     /// Nothing, but the body is of whoever's bank knocks.
     Enrolment,
     PersonKey,
@@ -106,6 +113,8 @@ impl Row {
             Object::Incident
             | Object::Approval
             | Object::Draft(_)
+            | Object::OpenReport
+            | Object::Deferral
             | Object::Person
             | Object::Invitation => &[A, Missing],
             Object::File(_) => &[A, Missing],
@@ -288,6 +297,7 @@ fn content() -> Vec<Row> {
         POST "/api/v1/incidents/{reference}/revisions" "o" 201/404 Incident, All, |_, _| with(further());
         GET "/api/v1/incidents/{reference}/revisions/{number}" "oa" 200/404 Incident, All, plain;
         POST "/api/v1/incidents/{reference}/withdrawal" "o" 202/404 Incident, All, |_, _| with(withdrawal());
+        POST "/api/v1/incidents/{reference}/notice-closings" "o" 202/404 Incident, All, |_, _| with(json!({ "bank": "B002", "reason": "unreachable" }));
         GET "/api/v1/incidents/{reference}/notices" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/incidents/{reference}/responses" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/incidents/{reference}/chases" "oa" 200/404 Incident, All, plain;
@@ -323,6 +333,19 @@ fn content() -> Vec<Row> {
         GET "/api/v1/log/checkpoint" "oadmhk" 200/404 Nothing, All, plain;
         GET "/api/v1/log/tile/entries/{place:.*}" "a" 200/404 File("000.p/1"), All, plain;
         GET "/api/v1/log/tile/{level}/{place:.*}" "oadmhk" 200/404 File("000.p/1"), All, plain;
+        GET "/api/v1/deferrals" "oa" 200/404 Nothing, All, plain;
+        POST "/api/v1/deferrals" "o" 202/404 Nothing, All, |cast, _| with(deferral(&cast.hub));
+        POST "/api/v1/deferrals/{id}/renewal" "o" 202/404 Deferral, All, |cast, _| {
+            let mut terms = deferral(&cast.hub);
+            terms.as_object_mut().expect("an object").remove("filing");
+            with(terms)
+        };
+        POST "/api/v1/deferrals/{id}/lifting" "o" 200/404 Deferral, All, plain;
+        GET "/api/v1/reports" "oa" 200/404 Nothing, All, plain;
+        POST "/api/v1/reports" "mhk" 201/404 Nothing, Own, |_, _| with(report());
+        GET "/api/v1/reports/{id}" "oa" 200/404 Report, All, plain;
+        POST "/api/v1/reports/{id}/draft" "o" 201/404 OpenReport, All, plain;
+        POST "/api/v1/reports/{id}/rejection" "o" 204/404 OpenReport, All, reason;
         GET "/api/v1/drafts" "oa" 200/404 Nothing, All, plain;
         POST "/api/v1/drafts" "o" 201/404 Nothing, All, |_, _| with(filing());
         GET "/api/v1/drafts/{id}" "oa" 200/404 Draft(0), All, plain;
@@ -373,6 +396,9 @@ fn register() -> Vec<Row> {
 fn own() -> Vec<Row> {
     use Object::*;
     rows![
+        GET "/api/v1/own/reports" "mhk" 200/404 Nothing, Own, plain;
+        GET "/api/v1/own/reports/{id}" "mhk" 200/404 Report, Own, plain;
+        GET "/api/v1/own/reports/{id}/proof" "mhk" 200/404 Report, Own, plain;
         GET "/api/v1/own/contacts" "mh" 200/404 Nothing, Own, plain;
         POST "/api/v1/own/contacts" "h" 201/404 Nothing, Own, |_, _| with(contact());
         POST "/api/v1/own/contacts/{id}/replacement" "h" 201/404 Contact(3), Own, |_, _| with(contact());

@@ -75,6 +75,19 @@ async fn life(hub: &TestHub) {
     hub.respond(&one, &["disputes_notice"], "operator")
         .await
         .expect(201);
+    let ended = text(&hub.file(&officer).await, "reference").to_owned();
+    for bank in ["B001", "B002", "B003"] {
+        hub.close_notice(&officer, &ended, bank).await;
+    }
+    hub.close_incident(&officer, &ended).await.expect(201);
+    let held = hub.hold_back(&officer).await;
+    let path = format!("/api/v1/deferrals/{held}/lifting");
+    let empty = serde_json::json!({});
+    hub.post(&path, &officer.key, &empty).await.expect(200);
+    let odd = hub.report(&two).await;
+    let path = format!("/api/v1/reports/{}/rejection", text(&odd, "id"));
+    let no = serde_json::json!({ "reason": "genuine" });
+    hub.post(&path, &officer.key, &no).await.expect(204);
     move_house(hub, &one).await;
     hub.advance(seconds(3_600));
     hub.chase_due().await;

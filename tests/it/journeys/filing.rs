@@ -1,6 +1,6 @@
 //! Filing: once, to everyone, revised and withdrawn.
 
-use super::steps::{further, hours, seconds, text};
+use super::steps::{final_report, further, hours, seconds, text};
 use crate::support::ground::filing;
 use crate::support::hub::{Bank, TestHub};
 use reqwest::Method;
@@ -124,14 +124,13 @@ journeys! {
 
     async fn a_withdrawn_or_closed_incident_takes_no_further_revision(hub) {
         let officer = hub.officer().await;
-        hub.bank("B001").await;
+        let bank = hub.bank("B001").await;
         let withdrawn = hub.file(&officer).await;
         hub.withdraw(&officer, text(&withdrawn, "reference")).await;
         let closed = hub.file(&officer).await;
-        let mut last = further();
-        last["incident_status"] = json!("closed");
+        hub.stamp(&bank).await.expect(200);
         let path = |filed: &Value| format!("/api/v1/incidents/{}/revisions", text(filed, "reference"));
-        hub.post(&path(&closed), &officer.key, &last).await.expect(201);
+        hub.post(&path(&closed), &officer.key, &final_report("closed")).await.expect(201);
         for filed in [&withdrawn, &closed] {
             assert_eq!(hub.post(&path(filed), &officer.key, &further()).await.expect(409).code(), "incident_closed");
         }

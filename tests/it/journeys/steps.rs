@@ -48,6 +48,18 @@ pub fn further() -> Value {
     filing_with(&json!({ "change_summary": { "ja": "件数を更新した。", "en": "Counts updated." } }))
 }
 
+/// A final report with everything that it needs; its status is `resolved` or `closed`.
+pub fn final_report(status: &str) -> Value {
+    filing_with(&json!({
+        "phase": "final", "incident_status": status, "auth_weakness": ["single_factor"],
+        "discovery_method": "customer_report", "victims": "unknown", "transactions": "unknown",
+        "amount_lost": "unknown", "countermeasures": [{ "code": "none_yet", "scope": "all_banks" }],
+        "bodies_notified": [], "occurred_from": "unknown", "cause_types": ["weak_authentication"],
+        "lessons": "Ask for two factors.", "change_summary": { "en": "The final report." },
+        "remedial_actions": [{ "action": "Two factors for every link", "owner": "Product" }],
+    }))
+}
+
 pub fn withdrawal() -> Value {
     json!({ "reason": "false_alarm", "text": { "ja": "誤りでした。", "en": "It was a mistake." } })
 }

@@ -103,6 +103,18 @@ pub fn filing() -> Value {
     })
 }
 
+/// A bank's report of a suspicion.
+pub fn report() -> Value {
+    json!({
+        "title": { "ja": "身に覚えのないチャージの申出", "en": "Customers report top-ups they did not make" },
+        "description": { "ja": "複数のお客様から申出があった。", "en": "Several customers came forward." },
+        "typology": ["impersonated_wallet"],
+        "auth_exploited": ["account_no_cash_card_pin"],
+        "detected_at": "2019-05-17T11:00:00+09:00",
+        "own_accounts": true
+    })
+}
+
 pub fn parsed(filing: &Value) -> Filing {
     Filing::from_json(filing.to_string().as_bytes()).expect("a well-formed filing")
 }

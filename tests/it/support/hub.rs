@@ -16,6 +16,7 @@ use kairan::clock::Clock;
 use kairan::config::Settings;
 use kairan::dispatch::chase::Chaser;
 use kairan::dispatch::engine::Engine;
+use kairan::dispatch::lapse::Lapses;
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
@@ -63,6 +64,7 @@ struct Process {
     mails: Option<Mutex<Engine>>,
     sequencer: Mutex<Sequencer>,
     chaser: Chaser,
+    lapses: Lapses,
     _stop: watch::Sender<bool>,
 }
 
@@ -78,6 +80,7 @@ impl Process {
         let mails = parts
             .mail_engine(node, stopping.clone())
             .expect("an engine");
+        let lapses = parts.lapses(stopping.clone());
         let sequencer = Mutex::new(parts.sequencer(node, stopping.clone()));
         let chaser = parts.chaser(node, stopping);
         let server = parts.web(listener).expect("a server");
@@ -89,6 +92,7 @@ impl Process {
             mails: mails.map(Mutex::new),
             sequencer,
             chaser,
+            lapses,
             _stop: stop,
         };
         (process, parts.store)
@@ -297,6 +301,11 @@ impl TestHub {
             .chase_due()
             .await
             .expect("the chase goes on")
+    }
+
+    /// Does what follows from clocks that have run out; returns how many things were done.
+    pub async fn run_out(&self) -> usize {
+        self.process.lapses.look().await.expect("it is looked")
     }
 
     /// Tries the standing self-check, if its turn has come.

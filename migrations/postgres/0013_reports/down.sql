@@ -1,0 +1,13 @@
+DROP TABLE incident_closing CASCADE;
+DROP TABLE notice_closing CASCADE;
+DROP FUNCTION check_incident_closing;
+DROP TABLE deferral_end CASCADE;
+DROP TABLE deferral CASCADE;
+DROP TABLE warning_given;
+DROP TABLE lapse_turn;
+DROP TRIGGER draft_kept ON draft;
+DROP FUNCTION refuse_to_lose_a_draft;
+ALTER TABLE draft DROP COLUMN discarded_by;
+ALTER TABLE draft DROP COLUMN report_id;
+DROP TABLE bank_report_end CASCADE;
+DROP TABLE bank_report CASCADE;

@@ -1,0 +1,107 @@
+//! What the hub does by itself when a clock of the operator runs out. Every node may look; one has the turn, and
+//! whatever is done is done once, because the gate orders it and the database takes one answer.
+
+use super::alert::{OperatorAlert, alert};
+use super::{Error, Rules, answer_report, defer, suspicion};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use crate::storage::{Tx, bank, deferral, draft, lapse, report};
+use std::time::Duration;
+
+/// It is looked so often.
+pub const EVERY: Duration = Duration::from_secs(5);
+/// Things that are looked at in one go; the rest follows in the next.
+const AT_ONCE: i64 = 200;
+
+/// What the operator's people are warned of, once each.
+const TRIAGE: &str = "triage";
+const CEILING: &str = "ceiling";
+
+/// A clock that has run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lapsed {
+    /// Nobody has said whether a bank's report is an incident.
+    Triage(Uid),
+    /// A draft is older than the ceiling, and neither issued nor discarded.
+    Ceiling(Uid),
+    /// Nobody has answered a bank's report: it goes out.
+    Silence(Uid),
+    /// A deferral is over: what it held back goes out.
+    Deferral(Uid),
+}
+
+/// True = it is this caller's turn to look.
+pub fn take_turn(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    let now = tx.now()?;
+    Ok(lapse::take_turn(tx, now, now + EVERY)?)
+}
+
+/// True = nobody has looked for long enough.
+pub fn is_due(tx: &mut Tx<'_>) -> Result<bool, Error> {
+    Ok(lapse::next_turn(tx)? <= tx.now()?)
+}
+
+/// What has run out by now, the oldest deadline first; of what is only to be told, what was not told yet.
+pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
+    let now = tx.now()?;
+    let mut found: Vec<(Instant, Lapsed)> = Vec::new();
+    let reports = report::open(tx, AT_ONCE)?;
+    let silent = reports.iter().filter(|row| row.issue_by <= now);
+    found.extend(silent.map(|row| (row.issue_by, Lapsed::Silence(row.id))));
+    let unanswered = report::unwarned(tx, TRIAGE, now, AT_ONCE)?;
+    let late = unanswered.iter().filter(|row| now < row.issue_by);
+    found.extend(late.map(|row| (row.triage_by, Lapsed::Triage(row.id))));
+    let held = deferral::in_force(tx, AT_ONCE)?;
+    let over = held.iter().filter(|row| row.expires_at <= now);
+    found.extend(over.map(|row| (row.expires_at, Lapsed::Deferral(row.id))));
+    for row in draft::unwarned(tx, CEILING, AT_ONCE)? {
+        let age = suspicion::of_sealed(tx, &row)?;
+        let past = age.filter(|age| age.ceiling_at <= now);
+        found.extend(past.map(|age| (age.ceiling_at, Lapsed::Ceiling(row.id))));
+    }
+    found.sort_by_key(|(at, _)| *at);
+    Ok(found.into_iter().map(|(_, one)| one).collect())
+}
+
+/// Does what follows; true = something was done.
+pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, Error> {
+    match lapsed {
+        Lapsed::Triage(id) => warn_of_report(tx, id),
+        Lapsed::Ceiling(id) => warn_of_draft(tx, id),
+        Lapsed::Deferral(id) => Ok(defer::issue_by_expiry(tx, rules, id)?.is_some()),
+        Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),
+    }
+}
+
+fn warn_of_report(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
+    let now = tx.now()?;
+    if !lapse::warn_once(tx, id, TRIAGE, now)? {
+        return Ok(false);
+    }
+    let (row, _) = report::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    let bank_code = bank::by_id(tx, row.bank_id)?.map(|row| row.code);
+    let inputs = OperatorAlert {
+        alert: "clock-running-out".into(),
+        bank_code,
+        incident: None,
+        detail: None,
+    };
+    alert(tx, &["officer"], &inputs)?;
+    Ok(true)
+}
+
+fn warn_of_draft(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
+    let now = tx.now()?;
+    let open = draft::by_id(tx, id)?.is_some_and(|row| row.is_open());
+    if !open || !lapse::warn_once(tx, id, CEILING, now)? {
+        return Ok(false);
+    }
+    let inputs = OperatorAlert {
+        alert: "draft-ageing".into(),
+        bank_code: None,
+        incident: None,
+        detail: None,
+    };
+    alert(tx, &["auditor", "officer"], &inputs)?;
+    Ok(true)
+}

@@ -1,0 +1,124 @@
+//! Deferrals: which revisions two people hold back, and how each ended.
+
+use super::error::Error;
+use super::facts::{fact, insert_facts};
+use super::insert_all;
+use super::schema::{deferral, deferral_end};
+use super::tx::{Tx, on_either};
+use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = deferral, treat_none_as_default_value = false)]
+pub struct DeferralRow {
+    pub id: Uid,
+    /// Asked for by one, approved by another.
+    pub request_id: Uid,
+    pub basis: String,
+    /// `None` = it would be a first revision.
+    pub incident_id: Option<Uid>,
+    pub draft_id: Option<Uid>,
+    /// The bank's report that it answers when it goes out.
+    pub report_id: Option<Uid>,
+    pub renews: Option<Uid>,
+    /// The filing and the salt of its commitment, sealed.
+    pub payload_id: Uid,
+    pub expires_at: Instant,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" deferral DeferralRow, id:
+    id, request_id, basis, incident_id, draft_id, report_id, renews, payload_id, expires_at, recorded_at
+);
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = deferral_end, treat_none_as_default_value = false)]
+pub struct DeferralEndRow {
+    pub deferral_id: Uid,
+    /// `expired`, `lifted` or `renewed`.
+    pub how: String,
+    pub revision_id: Option<Uid>,
+    pub person_id: Option<Uid>,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" deferral_end DeferralEndRow, deferral_id:
+    deferral_id, how, revision_id, person_id, recorded_at
+);
+
+/// A deferral, and how it ended, if it has.
+pub type Deferral = (DeferralRow, Option<DeferralEndRow>);
+
+/// The entry is the caller's to stage.
+pub fn insert(tx: &mut Tx<'_>, row: &DeferralRow) -> Result<(), Error> {
+    insert_all!(tx, deferral::table, std::slice::from_ref(row))
+}
+
+/// Ends a deferral; the database refuses a second end.
+pub fn end(tx: &mut Tx<'_>, row: &DeferralEndRow) -> Result<(), Error> {
+    insert_facts!(tx, deferral_end::table, std::slice::from_ref(row))
+}
+
+pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Deferral>, Error> {
+    Ok(on_either!(tx, conn => deferral::table
+        .left_join(deferral_end::table.on(deferral_end::deferral_id.eq(deferral::id)))
+        .filter(deferral::id.eq(id))
+        .select((DeferralRow::as_select(), Option::<DeferralEndRow>::as_select()))
+        .first(conn)
+        .optional()?))
+}
+
+/// All of them, the newest first.
+pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Deferral>, Error> {
+    Ok(on_either!(tx, conn => deferral::table
+        .left_join(deferral_end::table.on(deferral_end::deferral_id.eq(deferral::id)))
+        .order(deferral::id.desc())
+        .limit(limit)
+        .select((DeferralRow::as_select(), Option::<DeferralEndRow>::as_select()))
+        .load(conn)?))
+}
+
+/// Those in force, the first to run out first.
+pub fn in_force(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<DeferralRow>, Error> {
+    Ok(on_either!(tx, conn => deferral::table
+        .left_join(deferral_end::table.on(deferral_end::deferral_id.eq(deferral::id)))
+        .filter(deferral_end::deferral_id.nullable().is_null())
+        .order((deferral::expires_at, deferral::id))
+        .limit(limit)
+        .select(DeferralRow::as_select())
+        .load(conn)?))
+}
+
+/// The one in force that holds back a revision of this incident, if any.
+pub fn of_incident(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<DeferralRow>, Error> {
+    Ok(on_either!(tx, conn => deferral::table
+        .left_join(deferral_end::table.on(deferral_end::deferral_id.eq(deferral::id)))
+        .filter(deferral_end::deferral_id.nullable().is_null())
+        .filter(deferral::incident_id.eq(incident_id))
+        .select(DeferralRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// The one in force that holds back the answer to this report, if any.
+pub fn of_report(tx: &mut Tx<'_>, report_id: Uid) -> Result<Option<DeferralRow>, Error> {
+    Ok(on_either!(tx, conn => deferral::table
+        .left_join(deferral_end::table.on(deferral_end::deferral_id.eq(deferral::id)))
+        .filter(deferral_end::deferral_id.nullable().is_null())
+        .filter(deferral::report_id.eq(report_id))
+        .select(DeferralRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// The one in force that was begun from this draft, if any.
+pub fn of_draft(tx: &mut Tx<'_>, draft_id: Uid) -> Result<Option<DeferralRow>, Error> {
+    Ok(on_either!(tx, conn => deferral::table
+        .left_join(deferral_end::table.on(deferral_end::deferral_id.eq(deferral::id)))
+        .filter(deferral_end::deferral_id.nullable().is_null())
+        .filter(deferral::draft_id.eq(draft_id))
+        .select(DeferralRow::as_select())
+        .first(conn)
+        .optional()?))
+}
