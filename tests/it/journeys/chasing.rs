@@ -6,8 +6,11 @@ use crate::support::ground::contact;
 use crate::support::hub::{Bank, Person, TestHub};
 use crate::support::receiver::Answer;
 use kairan::actions::add_contact::add_contact;
+use kairan::actions::chase::chase;
+use kairan::storage::{Lane, Tx};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 
 fn minutes(count: u64) -> Duration {
@@ -123,6 +126,19 @@ async fn act_on(hub: &TestHub, officer: &Person, task: &Value, act: &str) -> Sta
         .status
 }
 
+/// A node that chases although another may have the duty.
+async fn chase_without_asking(hub: &TestHub) {
+    let rules = Arc::new(crate::support::ground::rules());
+    loop {
+        let rules = Arc::clone(&rules);
+        let work = move |tx: &mut Tx<'_>| chase(tx, &rules);
+        let done = hub.store.write(Lane::Back, work).await.expect("chased");
+        if done.steps == 0 && !done.more {
+            return;
+        }
+    }
+}
+
 journeys! {
     async fn thirty_days_of_silence_and_the_bank_is_still_chased_and_nothing_is_lost(hub) {
         let (officer, _, silent) = (hub.officer().await, hub.bank("B001").await, hub.bank("B002").await);
@@ -228,6 +244,19 @@ journeys! {
             let numbers: Vec<i64> = of(&steps(&hub), "B002").iter().map(|(n, _)| *n).collect();
             assert_eq!(numbers, (1..=15).collect::<Vec<i64>>());
         }
+    }
+
+    async fn two_nodes_that_chase_at_the_same_moment_take_each_step_once(hub) {
+        let officer = hub.officer().await;
+        for code in ["B002", "B003", "B004"] { hub.bank(code).await; }
+        quiet(&hub, &officer).await;
+        hub.advance(hours(40));
+        tokio::join!(chase_without_asking(&hub), chase_without_asking(&hub), chase_without_asking(&hub));
+        for bank in ["B002", "B003", "B004"] {
+            let numbers: Vec<i64> = of(&steps(&hub), bank).iter().map(|(n, _)| *n).collect();
+            assert_eq!(numbers, (1..=41).collect::<Vec<i64>>(), "{bank}");
+        }
+        assert_eq!(calls(&hub, &officer).await.len(), 3);
     }
 
     async fn each_step_reaches_the_contacts_of_its_level_and_the_webhook_too(hub) {

@@ -225,6 +225,51 @@ journeys! {
         assert!(mails[0].header("References").is_some_and(|root| root.contains(text(&filed, "reference"))));
     }
 
+    async fn a_reminder_stands_in_the_thread_of_its_notice_and_its_link_confirms(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let bank = by_mail(&hub, "B001", &inbox, "en").await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.advance(seconds(16 * 60));
+        hub.chase_due().await;
+        hub.deliver_due().await;
+        let mails = inbox.arrived(2).await;
+        assert_eq!(mails[1].subject(), format!("Re: {}", mails[0].subject()));
+        assert_eq!(mails[0].header("References"), mails[1].header("References"));
+        assert!(mails[1].text().contains("has not confirmed receipt of notice No. 1 yet"), "{}", mails[1].text());
+        let (path, code) = link(&mails[1]);
+        confirm(&hub, &path, &code).await.expect(200);
+        assert_eq!(hub.newest(&bank).await["level"], "acknowledged");
+        hub.advance(hours(5));
+        assert_eq!(hub.chase_due().await, 0);
+    }
+
+    async fn an_officer_is_told_by_mail_of_a_bank_that_is_late_and_of_the_call(hub, relay()) {
+        let (inbox, desk) = (mailbox("desk"), mailbox("officer"));
+        by_mail(&hub, "B001", &inbox, "en").await;
+        let (officer, address) = (hub.officer().await, desk.address().to_owned());
+        hub.act(move |tx| {
+            let person = kairan::storage::people::person(tx, officer.id)?.expect("there");
+            let inputs = json!({ "name": "officer", "email": address }).to_string();
+            let sealed = kairan::storage::payload::seal(tx, officer.id, inputs.as_bytes())?;
+            let again = kairan::storage::people::PersonRow { id: tx.new_id()?, payload_id: sealed, email_tag: vec![9; 32], ..person };
+            kairan::storage::people::insert_person(tx, &again)?;
+            let grant = kairan::storage::people::RoleGrantRow { person_id: again.id, role: "officer".into(), revision: 1, given: true,
+                granted_by: None, approval_id: None, recorded_at: again.recorded_at };
+            Ok(kairan::storage::people::insert_grant(tx, &grant)?)
+        }).await;
+        let filer = hub.officer().await;
+        let filed = hub.file(&filer).await;
+        hub.advance(hours(1));
+        hub.chase_due().await;
+        hub.deliver_due().await;
+        let subjects: Vec<String> = desk.arrived(2).await.iter().map(Mail::subject).collect();
+        for said in ["A bank has not confirmed in time", "A bank has to be told by telephone"] {
+            let found = subjects.iter().any(|subject| subject.contains(said) && subject.contains("B001") && subject.contains(text(&filed, "reference")));
+            assert!(found, "{said}: {subjects:?}");
+        }
+    }
+
     async fn a_relay_that_asks_who_we_are_is_told(hub, relay_signed_in(&smtp_server_signed_in().1)) {
         let inbox = mailbox("desk");
         let bank = by_mail(&hub, "B001", &inbox, "ja").await;
