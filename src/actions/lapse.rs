@@ -2,7 +2,7 @@
 //! whatever is done is done once, because the gate orders it and the database takes one answer.
 
 use super::alert::{OperatorAlert, alert};
-use super::{Error, Rules, answer_report, defer, suspicion};
+use super::{Error, Rules, answer_report, defer, share_responses, suspicion};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::{Tx, bank, deferral, draft, lapse, report};
@@ -26,6 +26,8 @@ pub enum Lapsed {
     Ceiling(Uid),
     /// Nobody has answered a bank's report: it goes out.
     Silence(Uid),
+    /// Peers have not heard of responses for long enough.
+    Responses(Uid),
     /// A deferral is over: what it held back goes out.
     Deferral(Uid),
 }
@@ -59,6 +61,12 @@ pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
         let past = age.filter(|age| age.ceiling_at <= now);
         found.extend(past.map(|age| (age.ceiling_at, Lapsed::Ceiling(row.id))));
     }
+    let unheard = share_responses::due(tx, now, AT_ONCE)?;
+    found.extend(
+        unheard
+            .into_iter()
+            .map(|(id, at)| (at, Lapsed::Responses(id))),
+    );
     found.sort_by_key(|(at, _)| *at);
     Ok(found.into_iter().map(|(_, one)| one).collect())
 }
@@ -67,6 +75,7 @@ pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
 pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, Error> {
     match lapsed {
         Lapsed::Triage(id) => warn_of_report(tx, id),
+        Lapsed::Responses(id) => share_responses::share(tx, id),
         Lapsed::Ceiling(id) => warn_of_draft(tx, id),
         Lapsed::Deferral(id) => Ok(defer::issue_by_expiry(tx, rules, id)?.is_some()),
         Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),

@@ -17,7 +17,7 @@ pub(super) fn tell_bank(
     kind: &str,
     inputs: &impl Serialize,
 ) -> Result<Uid, Error> {
-    let message = begin(tx, bank_id, kind, inputs)?;
+    let message = tell_by_webhook(tx, bank_id, kind, inputs)?;
     let now = tx.now()?;
     let contacts = bank::contacts_of(tx, bank_id)?;
     let first = contacts.iter().filter(|row| row.level == FIRST_LEVEL);
@@ -28,8 +28,13 @@ pub(super) fn tell_bank(
     Ok(message)
 }
 
-/// The message and its webhooks.
-fn begin(tx: &mut Tx<'_>, bank_id: Uid, kind: &str, inputs: &impl Serialize) -> Result<Uid, Error> {
+/// Sends it to every live endpoint of a bank, never by mail.
+pub(super) fn tell_by_webhook(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    kind: &str,
+    inputs: &impl Serialize,
+) -> Result<Uid, Error> {
     let now = tx.now()?;
     let message = tx.new_id()?;
     let inputs = serde_json::to_vec(inputs).map_err(|_| super::issue::damaged("message"))?;

@@ -5,9 +5,10 @@ use super::sources::{Addressee, Issued};
 use crate::actions::Rules;
 use crate::actions::alert::OperatorAlert;
 use crate::actions::answer_report::{self, AnswerNote};
+use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
-use crate::actions::{chase, recover};
+use crate::actions::{chase, recover, share_responses};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
@@ -17,7 +18,7 @@ use crate::domain::proof::notice::NoticeProof;
 use crate::storage::delivery::{DueNotice, DueRow};
 use crate::templates::mails::{
     Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, PartnershipEndingMail,
-    RecoveredMail, ReportAnsweredMail, TestMail, When,
+    RecoveredMail, ReportAnsweredMail, ResponseAnsweredMail, TestMail, When,
 };
 use crate::templates::notice_mail::{NoticeCopy, RevisionParts, notice_mail};
 use crate::templates::{TemplateFault, Templates};
@@ -88,7 +89,11 @@ pub fn webhook_body(
 }
 
 /// Messages whose webhook says all that was frozen for them.
-const TOLD_IN_FULL: [&str; 1] = [answer_report::ANSWERED];
+const TOLD_IN_FULL: [&str; 3] = [
+    answer_report::ANSWERED,
+    answer_response::ANSWERED,
+    share_responses::SHARED,
+];
 
 fn told_in_full(due: &DueRow, inputs: &[u8]) -> Result<Bytes, NotAssembled> {
     let mut body = format!(
@@ -225,6 +230,19 @@ pub fn mail_texts(
                 reported_at: when(note.reported_at.at),
                 reason: note.reason,
                 page: report_url(&rules.public_url, note.report),
+                at: when(due.message_created_at),
+            }
+            .mail(templates, lang)?)
+        }
+        answer_response::ANSWERED => {
+            let note: ResponseAnswerNote = serde_json::from_slice(inputs()?)?;
+            Ok(ResponseAnsweredMail {
+                operator,
+                bank: needs_bank()?,
+                number: note.number.unsigned_abs(),
+                incident_ref: note.incident,
+                text: note.text,
+                page: page_url(&rules.public_url, &note.notice.to_string()),
                 at: when(due.message_created_at),
             }
             .mail(templates, lang)?)

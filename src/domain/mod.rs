@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod phone_task;
 pub mod proof;
 pub mod refusal;
+pub mod response_map;
 pub mod settling;
 pub mod signature;
 pub mod text;

@@ -77,6 +77,8 @@ pub enum Refusal {
     BanksUnsettled,
     #[error("this notice was acknowledged or closed already")]
     NoticeSettled,
+    #[error("this response was answered already")]
+    ResponseAnswered,
     #[error("what this draft says is held back; lift that, and it goes out")]
     DraftDeferred,
     #[error("this report was answered already; read how")]
@@ -129,6 +131,7 @@ impl Refusal {
             Self::ReportAnswered => "report_answered",
             Self::BanksUnsettled => "banks_unsettled",
             Self::NoticeSettled => "notice_settled",
+            Self::ResponseAnswered => "response_answered",
             Self::DraftDeferred => "draft_deferred",
             Self::DeferralPast => "deferral_past",
             Self::DeferralEnded => "deferral_ended",

@@ -152,6 +152,22 @@ vocabulary! {
 }
 
 impl ResponseCode {
+    /// True for what says how a service of the bank stands.
+    pub fn is_of_services(self) -> bool {
+        matches!(
+            self,
+            Self::SuspendedNewLinks | Self::SuspendedTopUps | Self::SuspendedAll | Self::Resumed
+        )
+    }
+
+    /// True for what the operator must be able to read: it asks, objects, or is meant for it alone.
+    pub fn needs_operator(self) -> bool {
+        matches!(
+            self,
+            Self::InformationRequest | Self::DisputesNotice | Self::ReviewingPartnership
+        )
+    }
+
     /// True for what only the operator and the auditor may read, whatever the bank asked for.
     pub fn always_private(self) -> bool {
         matches!(self, Self::ReviewingPartnership)

@@ -6,7 +6,7 @@ use super::prepared::Inserting;
 use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, head_dispute, notice, notice_level, notice_status, response,
-    task_event,
+    response_answer, response_shared, task_event,
 };
 use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all, log};
@@ -14,6 +14,7 @@ use crate::domain::entry::{Accessed, Entry};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use std::collections::HashMap;
 
@@ -94,6 +95,20 @@ pub struct ResponseRow {
 
 fact!("INSERT INTO" response ResponseRow, id:
     id, notice_id, incident_id, bank_id, codes, share, payload_id, effective_from, recorded_at
+);
+
+/// An officer's answer to a response that asks.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = response_answer, treat_none_as_default_value = false)]
+pub struct AnswerRow {
+    pub response_id: Uid,
+    pub person_id: Uid,
+    pub payload_id: Uid,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" response_answer AnswerRow, response_id:
+    response_id, person_id, payload_id, recorded_at
 );
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
@@ -332,6 +347,96 @@ pub fn responses(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<ResponseRow>, 
         .order(response::id)
         .select(ResponseRow::as_select())
         .load(conn)?))
+}
+
+pub fn response(tx: &mut Tx<'_>, id: Uid) -> Result<Option<ResponseRow>, Error> {
+    Ok(on_either!(tx, conn => response::table
+        .find(id)
+        .select(ResponseRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// Responses that the operator may read and that wait for its answer, the oldest first.
+pub fn unanswered(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ResponseRow>, Error> {
+    let answered = response_answer::table.filter(response_answer::response_id.eq(response::id));
+    Ok(on_either!(tx, conn => response::table
+        .filter(response::share.ne("private"))
+        .filter(response::codes.like("%information_request%").or(response::codes.like("%disputes_notice%")))
+        .filter(not(exists(answered)))
+        .order(response::id)
+        .limit(limit)
+        .select(ResponseRow::as_select())
+        .load(conn)?))
+}
+
+pub fn insert_answer(tx: &mut Tx<'_>, row: &AnswerRow) -> Result<(), Error> {
+    insert_facts!(tx, response_answer::table, std::slice::from_ref(row))
+}
+
+pub fn answer_of(tx: &mut Tx<'_>, response_id: Uid) -> Result<Option<AnswerRow>, Error> {
+    Ok(on_either!(tx, conn => response_answer::table
+        .find(response_id)
+        .select(AnswerRow::as_select())
+        .first(conn)
+        .optional()?))
+}
+
+/// Incidents of which peers were not told everything that was shared by then, each with the oldest of it.
+pub fn unshared(tx: &mut Tx<'_>, by: Instant, limit: i64) -> Result<Vec<(Uid, Instant)>, Error> {
+    let told = response_shared::table
+        .filter(response_shared::incident_id.eq(response::incident_id))
+        .filter(response_shared::up_to.ge(response::id));
+    let rows: Vec<(Uid, Instant)> = on_either!(tx, conn => response::table
+        .filter(response::share.eq("peers_anonymous").or(response::share.eq("peers_named")))
+        .filter(response::recorded_at.le(by))
+        .filter(not(exists(told)))
+        .order(response::id)
+        .limit(limit)
+        .select((response::incident_id, response::recorded_at))
+        .load(conn)?);
+    let mut oldest: Vec<(Uid, Instant)> = Vec::new();
+    for (incident, at) in rows {
+        if oldest.iter().all(|(known, _)| *known != incident) {
+            oldest.push((incident, at));
+        }
+    }
+    Ok(oldest)
+}
+
+/// Up to which response peers were told.
+pub fn shared_up_to(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<Uid>, Error> {
+    Ok(on_either!(tx, conn => response_shared::table
+        .find(incident_id)
+        .select(response_shared::up_to)
+        .first(conn)
+        .optional()?))
+}
+
+/// Moves that on, if it still is `before`; false = another did.
+pub fn note_shared(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+    before: Option<Uid>,
+    up_to: Uid,
+    shared_at: Instant,
+) -> Result<bool, Error> {
+    let moved = match before {
+        Some(before) => on_either!(tx, conn => diesel::update(
+                response_shared::table.find(incident_id).filter(response_shared::up_to.eq(before)),
+            )
+            .set((response_shared::up_to.eq(up_to), response_shared::shared_at.eq(shared_at)))
+            .execute(conn)?),
+        None => on_either!(tx, conn => diesel::insert_into(response_shared::table)
+            .values((
+                response_shared::incident_id.eq(incident_id),
+                response_shared::up_to.eq(up_to),
+                response_shared::shared_at.eq(shared_at),
+            ))
+            .on_conflict_do_nothing()
+            .execute(conn)?),
+    };
+    Ok(moved == 1)
 }
 
 pub fn insert_task_events(tx: &mut Tx<'_>, rows: &[TaskEventRow]) -> Result<(), Error> {

@@ -1046,6 +1046,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    response_answer (response_id) {
+        response_id -> UidSql,
+        person_id -> UidSql,
+        payload_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    response_shared (incident_id) {
+        incident_id -> UidSql,
+        up_to -> UidSql,
+        shared_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -1119,4 +1140,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     deferral_end,
     notice_closing,
     incident_closing,
+    response_answer,
+    response_shared,
 );

@@ -331,6 +331,21 @@ pub struct ReportAnsweredMail {
     pub at: When,
 }
 
+/// `response.answered`: the operator's answer to a bank's question or objection.
+#[derive(Debug, Clone, Serialize)]
+pub struct ResponseAnsweredMail {
+    pub operator: String,
+    pub bank: BankName,
+    /// Of the notice that it is about.
+    pub number: u64,
+    pub incident_ref: String,
+    /// As an officer wrote it.
+    pub text: String,
+    /// The notice in the portal.
+    pub page: String,
+    pub at: When,
+}
+
 /// `invitation` to a person's account.
 #[derive(Debug, Clone, Serialize)]
 pub struct InvitationMail {
@@ -369,6 +384,7 @@ texts! {
     InvitationMail => "invitation",
     RecoveredMail => "sign_in.recovered",
     ReportAnsweredMail => "report.answered",
+    ResponseAnsweredMail => "response.answered",
 }
 
 /// Renders the three texts of `message` from any context of the right shape.

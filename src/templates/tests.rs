@@ -191,6 +191,18 @@ impl Words {
             ),
             at: later(),
         };
+        let replied = ResponseAnsweredMail {
+            operator: operator.clone(),
+            bank: bank.clone(),
+            number: 42,
+            incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
+            text: self.say("新規連携だけが対象です。", "Only new links are concerned."),
+            page: self.say(
+                "https://kairan.example/inbox/0190",
+                "https://kairan.example/inbox/0190",
+            ),
+            at: later(),
+        };
         let invitation = InvitationMail {
             operator,
             bank: Some(bank),
@@ -211,6 +223,7 @@ impl Words {
             ("invitation", invitation.mail(&templates, lang)),
             ("sign_in.recovered", recovered.mail(&templates, lang)),
             ("report.answered", answered.mail(&templates, lang)),
+            ("response.answered", replied.mail(&templates, lang)),
         ];
         rendered
             .into_iter()

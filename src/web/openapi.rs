@@ -4,7 +4,7 @@
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, reports, resend, responses, signing_keys, tasks, test_notice,
+    partnerships, people, questions, reports, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -45,6 +45,9 @@ use utoipa_swagger_ui::Config;
         calls::claim,
         calls::release,
         calls::complete,
+        responses::map,
+        questions::list,
+        questions::answer,
         inbox::inbox,
         notices::notice,
         notices::object,
@@ -192,12 +195,23 @@ fn webhooks() -> Value {
     let answered = json!({ "type": "object", "properties": {
         "report": { "type": "string", "format": "uuid" }, "reported_at": { "type": "string", "format": "date-time" },
         "outcome": { "type": "string", "enum": ["no_incident"] }, "reason": { "type": "string" } } });
+    let replied = json!({ "type": "object", "properties": {
+        "response": { "type": "string", "format": "uuid" }, "notice": { "type": "string", "format": "uuid" },
+        "number": { "type": "integer" }, "incident": { "type": "string" }, "text": { "type": "string" } } });
+    let shared = json!({ "type": "object", "properties": {
+        "incident": { "type": "string" }, "as_of": { "type": "string", "format": "date-time" },
+        "banks": { "type": "integer", "description": "how many other banks share what they did" },
+        "counts": { "type": "object", "description": "how many of them said each code" },
+        "suspended": { "type": "object", "description": "at how many of them each service is suspended" },
+        "named": { "type": "array", "description": "those that agreed to be named", "items": { "type": "object" } } } });
     let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
     json!({
         "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
         "notice.reminder": webhook("A notice that this bank has not acknowledged, once more; the same notice with the same digest.", &data),
         "notice.withdrawn": webhook("An incident is taken back; acknowledged like any other notice.", &data),
         "report.answered": webhook("A report of this bank is no incident, and why. It owes no stamp.", &answered),
+        "response.answered": webhook("The operator's answer to a question or an objection of this bank.", &replied),
+        "response.shared": webhook("What other banks did, as they share it: told together, by webhook alone.", &shared),
         "notice.test": webhook("Proves that the channel works. It has no number and owes no stamp.", &test),
     })
 }
@@ -315,7 +329,7 @@ mod tests {
         assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
         assert_eq!(
             whole["webhooks"].as_object().map(serde_json::Map::len),
-            Some(5)
+            Some(7)
         );
     }
 

@@ -249,6 +249,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
         | Refusal::ReportAnswered
         | Refusal::DeferralPast
         | Refusal::DraftDeferred
+        | Refusal::ResponseAnswered
         | Refusal::BanksUnsettled
         | Refusal::NoticeSettled
         | Refusal::DeferralEnded

@@ -4,7 +4,7 @@
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, reports, resend, responses, signing_keys, tasks, test_notice,
+    partnerships, people, questions, reports, resend, responses, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -172,6 +172,8 @@ pub fn routes() -> Vec<Route> {
         GET "/bank-reports/{id}" READERS pages::reports::read;
         POST "/bank-reports/{id}/draft" OFFICER pages::reports::begin_draft;
         POST "/bank-reports/{id}/rejection" OFFICER pages::reports::reject;
+        GET "/questions" READERS pages::questions::list;
+        POST "/responses/{id}/answer" OFFICER pages::questions::answer;
         GET "/drafts" READERS pages::drafts::list;
         GET "/drafts/{id}" READERS pages::drafts::read;
         GET "/deferrals" READERS pages::deferrals::list;
@@ -245,6 +247,9 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/incidents/{reference}/chases" READERS chases::of_incident;
         GET "/api/v1/incidents/{reference}/out-of-band-contacts" READERS calls::contacts;
         POST "/api/v1/incidents/{reference}/out-of-band-contacts" OFFICER calls::tell;
+        GET "/api/v1/incidents/{reference}/response-map" READERS responses::map;
+        GET "/api/v1/questions" READERS questions::list;
+        POST "/api/v1/responses/{id}/answer" OFFICER questions::answer;
 
         GET "/api/v1/inbox" BANK inbox::inbox;
         GET "/api/v1/notices/{id}" BANK notices::notice;
@@ -391,6 +396,8 @@ mod tests {
             "as-of",
             "reports",
             "deferrals",
+            "questions",
+            "responses",
         ] {
             let start = format!("/api/v1/{path}");
             for route in routes()

@@ -1,3 +1,5 @@
+DROP TABLE response_shared CASCADE;
+DROP TABLE response_answer CASCADE;
 DROP TABLE incident_closing CASCADE;
 DROP TABLE notice_closing CASCADE;
 DROP FUNCTION check_incident_closing;

@@ -80,6 +80,14 @@ CREATE TABLE incident_closing (
     CHECK (acknowledged + closed >= 1)
 );
 
+-- An officer's answer to a response that asks or disputes.
+CREATE TABLE response_answer (
+    response_id uuid PRIMARY KEY REFERENCES response,
+    person_id uuid NOT NULL REFERENCES person,
+    payload_id uuid NOT NULL,
+    recorded_at timestamptz NOT NULL
+);
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- One row: when it is looked at next whether a clock has run out.
@@ -88,6 +96,13 @@ CREATE TABLE lapse_turn (
     next_at timestamptz NOT NULL
 );
 INSERT INTO lapse_turn (one, next_at) VALUES (1, 'epoch');
+
+-- Up to which response the banks of an incident were told what their peers did.
+CREATE TABLE response_shared (
+    incident_id uuid PRIMARY KEY REFERENCES incident,
+    up_to uuid NOT NULL,
+    shared_at timestamptz NOT NULL
+);
 
 -- What the operator's people were warned of already.
 CREATE TABLE warning_given (
@@ -123,3 +138,4 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER incident_closing_is_settled BEFORE INSERT ON incident_closing FOR EACH ROW EXECUTE FUNCTION check_incident_closing();
+CREATE TRIGGER response_answer_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON response_answer FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,3 +1,5 @@
+DROP TABLE response_shared;
+DROP TABLE response_answer;
 DROP TABLE incident_closing;
 DROP TABLE notice_closing;
 DROP TABLE deferral_end;

@@ -83,6 +83,14 @@ CREATE TABLE incident_closing (
     CHECK (acknowledged + closed >= 1)
 ) STRICT, WITHOUT ROWID;
 
+-- An officer's answer to a response that asks or disputes.
+CREATE TABLE response_answer (
+    response_id BLOB PRIMARY KEY REFERENCES response,
+    person_id BLOB NOT NULL REFERENCES person,
+    payload_id BLOB NOT NULL,
+    recorded_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- STATE -------------------------------------------------------------------------------------------
 
 -- One row: when it is looked at next whether a clock has run out.
@@ -91,6 +99,13 @@ CREATE TABLE lapse_turn (
     next_at INTEGER NOT NULL
 ) STRICT;
 INSERT INTO lapse_turn (one, next_at) VALUES (1, 0);
+
+-- Up to which response the banks of an incident were told what their peers did.
+CREATE TABLE response_shared (
+    incident_id BLOB PRIMARY KEY REFERENCES incident,
+    up_to BLOB NOT NULL,
+    shared_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What the operator's people were warned of already.
 CREATE TABLE warning_given (
@@ -123,3 +138,5 @@ CREATE TRIGGER incident_closing_is_settled BEFORE INSERT ON incident_closing
         AND NOT EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = n.id)
         AND NOT EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = n.id))
 BEGIN SELECT RAISE(ABORT, 'a bank has neither stamped nor been closed'); END;
+CREATE TRIGGER response_answer_no_update BEFORE UPDATE ON response_answer BEGIN SELECT RAISE(ABORT, 'response_answer is append-only'); END;
+CREATE TRIGGER response_answer_no_delete BEFORE DELETE ON response_answer BEGIN SELECT RAISE(ABORT, 'response_answer is append-only'); END;

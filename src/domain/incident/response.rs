@@ -93,7 +93,14 @@ impl ResponseFiling {
             c.refuse(
                 "/share",
                 "share_private",
-                "reviewing_partnership is never shown to peers: share it as private or operator, and the rest apart",
+                "reviewing_partnership is never shown to peers: share it with the operator, and the rest apart",
+            );
+        }
+        if self.share == Sharing::Private && self.codes.iter().any(|code| code.needs_operator()) {
+            c.refuse(
+                "/share",
+                "share_operator",
+                "the operator must be able to read this: share it with the operator at least",
             );
         }
         let none = self.codes.contains(&ResponseCode::NoMatchingCases);

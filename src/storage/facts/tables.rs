@@ -16,7 +16,7 @@ use crate::storage::deferral::{DeferralEndRow, DeferralRow};
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
 use crate::storage::error::Error;
 use crate::storage::evidence::{
-    AcknowledgementRow, HeadDisputeRow, LevelRow, ResponseRow, TaskEventRow,
+    AcknowledgementRow, AnswerRow, HeadDisputeRow, LevelRow, ResponseRow, TaskEventRow,
 };
 use crate::storage::incident::{IncidentRow, RevisionRow};
 use crate::storage::log::LogEventRow;
@@ -152,6 +152,7 @@ pub(super) const WALKS: &[Walk] = &[
         more: levels::of_responses,
         ..walk!(response.id ResponseRow, "bank.response")
     },
+    walk!(response_answer.response_id AnswerRow, RECORDED),
     walk!(task_event.task_id TaskEventRow, RECORDED),
     walk!(chase_step.notice_id StepRow, "notice.chased"),
     walk!(phone_task_event.task_id PhoneEventRow, RECORDED),

@@ -25,6 +25,7 @@ pub mod log;
 pub mod notices;
 pub mod partnerships;
 pub mod people;
+pub mod questions;
 pub mod reports;
 pub mod resend;
 pub mod responses;

@@ -1,11 +1,13 @@
 //! What banks did: for the operator's side by name, for peers as counts first and names only where a bank
 //! agreed to it. What is private is the bank's own.
 
+use crate::actions::share_responses::{self, codes};
 use crate::actions::{once, respond};
 use crate::domain::access::BankScope;
 use crate::domain::id::Uid;
 use crate::domain::incident::ResponseFiling;
-use crate::domain::vocabulary::Sharing;
+use crate::domain::response_map::Services;
+use crate::domain::vocabulary::{ResponseCode, ServiceState, Sharing};
 use crate::storage::evidence::{self, ResponseRow};
 use crate::storage::{Lane, Tx, bank, notice, payload};
 use crate::web::App;
@@ -17,7 +19,7 @@ use crate::web::problem::{Answered, FaultDocument, Problem};
 use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use utoipa::ToSchema;
 
 use super::incidents::{found, status};
@@ -37,6 +39,17 @@ pub struct ResponseView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     content: Option<Value>,
+    /// What the operator answered, where the response asked or objected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<AnswerView>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct AnswerView {
+    /// Absent once erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    at: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -61,8 +74,29 @@ pub struct PeerResponses {
     banks: usize,
     /// How many other banks said each code, among those that share.
     counts: BTreeMap<String, usize>,
+    /// At how many of them each service is suspended.
+    suspended: BTreeMap<String, usize>,
     named: Vec<NamedPeer>,
     own: Vec<ResponseView>,
+}
+
+/// How the three services of one bank stand, as its responses say.
+#[derive(Serialize, ToSchema)]
+pub struct MappedBank {
+    bank: String,
+    /// Codes of the vocabulary `service_state`.
+    new_links: String,
+    top_ups: String,
+    pay_outs: String,
+    /// From when what it said last takes effect; absent where it said nothing, and the register speaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+}
+
+/// The response map: every bank that was told.
+#[derive(Serialize, ToSchema)]
+pub struct ResponseMap {
+    banks: Vec<MappedBank>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -78,15 +112,11 @@ struct Sealed {
     response: Value,
 }
 
-fn codes(row: &ResponseRow) -> Vec<String> {
-    row.codes
-        .split(' ')
-        .filter(|code| !code.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-fn view(tx: &mut Tx<'_>, row: &ResponseRow, bank: String) -> Result<ResponseView, Problem> {
+pub(super) fn view(
+    tx: &mut Tx<'_>,
+    row: &ResponseRow,
+    bank: String,
+) -> Result<ResponseView, Problem> {
     let content = match payload::open(tx, row.payload_id)? {
         None => None,
         Some(bytes) => {
@@ -104,7 +134,19 @@ fn view(tx: &mut Tx<'_>, row: &ResponseRow, bank: String) -> Result<ResponseView
         recorded_at: row.recorded_at.to_string(),
         effective_from: row.effective_from.map(|at| at.to_string()),
         content,
+        answer: answer_of(tx, row.id)?,
     })
+}
+
+fn answer_of(tx: &mut Tx<'_>, response: Uid) -> Result<Option<AnswerView>, Problem> {
+    let Some(row) = evidence::answer_of(tx, response)? else {
+        return Ok(None);
+    };
+    let text = payload::open(tx, row.payload_id)?;
+    Ok(Some(AnswerView {
+        text: text.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
+        at: row.recorded_at.to_string(),
+    }))
 }
 
 /// The code of every bank by its id.
@@ -143,38 +185,89 @@ fn of_peers(tx: &mut Tx<'_>, scope: BankScope, notice_id: Uid) -> Result<PeerRes
     let found = notice::by_id(tx, notice_id)?.filter(|row| row.bank_id == scope.bank());
     let found = found.ok_or_else(Problem::missing)?;
     let banks = bank_codes(tx)?;
-    let code = |bank: Uid| banks.get(&bank).cloned().unwrap_or_default();
     let rows = evidence::responses(tx, found.incident_id)?;
-    let mut answer = PeerResponses {
-        banks: 0,
-        counts: BTreeMap::new(),
-        named: Vec::new(),
-        own: Vec::new(),
+    let peers = share_responses::seen_by(scope.bank(), &rows, &banks);
+    let mut own = Vec::new();
+    for row in rows.iter().filter(|row| row.bank_id == scope.bank()) {
+        let code = banks.get(&row.bank_id).cloned().unwrap_or_default();
+        own.push(view(tx, row, code)?);
+    }
+    let named = peers.named.into_iter().map(|peer| NamedPeer {
+        bank: peer.bank,
+        codes: peer.codes,
+        recorded_at: peer.recorded_at.at.to_string(),
+    });
+    Ok(PeerResponses {
+        banks: peers.banks,
+        counts: peers.counts,
+        suspended: peers.suspended,
+        named: named.collect(),
+        own,
+    })
+}
+
+/// How the services of every bank that was told stand: by the register, and then by its responses in their order.
+#[utoipa::path(get, path = "/api/v1/incidents/{reference}/response-map", tag = "responses",
+    params(("reference" = String, Path, description = "like INC-2019-0003")),
+    responses((status = 200, body = ResponseMap)))]
+pub async fn map(app: Data<App>, reference: Path<String>) -> Answered {
+    let map = app
+        .store
+        .read(move |tx| -> Result<ResponseMap, Problem> {
+            let incident = found(tx, &reference)?;
+            let rows = evidence::responses(tx, incident.id)?;
+            let codes = bank_codes(tx)?;
+            let mut banks = Vec::new();
+            for bank in notice::banks_told(tx, incident.id)? {
+                let code = codes.get(&bank).cloned().unwrap_or_default();
+                banks.push(mapped(tx, bank, code, &rows)?);
+            }
+            banks.sort_by(|one, other| one.bank.cmp(&other.bank));
+            Ok(ResponseMap { banks })
+        })
+        .await?;
+    Ok(page::ok(&map))
+}
+
+fn mapped(
+    tx: &mut Tx<'_>,
+    bank: Uid,
+    code: String,
+    rows: &[ResponseRow],
+) -> Result<MappedBank, Problem> {
+    let profile = bank::profile(tx, bank)?;
+    let state = |text: &str| ServiceState::parse(text).unwrap_or(ServiceState::Open);
+    let mut services = match profile {
+        Some(known) => Services {
+            new_links: state(&known.new_links),
+            top_ups: state(&known.top_ups),
+            pay_outs: state(&known.pay_outs),
+        },
+        None => Services::all(ServiceState::Open),
     };
-    let mut told: BTreeMap<(Uid, String), ()> = BTreeMap::new();
-    for row in &rows {
-        if row.bank_id == scope.bank() {
-            answer.own.push(view(tx, row, code(row.bank_id))?);
-            continue;
+    let mut since = None;
+    let shared = rows
+        .iter()
+        .filter(|row| row.bank_id == bank && row.share != Sharing::Private.code());
+    for row in shared {
+        let said: Vec<ResponseCode> = codes(row)
+            .iter()
+            .filter_map(|code| ResponseCode::parse(code))
+            .collect();
+        let after = services.after(&said);
+        let speaks = said.iter().any(|code| code.is_of_services());
+        if speaks {
+            since = Some(row.effective_from.unwrap_or(row.recorded_at));
         }
-        let share = Sharing::parse(&row.share).filter(|share| share.reaches_peers());
-        let Some(share) = share else { continue };
-        // A bank that says the same thing twice counts once.
-        told.extend(codes(row).into_iter().map(|code| ((row.bank_id, code), ())));
-        if share == Sharing::PeersNamed {
-            answer.named.push(NamedPeer {
-                bank: code(row.bank_id),
-                codes: codes(row),
-                recorded_at: row.recorded_at.to_string(),
-            });
-        }
+        services = after;
     }
-    let sharing: HashSet<Uid> = told.keys().map(|(bank, _)| *bank).collect();
-    answer.banks = sharing.len();
-    for (_, code) in told.into_keys() {
-        *answer.counts.entry(code).or_default() += 1;
-    }
-    Ok(answer)
+    Ok(MappedBank {
+        bank: code,
+        new_links: services.new_links.code().to_owned(),
+        top_ups: services.top_ups.code().to_owned(),
+        pay_outs: services.pay_outs.code().to_owned(),
+        since: since.map(|at| at.to_string()),
+    })
 }
 
 /// What other banks did about the incident of this notice, and what this bank said itself.

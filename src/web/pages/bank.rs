@@ -130,19 +130,26 @@ async fn notice_page(
         .flatten()
         .map(|(code, banks)| json!({ "code": code, "banks": banks }))
         .collect();
+    let suspended: Vec<Value> = peers["suspended"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(service, banks)| json!({ "service": service.replace('_', "-"), "banks": banks }))
+        .collect();
     let own: Vec<Value> = peers["own"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|one| {
             json!({ "codes": one["codes"], "share": one["share"], "note": one["content"]["note"],
-                "recorded_at": one["recorded_at"] })
+                "found_accounts": one["content"]["found_accounts"], "found_amount": one["content"]["found_amount"],
+                "effective_from": one.get("effective_from"), "answer": one.get("answer"), "recorded_at": one["recorded_at"] })
         })
         .collect();
     let more: Value = json!({
         "withdrawn": is_withdrawal.then(|| json!({ "reason": body["reason"], "text": words(&body, "text", language) })),
         "responses_own": own,
-        "peers": { "banks": peers["banks"], "counts": counts, "named": peers["named"] },
+        "peers": { "banks": peers["banks"], "suspended": suspended, "counts": counts, "named": peers["named"] },
         "response_codes": ResponseCode::ALL.iter().map(|code| code.code()).collect::<Vec<_>>(), "sharing": Sharing::ALL.iter().map(|share| share.code()).collect::<Vec<_>>(),
         "typed": typed(form, &desk.seat.who.name), "faults": faults,
     });
@@ -200,7 +207,8 @@ fn typed(form: &Fields, name: &str) -> Value {
     json!({
         "name": or("name", name), "role": form.one("role"), "codes": form.all("codes"),
         "share": or("share", Sharing::PeersAnonymous.code()), "note": form.one("note"),
-        "effective_from": form.one("effective_from"),
+        "effective_from": form.one("effective_from"), "found_accounts": form.one("found_accounts"),
+        "found_amount": form.one("found_amount"),
     })
 }
 
@@ -325,6 +333,20 @@ pub(in crate::web) async fn respond(
     if let Some(note) = fields.given("note") {
         filing["note"] = json!(note);
     }
+    let digits = |name: &str| {
+        fields
+            .given(name)
+            .map(|text| text.replace([',', '，', ' '], ""))
+    };
+    if let Some(accounts) = digits("found_accounts") {
+        // What is no number goes to the judge as it was typed.
+        filing["found"]["accounts"] = accounts
+            .parse::<u64>()
+            .map_or(json!(accounts), |n| json!(n));
+    }
+    if let Some(minor) = digits("found_amount") {
+        filing["found"]["amount"] = json!({ "minor": minor, "currency": "JPY" });
+    }
     if let Some(local) = fields.given("effective_from") {
         match super::entered(&local, &desk.seat.who.zone) {
             Ok(instant) => filing["effective_from"] = json!(instant),
@@ -350,11 +372,27 @@ pub(in crate::web) async fn respond(
     match done {
         Ok(_) => Ok(seat::see(&format!("/inbox/{id}?done=responded"))),
         Err(problem) if !problem.faults.is_empty() => {
-            let faults = json!(problem.faults);
+            let faults = faults_of_response(&problem);
             notice_page(&desk, who, id, problem.status, &fields, faults).await
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// What was wrong, at the fields that the form has.
+fn faults_of_response(problem: &Problem) -> Value {
+    let mut problem = problem.clone();
+    for fault in &mut problem.faults {
+        for (place, field) in [
+            ("/found/accounts", "/found_accounts"),
+            ("/found/amount", "/found_amount"),
+        ] {
+            if fault.pointer.starts_with(place) {
+                fault.pointer = field.to_owned();
+            }
+        }
+    }
+    json!(problem.faults)
 }
 
 /// Contacts, endpoints and keys of the bank.

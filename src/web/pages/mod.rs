@@ -18,6 +18,7 @@ pub(super) mod link;
 pub(super) mod live;
 pub(super) mod officer;
 mod preview;
+pub(super) mod questions;
 pub(super) mod reports;
 mod said;
 pub(super) mod seat;
@@ -68,6 +69,7 @@ const NAVIGATION: &[Entry] = &[
     entry("nav-file", "/incidents/new", &[Role::Officer]),
     entry("nav-matrix", "/matrix", READERS),
     entry("nav-bank-reports", "/bank-reports", READERS),
+    entry("nav-questions", "/questions", READERS),
     entry("nav-drafts", "/drafts", READERS),
     entry("nav-deferrals", "/deferrals", READERS),
     entry("nav-deliveries", "/deliveries", READERS),

@@ -1,7 +1,7 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
 use super::seat::{self, OwnForm};
-use super::{Desk, bank_names, deferrals, document, drafts, reports, said, show, words};
+use super::{Desk, bank_names, deferrals, document, drafts, questions, reports, said, show, words};
 use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
 use crate::domain::id::Uid;
@@ -47,7 +47,8 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let waiting = desk.app.store.read(waiting_requests).await?;
     let page = json!({
         "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
-        "reports": reports::waiting(&desk).await?, "deferrals": deferrals::in_force(&desk, None).await?,
+        "reports": reports::waiting(&desk).await?, "questions": questions::waiting(&desk).await?,
+        "deferrals": deferrals::in_force(&desk, None).await?,
         "broken": kinds(&open_tasks, false), "approvals": waiting,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
@@ -174,6 +175,9 @@ async fn incident_page(
     let stamps = stamp_board(&desk.app, reference, language).await?;
     let names = names_in(&desk.app, language).await?;
     let answered = document(responses::of_incident(desk.app.clone(), path()).await).await?;
+    let mapped = document(responses::map(desk.app.clone(), path()).await).await?;
+    let mut mapped = mapped_banks(&mapped);
+    named(&mut mapped, &names);
     let open_tasks = document(tasks::list(desk.app.clone()).await).await?;
     let open_tasks = json!({ "tasks": whole_tasks(&open_tasks["tasks"]) });
     let (chased, aside) = chased(&desk.app, reference, &names).await?;
@@ -237,7 +241,7 @@ async fn incident_page(
         "tasks": own_tasks, "chases": chased, "aside": aside, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": if typed.get("bank").is_some() { Value::Null } else { typed.clone() }, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
-        "incident_digest": latest["incident_digest"], "suspicion": suspicion, "related": related, "related_from": latest["related_from"], "closing": latest.get("closing"),
+        "incident_digest": latest["incident_digest"], "map": mapped, "suspicion": suspicion, "related": related, "related_from": latest["related_from"], "closing": latest.get("closing"),
         "unsettled": unsettled, "closed": closed, "closing_values": closing_typed(&typed), "remedial_actions": super::list(&body["remedial_actions"]), "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
@@ -376,9 +380,28 @@ fn responses_of(said: &Value) -> Vec<Value> {
     let all = said["responses"].as_array().into_iter().flatten();
     all.map(|one| {
         json!({ "bank": one["bank"], "codes": one["codes"], "share": one["share"],
-            "note": one["content"]["note"], "recorded_at": one["recorded_at"] })
+            "note": one["content"]["note"], "found_accounts": one["content"]["found_accounts"],
+            "found_amount": one["content"]["found_amount"], "effective_from": one.get("effective_from"),
+            "answer": one.get("answer"), "recorded_at": one["recorded_at"] })
     })
     .collect()
+}
+
+/// The response map, with those first that have switched something off.
+fn mapped_banks(map: &Value) -> Value {
+    let mut banks = super::list(&map["banks"]);
+    let rows = banks.as_array_mut();
+    for row in rows.into_iter().flatten() {
+        let off = ["new_links", "top_ups", "pay_outs"]
+            .iter()
+            .any(|service| row[*service] != "open");
+        row["off"] = json!(off);
+        row["since"] = json!(row.get("since"));
+    }
+    if let Some(rows) = banks.as_array_mut() {
+        rows.sort_by_key(|row| row["off"] != true);
+    }
+    banks
 }
 
 /// How many banks said each code.

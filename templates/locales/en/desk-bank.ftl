@@ -197,3 +197,10 @@ report-sealed = sealed as entry { $entry }
 report-yes = Yes
 report-no = Not known
 field-own_accounts = Accounts at our bank were hit
+
+notice-response-found = Accounts found
+notice-response-amount = Amount found (yen)
+notice-peers-suspended = suspended: { $service }
+response-found-accounts = { $n } accounts found
+response-since = since
+question-answered = The operator answered

@@ -300,3 +300,12 @@ related-earlier = named here
 related-later = names this one
 field-remedial_actions = Remedial actions
 file-remedies-hint = One a line: what | who (a department) | 2019-12-31T00:00. Needed to close the incident.
+
+# What banks ask, and the response map
+question-lead = Questions of banks and objections to notices. The answer goes back to that bank alone.
+question-none = No bank waits for an answer.
+question-left = to answer:
+question-over = answer late by
+question-answer = Answer
+question-send = Send the answer
+response-map = Services, bank by bank

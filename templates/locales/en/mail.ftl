@@ -129,3 +129,7 @@ alert-draft-ageing-action = Issue the draft, or discard it with a reason. It sta
 notice-related = Related incidents
 notice-related-earlier = named in this notice
 notice-related-later = names this incident
+
+replied-subject = Answer to your response on No. { $number } ({ $incident })
+replied-heading = Answer to your response
+replied-intro = { $operator } answers what your bank said about notice No. { $number } ({ $incident }):

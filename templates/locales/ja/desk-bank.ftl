@@ -191,3 +191,10 @@ report-sealed = ログの記録{ $entry }に封入済み
 report-yes = はい
 report-no = 不明
 field-own_accounts = 当行の口座に被害があります
+
+notice-response-found = 判明した口座数
+notice-response-amount = 判明した金額（円）
+notice-peers-suspended = 停止中：{ $service }
+response-found-accounts = 判明した口座{ $n }件
+response-since = 適用
+question-answered = 事業者からの回答

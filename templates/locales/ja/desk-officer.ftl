@@ -288,3 +288,12 @@ related-earlier = この事案が参照
 related-later = この事案を参照
 field-remedial_actions = 再発防止策
 file-remedies-hint = 1行に1件：内容 | 担当部署 | 2019-12-31T00:00。事案の終結に必要です。
+
+# What banks ask, and the response map
+question-lead = 銀行からの照会と通知への異議です。回答はその銀行だけに届きます。
+question-none = 回答待ちの照会はありません。
+question-left = 回答期限まで
+question-over = 回答期限の超過
+question-answer = 回答
+question-send = 回答を送る
+response-map = 銀行ごとのサービスの状況

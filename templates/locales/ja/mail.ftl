@@ -129,3 +129,7 @@ alert-draft-ageing-action = 下書きを発出するか、理由を付けて破�
 notice-related = 関連事案
 notice-related-earlier = この通知が参照
 notice-related-later = この事案を参照
+
+replied-subject = 第{ $number }号（{ $incident }）へのご回答に対する返信
+replied-heading = ご回答への返信
+replied-intro = 第{ $number }号（{ $incident }）についての貴行からのご回答に、{ $operator }が返信します。

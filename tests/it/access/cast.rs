@@ -362,6 +362,15 @@ impl Cast {
         reported(&self.hub, &self.a.bank.key).await
     }
 
+    /// What a bank asks after it has stamped: its response's id.
+    pub async fn question(&self) -> String {
+        self.hub.stamp(&self.a.bank).await.expect(200);
+        let asked = self
+            .hub
+            .respond(&self.a.bank, &["information_request"], "operator");
+        text(&asked.await.expect(201).json(), "id")
+    }
+
     /// Something more that two people hold back: its id.
     pub async fn held_back(&self) -> String {
         self.settle().await;

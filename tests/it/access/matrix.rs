@@ -89,6 +89,7 @@ fn path(cast: &Cast, call: Call<'_>, fresh: Option<String>) -> String {
         Object::MachineKey => holder.spare.clone(),
         Object::SigningKey => holder.signing_key.clone(),
         Object::Report => holder.report.clone(),
+        Object::Question => fresh.clone().unwrap_or_else(missing_id),
         Object::Deferral => fresh.clone().unwrap_or_else(|| cast.held.clone()),
         Object::OpenReport => fresh.clone().unwrap_or_else(|| holder.report.clone()),
         Object::PersonKey if target == Target::B => holder.person_key.clone(),
@@ -188,6 +189,7 @@ async fn prepared(cast: &Cast, call: Call<'_>) -> Option<String> {
         Object::Invitation => Some(cast.invitation().await),
         Object::Approval => Some(cast.waiting_for(call.who).await),
         Object::OpenReport => Some(cast.report().await),
+        Object::Question => Some(cast.question().await),
         Object::Deferral => Some(cast.held_back().await),
         _ => {
             cast.settle().await;

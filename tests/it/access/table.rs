@@ -43,6 +43,8 @@ pub enum Object {
     Report,
     /// The same, to be answered: made for each call.
     OpenReport,
+    /// A response that asks: made for each call.
+    Question,
     /// What is held back: made for each call.
     Deferral,
     /// Nothing, but the body is of whoever's bank knocks.
@@ -114,6 +116,7 @@ impl Row {
             | Object::Approval
             | Object::Draft(_)
             | Object::OpenReport
+            | Object::Question
             | Object::Deferral
             | Object::Person
             | Object::Invitation => &[A, Missing],
@@ -308,6 +311,8 @@ fn content() -> Vec<Row> {
         POST "/api/v1/incidents/{reference}/out-of-band-contacts" "o" 202/404 Incident, All, |cast, target|
             with(json!({ "bank": "B001", "told": told(cast, target) }));
         GET "/api/v1/clocks" "oa" 200/404 Nothing, All, plain;
+        GET "/api/v1/incidents/{reference}/response-map" "oa" 200/404 Incident, All, plain;
+        GET "/api/v1/questions" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/inbox" "mhk" 200/404 Nothing, Own, plain;
         GET "/api/v1/notices/{id}" "mhk" 200/404 Notice, Own, plain;
         GET "/api/v1/notices/{id}/object" "mhk" 200/404 Notice, Own, plain;
@@ -318,6 +323,7 @@ fn content() -> Vec<Row> {
         GET "/api/v1/notices/{id}/responses" "mhk" 200/404 Notice, Own, plain;
         POST "/api/v1/notices/{id}/responses" "mhk" 201/404 Notice, Own, |_, _|
             with(json!({ "codes": ["noted"], "share": "operator", "note": "確認中" }));
+        POST "/api/v1/responses/{id}/answer" "o" 204/404 Question, All, |_, _| with(json!({ "text": "新規のみです。" }));
         GET "/api/v1/approvals" "oad" 200/404 Nothing, All, plain;
         POST "/api/v1/approvals/{id}/decision" "od" 200/404 Approval, All, |_, _| with(json!({ "approve": false }));
         GET "/api/v1/deliveries" "oa" 200/404 Nothing, All, plain;

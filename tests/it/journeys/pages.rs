@@ -70,6 +70,8 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/bank-reports/{id}", "oa"),
     ("POST", "/bank-reports/{id}/draft", "o"),
     ("POST", "/bank-reports/{id}/rejection", "o"),
+    ("GET", "/questions", "oa"),
+    ("POST", "/responses/{id}/answer", "o"),
     ("GET", "/drafts", "oa"),
     ("GET", "/drafts/{id}", "oa"),
     ("GET", "/deferrals", "oa"),
