@@ -56,6 +56,7 @@ pub mod recovery;
 mod register;
 mod reports;
 mod rotating;
+mod responding;
 mod sealing;
 mod signing;
 pub mod steps;

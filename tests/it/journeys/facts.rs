@@ -72,9 +72,10 @@ async fn life(hub: &TestHub) {
     hub.revise(&officer, text(&filed, "reference")).await;
     hub.deliver_due().await;
     hub.stamp(&one).await.expect(200);
-    hub.respond(&one, &["disputes_notice"], "operator")
+    let objection = hub.ask(&one, &["disputes_notice"]).await;
+    hub.answer(&officer, &objection, "looked at")
         .await
-        .expect(201);
+        .expect(204);
     let ended = text(&hub.file(&officer).await, "reference").to_owned();
     for bank in ["B001", "B002", "B003"] {
         hub.close_notice(&officer, &ended, bank).await;
