@@ -438,7 +438,7 @@ journeys! {
         hub.chase_due().await;
         hub.tamper("DELETE FROM chase; DELETE FROM operator_clock;");
         let (code, said) = hub.command(&["check"]).await;
-        assert!(code == 3 && said.contains("every notice that nobody acknowledged is chased (1)"), "{code} {said}");
+        assert!(code == 3 && said.contains("every notice that neither its bank acknowledged nor two people closed is chased (1)"), "{code} {said}");
         let (code, said) = hub.command(&["check", "--rebuild"]).await;
         assert_eq!(code, 0, "{said}");
         hub.advance(hours(1));
