@@ -138,11 +138,16 @@ fn wind_back(cells: &mut Vec<Cell>, at: Instant) {
     }
 }
 
+/// How far each notice has come, and since when.
+type Levels = HashMap<Uid, (Level, Instant)>;
+/// When two people closed a notice.
+type Closings = HashMap<Uid, Instant>;
+
 fn drawn(
     reference: &str,
     revision: i64,
     cells: Vec<Cell>,
-    (levels, closed): (&HashMap<Uid, (Level, Instant)>, &HashMap<Uid, Instant>),
+    (levels, closed): (&Levels, &Closings),
     at: Instant,
     current: bool,
 ) -> Board {
