@@ -44,7 +44,7 @@ pub fn is_due(tx: &mut Tx<'_>) -> Result<bool, Error> {
 }
 
 /// What has run out by now, the oldest deadline first; of what is only to be told, what was not told yet.
-pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
+pub fn lapsed(tx: &mut Tx<'_>, rules: &Rules) -> Result<Vec<Lapsed>, Error> {
     let now = tx.now()?;
     let mut found: Vec<(Instant, Lapsed)> = Vec::new();
     let reports = report::open(tx, AT_ONCE)?;
@@ -57,7 +57,7 @@ pub fn lapsed(tx: &mut Tx<'_>) -> Result<Vec<Lapsed>, Error> {
     let over = held.iter().filter(|row| row.expires_at <= now);
     found.extend(over.map(|row| (row.expires_at, Lapsed::Deferral(row.id))));
     for row in draft::unwarned(tx, CEILING, AT_ONCE)? {
-        let age = suspicion::of_sealed(tx, &row)?;
+        let age = suspicion::of_sealed(tx, rules, &row)?;
         let past = age.filter(|age| age.ceiling_at <= now);
         found.extend(past.map(|age| (age.ceiling_at, Lapsed::Ceiling(row.id))));
     }

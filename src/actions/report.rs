@@ -48,14 +48,15 @@ pub fn report(
         salt: hex::encode(salt),
     };
     let sealed = serde_json::to_vec(&sealed).map_err(|_| super::issue::damaged("report"))?;
+    let (triage_by, issue_by) = rules.profiles.report(now, &rules.zone);
     let row = ReportRow {
         id: tx.new_id()?,
         bank_id: scope.bank(),
         person_id: by.person(),
         api_key_id: Some(by.key()).filter(|_| by.person().is_none()),
         payload_id: payload::seal(tx, scope.bank(), &sealed)?,
-        triage_by: now + operator_clock::TRIAGE,
-        issue_by: now + operator_clock::SILENCE,
+        triage_by,
+        issue_by,
         reported_at: now,
     };
     report::insert(tx, &row)?;

@@ -1,10 +1,9 @@
 //! How old a suspicion is: from when it was first on record, in a draft or a bank's report, until it was issued. Knows
 //! no clock but that of the record.
 
-use super::Error;
+use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
-use crate::domain::operator_clock::CEILING;
 use crate::storage::draft::{self, DraftRow};
 use crate::storage::incident::RevisionRow;
 use crate::storage::{Tx, payload, report};
@@ -14,12 +13,17 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Age {
     pub first_recorded_at: Instant,
-    /// 24 hours from awareness, as the draft says it; from its beginning, where it says nothing.
+    /// From awareness, as the draft says it; from its beginning, where it says nothing.
     pub ceiling_at: Instant,
 }
 
 /// The age of a draft; `body` is what it says.
-pub fn of_draft(tx: &mut Tx<'_>, row: &DraftRow, body: &Value) -> Result<Age, Error> {
+pub fn of_draft(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    row: &DraftRow,
+    body: &Value,
+) -> Result<Age, Error> {
     let first_recorded_at = match row.report_id {
         Some(id) => report::by_id(tx, id)?.map_or(row.created_at, |(report, _)| report.reported_at),
         None => row.created_at,
@@ -28,17 +32,19 @@ pub fn of_draft(tx: &mut Tx<'_>, row: &DraftRow, body: &Value) -> Result<Age, Er
     let aware = said("aware_at").or_else(|| said("detected_at"));
     Ok(Age {
         first_recorded_at,
-        ceiling_at: aware.unwrap_or(first_recorded_at) + CEILING,
+        ceiling_at: rules
+            .profiles
+            .ceiling(aware.unwrap_or(first_recorded_at), &rules.zone),
     })
 }
 
 /// The same with the draft opened; `None` once erased.
-pub fn of_sealed(tx: &mut Tx<'_>, row: &DraftRow) -> Result<Option<Age>, Error> {
+pub fn of_sealed(tx: &mut Tx<'_>, rules: &Rules, row: &DraftRow) -> Result<Option<Age>, Error> {
     let Some(body) = payload::open(tx, row.payload_id)? else {
         return Ok(None);
     };
     let body: Value = serde_json::from_slice(&body).map_err(|_| super::issue::damaged("draft"))?;
-    of_draft(tx, row, &body).map(Some)
+    of_draft(tx, rules, row, &body).map(Some)
 }
 
 /// When the suspicion that a first revision tells was first on record: in the report or the draft that it ended, or

@@ -46,7 +46,8 @@ impl Lapses {
             return Ok(0);
         }
         let mut done = 0;
-        for one in self.store.read(lapsed).await? {
+        let rules = Arc::clone(&self.rules);
+        for one in self.store.read(move |tx| lapsed(tx, &rules)).await? {
             let rules = Arc::clone(&self.rules);
             let tried = self
                 .store

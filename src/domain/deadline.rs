@@ -155,14 +155,15 @@ const REQUIRED: [(&str, &str); 8] = [
     (OPERATOR, "initial"),
     (OPERATOR, "intermediate"),
     (OPERATOR, "final"),
-    ("BANK-REPORT", "triage"),
-    ("BANK-REPORT", "automatic_issue"),
+    (REPORT, "triage"),
+    (REPORT, "automatic_issue"),
     ("ACK-IMMEDIATE", ACKNOWLEDGEMENT),
     ("ACK-EXPECTED", ACKNOWLEDGEMENT),
     ("ACK-PAST", ACKNOWLEDGEMENT),
 ];
 
 const OPERATOR: &str = "PARTNER-DEFAULT";
+const REPORT: &str = "BANK-REPORT";
 const ACKNOWLEDGEMENT: &str = "acknowledgement";
 
 impl Profiles {
@@ -216,6 +217,24 @@ impl Profiles {
         let clock = self.operator().clock("intermediate");
         let clock = clock.expect("Profiles::check has seen the clock");
         self.due(clock, now, None, &TimeZone::UTC).at()
+    }
+
+    /// By when a suspicion has to be issued at the latest, from awareness.
+    pub fn ceiling(&self, aware_at: Instant, zone: &TimeZone) -> Instant {
+        let clock = self.operator().clock("initial");
+        let clock = clock.expect("Profiles::check has seen the clock");
+        let due = self.due(clock, aware_at, Some(aware_at), zone);
+        due.ceiling_at.unwrap_or(due.clock_at)
+    }
+
+    /// By when an officer says whether a bank's report is an incident, and when silence issues it.
+    pub fn report(&self, reported_at: Instant, zone: &TimeZone) -> (Instant, Instant) {
+        let by = |phase| {
+            let clock = self.get(REPORT).and_then(|profile| profile.clock(phase));
+            let clock = clock.expect("Profiles::check has seen the clocks of a report");
+            self.due(clock, reported_at, None, zone).at()
+        };
+        (by("triage"), by("automatic_issue"))
     }
 
     /// The profile that governs the acknowledgement of a notice of this urgency.

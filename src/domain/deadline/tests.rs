@@ -491,3 +491,24 @@ proptest! {
         prop_assert!(issued < near && near < far);
     }
 }
+
+#[test]
+fn the_clocks_of_a_report_and_the_ceiling_are_those_of_the_file() {
+    let (at, zone) = (Instant::from_micros(1_558_000_000_000_000), TimeZone::UTC);
+    let hours = |count: u64| at + std::time::Duration::from_secs(count * 3_600);
+    let shipped = Profiles::embedded();
+    assert_eq!(shipped.report(at, &zone), (hours(4), hours(8)));
+    assert_eq!(shipped.ceiling(at, &zone), hours(24));
+    let text = EMBEDDED
+        .replace(
+            "phase = \"triage\"\nstart = \"reported\"\noffset = \"4 hours\"",
+            "phase = \"triage\"\nstart = \"reported\"\noffset = \"1 hour\"",
+        )
+        .replace(
+            "offset = \"8 hours\"\n\n[[profile]]\nid = \"ACK-IMMEDIATE\"",
+            "offset = \"2 hours\"\n\n[[profile]]\nid = \"ACK-IMMEDIATE\"",
+        );
+    let holidays = Holidays::parse(HOLIDAYS).expect("the embedded list");
+    let changed = Profiles::parse(&text, holidays).expect("a good file");
+    assert_eq!(changed.report(at, &zone), (hours(1), hours(2)));
+}

@@ -36,7 +36,7 @@ pub struct DraftSummary {
     /// When the suspicion was first on record.
     #[serde(skip_serializing_if = "Option::is_none")]
     first_recorded_at: Option<String>,
-    /// The banks have to be told by then: 24 hours from awareness.
+    /// The banks have to be told by then: the ceiling, from awareness.
     #[serde(skip_serializing_if = "Option::is_none")]
     ceiling_at: Option<String>,
     /// It is open, and that time is over.
@@ -110,13 +110,14 @@ pub(super) fn view(status: StatusCode, found: Draft) -> Answered {
 /// Every draft, oldest first.
 #[utoipa::path(get, path = "/api/v1/drafts", tag = "drafts", responses((status = 200, body = DraftList)))]
 pub async fn list(app: Data<App>) -> Answered {
+    let rules = std::sync::Arc::clone(&app.rules);
     let list = app
         .store
-        .read(|tx| -> Result<DraftList, Problem> {
+        .read(move |tx| -> Result<DraftList, Problem> {
             let now = tx.now()?;
             let mut drafts = Vec::new();
             for row in draft::list(tx)? {
-                let age = suspicion::of_sealed(tx, &row)?;
+                let age = suspicion::of_sealed(tx, &rules, &row)?;
                 drafts.push(DraftSummary::aged(row, age, now));
             }
             Ok(DraftList { drafts })

@@ -6,7 +6,7 @@ use super::officer::title;
 use super::seat::{self, Fields, OwnForm};
 use super::{Desk, document, said, show};
 use crate::actions::suspicion::{self, Age};
-use crate::actions::{draft, read_register};
+use crate::actions::{Rules, draft, read_register};
 use crate::domain::access::Role;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -52,6 +52,7 @@ fn may_write(desk: &Desk) -> bool {
 
 /// Those that are wanted, each opened for its title.
 async fn lines(desk: &Desk, wanted: fn(&DraftRow) -> bool) -> Result<Vec<Value>, Problem> {
+    let rules = std::sync::Arc::clone(&desk.app.rules);
     let found = desk
         .app
         .store
@@ -66,7 +67,7 @@ async fn lines(desk: &Desk, wanted: fn(&DraftRow) -> bool) -> Result<Vec<Value>,
                 let filing: Value = body
                     .and_then(|body| serde_json::from_str(&body).ok())
                     .unwrap_or_default();
-                let ages = Ages::of(tx, &row, &filing)?;
+                let ages = Ages::of(tx, &rules, &row, &filing)?;
                 found.push((
                     names.get(&row.author.to_string()).cloned(),
                     row,
@@ -91,13 +92,13 @@ struct Ages {
 }
 
 impl Ages {
-    fn of(tx: &mut Tx<'_>, row: &DraftRow, filing: &Value) -> Result<Self, Problem> {
+    fn of(tx: &mut Tx<'_>, rules: &Rules, row: &DraftRow, filing: &Value) -> Result<Self, Problem> {
         let issued = match row.revision_id {
             Some(id) => incident::revision(tx, id)?,
             None => None,
         };
         Ok(Self {
-            age: suspicion::of_draft(tx, row, filing)?,
+            age: suspicion::of_draft(tx, rules, row, filing)?,
             issued_at: issued.map(|row| row.accepted_at),
         })
     }
@@ -139,6 +140,7 @@ async fn draft_page(
     reason: &str,
     faults: Value,
 ) -> Answered {
+    let rules = std::sync::Arc::clone(&desk.app.rules);
     let (draft, author, filing, ages) = desk
         .app
         .store
@@ -147,7 +149,7 @@ async fn draft_page(
             let author = draft.row.author;
             let filing: Value =
                 serde_json::from_str(&draft.body).map_err(|fault| Problem::internal(&fault))?;
-            let ages = Ages::of(tx, &draft.row, &filing)?;
+            let ages = Ages::of(tx, &rules, &draft.row, &filing)?;
             Ok((draft, read_register::names(tx, &[author])?, filing, ages))
         })
         .await?;

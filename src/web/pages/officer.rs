@@ -2,11 +2,10 @@
 
 use super::seat::{self, OwnForm};
 use super::{Desk, bank_names, deferrals, document, drafts, questions, reports, said, show, words};
-use crate::actions::read_register;
 use crate::actions::withdraw::waiting;
+use crate::actions::{Rules, read_register};
 use crate::domain::id::Uid;
 use crate::domain::instant::Entered;
-use crate::domain::operator_clock::CEILING;
 use crate::domain::vocabulary::{Language, WithdrawalReason};
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
@@ -196,7 +195,7 @@ async fn incident_page(
         let view = document(incidents::revision(desk.app.clone(), at).await).await?;
         let body = view["body"].clone();
         if number == 1 {
-            suspicion = suspected(&view);
+            suspicion = suspected(&desk.app.rules, &view);
         }
         let changes = before
             .as_ref()
@@ -333,7 +332,7 @@ fn closing_typed(typed: &Value) -> Value {
 }
 
 /// How long a first revision was on record before it was issued, and whether that was past the ceiling.
-fn suspected(first: &Value) -> Value {
+fn suspected(rules: &Rules, first: &Value) -> Value {
     let at = |text: &Value| Some(Entered::parse(text.as_str()?).ok()?.at);
     let (recorded, issued) = (at(&first["first_recorded_at"]), at(&first["accepted_at"]));
     let Some((recorded, issued)) = recorded.zip(issued) else {
@@ -341,7 +340,7 @@ fn suspected(first: &Value) -> Value {
     };
     let aware = at(&first["body"]["aware_at"]);
     json!({ "first_recorded_at": recorded.to_string(), "took_s": issued.since(recorded).as_secs(),
-        "past_ceiling": aware.is_some_and(|aware| issued > aware + CEILING) })
+        "past_ceiling": aware.is_some_and(|aware| issued > rules.profiles.ceiling(aware, &rules.zone)) })
 }
 
 /// Who filed each revision, and the withdrawal that waits for a second person.

@@ -277,7 +277,7 @@ deferral-ask-hint = Nothing is held before another officer approves. Auditors se
 deferral-ask-send = Ask to hold it back
 deferral-of-incident = A revision of this incident is held back
 
-draft-past-ceiling = older than 24 hours from awareness
+draft-past-ceiling = past its ceiling, counted from awareness
 draft-ceiling = To be issued by
 draft-took = from first record to issue:
 draft-of-report = from a bank’s report

@@ -268,7 +268,7 @@ deferral-ask-hint = 別の担当者が承認するまで保留されません。
 deferral-ask-send = 保留を申請する
 deferral-of-incident = この事案の続報が保留中です
 
-draft-past-ceiling = 認知から24時間を超過
+draft-past-ceiling = 認知からの上限を超過
 draft-ceiling = 発出期限
 draft-took = 最初の記録から発出まで
 draft-of-report = 銀行からの報告

@@ -26,7 +26,7 @@ journeys! {
         assert_eq!(past, [(first["id"].clone(), json!(true)), (second["id"].clone(), json!(false))]);
         let reader = seated(&hub, &auditor).await;
         let page = reader.page(&hub, "/drafts").await;
-        assert_eq!(page.matches("older than 24 hours from awareness").count(), 1, "{page}");
+        assert_eq!(page.matches("past its ceiling, counted from awareness").count(), 1, "{page}");
         // What is discarded in time is nobody's worry, and stays with its reason and who gave it.
         let discard = format!("/api/v1/drafts/{}/discard", text(&second, "id"));
         hub.post(&discard, &officer.key, &json!({ "reason": "a test of ours" })).await.expect(204);

@@ -194,7 +194,7 @@ journeys! {
         hub.advance(hours(30));
         hub.restart().await;
         let id: Uid = text(&made, "id").parse().expect("an id");
-        assert_eq!(hub.store.read(lapsed).await.expect("read"), [Lapsed::Silence(id)]);
+        assert_eq!(hub.store.read(|tx| lapsed(tx, &crate::support::ground::rules())).await.expect("read"), [Lapsed::Silence(id)]);
         assert_eq!(at_once(&hub, Lapsed::Silence(id)).await, 1, "by one of many hands");
         hub.advance(seconds(10));
         assert_eq!(hub.run_out().await, 0, "and never again");
