@@ -16,6 +16,7 @@ const AT_ONCE: i64 = 200;
 /// What the operator's people are warned of, once each.
 const TRIAGE: &str = "triage";
 const CEILING: &str = "ceiling";
+const STUCK: &str = "stuck";
 
 /// A clock that has run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +81,24 @@ pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, E
         Lapsed::Deferral(id) => Ok(defer::issue_by_expiry(tx, rules, id)?.is_some()),
         Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),
     }
+}
+
+/// Tells the operator's people, once, that what should have gone out by itself did not: a person has to send it.
+pub fn tell_stuck(tx: &mut Tx<'_>, lapsed: Lapsed) -> Result<(), Error> {
+    let (Lapsed::Deferral(id) | Lapsed::Silence(id)) = lapsed else {
+        return Ok(());
+    };
+    let now = tx.now()?;
+    if !lapse::warn_once(tx, id, STUCK, now)? {
+        return Ok(());
+    }
+    let inputs = OperatorAlert {
+        alert: "issue-stuck".into(),
+        bank_code: None,
+        incident: None,
+        detail: None,
+    };
+    alert(tx, &["auditor", "officer"], &inputs)
 }
 
 fn warn_of_report(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {

@@ -61,6 +61,9 @@ impl Lapses {
                 Ok(false) => {}
                 Err(fault) => {
                     tracing::error!(?one, %fault, "what follows from a clock could not be done; will try again");
+                    self.store
+                        .write(Lane::Front, move |tx| lapse::tell_stuck(tx, one))
+                        .await?;
                 }
             }
         }

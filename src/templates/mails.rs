@@ -237,10 +237,11 @@ pub enum Alert {
     BankReport,
     Deferral,
     DraftAgeing,
+    IssueStuck,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 10] = [
+    pub const ALL: [Alert; 11] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -251,6 +252,7 @@ impl Alert {
         Self::BankReport,
         Self::Deferral,
         Self::DraftAgeing,
+        Self::IssueStuck,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -266,6 +268,7 @@ impl Alert {
             Self::BankReport => "bank-report",
             Self::Deferral => "deferral",
             Self::DraftAgeing => "draft-ageing",
+            Self::IssueStuck => "issue-stuck",
         }
     }
 

@@ -502,7 +502,7 @@ fn the_clocks_of_a_report_and_the_ceiling_are_those_of_the_file() {
     let text = EMBEDDED
         .replace(
             "phase = \"triage\"\nstart = \"reported\"\noffset = \"4 hours\"",
-            "phase = \"triage\"\nstart = \"reported\"\noffset = \"1 hour\"",
+            "phase = \"triage\"\nstart = \"reported\"\noffset = \"3 hours\"",
         )
         .replace(
             "offset = \"8 hours\"\n\n[[profile]]\nid = \"ACK-IMMEDIATE\"",
@@ -510,5 +510,5 @@ fn the_clocks_of_a_report_and_the_ceiling_are_those_of_the_file() {
         );
     let holidays = Holidays::parse(HOLIDAYS).expect("the embedded list");
     let changed = Profiles::parse(&text, holidays).expect("a good file");
-    assert_eq!(changed.report(at, &zone), (hours(1), hours(2)));
+    assert_eq!(changed.report(at, &zone), (hours(3), hours(2)));
 }

@@ -123,6 +123,8 @@ answered-wrong = If you see it differently, report it again with what you know. 
 alert-deferral = A notice to every bank is held back
 alert-deferral-action = Two people agreed, on a legal basis. It goes out by itself at the time named above; read why on your desk.
 
+alert-issue-stuck = A notice that should have gone out by itself could not be issued
+alert-issue-stuck-action = Issue it by hand now. The hub tries again every few seconds; its log says what is in the way.
 alert-draft-ageing = A suspicion is on record for more than a day, and no bank was told
 alert-draft-ageing-action = Issue the draft, or discard it with a reason. It stays on record either way.
 

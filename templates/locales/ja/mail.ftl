@@ -123,6 +123,8 @@ answered-wrong = ご判断が異なる場合は、判明している内容を添
 alert-deferral = 全行への通知が保留されました
 alert-deferral-action = 法的根拠に基づき二名が承認しました。上記の時刻に自動で発出されます。理由は画面でご確認ください。
 
+alert-issue-stuck = 自動で発出されるはずの通知を発出できませんでした
+alert-issue-stuck-action = ただちに手動で発出してください。自動発出は数秒ごとに再試行されます。原因はハブのログに記録されています。
 alert-draft-ageing = 不正の疑いの記録から一日以上、銀行に通知されていません
 alert-draft-ageing-action = 下書きを発出するか、理由を付けて破棄してください。いずれの場合も記録は残ります。
 

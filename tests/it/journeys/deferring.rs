@@ -91,6 +91,24 @@ journeys! {
         assert_eq!((&ended["state"], ended["issued"].is_string()), (&json!("expired"), true));
     }
 
+    async fn what_cannot_go_out_by_itself_is_told_to_people_once(hub) {
+        let officer = hub.officer().await;
+        let bank = hub.bank("B001").await;
+        hub.hold_back(&officer).await;
+        let told = |hub: &TestHub| hub.texts("SELECT kind AS text FROM message WHERE kind = 'operator.alert'").len();
+        let before = told(&hub);
+        // What it says was erased meanwhile.
+        hub.tamper("DELETE FROM sealed_payload WHERE id IN (SELECT payload_id FROM deferral)");
+        hub.advance(hours(25));
+        assert_eq!(hub.run_out().await, 0);
+        let after = told(&hub);
+        assert!(after > before, "{before} {after}");
+        hub.advance(seconds(10));
+        assert_eq!(hub.run_out().await, 0);
+        assert_eq!(told(&hub), after, "once");
+        assert!(hub.inbox(&bank).await.is_empty());
+    }
+
     async fn no_request_names_a_bank_or_holds_for_more_than_72_hours(hub) {
         let officer = hub.officer().await;
         hub.bank("B001").await;
