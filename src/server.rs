@@ -5,9 +5,8 @@ use crate::actions::Rules;
 use crate::cli::CliError;
 use crate::cli::open;
 use crate::config::Settings;
-use crate::dispatch::chase::Chaser;
+use crate::dispatch::clocks::Clocks;
 use crate::dispatch::engine::{Engine, EngineBounds};
-use crate::dispatch::lapse::Lapses;
 use crate::dispatch::mail::Mailer;
 use crate::dispatch::self_check::SelfCheck;
 use crate::dispatch::webhook::WebhookClient;
@@ -77,14 +76,9 @@ impl Parts {
         Sequencer::new(self.store.clone(), key, journal, node, stopping)
     }
 
-    /// What chases banks, and watches the operator's own clocks.
-    pub fn chaser(&self, node: Uid, stopping: watch::Receiver<bool>) -> Chaser {
-        Chaser::new(self.store.clone(), Arc::clone(&self.rules), node, stopping)
-    }
-
-    /// What the hub does by itself when a clock runs out.
-    pub fn lapses(&self, stopping: watch::Receiver<bool>) -> Lapses {
-        Lapses::new(self.store.clone(), Arc::clone(&self.rules), stopping)
+    /// What chases banks, watches the operator's own clocks, and does what follows when one has run out.
+    pub fn clocks(&self, node: Uid, stopping: watch::Receiver<bool>) -> Clocks {
+        Clocks::new(self.store.clone(), Arc::clone(&self.rules), node, stopping)
     }
 
     /// The engine of the webhooks.
@@ -228,8 +222,7 @@ impl Parts {
         ];
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
-        engines.push(tokio::spawn(self.chaser(node, stopping.clone()).run()));
-        engines.push(tokio::spawn(self.lapses(stopping.clone()).run()));
+        engines.push(tokio::spawn(self.clocks(node, stopping.clone()).run()));
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(

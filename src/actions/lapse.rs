@@ -1,15 +1,12 @@
-//! What the hub does by itself when a clock of the operator runs out. Every node may look; one has the turn, and
-//! whatever is done is done once, because the gate orders it and the database takes one answer.
+//! What the hub does by itself when a clock of the operator runs out. Whatever is done is done once, because the gate
+//! orders it and the database takes one answer.
 
 use super::alert::{OperatorAlert, alert};
 use super::{Error, Rules, answer_report, defer, share_responses, suspicion};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::{Tx, bank, deferral, draft, lapse, report};
-use std::time::Duration;
 
-/// It is looked so often.
-pub const EVERY: Duration = Duration::from_secs(5);
 /// Things that are looked at in one go; the rest follows in the next.
 const AT_ONCE: i64 = 200;
 
@@ -31,17 +28,6 @@ pub enum Lapsed {
     Responses(Uid),
     /// A deferral is over: what it held back goes out.
     Deferral(Uid),
-}
-
-/// True = it is this caller's turn to look.
-pub fn take_turn(tx: &mut Tx<'_>) -> Result<bool, Error> {
-    let now = tx.now()?;
-    Ok(lapse::take_turn(tx, now, now + EVERY)?)
-}
-
-/// True = nobody has looked for long enough.
-pub fn is_due(tx: &mut Tx<'_>) -> Result<bool, Error> {
-    Ok(lapse::next_turn(tx)? <= tx.now()?)
 }
 
 /// What has run out by now, the oldest deadline first; of what is only to be told, what was not told yet.

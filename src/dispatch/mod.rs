@@ -3,9 +3,8 @@
 
 mod address_guard;
 mod assemble;
-pub mod chase;
+pub mod clocks;
 pub mod engine;
-pub mod lapse;
 pub mod mail;
 pub mod self_check;
 mod sources;

@@ -1,23 +1,11 @@
-//! Whose turn it is to look whether a clock has run out, and of what the operator's people were warned.
+//! Of what the operator's people were warned, once each.
 
 use super::error::Error;
-use super::schema::{lapse_turn, warning_given};
+use super::schema::warning_given;
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
-
-pub fn next_turn(tx: &mut Tx<'_>) -> Result<Instant, Error> {
-    Ok(on_either!(tx, conn => lapse_turn::table.select(lapse_turn::next_at).first(conn)?))
-}
-
-/// Puts the next turn off, if it has come; false = it has not, or another took it.
-pub fn take_turn(tx: &mut Tx<'_>, now: Instant, next_at: Instant) -> Result<bool, Error> {
-    let taken = on_either!(tx, conn => diesel::update(lapse_turn::table.filter(lapse_turn::next_at.le(now)))
-        .set(lapse_turn::next_at.eq(next_at))
-        .execute(conn)?);
-    Ok(taken == 1)
-}
 
 /// Notes that a warning about a subject is given; false = it was before.
 pub fn warn_once(

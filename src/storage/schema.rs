@@ -978,15 +978,6 @@ diesel::table! {
 diesel::table! {
     use super::types::*;
 
-    lapse_turn (one) {
-        one -> BigInt,
-        next_at -> InstantSql,
-    }
-}
-
-diesel::table! {
-    use super::types::*;
-
     warning_given (subject_id, kind) {
         subject_id -> UidSql,
         kind -> Text,
@@ -1134,7 +1125,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     duty,
     bank_report,
     bank_report_end,
-    lapse_turn,
     warning_given,
     deferral,
     deferral_end,

@@ -95,7 +95,7 @@ CREATE TABLE duty (
     node uuid,
     until timestamptz NOT NULL
 );
-INSERT INTO duty (name, node, until) VALUES ('chase', NULL, 'epoch');
+INSERT INTO duty (name, node, until) VALUES ('clocks', NULL, 'epoch');
 
 -- Facts are appended (law 5).
 CREATE TRIGGER chase_step_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON chase_step FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -6,7 +6,6 @@ DROP FUNCTION check_incident_closing;
 DROP TABLE deferral_end CASCADE;
 DROP TABLE deferral CASCADE;
 DROP TABLE warning_given;
-DROP TABLE lapse_turn;
 DROP TRIGGER draft_kept ON draft;
 DROP FUNCTION refuse_to_lose_a_draft;
 ALTER TABLE draft DROP COLUMN discarded_by;

@@ -90,13 +90,6 @@ CREATE TABLE response_answer (
 
 -- STATE -------------------------------------------------------------------------------------------
 
--- One row: when it is looked at next whether a clock has run out.
-CREATE TABLE lapse_turn (
-    one bigint PRIMARY KEY CHECK (one = 1),
-    next_at timestamptz NOT NULL
-);
-INSERT INTO lapse_turn (one, next_at) VALUES (1, 'epoch');
-
 -- Up to which response the banks of an incident were told what their peers did.
 CREATE TABLE response_shared (
     incident_id uuid PRIMARY KEY REFERENCES incident,

@@ -95,7 +95,7 @@ CREATE TABLE duty (
     node BLOB,
     until INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-INSERT INTO duty (name, node, until) VALUES ('chase', NULL, 0);
+INSERT INTO duty (name, node, until) VALUES ('clocks', NULL, 0);
 
 -- Facts are appended (law 5).
 CREATE TRIGGER chase_step_no_update BEFORE UPDATE ON chase_step BEGIN SELECT RAISE(ABORT, 'chase_step is append-only'); END;

@@ -5,7 +5,6 @@ DROP TABLE notice_closing;
 DROP TABLE deferral_end;
 DROP TABLE deferral;
 DROP TABLE warning_given;
-DROP TABLE lapse_turn;
 DROP TRIGGER draft_kept;
 ALTER TABLE draft DROP COLUMN discarded_by;
 ALTER TABLE draft DROP COLUMN report_id;

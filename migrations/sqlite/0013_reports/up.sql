@@ -93,13 +93,6 @@ CREATE TABLE response_answer (
 
 -- STATE -------------------------------------------------------------------------------------------
 
--- One row: when it is looked at next whether a clock has run out.
-CREATE TABLE lapse_turn (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    next_at INTEGER NOT NULL
-) STRICT;
-INSERT INTO lapse_turn (one, next_at) VALUES (1, 0);
-
 -- Up to which response the banks of an incident were told what their peers did.
 CREATE TABLE response_shared (
     incident_id BLOB PRIMARY KEY REFERENCES incident,

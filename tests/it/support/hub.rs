@@ -14,9 +14,8 @@ use kairan::actions::register_bank::register_bank;
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::clock::Clock;
 use kairan::config::Settings;
-use kairan::dispatch::chase::Chaser;
+use kairan::dispatch::clocks::Clocks;
 use kairan::dispatch::engine::Engine;
-use kairan::dispatch::lapse::Lapses;
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
@@ -63,8 +62,7 @@ struct Process {
     webhooks: Mutex<Engine>,
     mails: Option<Mutex<Engine>>,
     sequencer: Mutex<Sequencer>,
-    chaser: Chaser,
-    lapses: Lapses,
+    clocks: Clocks,
     _stop: watch::Sender<bool>,
 }
 
@@ -80,9 +78,8 @@ impl Process {
         let mails = parts
             .mail_engine(node, stopping.clone())
             .expect("an engine");
-        let lapses = parts.lapses(stopping.clone());
         let sequencer = Mutex::new(parts.sequencer(node, stopping.clone()));
-        let chaser = parts.chaser(node, stopping);
+        let clocks = parts.clocks(node, stopping);
         let server = parts.web(listener).expect("a server");
         let web = server.handle();
         tokio::spawn(server);
@@ -91,8 +88,7 @@ impl Process {
             webhooks: Mutex::new(webhooks),
             mails: mails.map(Mutex::new),
             sequencer,
-            chaser,
-            lapses,
+            clocks,
             _stop: stop,
         };
         (process, parts.store)
@@ -297,7 +293,7 @@ impl TestHub {
     /// Takes every step of every clock that is due; returns how many.
     pub async fn chase_due(&self) -> usize {
         self.process
-            .chaser
+            .clocks
             .chase_due()
             .await
             .expect("the chase goes on")
@@ -305,7 +301,7 @@ impl TestHub {
 
     /// Does what follows from clocks that have run out; returns how many things were done.
     pub async fn run_out(&self) -> usize {
-        self.process.lapses.look().await.expect("it is looked")
+        self.process.clocks.run_out().await.expect("it is looked")
     }
 
     /// Tries the standing self-check, if its turn has come.
