@@ -36,6 +36,13 @@ impl Clock {
         )
     }
 
+    /// Makes it this time now, for tests and the demo.
+    pub fn set(&self, at: Instant) {
+        let real = Self::new().now();
+        self.offset_micros
+            .store(at.micros() - real.micros(), Ordering::Relaxed);
+    }
+
     /// Moves the clock forward, for tests and the demo.
     pub fn advance(&self, by: Duration) {
         self.offset_micros.fetch_add(

@@ -2,7 +2,7 @@
 //! hash. A version is cut
 //! when a change takes effect, under the issue gate, and only if something changed.
 
-use super::Error;
+use super::{Error, end_partnership, late_joiner};
 use crate::domain::digest::Digest;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
@@ -56,6 +56,7 @@ pub fn cut_if_changed(tx: &mut Tx<'_>, gate: &mut Gate) -> Result<RosterVersionR
         None => Vec::new(),
     };
     let version = latest.as_ref().map_or(0, |row| row.version) + 1;
+    end_partnership::put_off_untold(tx, before.iter().map(|leaf| leaf.bank_id), now)?;
     let leaves = leaves_now(tx, now, version, &before)?;
     plan(tx, gate, now)?;
     match latest {
@@ -197,6 +198,12 @@ fn cut(
     });
     row.entry_hash = log::stage(tx, &[(row.subject(), staged)])?.concat();
     roster::insert(tx, gate, &row, leaves)?;
+    let joined: Vec<Uid> = leaves
+        .iter()
+        .filter(|leaf| leaf.member_since == version)
+        .map(|leaf| leaf.bank_id)
+        .collect();
+    late_joiner::begin(tx, &joined)?;
     Ok(row)
 }
 

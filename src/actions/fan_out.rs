@@ -35,6 +35,9 @@ pub(super) enum Concern {
 
 impl Concern {
     pub(super) fn of(&self, member: &Member) -> (bool, bool) {
+        if member.observer {
+            return (false, false);
+        }
         match self {
             Self::Judged {
                 exploited,
@@ -103,6 +106,7 @@ pub(super) fn issue(
     let numbers = notice::take_roster_numbers(tx, gate, version.version)?;
     let listed = Group {
         kind: "roster",
+        n: 1,
         fanout_id: issue.revision.fanout_id,
         members: &members,
         numbers: &numbers,
@@ -114,6 +118,7 @@ pub(super) fn issue(
         let fanout_id = tx.new_id()?;
         let left = Group {
             kind: "former",
+            n: 1,
             fanout_id,
             members: &former,
             numbers: &numbers,
@@ -127,6 +132,48 @@ pub(super) fn issue(
     })
 }
 
+/// Tells these banks of a revision that was issued before they were partners: notices, messages, deliveries, chases
+/// and the fan-out's entry, under the roster version in force.
+pub(super) fn tell_late(
+    tx: &mut Tx<'_>,
+    gate: &Gate,
+    rules: &Rules,
+    version: &RosterVersionRow,
+    issue: &Issue<'_>,
+    members: &[Member],
+) -> Result<(), Error> {
+    let revision = &issue.revision;
+    let seed: Hash = vault::random().map_err(crate::storage::Error::from)?;
+    let salt_id = payload::seal(tx, revision.incident_id, &seed)?;
+    let registered = log::about(tx, "incident.registered", &[revision.id])?;
+    let registered = registered.first().ok_or(Error::NotFound)?;
+    let earlier = notice::fanouts(tx, revision.id)?;
+    let earlier = earlier
+        .iter()
+        .filter(|row| row.kind == LATE)
+        .map(|row| row.n);
+    let vault = tx.vault();
+    let scene = Scene {
+        rules,
+        seed: &seed,
+        key: &vault.keys().facts,
+        salt_id,
+        version: version.version,
+        registered: hash_of(&registered.leaf_hash),
+        now: tx.now()?,
+    };
+    let ids: Vec<Uid> = members.iter().map(|member| member.bank_id).collect();
+    let numbers = notice::take_numbers(tx, gate, &ids)?;
+    let group = Group {
+        kind: LATE,
+        n: earlier.max().unwrap_or(0) + 1,
+        fanout_id: tx.new_id()?,
+        members,
+        numbers: &numbers,
+    };
+    write_group(tx, gate, &scene, issue, &group)
+}
+
 /// Banks that got an earlier revision and have left since.
 fn former_members(
     tx: &mut Tx<'_>,
@@ -137,6 +184,7 @@ fn former_members(
         return Ok(Vec::new());
     }
     let present: HashSet<Uid> = members.iter().map(|member| member.bank_id).collect();
+    let observers = bank::observers(tx)?;
     let mut former = Vec::new();
     for bank_id in notice::banks_told(tx, issue.revision.incident_id)? {
         if present.contains(&bank_id) {
@@ -150,6 +198,7 @@ fn former_members(
             bank_id,
             code: row.code,
             linking,
+            observer: observers.contains(&bank_id),
             channels: roster::channels_of(tx, bank_id)?,
         });
     }
@@ -198,9 +247,14 @@ struct Scene<'a> {
     now: Instant,
 }
 
+/// The kind of a fan-out to banks that joined after the revision was issued, and the reason of its notices.
+const LATE: &str = "late_joiner";
+
 /// Banks that are told for the same reason.
 struct Group<'a> {
     kind: &'static str,
+    /// Which of its kind and revision.
+    n: i64,
     fanout_id: Uid,
     members: &'a [Member],
     numbers: &'a HashMap<Uid, i64>,
@@ -256,7 +310,7 @@ fn write_group(
         id: group.fanout_id,
         revision_id: issue.revision.id,
         kind: group.kind.into(),
-        n: 1,
+        n: group.n,
         roster_version: scene.version,
         notice_count,
         notices_root: root.to_vec(),
@@ -368,6 +422,8 @@ fn write_member(
         number,
         reason: match (group.kind, affected) {
             ("former", _) => "former",
+            (LATE, _) => LATE,
+            _ if member.observer => "observer",
             (_, true) => "affected",
             (_, false) => "partner",
         }

@@ -420,9 +420,15 @@ pub(super) fn known_banks(
             format!("no bank with the code {code} is in the register"),
         );
     };
+    let observers = bank::observers(tx)?;
     if let Affected::Banks(codes) = affected {
         for (place, code) in codes.iter().enumerate() {
             match bank::by_code(tx, code)? {
+                Some(row) if observers.contains(&row.id) => faults.add(
+                    format!("/affected_banks/{place}"),
+                    "bank_observes",
+                    format!("{code} is an observer, and has no customers to lose"),
+                ),
                 Some(row) => {
                     known.insert(row.id);
                 }

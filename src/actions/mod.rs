@@ -35,6 +35,7 @@ pub mod issue;
 pub mod issue_key;
 pub mod join_bank;
 pub mod lapse;
+pub mod late_joiner;
 pub mod log_keys;
 pub mod log_refuses;
 pub mod mail_link;

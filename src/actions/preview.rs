@@ -15,7 +15,7 @@ use crate::domain::notice::{NoticeObject, WebhookParts, acknowledge_url, page_ur
 use crate::domain::refusal::Refusal;
 use crate::storage::incident::{self, IncidentRow};
 use crate::storage::roster::{self, Member, RosterVersionRow};
-use crate::storage::{Tx, notice};
+use crate::storage::{Tx, bank, notice};
 use crate::templates::notice_mail::RevisionParts;
 use bytes::Bytes;
 
@@ -42,7 +42,7 @@ pub fn preview(
     rules: &Rules,
     filing: &Filing,
     reference: Option<&str>,
-    bank: &str,
+    code: &str,
 ) -> Result<Preview, Error> {
     let now = tx.now()?;
     let (incident, before) = match reference {
@@ -65,7 +65,7 @@ pub fn preview(
     let affected = known_banks(tx, &checked.affected, &checked.services)?;
     know_incidents(tx, &incident.reference, &checked.body.related_incidents)?;
     let version = roster::latest(tx)?.ok_or(Refusal::RosterEmpty)?;
-    let member = chosen(tx, &version, bank)?;
+    let member = chosen(tx, &version, code)?;
 
     let number = before.as_ref().map_or(1, |before| before.number + 1);
     let body = checked.body.canonical_bytes(&stamp(
@@ -85,6 +85,15 @@ pub fn preview(
         rules
             .profiles
             .acknowledge_by(now, checked.body.urgency, near, &rules.zone);
+    let mut observers = Vec::new();
+    for observer in roster::members(tx, &version)?
+        .iter()
+        .filter(|one| one.observer)
+    {
+        let profile = bank::profile(tx, observer.bank_id)?.ok_or(Error::NotFound)?;
+        observers.push((observer.code.clone(), profile.name_ja, profile.name_en));
+    }
+    observers.sort_unstable();
     let revision = RevisionParts {
         reference: incident.reference,
         number,
@@ -96,6 +105,7 @@ pub fn preview(
         body: Bytes::from(body),
         recipients: version.bank_count,
         roster_version: version.version,
+        observers,
         contacts: checked.contacts,
     };
     let own_number = notice::last_number(tx, member.bank_id)? + 1;
@@ -127,6 +137,7 @@ pub fn preview(
         page: &page_url(&rules.public_url, &id.to_string()),
         recipients: revision.recipients,
         roster_version: revision.roster_version,
+        observers: &revision.observer_codes(),
         // What is not filed yet is in no log.
         log: None,
     }

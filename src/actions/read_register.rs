@@ -26,6 +26,7 @@ pub struct KnownBank {
     pub profile: ProfileRow,
     pub partnership: Option<PartnershipRow>,
     pub is_partner: bool,
+    pub is_observer: bool,
 }
 
 /// A person with the roles in force; `None` for what was erased.
@@ -47,6 +48,7 @@ pub fn banks(tx: &mut Tx<'_>) -> Result<Vec<KnownBank>, Error> {
         .into_iter()
         .map(|row| (row.bank_id, row))
         .collect();
+    let observers = bank::observers(tx)?;
     let mut known = Vec::new();
     for bank in bank::all(tx)? {
         let partnership = partnerships.remove(&bank.id);
@@ -55,6 +57,7 @@ pub fn banks(tx: &mut Tx<'_>) -> Result<Vec<KnownBank>, Error> {
         let profile =
             profile.ok_or_else(|| storage::Error::Corrupt("a bank without a profile".into()))?;
         known.push(KnownBank {
+            is_observer: observers.contains(&bank.id),
             bank,
             profile,
             partnership,
@@ -72,6 +75,7 @@ pub fn bank(tx: &mut Tx<'_>, code: &str) -> Result<KnownBank, Error> {
     let partnership = bank::partnership(tx, bank.id)?;
     let is_partner = partnership.as_ref().is_some_and(|row| row.holds_at(now));
     Ok(KnownBank {
+        is_observer: bank::observers(tx)?.contains(&bank.id),
         bank,
         profile,
         partnership,

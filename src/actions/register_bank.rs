@@ -9,7 +9,7 @@ use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{Authentication, ServiceState};
 use crate::storage::Tx;
-use crate::storage::bank::{self, BankRow, PartnershipRow, ProfileRow};
+use crate::storage::bank::{self, BankRow, ObserverRow, PartnershipRow, ProfileRow};
 use serde::{Deserialize, Serialize};
 
 const NAME_LIMIT: usize = 200;
@@ -43,6 +43,9 @@ pub struct NewBank {
     pub profile: ProfileInput,
     /// RFC 3339; absent = from now on.
     pub valid_from: Option<String>,
+    /// It is no bank but a regulator or an association that is told of everything, shown to all as such. For good.
+    #[serde(default)]
+    pub observer: bool,
 }
 
 pub(super) fn open() -> String {
@@ -163,6 +166,14 @@ pub fn register_bank(tx: &mut Tx<'_>, input: &NewBank) -> Result<Uid, Error> {
     fields.done()?;
     let mut gate = cut_roster::enter(tx)?;
     let id = enter_bank(tx, &input.code, &profile, valid_from)?;
+    if input.observer {
+        let recorded_at = tx.now()?;
+        let row = ObserverRow {
+            bank_id: id,
+            recorded_at,
+        };
+        bank::insert_observer(tx, &row)?;
+    }
     cut_roster::cut_if_changed(tx, &mut gate)?;
     Ok(id)
 }

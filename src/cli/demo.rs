@@ -9,6 +9,7 @@ mod cast;
 mod ground;
 mod letters;
 mod register;
+mod story;
 mod street;
 mod table;
 mod told;
@@ -16,7 +17,9 @@ mod watch;
 
 use super::smtp_sink::SmtpSink;
 use super::{CliError, Done, say};
+use crate::actions::Rules;
 use crate::clock::Clock;
+use crate::domain;
 use crate::server::{Parts, Running};
 use crate::storage::{Store, audit};
 use api::Api;
@@ -26,8 +29,11 @@ use ground::Ground;
 use letters::Letters;
 use register::People;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use street::{Street, Waiting};
 use table::Table;
@@ -53,6 +59,9 @@ pub struct Args {
     /// Answer with one JSON object at the end, and nothing before
     #[arg(long, requires = "once")]
     json: bool,
+    /// Play the whole case instead, in six acts from May 2019 to September 2020
+    #[arg(long)]
+    story: bool,
 }
 
 /// `kairan demo-banks`, which `demo` starts for itself.
@@ -70,6 +79,7 @@ struct Stage {
     ground: Ground,
     hub: Running,
     store: Store,
+    rules: Arc<Rules>,
     api: Api,
     url: String,
     people: People,
@@ -77,8 +87,13 @@ struct Stage {
     seats: Vec<(&'static str, String)>,
     /// The key of one bank's machine, to look through its eyes.
     bank_key: String,
-    street: Street,
+    /// Where the banks listen, by code.
+    ports: BTreeMap<String, u16>,
+    /// What the banks were told at the start.
+    opening: Opening,
+    street: Option<Street>,
     letters: JoinHandle<()>,
+    log: File,
 }
 
 /// What was answered to the filing.
@@ -101,6 +116,9 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
     let mut signals = Signals::listen()?;
     let began = Instant::now();
     let pace = if args.once { cast::BRISK } else { cast::LIVE };
+    if args.story {
+        return story::tell(&args, pace, &mut signals).await;
+    }
     let stage = set_stage(&args, pace).await?;
     if !args.json {
         told::introduce(&stage);
@@ -170,14 +188,27 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
     let settings = ground.settle(args.port, sink.addr)?;
     let url = settings.hub.public_url.clone();
     let log_key = ground::log_key(&settings)?;
-    let banks = cast::banks();
-    let waiting = Waiting::start(&street::plays(&banks, pace), &log).await?;
+    let banks = if args.story {
+        story::banks()
+    } else {
+        cast::banks()
+    };
+    let plays = street::plays(&banks, pace, &BTreeMap::new());
+    let waiting = Waiting::start(&plays, &log).await?;
+    let ports = waiting.ports.clone();
 
     let parts = Parts::open(settings).await?;
     let (store, rules) = (parts.store.clone(), parts.rules.clone());
+    let now = args.story.then_some(story::BEGINS);
+    if let Some(now) = now {
+        store
+            .clock()
+            .set(domain::instant::Instant::from_micros(now));
+    }
     let people = register::people(&store, &rules).await?;
     let handovers = register::banks(&store, &rules, &banks, &waiting.ports).await?;
     let first = banks.first().map(|bank| bank.code).unwrap_or_default();
+    let joiner = cast::joiner();
     let seats = register::seats(&store, &rules, first).await?;
     let bank_key = handovers
         .values()
@@ -186,16 +217,17 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
         .unwrap_or_default();
     let hub = parts.start()?;
 
-    let street = waiting
-        .open(&Opening {
-            hub: url.clone(),
-            log_key,
-            folder: ground.banks(),
-            banks: handovers,
-        })
-        .await?;
+    let opening = Opening {
+        hub: url.clone(),
+        now,
+        log_key,
+        folder: ground.banks(),
+        banks: handovers,
+    };
+    let street = Some(waiting.open(&opening).await?);
     let api = Api::new(&url)?;
-    let letters = Letters::new(sink, ground.mails(), api.clone(), &banks, pace);
+    let readers: Vec<&Bank> = banks.iter().chain([&joiner]).collect();
+    let letters = Letters::new(sink, ground.mails(), api.clone(), &readers, pace);
     let letters = tokio::spawn(letters.run());
     let expected = cast::expected(&banks);
     Ok(Stage {
@@ -204,13 +236,17 @@ async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
         ground,
         hub,
         store,
+        rules,
         api,
         url,
         people,
         seats,
         bank_key,
+        ports,
+        opening,
         street,
         letters,
+        log,
     })
 }
 
@@ -245,7 +281,8 @@ async fn watch_until(
     loop {
         table.show(&stage.banks, &stage.expected, &picture);
         let over = deadline.is_some_and(|at| at <= Instant::now());
-        let proven = stage.street.report().sealed >= stage.expected.delivered;
+        let report = stage.street.as_ref().map(Street::report);
+        let proven = report.unwrap_or_default().sealed >= stage.expected.delivered;
         let reached = proven && picture.shows(&stage.expected, &stage.banks);
         if deadline.is_some() && (reached || over) {
             return Ok(picture);
@@ -257,24 +294,35 @@ async fn watch_until(
     }
 }
 
-/// Ends the banks, then the hub, then the mail; whatever was seen before.
+/// Ends everything; whatever was seen before.
 async fn close(
     stage: Stage,
     watched: Result<Picture, CliError>,
     began: Instant,
 ) -> Result<Ending, CliError> {
-    let report = stage.street.close().await;
-    let findings = stage.store.read(audit::findings).await;
-    stage.hub.stop().await;
-    stage.letters.abort();
-    if let Some(fault) = &report.fault {
-        tracing::warn!(%fault, "one of the demo's banks complained");
-    }
+    let (report, findings) = stage.close().await?;
     let seconds = (began.elapsed().as_secs_f64() * 10.0).round() / 10.0;
     Ok(Ending {
         picture: watched?,
         report,
-        findings: findings?.len(),
+        findings,
         seconds,
     })
+}
+
+impl Stage {
+    /// Ends the banks, then the hub, then the mail: the banks' last word, and how many faults the self-check finds.
+    async fn close(self) -> Result<(Report, usize), CliError> {
+        let report = match self.street {
+            Some(street) => street.close().await,
+            None => Report::default(),
+        };
+        let findings = self.store.read(audit::findings).await;
+        self.hub.stop().await;
+        self.letters.abort();
+        if let Some(fault) = &report.fault {
+            tracing::warn!(%fault, "one of the demo's banks complained");
+        }
+        Ok((report, findings?.len()))
+    }
 }

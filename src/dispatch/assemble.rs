@@ -8,7 +8,7 @@ use crate::actions::answer_report::{self, AnswerNote};
 use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
-use crate::actions::{chase, recover, share_responses};
+use crate::actions::{chase, end_partnership, recover, share_responses};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
@@ -83,13 +83,15 @@ pub fn webhook_body(
         page: &page_url(&rules.public_url, &notice.id.to_string()),
         recipients: revision.recipients,
         roster_version: revision.roster_version,
+        observers: &revision.observer_codes(),
         log: proof.as_deref(),
     };
     Ok(Bytes::from(parts.to_bytes()))
 }
 
 /// Messages whose webhook says all that was frozen for them.
-const TOLD_IN_FULL: [&str; 3] = [
+const TOLD_IN_FULL: [&str; 4] = [
+    end_partnership::ENDING,
     answer_report::ANSWERED,
     answer_response::ANSWERED,
     share_responses::SHARED,
@@ -211,7 +213,7 @@ pub fn mail_texts(
             }
             .mail(templates, lang)?)
         }
-        "partnership.ending" => {
+        end_partnership::ENDING => {
             let note: EndingInputs = serde_json::from_slice(inputs()?)?;
             Ok(PartnershipEndingMail {
                 operator,

@@ -1,10 +1,11 @@
-//! The ticker of the clocks: chases banks that have not acknowledged, watches the operator's own deadlines, and does
-//! what the hub does by itself once one of them has run out. One node does it for all; that each step is taken once
+//! The ticker of the clocks: tells those who joined late, chases banks that have not acknowledged, watches the
+//! operator's own deadlines, and does what the hub does by itself once one of them has run out. One node does it for all; that each step is taken once
 //! does not rest on that. Looks at the database again and again: nothing that is due waits for a word. After hours
 //! of downtime everything overdue is done at the first look, in the order of the deadlines.
 
 use crate::actions::chase::chase;
 use crate::actions::lapse::{self, lapsed};
+use crate::actions::late_joiner::tell_late_joiners;
 use crate::actions::watch_clocks::watch_clocks;
 use crate::actions::{Error, Rules};
 use crate::domain::id::Uid;
@@ -125,7 +126,9 @@ fn hold(tx: &mut Tx<'_>, node: Uid, alone: bool) -> Result<bool, Error> {
 
 fn is_due(tx: &mut Tx<'_>) -> Result<bool, storage::Error> {
     let now = tx.now()?;
-    Ok(storage::chase::any_due(tx, now)? || operator_clock::any_due(tx, now)?)
+    Ok(storage::chase::any_due(tx, now)?
+        || operator_clock::any_due(tx, now)?
+        || storage::late_joiner::any(tx)?)
 }
 
 /// One commit: steps taken, and whether there may be more; `None` = another node does it.
@@ -138,7 +141,10 @@ fn turn(
     if !hold(tx, node, alone)? {
         return Ok(None);
     }
+    // First of all, because it enters the gate.
+    let (told, others) = tell_late_joiners(tx, rules)?;
     let chased = chase(tx, rules)?;
     let (said, more) = watch_clocks(tx, rules)?;
-    Ok(Some((chased.steps + said, chased.more || more)))
+    let steps = told + chased.steps + said;
+    Ok(Some((steps, others || chased.more || more)))
 }

@@ -12,7 +12,7 @@ use crate::domain::id::Uid;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::Leases;
 use crate::storage::{Lane, Store, Tx};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -422,10 +422,14 @@ async fn read(
     leases: Arc<[Lease]>,
 ) -> Result<Vec<Ready>, Error> {
     let claimed = store.read(move |tx| claim::open(tx, &leases)).await?;
-    let mut revisions: HashMap<Uid, bool> = HashMap::new();
+    let mut revisions: HashMap<Uid, HashSet<Uid>> = HashMap::new();
     for one in &claimed {
         if let Some(notice) = &one.due.notice {
-            *revisions.entry(notice.revision_id).or_default() |= !one.due.unsealed;
+            let sealed = (!one.due.unsealed).then_some(notice.fanout_id);
+            revisions
+                .entry(notice.revision_id)
+                .or_default()
+                .extend(sealed);
         }
     }
     let endpoints = transport.endpoints(&claimed);

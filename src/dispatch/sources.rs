@@ -56,7 +56,7 @@ struct PersonPayload {
 /// What all notices of one revision share, and the proofs of those that are sealed.
 pub struct Issued {
     pub parts: RevisionParts,
-    /// By fan-out; all of them, or none: a revision is read again once it is sealed.
+    /// By fan-out; a revision is read again once another of them is sealed.
     sealed: HashMap<Uid, SealedFanout>,
 }
 
@@ -89,7 +89,7 @@ impl Kept {
     fn lacking(
         &mut self,
         now: Instant,
-        revisions: HashMap<Uid, bool>,
+        revisions: HashMap<Uid, HashSet<Uid>>,
         endpoints: HashSet<Uid>,
     ) -> Lacking {
         self.endpoints
@@ -98,9 +98,9 @@ impl Kept {
             // What this batch needs stays.
             self.revisions.retain(|id, _| revisions.contains_key(id));
         }
-        let is_wanted = |(id, sealed): &(Uid, bool)| {
+        let is_wanted = |(id, sealed): &(Uid, HashSet<Uid>)| {
             let known = self.revisions.get(id);
-            known.is_none_or(|known| *sealed && known.sealed.is_empty())
+            known.is_none_or(|known| !sealed.iter().all(|one| known.sealed.contains_key(one)))
         };
         let is_unknown = |id: &Uid| !self.endpoints.contains_key(id);
         Lacking {
@@ -116,11 +116,11 @@ impl Kept {
 
 impl Sources {
     /// Reads what is not in memory, in one transaction. What cannot be read is left out. `revisions` tells of each
-    /// whether a proof of it is wanted.
+    /// of which fan-outs a proof is wanted.
     pub async fn prepare(
         &self,
         store: &Store,
-        revisions: HashMap<Uid, bool>,
+        revisions: HashMap<Uid, HashSet<Uid>>,
         endpoints: HashSet<Uid>,
     ) -> Result<(), Error> {
         let now = store.clock().now();
@@ -210,6 +210,7 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
         body: Bytes::from(row.body),
         recipients: roster.notice_count,
         roster_version: roster.roster_version,
+        observers: bank::observers_told(tx, id)?,
         contacts,
     };
     Ok(Issued { parts, sealed })

@@ -22,13 +22,22 @@ impl Uid {
         )))
     }
 
+    /// The lowest and the highest id that [`Self::at`] could have made then, both included.
+    pub fn span(at: Instant) -> (Self, Self) {
+        let millis = (at.micros().max(0) / 1_000).to_be_bytes();
+        let [mut low, mut high] = [[0; 16], [0xff; 16]];
+        low[..6].copy_from_slice(&millis[2..]);
+        high[..6].copy_from_slice(&millis[2..]);
+        (Self::from_bytes(low), Self::from_bytes(high))
+    }
+
     /// The 16 bytes, big-endian.
     pub fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
 
     /// From 16 stored bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Uuid::from_bytes(bytes))
     }
 
@@ -120,6 +129,18 @@ impl<'de> serde::Deserialize<'de> for Uid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_lies_in_the_span_of_its_instant_and_of_no_other_millisecond() {
+        let at = Instant::from_micros(1_558_000_000_123_456);
+        let (low, high) = Uid::span(at);
+        let id = Uid::at(at);
+        assert!(low <= id && id <= high, "{low} {id} {high}");
+        for other in [-1_000, 1_000] {
+            let id = Uid::at(Instant::from_micros(at.micros() + other));
+            assert!(id < low || high < id, "{id}");
+        }
+    }
 
     #[test]
     fn an_id_has_one_spelling() {

@@ -53,6 +53,8 @@ pub struct WebhookParts<'a> {
     pub page: &'a str,
     pub recipients: i64,
     pub roster_version: i64,
+    /// Codes of the observers among them.
+    pub observers: &'a [String],
     /// The notice's proof as JSON; `None` = it goes out unsealed.
     pub log: Option<&'a [u8]>,
 }
@@ -69,9 +71,18 @@ impl WebhookParts<'_> {
         let tail = format!(
             concat!(
                 r#","acknowledge":{{"api":"{}","page":"{}"}}"#,
-                r#","recipients":{{"count":{},"roster_version":{}}},"log":"#
+                r#","recipients":{{"count":{},"roster_version":{},"observers":[{}]}},"log":"#
             ),
-            self.acknowledge, self.page, self.recipients, self.roster_version,
+            self.acknowledge,
+            self.page,
+            self.recipients,
+            self.roster_version,
+            // Codes are letters, digits and hyphens: nothing to escape.
+            self.observers
+                .iter()
+                .map(|code| format!("\"{code}\""))
+                .collect::<Vec<_>>()
+                .join(","),
         );
         [
             head.as_bytes(),

@@ -85,6 +85,15 @@ pub const RULES: &[Rule] = &[
          (SELECT 1 FROM notice n WHERE n.revision_id = f.revision_id AND n.bank_id = l.bank_id AND n.fanout_id = f.id)",
     },
     Rule {
+        code: "roster_told",
+        words: "every bank on the roster has the newest revision of every incident, or is being told of those from before",
+        violations: "SELECT count(*) AS n FROM roster_leaf l CROSS JOIN revision r
+         WHERE l.version = (SELECT max(version) FROM roster_version) AND r.kind = 'actual' AND r.phase <> 'withdrawal'
+         AND NOT EXISTS (SELECT 1 FROM revision x WHERE x.incident_id = r.incident_id AND x.number > r.number)
+         AND NOT EXISTS (SELECT 1 FROM notice n WHERE n.revision_id = r.id AND n.bank_id = l.bank_id)
+         AND NOT EXISTS (SELECT 1 FROM late_joiner j WHERE j.bank_id = l.bank_id)",
+    },
+    Rule {
         code: "numbers_dense",
         words: "numbers are dense",
         violations: "SELECT count(*) AS n FROM (SELECT c.bank_id FROM bank_counter c LEFT JOIN notice n ON n.bank_id = c.bank_id

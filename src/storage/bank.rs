@@ -4,13 +4,14 @@ use super::error::Error;
 use super::facts::{self, fact, insert_facts};
 use super::schema::{
     bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end,
-    endpoint_secret, partnership,
+    endpoint_secret, notice, observer, partnership,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::dsl::{exists, max, not};
 use diesel::prelude::*;
+use std::collections::HashSet;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = bank, treat_none_as_default_value = false)]
@@ -21,6 +22,16 @@ pub struct BankRow {
 }
 
 fact!("INSERT INTO" bank BankRow, id: id, code, recorded_at);
+
+/// A bank of the register that is an observer: a regulator or an association.
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
+#[diesel(table_name = observer, treat_none_as_default_value = false)]
+pub struct ObserverRow {
+    pub bank_id: Uid,
+    pub recorded_at: Instant,
+}
+
+fact!("INSERT INTO" observer ObserverRow, bank_id: bank_id, recorded_at);
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = bank_profile, treat_none_as_default_value = false)]
@@ -137,6 +148,43 @@ pub fn insert_bank(tx: &mut Tx<'_>, row: &BankRow) -> Result<(), Error> {
     Ok(())
 }
 
+pub fn insert_observer(tx: &mut Tx<'_>, row: &ObserverRow) -> Result<(), Error> {
+    insert_facts!(tx, observer::table, std::slice::from_ref(row))
+}
+
+/// All observers ever entered.
+pub fn observers(tx: &mut Tx<'_>) -> Result<HashSet<Uid>, Error> {
+    let all: Vec<Uid> =
+        on_either!(tx, conn => observer::table.select(observer::bank_id).load(conn)?);
+    Ok(all.into_iter().collect())
+}
+
+/// The observers among those that a revision was issued to, by code: code, and name ja and en as of then. The same
+/// whenever it is asked.
+pub fn observers_told(
+    tx: &mut Tx<'_>,
+    revision_id: Uid,
+) -> Result<Vec<(String, String, String)>, Error> {
+    let told: Vec<(Uid, String, Instant)> = on_either!(tx, conn => notice::table
+        .inner_join(bank::table.on(bank::id.eq(notice::bank_id)))
+        .filter(notice::revision_id.eq(revision_id).and(notice::reason.eq("observer")))
+        .order(bank::code)
+        .select((bank::id, bank::code, notice::issued_at))
+        .load(conn)?);
+    let mut named = Vec::with_capacity(told.len());
+    for (id, code, issued_at) in told {
+        let names: Option<(String, String)> = on_either!(tx, conn => bank_profile::table
+            .filter(bank_profile::bank_id.eq(id).and(bank_profile::recorded_at.le(issued_at)))
+            .order(bank_profile::revision.desc())
+            .select((bank_profile::name_ja, bank_profile::name_en))
+            .first(conn)
+            .optional()?);
+        let (ja, en) = names.unwrap_or_default();
+        named.push((code, ja, en));
+    }
+    Ok(named)
+}
+
 pub fn by_code(tx: &mut Tx<'_>, code: &str) -> Result<Option<BankRow>, Error> {
     Ok(
         on_either!(tx, conn => bank::table.filter(bank::code.eq(code)).select(BankRow::as_select()).first(conn).optional()?),
@@ -192,6 +240,15 @@ pub fn partnership(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Option<PartnershipRo
         .select(PartnershipRow::as_select())
         .first(conn)
         .optional()?))
+}
+
+/// All partnership rows of a bank, oldest first.
+pub fn partnership_history(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<PartnershipRow>, Error> {
+    Ok(on_either!(tx, conn => partnership::table
+        .filter(partnership::bank_id.eq(bank_id))
+        .order(partnership::revision)
+        .select(PartnershipRow::as_select())
+        .load(conn)?))
 }
 
 /// The partnership row in force of every bank, by bank id.

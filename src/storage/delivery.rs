@@ -612,6 +612,26 @@ pub fn exists_for(tx: &mut Tx<'_>, notice_id: Uid, target: Uid) -> Result<bool, 
         .get_result(conn)?))
 }
 
+/// What became of a message to a bank that is no notice, found by its kind and the instant of its transaction: the
+/// states of its deliveries.
+pub fn states_of_message(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    bank_id: Uid,
+    created_at: Instant,
+) -> Result<Vec<String>, Error> {
+    // Ids begin with their millisecond: a stretch of the primary key holds the message.
+    let (from, to) = Uid::span(created_at);
+    Ok(on_either!(tx, conn => delivery::table
+        .inner_join(message::table.on(message::id.eq(delivery::message_id)))
+        .filter(message::id.ge(from).and(message::id.le(to)))
+        .filter(message::kind.eq(kind).and(message::bank_id.eq(bank_id)))
+        .filter(message::created_at.eq(created_at))
+        .filter(delivery::notice_id.is_null())
+        .select(delivery::state)
+        .load(conn)?))
+}
+
 /// The message of a notice (its `notice.issued` or `notice.withdrawn`).
 pub fn message_of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Uid>, Error> {
     // By its deliveries, which have an index; a reminder's are passed over.

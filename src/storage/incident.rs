@@ -71,6 +71,17 @@ pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<IncidentRow>, Error> {
     )
 }
 
+/// Incidents in the order in which they were registered, after this one.
+pub fn after(tx: &mut Tx<'_>, after: Option<Uid>, limit: i64) -> Result<Vec<IncidentRow>, Error> {
+    let after = after.unwrap_or(Uid::from_bytes([0; 16]));
+    Ok(on_either!(tx, conn => incident::table
+        .filter(incident::id.gt(after))
+        .order(incident::id)
+        .limit(limit)
+        .select(IncidentRow::as_select())
+        .load(conn)?))
+}
+
 prepared!(NextOfYear returns BigInt:
     "INSERT INTO incident_counter (year, last_number) VALUES (" year: BigInt = i64,
     ", 1) ON CONFLICT (year) DO UPDATE SET last_number = incident_counter.last_number + 1 RETURNING last_number",

@@ -25,6 +25,7 @@ pub mod facts;
 pub mod idempotency;
 pub mod incident;
 pub mod lapse;
+pub mod late_joiner;
 pub mod log;
 pub mod notice;
 pub mod operator_clock;

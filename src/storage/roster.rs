@@ -144,6 +144,8 @@ pub struct Member {
     pub bank_id: Uid,
     pub code: String,
     pub linking: String,
+    /// A regulator or an association: told like a bank, and never itself concerned.
+    pub observer: bool,
     /// How it is told at once.
     pub channels: Vec<Channel>,
 }
@@ -187,10 +189,12 @@ pub fn members(tx: &mut Tx<'_>, version: &RosterVersionRow) -> Result<Arc<[Membe
         .order(roster_leaf::position)
         .select((roster_leaf::bank_id, bank_table::code, roster_leaf::linking))
         .load(conn)?);
+    let observers = bank::observers(tx)?;
     let members = rows.into_iter().map(|(bank_id, code, linking)| Member {
         bank_id,
         code,
         linking,
+        observer: observers.contains(&bank_id),
         channels: channels.remove(&bank_id).unwrap_or_default(),
     });
     let members: Arc<[Member]> = members.collect();

@@ -1058,6 +1058,24 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    observer (bank_id) {
+        bank_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    late_joiner (bank_id) {
+        bank_id -> UidSql,
+        after_incident -> UidSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -1132,4 +1150,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     incident_closing,
     response_answer,
     response_shared,
+    observer,
+    late_joiner,
 );

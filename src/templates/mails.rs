@@ -81,6 +81,8 @@ pub struct MailLink {
 pub struct Recipients {
     pub count: u32,
     pub roster_version: u64,
+    /// Names of the observers among them.
+    pub observers: Vec<String>,
 }
 
 /// Why a notice was withdrawn.
@@ -146,6 +148,8 @@ pub struct NoticeMail {
     pub withdrawn: Option<Withdrawal>,
     /// When the bank is reminded of it; `None` = it is told for the first time.
     pub reminder: Option<When>,
+    /// When the incident was registered, for a bank that became a partner later.
+    pub joined_late: Option<When>,
 }
 
 /// What a template sees.
@@ -238,10 +242,11 @@ pub enum Alert {
     Deferral,
     DraftAgeing,
     IssueStuck,
+    EndingUntold,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 11] = [
+    pub const ALL: [Alert; 12] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -253,6 +258,7 @@ impl Alert {
         Self::Deferral,
         Self::DraftAgeing,
         Self::IssueStuck,
+        Self::EndingUntold,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -269,6 +275,7 @@ impl Alert {
             Self::Deferral => "deferral",
             Self::DraftAgeing => "draft-ageing",
             Self::IssueStuck => "issue-stuck",
+            Self::EndingUntold => "ending-untold",
         }
     }
 

@@ -11,6 +11,10 @@ use crate::domain::vocabulary::{Language, Phase};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use std::time::Duration;
+
+/// A notice that comes so much later than its revision was issued is that of a bank that joined late.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What all notices of one revision share.
 pub struct RevisionParts {
@@ -25,8 +29,16 @@ pub struct RevisionParts {
     pub digest: Digest,
     pub recipients: i64,
     pub roster_version: i64,
+    /// The observers among them: code, and name ja and en.
+    pub observers: Vec<(String, String, String)>,
     /// Empty once erased.
     pub contacts: Vec<crate::domain::incident::OperatorContact>,
+}
+
+impl RevisionParts {
+    pub fn observer_codes(&self) -> Vec<String> {
+        self.observers.iter().map(|one| one.0.clone()).collect()
+    }
 }
 
 /// What is one bank's own.
@@ -55,6 +67,7 @@ struct ObjectFlags {
 struct Stamped {
     #[serde(default)]
     unverified: bool,
+    accepted_at: Entered,
 }
 
 /// The inputs of the mail, in one language. Fails where a stored part cannot be read.
@@ -67,6 +80,12 @@ pub fn notice_mail(
 ) -> Result<NoticeMail, serde_json::Error> {
     let flags: ObjectFlags = serde_json::from_slice(copy.object)?;
     let when = |at: Instant| When::of(at, zone);
+    let observers = revision.observers.iter().map(|(_, ja, en)| match lang {
+        "ja" => ja.clone(),
+        _ => en.clone(),
+    });
+    let stamped: Stamped = serde_json::from_slice(&revision.body)?;
+    let registered_at = stamped.accepted_at.at;
     let mut mail = NoticeMail {
         operator,
         bank: copy.bank,
@@ -98,10 +117,12 @@ pub fn notice_mail(
         recipients: Recipients {
             count: u32::try_from(revision.recipients).unwrap_or(u32::MAX),
             roster_version: revision.roster_version.unsigned_abs(),
+            observers: observers.collect(),
         },
         contacts: revision.contacts.iter().map(contact).collect(),
         withdrawn: None,
         reminder: None,
+        joined_late: (copy.issued_at.since(registered_at) >= AT_ONCE).then(|| when(registered_at)),
     };
     let language = Language::parse(lang).unwrap_or(Language::En);
     if revision.phase == Phase::Withdrawal.code() {
@@ -112,7 +133,7 @@ pub fn notice_mail(
         });
     } else {
         let body = IncidentBody::read(&revision.body)?;
-        mail.unverified = serde_json::from_slice::<Stamped>(&revision.body)?.unverified;
+        mail.unverified = stamped.unverified;
         tell(&mut mail, &body, language, &when);
     }
     Ok(mail)

@@ -100,6 +100,7 @@ impl Words {
             recipients: Recipients {
                 count: 35,
                 roster_version: 12,
+                observers: vec![self.say("金融監督庁", "Supervisory Agency")],
             },
             contacts: vec![OperatorContact {
                 name: self.say("山田 花子", "Hanako Yamada"),
@@ -109,6 +110,7 @@ impl Words {
             }],
             withdrawn: None,
             reminder: None,
+            joined_late: None,
         }
     }
 

@@ -191,7 +191,8 @@ fn webhooks() -> Value {
         "acknowledge": { "type": "object", "properties": {
             "api": { "type": "string" }, "page": { "type": "string" } } },
         "recipients": { "type": "object", "properties": {
-            "count": { "type": "integer" }, "roster_version": { "type": "integer" } } } } });
+            "count": { "type": "integer" }, "roster_version": { "type": "integer" },
+            "observers": { "type": "array", "description": "codes of the observers among them", "items": { "type": "string" } } } } } });
     let answered = json!({ "type": "object", "properties": {
         "report": { "type": "string", "format": "uuid" }, "reported_at": { "type": "string", "format": "date-time" },
         "outcome": { "type": "string", "enum": ["no_incident"] }, "reason": { "type": "string" } } });
@@ -204,11 +205,14 @@ fn webhooks() -> Value {
         "counts": { "type": "object", "description": "how many of them said each code" },
         "suspended": { "type": "object", "description": "at how many of them each service is suspended" },
         "named": { "type": "array", "description": "those that agreed to be named", "items": { "type": "object" } } } });
+    let ending = json!({ "type": "object", "properties": {
+        "recorded_at": { "type": "string", "format": "date-time" }, "ends_at": { "type": "string", "format": "date-time" } } });
     let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
     json!({
         "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
         "notice.reminder": webhook("A notice that this bank has not acknowledged, once more; the same notice with the same digest.", &data),
         "notice.withdrawn": webhook("An incident is taken back; acknowledged like any other notice.", &data),
+        "partnership.ending": webhook("This bank will be a partner no more, and from when on. It owes no stamp.", &ending),
         "report.answered": webhook("A report of this bank is no incident, and why. It owes no stamp.", &answered),
         "response.answered": webhook("The operator's answer to a question or an objection of this bank.", &replied),
         "response.shared": webhook("What other banks did, as they share it: told together, by webhook alone.", &shared),
@@ -329,7 +333,7 @@ mod tests {
         assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
         assert_eq!(
             whole["webhooks"].as_object().map(serde_json::Map::len),
-            Some(7)
+            Some(8)
         );
     }
 

@@ -122,6 +122,7 @@ fn new_bank() -> NewBank {
             pay_outs: "open".into(),
         },
         valid_from: None,
+        observer: false,
     }
 }
 

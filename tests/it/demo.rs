@@ -1,6 +1,6 @@
 //! The first thing that anybody runs: the whole demo as a command, with its own process of banks.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Command;
 
 #[test]
@@ -45,4 +45,32 @@ fn the_demo_tells_34_of_35_banks_and_gets_32_stamps_back() {
         .expect("the mails are kept")
         .count();
     assert!(mails > 0, "no mail was written to its file");
+}
+
+#[test]
+fn the_story_of_2019_and_2020_goes_as_it_should_have_gone() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("story");
+    let output = Command::new(env!("CARGO_BIN_EXE_kairan"))
+        .args(["demo", "--story", "--once", "--json", "--dir"])
+        .arg(&folder)
+        .env_remove("KAIRAN_CONFIG")
+        .output()
+        .expect("the program runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let log = std::fs::read_to_string(folder.join("kairan.log")).unwrap_or_default();
+    assert!(output.status.success(), "{stderr}\n{log}");
+    let told: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    for (field, expected) in [
+        ("told_in_may", json!(35)),
+        ("called", json!("K107")),
+        ("acknowledged_in_may", json!(35)),
+        ("late_joiner_told", json!(true)),
+        ("told_in_september", json!(36)),
+        ("incident", json!("INC-2019-0001")),
+        ("wave", json!("INC-2020-0001")),
+        ("verified_offline", json!(["certificate", "log"])),
+    ] {
+        assert_eq!(told[field], expected, "{field} in {told}");
+    }
 }

@@ -30,6 +30,7 @@ macro_rules! journeys {
 
 mod acknowledging;
 mod ageing;
+mod case;
 mod changing;
 mod chasing;
 mod checks;
@@ -44,6 +45,7 @@ mod filing;
 mod filing_from_the_shell;
 mod following;
 mod insider;
+mod joining;
 mod live;
 mod mail;
 pub mod pages;

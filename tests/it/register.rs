@@ -120,6 +120,7 @@ on_both! {
         let due = ground.store.read(move |tx| claim::open(tx, &leases)).await.expect("read");
         let told: Vec<_> = due.iter().map(|one| (one.due.kind.as_str(), one.due.channel.as_str(), one.due.bank_id)).collect();
         assert_eq!(told, [("partnership.ending", "email", Some(ids[1]))]);
+        ground.accepted(due).await;
         ground.clock.advance(DAY + Duration::from_secs(1));
         let officer = ground.person("officer").await;
         assert_eq!(ground.file(officer, &filing()).await.expect("filed").notices, 1);

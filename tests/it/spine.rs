@@ -307,6 +307,8 @@ async fn change_register(
             .await
             .expect("approved");
         left.push(bank);
+        // A partnership does not end before its bank was told.
+        ground.send_mails().await;
         // The ending takes effect under whoever files next.
         ground.clock.advance(Duration::from_secs(24 * 3_600 + 1));
     }

@@ -13,6 +13,7 @@ use crate::cli::receive::judge::Trust;
 use crate::cli::receive::memory::Memory;
 use crate::cli::{CliError, Done, say};
 use crate::clock::Clock;
+use crate::domain::instant::Instant;
 use crate::domain::proof::signing_key::key_name;
 use crate::domain::signature::Received;
 use crate::merkle::note::{KeyKind, Signer, VerifierKey};
@@ -40,6 +41,8 @@ const ASK_TIMES: usize = 60;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Play {
     pub code: String,
+    /// Where it listens; 0 = at a free port.
+    pub port: u16,
     /// Nothing listens at its port.
     pub down: bool,
     /// How long it takes to confirm; `None` = its machine never does.
@@ -54,6 +57,8 @@ pub struct Play {
 #[derive(Serialize, Deserialize)]
 pub struct Opening {
     pub hub: String,
+    /// The hub's time, in microseconds since 1970, where that is not this machine's.
+    pub now: Option<i64>,
     /// The vkey of its log.
     pub log_key: String,
     /// Where each bank keeps what it receives, in a folder of its own.
@@ -90,6 +95,7 @@ pub async fn run() -> Result<Done, CliError> {
     let street = Data::new(Street::build(plays, &ports, &opening, report)?);
     street.enrol().await?;
     say::line(json!(*reports.borrow_and_update()));
+    stamp_what_is_owed(&street);
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(street.clone())
@@ -156,10 +162,10 @@ type Ports = (Vec<TcpListener>, Vec<TcpSocket>, BTreeMap<String, u16>);
 /// A port for each bank. That of a bank that is down is held but does not listen: whoever calls is refused,
 /// and nobody else can be given it.
 fn open_ports(plays: &[Play]) -> Result<Ports, CliError> {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let fault = |fault: std::io::Error| failed("take a port", &fault);
     let (mut listeners, mut closed, mut ports) = (Vec::new(), Vec::new(), BTreeMap::new());
     for play in plays {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, play.port));
         let port = if play.down {
             let socket = TcpSocket::new_v4().map_err(fault)?;
             socket.bind(any).map_err(fault)?;
@@ -201,13 +207,17 @@ impl Street {
         opening: &Opening,
         report: watch::Sender<Report>,
     ) -> Result<Self, CliError> {
+        let clock = Clock::new();
+        if let Some(now) = opening.now {
+            clock.set(Instant::from_micros(now));
+        }
         let mut receivers = HashMap::new();
         for play in plays {
             let missing = || failed("play", &format!("nothing was handed over to {}", play.code));
             let port = *ports.get(&play.code).ok_or_else(missing)?;
             let handover = opening.banks.get(&play.code).ok_or_else(missing)?;
             let receiver = Receiver {
-                bank: Arc::new(bank(&play, handover, opening)?),
+                bank: Arc::new(bank(&play, handover, opening, &clock)?),
                 play,
                 key: handover.key.clone(),
             };
@@ -264,8 +274,13 @@ impl Report {
     }
 }
 
-/// With a key of its own, drawn anew.
-fn bank(play: &Play, handover: &Handover, opening: &Opening) -> Result<Bank, CliError> {
+/// With a key of its own, drawn when it first plays.
+fn bank(
+    play: &Play,
+    handover: &Handover,
+    opening: &Opening,
+    clock: &Clock,
+) -> Result<Bank, CliError> {
     let unusable = |fault: &dyn std::fmt::Display| failed("use what was handed over", fault);
     let hub = Url::parse(&opening.hub).map_err(|fault| unusable(&fault))?;
     let log_key: VerifierKey = opening.log_key.parse().map_err(|fault| unusable(&fault))?;
@@ -283,12 +298,14 @@ fn bank(play: &Play, handover: &Handover, opening: &Opening) -> Result<Bank, Cli
     let memory = Memory::open(&folder, &trust.log_keys)?;
     let signer = draw(&folder, &play.code, hub.host_str().unwrap_or_default())?;
     let hub = Hub::new(hub, &handover.key)?;
-    Ok(Bank::new(trust, signer, person, hub, memory, Clock::new()))
+    Ok(Bank::new(trust, signer, person, hub, memory, clock.clone()))
 }
 
 fn draw(folder: &Path, code: &str, host: &str) -> Result<Signer, CliError> {
     let file = folder.join("ack.pem");
-    log_key::create(&file)?;
+    if !file.exists() {
+        log_key::create(&file)?;
+    }
     let name = key_name(code, host).map_err(|fault| failed("name a key", &fault))?;
     let seed = log_key::open(&file)?;
     Ok(Signer::new(name, KeyKind::Ed25519, &seed))
@@ -337,6 +354,25 @@ async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> Htt
     }
 }
 
+/// A bank that was away confirms what it was told before.
+fn stamp_what_is_owed(street: &Data<Street>) {
+    for port in street.receivers.keys().copied() {
+        let street = street.clone().into_inner();
+        let runtime = street.runtime.clone();
+        runtime.spawn(async move {
+            if let Some(receiver) = street.receivers.get(&port)
+                && receiver.play.confirm_ms.is_some()
+                && receiver.bank.owes_a_stamp()
+                && let Err(fault) = receiver.confirm(&street).await
+            {
+                street.count(|report| {
+                    report.fault = Some(format!("{}: {fault}", receiver.play.code))
+                });
+            }
+        });
+    }
+}
+
 impl Receiver {
     /// Looks after heads and proofs, confirms, and says what was done, as far as this bank does.
     async fn act(&self, street: &Street, notice: &str) -> Result<(), CliError> {
@@ -344,6 +380,12 @@ impl Receiver {
             return self.settle(street).await;
         };
         tokio::time::sleep(Duration::from_millis(confirm_ms)).await;
+        self.confirm(street).await?;
+        self.settle(street).await?;
+        self.respond(street, notice).await
+    }
+
+    async fn confirm(&self, street: &Street) -> Result<(), CliError> {
         for _ in 0..ASK_TIMES {
             let events = self
                 .bank
@@ -356,8 +398,7 @@ impl Receiver {
             }
             tokio::time::sleep(ASK_EVERY).await;
         }
-        self.settle(street).await?;
-        self.respond(street, notice).await
+        Ok(())
     }
 
     /// Until every head is connected and every notice proven.

@@ -150,6 +150,20 @@ pub fn banks() -> Vec<Bank> {
     LINES.into_iter().map(bank).collect()
 }
 
+/// The bank that becomes a partner in the story's third year. It has no endpoint; a person reads its mail.
+pub fn joiner() -> Bank {
+    Bank {
+        code: "K136",
+        name_ja: "木漏れ日銀行",
+        name_en: "Komorebi Bank",
+        slug: "komorebi",
+        language: "ja",
+        linking: OTP,
+        part: Part::ByMail,
+        affected: false,
+    }
+}
+
 /// What must come out in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
@@ -220,6 +234,44 @@ pub fn filing(now: Instant) -> Value {
             { "name": "Ken Suzuki", "role": "Duty manager", "email": format!("suzuki@{MAIL_DOMAIN}"), "phone": "+81 3-0000-0002" }
         ]
     })
+}
+
+/// The final report on what was filed at `filed`, with what is done so that it does not come again.
+pub fn closing(filed: Instant) -> Value {
+    let mut report = filing(filed);
+    let more = json!({
+        "phase": "final", "incident_status": "closed", "determination": "confirmed",
+        "discovery_method": "customer_report", "bodies_notified": [], "occurred_from": "unknown",
+        "cause_types": ["weak_authentication"],
+        "lessons": "Do not link accounts by number and PIN alone.",
+        "change_summary": { "ja": "被害の確定と再発防止策", "en": "Confirmed losses, and what is done about it" },
+        "late_reason": "Two banks had to go through their logs before the losses were certain.",
+        "remedial_actions": [{ "action": "Two factors wherever an account is linked", "owner": "Product" }],
+    });
+    for (field, value) in more.as_object().into_iter().flatten() {
+        report[field] = value.clone();
+    }
+    report
+}
+
+/// The incident of September 2020, which names the one before.
+pub fn wave(now: Instant, before: &str) -> Value {
+    let mut incident = filing(now);
+    let hit: Vec<String> = (3..=13).map(|n| format!("K1{n:02}")).collect();
+    let more = json!({
+        "title": { "ja": "口座連携を悪用した不正チャージ（11行）", "en": "Thefts by account linking at eleven banks" },
+        "description": {
+            "ja": "2019年5月の事案と同じ手口による不正チャージを提携行11行の口座で確認しました。",
+            "en": "Top-ups by the trick of May 2019, seen on accounts at eleven partner banks."
+        },
+        "affected_banks": hit, "related_incidents": [before], "services": [],
+        "victims": { "count": 66 }, "transactions": { "count": 120, "estimate": true },
+        "amount_lost": { "minor": "18000000", "currency": "JPY", "estimate": true },
+    });
+    for (field, value) in more.as_object().into_iter().flatten() {
+        incident[field] = value.clone();
+    }
+    incident
 }
 
 /// How fast the banks are.
@@ -309,6 +361,16 @@ mod tests {
         let filing = Filing::from_json(text.as_bytes()).expect("the shape is good");
         assert!(filing.check(FilingContext::first(now)).is_ok());
         assert_eq!(filing.warnings(), Vec::new());
+    }
+
+    #[test]
+    fn what_the_story_files_later_is_taken_too() {
+        let now = Instant::from_micros(1_599_534_000_000_000);
+        let filing = Filing::from_json(wave(now, "INC-2019-0001").to_string().as_bytes());
+        let filing = filing.expect("the shape is good");
+        assert!(filing.check(FilingContext::first(now)).is_ok());
+        assert_eq!(filing.warnings(), Vec::new());
+        assert!(Filing::from_json(closing(now).to_string().as_bytes()).is_ok());
     }
 
     #[test]

@@ -39,7 +39,7 @@ struct Invitation {
 }
 
 impl Letters {
-    pub fn new(sink: SmtpSink, folder: PathBuf, api: Api, banks: &[Bank], pace: Pace) -> Self {
+    pub fn new(sink: SmtpSink, folder: PathBuf, api: Api, banks: &[&Bank], pace: Pace) -> Self {
         let reading = banks
             .iter()
             .enumerate()
@@ -77,15 +77,15 @@ impl Letters {
         }
     }
 
-    /// Each reader confirms once.
-    fn read(&mut self, mail: &Received) {
+    /// Each reader confirms whatever they are asked to.
+    fn read(&self, mail: &Received) {
         let Some(to) = mail.to.first().filter(|to| self.readers.contains_key(*to)) else {
             return;
         };
         let Some(invitation) = invitation(&String::from_utf8_lossy(&mail.data)) else {
             return;
         };
-        let Some(reader) = self.readers.remove(to) else {
+        let Some(reader) = self.readers.get(to).cloned() else {
             return;
         };
         let api = self.api.clone();

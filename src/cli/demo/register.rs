@@ -6,7 +6,7 @@ use crate::actions::accept_invitation::{Accepted, accept_invitation};
 use crate::actions::bootstrap::bootstrap;
 use crate::actions::import_banks::import_banks;
 use crate::actions::invite::{InvitationInput, Invited, invite};
-use crate::actions::issue_key::{KeyInput, issue_first_key};
+use crate::actions::issue_key::{KeyInput, Owner, issue_first_key, issue_key};
 use crate::actions::register_bank::bank_by_code;
 use crate::actions::{self, Rules};
 use crate::cli::CliError;
@@ -20,6 +20,8 @@ use std::sync::Arc;
 pub struct People {
     pub administrator: String,
     pub officer: String,
+    /// Another officer, for what takes two people.
+    pub second: String,
     pub auditor: String,
 }
 
@@ -30,17 +32,49 @@ pub struct Handover {
     pub key: String,
 }
 
-/// Bootstraps the administrator, who invites an officer and an auditor.
+/// New keys for officer, auditor and the banks' machines: the old ones have run out.
+pub async fn renew(
+    store: &Store,
+    rules: &Arc<Rules>,
+    people: People,
+    handovers: BTreeMap<String, Handover>,
+) -> Result<(People, BTreeMap<String, Handover>), CliError> {
+    let rules = Arc::clone(rules);
+    let renewed = store.write(Lane::Front, move |tx| -> Result<_, actions::Error> {
+        let input = KeyInput {
+            label: "renewed".to_owned(),
+            days: Some(30),
+        };
+        let mut people = people.clone();
+        for (role, key) in [
+            ("officer", &mut people.officer),
+            ("auditor", &mut people.auditor),
+        ] {
+            let holders = people::holders(tx, role)?;
+            let first = *holders.first().ok_or(actions::Error::NotFound)?;
+            *key = issue_key(tx, &rules, Owner::Person(first), &input)?.key;
+        }
+        let mut handovers = handovers.clone();
+        for (code, handover) in &mut handovers {
+            let id = bank_by_code(tx, code)?.id;
+            handover.key = issue_key(tx, &rules, Owner::Bank(id), &input)?.key;
+        }
+        Ok((people, handovers))
+    });
+    Ok(renewed.await?)
+}
+
+/// Bootstraps the administrator, who invites two officers and an auditor.
 pub async fn people(store: &Store, rules: &Arc<Rules>) -> Result<People, CliError> {
     let rules = Arc::clone(rules);
     let made = store.write(Lane::Front, move |tx| -> Result<People, actions::Error> {
         let email = format!("administrator@{MAIL_DOMAIN}");
         let first = bootstrap(tx, &rules, "Midori Hayashi", &email, "en")?;
         let administrator = accept(tx, &rules, &first)?;
-        let mut person = |name: &str, role: &str| -> Result<String, actions::Error> {
+        let mut person = |name: &str, desk: &str, role: &str| -> Result<String, actions::Error> {
             let input = InvitationInput {
                 name: name.to_owned(),
-                email: format!("{role}@{MAIL_DOMAIN}"),
+                email: format!("{desk}@{MAIL_DOMAIN}"),
                 roles: vec![role.to_owned()],
                 bank: None,
                 language: "en".to_owned(),
@@ -48,14 +82,11 @@ pub async fn people(store: &Store, rules: &Arc<Rules>) -> Result<People, CliErro
             let invited = invite(tx, &rules, administrator.person, &input)?;
             Ok(accept(tx, &rules, &invited)?.key.key)
         };
-        let (officer, auditor) = (
-            person("Hanako Sato", "officer")?,
-            person("Ichiro Mori", "auditor")?,
-        );
         Ok(People {
             administrator: administrator.key.key,
-            officer,
-            auditor,
+            officer: person("Hanako Sato", "officer", "officer")?,
+            second: person("Kenji Abe", "second-officer", "officer")?,
+            auditor: person("Ichiro Mori", "auditor", "auditor")?,
         })
     });
     Ok(made.await?)

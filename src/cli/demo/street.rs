@@ -32,11 +32,12 @@ pub struct Street {
     reader: JoinHandle<()>,
 }
 
-/// What each bank is to do.
-pub fn plays(banks: &[Bank], pace: Pace) -> Vec<Play> {
+/// What each bank is to do, and where it listens if it did before.
+pub fn plays(banks: &[Bank], pace: Pace, ports: &BTreeMap<String, u16>) -> Vec<Play> {
     let ms = |index, step| u64::try_from(pace.delay(index, step).as_millis()).unwrap_or(u64::MAX);
     let play = |(index, bank): (usize, &Bank)| Play {
         code: bank.code.to_owned(),
+        port: ports.get(bank.code).copied().unwrap_or(0),
         down: bank.part == Part::Down,
         confirm_ms: matches!(bank.part, Part::Stamps | Part::Responds(..)).then(|| ms(index, 0)),
         response: match bank.part {

@@ -7,7 +7,7 @@ use crate::domain::id::Uid;
 use crate::storage::approval::{ApprovalRow, RequestRow};
 use crate::storage::bank::{
     BankRow, ContactEndRow, ContactRow, EndpointEndRow, EndpointRow, EndpointSecretRow,
-    PartnershipRow, ProfileRow,
+    ObserverRow, PartnershipRow, ProfileRow,
 };
 use crate::storage::bank_key::{BankKeyEndRow, BankKeyRow};
 use crate::storage::chase::StepRow;
@@ -96,6 +96,7 @@ macro_rules! walk {
 /// Every table of facts.
 pub(super) const WALKS: &[Walk] = &[
     walk!(bank.id BankRow, RECORDED),
+    walk!(observer.bank_id ObserverRow, RECORDED),
     walk!(bank_profile.bank_id ProfileRow, RECORDED),
     walk!(partnership.bank_id PartnershipRow, RECORDED),
     walk!(contact.id ContactRow, RECORDED),

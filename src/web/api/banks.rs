@@ -31,6 +31,8 @@ pub struct BankView {
     /// Of the profile; the `ETag` of this document.
     revision: i64,
     is_partner: bool,
+    /// A regulator or an association: told like a bank.
+    is_observer: bool,
     valid_from: Option<String>,
     valid_to: Option<String>,
 }
@@ -69,6 +71,7 @@ impl From<KnownBank> for BankView {
             pay_outs: known.profile.pay_outs,
             revision: known.profile.revision,
             is_partner: known.is_partner,
+            is_observer: known.is_observer,
             valid_from: partnership.as_ref().map(|row| row.valid_from.to_string()),
             valid_to: partnership
                 .and_then(|row| row.valid_to)

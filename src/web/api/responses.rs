@@ -217,8 +217,12 @@ pub async fn map(app: Data<App>, reference: Path<String>) -> Answered {
             let incident = found(tx, &reference)?;
             let rows = evidence::responses(tx, incident.id)?;
             let codes = bank_codes(tx)?;
+            let observers = bank::observers(tx)?;
             let mut banks = Vec::new();
             for bank in notice::banks_told(tx, incident.id)? {
+                if observers.contains(&bank) {
+                    continue;
+                }
                 let code = codes.get(&bank).cloned().unwrap_or_default();
                 banks.push(mapped(tx, bank, code, &rows)?);
             }

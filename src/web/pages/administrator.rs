@@ -52,6 +52,7 @@ fn bank_values(fields: &Fields) -> Value {
         "code": fields.one("code"), "name_ja": fields.one("name_ja"), "name_en": fields.one("name_en"),
         "language": or("language", "ja"), "linking": fields.all("linking"), "new_links": or("new_links", "open"),
         "top_ups": or("top_ups", "open"), "pay_outs": or("pay_outs", "open"), "valid_from": fields.one("valid_from"),
+        "observer": fields.given("observer").is_some(),
     })
 }
 
@@ -59,10 +60,11 @@ pub(in crate::web) async fn enter_bank(desk: Desk, form: OwnForm) -> Answered {
     let fields = form.0;
     let values = bank_values(&fields);
     let mut profile = values.clone();
-    let mut wanted = json!({ "code": values["code"] });
+    let mut wanted = json!({ "code": values["code"], "observer": values["observer"] });
     if let Some(profile) = profile.as_object_mut() {
         profile.remove("code");
         profile.remove("valid_from");
+        profile.remove("observer");
     }
     wanted["profile"] = profile;
     if let Some(from) = fields.given("valid_from") {

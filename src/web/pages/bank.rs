@@ -242,6 +242,11 @@ fn around_notice(
     let revision = revision.ok_or_else(|| Problem::internal(&"a notice without its revision"))?;
     let roster = notice::fanouts(tx, row.revision_id)?;
     let roster = roster.iter().find(|fanout| fanout.kind == "roster");
+    let observers = crate::storage::bank::observers_told(tx, row.revision_id)?;
+    let observers: Vec<Value> = observers
+        .into_iter()
+        .map(|(_, ja, en)| json!({ "ja": ja, "en": en }))
+        .collect();
     let contacts: Vec<OperatorContact> = match revision.contacts_id {
         Some(sealed) => payload::open(tx, sealed)?
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
@@ -253,7 +258,8 @@ fn around_notice(
     Ok(json!({
         "sealed": seal.map(|seal| json!({ "entry": seal.entry_index })),
         "reason": row.reason, "late": stamped.is_none() && row.acknowledge_by < now,
-        "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version) },
+        "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version),
+            "observers": observers },
         "contacts": contacts,
         "acknowledgement": stamped.map(|done| json!({ "at": done.recorded_at.to_string(), "class": done.class, "name": null })),
     }))

@@ -489,7 +489,7 @@ pub(in crate::web) async fn close_notice(
 /// The banks that a filing would go to now.
 pub(super) fn recipients(tx: &mut Tx<'_>, language: &str) -> Result<Value, Problem> {
     let Some(version) = crate::storage::roster::latest(tx)? else {
-        return Ok(json!({ "count": 0, "roster_version": 0, "banks": [] }));
+        return Ok(json!({ "count": 0, "observers": 0, "roster_version": 0, "banks": [] }));
     };
     let mut banks = Vec::new();
     for member in crate::storage::roster::members(tx, &version)?.iter() {
@@ -501,9 +501,12 @@ pub(super) fn recipients(tx: &mut Tx<'_>, language: &str) -> Result<Value, Probl
                 profile.name_en
             }
         });
-        banks.push(json!({ "code": member.code, "name": name }));
+        banks.push(json!({ "code": member.code, "name": name, "observer": member.observer }));
     }
     // A roster is in the order of its tree; people look a bank up by its code.
     banks.sort_by_key(|bank: &Value| bank["code"].as_str().map(str::to_owned));
-    Ok(json!({ "count": version.bank_count, "roster_version": version.version, "banks": banks }))
+    let observers = banks.iter().filter(|bank| bank["observer"] == true).count();
+    Ok(
+        json!({ "count": version.bank_count, "observers": observers, "roster_version": version.version, "banks": banks }),
+    )
 }

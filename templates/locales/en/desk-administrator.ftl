@@ -13,6 +13,8 @@ administrator-email = E-mail address
 administrator-secret-once = Copy it now and hand it over safely. It is shown only this once.
 
 administrator-register-title = Register of partner banks
+administrator-observer = It is an observer: a regulator or an association
+administrator-observer-hint = An observer is told of everything like a bank, with numbers and stamps of its own, and everybody sees that it is told. This cannot be changed later.
 administrator-register-lead = Whoever is a partner here is told of every incident. Nobody can choose recipients.
 administrator-register-caption = { $n ->
     [one] One bank

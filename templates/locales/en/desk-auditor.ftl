@@ -188,6 +188,7 @@ rule-revision_fanout = Every revision has its roster fan-out
 rule-fanout_notices = Every fan-out has exactly its notices
 rule-notice_fanout = Every notice belongs to a fan-out
 rule-roster_notices = Every bank on the roster of a fan-out has its notice
+rule-roster_told = Every bank on the roster has the newest revision of every incident, or is being told of those from before
 rule-numbers_dense = Numbers are dense
 rule-notice_message = Every notice has its message
 rule-level_acknowledged = Every acknowledged notice was acknowledged

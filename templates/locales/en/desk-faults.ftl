@@ -21,6 +21,7 @@ fault-approval_pending = The same request is waiting for a second person already
 fault-bank_code = A bank’s code is 1 to 16 of A-Z, 0-9 and hyphen.
 fault-bank_doubled = The same bank stands there twice.
 fault-bank_exists = A bank with this code is entered already.
+fault-bank_observes = This is an observer, not a bank: it has no customers to be affected.
 fault-bank_unknown = No bank with this code is in the register.
 fault-body_broken = What was sent broke off. Send it again.
 fault-body_too_large = What was sent is too large.

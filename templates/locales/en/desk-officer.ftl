@@ -68,6 +68,7 @@ file-clock-by = Issue by
 file-clock-left = left:
 file-clock-over = late by
 file-goes-to = Goes to { $count } of { $all } partner banks
+file-goes-to-observers = and to observers: { $count }
 file-goes-to-hint = Every bank on the register (version { $version }). Nobody chooses them.
 file-warnings = Please look at this again before issuing
 file-warning = Check

@@ -13,6 +13,8 @@ administrator-email = メールアドレス
 administrator-secret-once = いま控えて、安全な方法でお渡しください。表示されるのはこの一度だけです。
 
 administrator-register-title = 提携台帳
+administrator-observer = 監督当局・業界団体などのオブザーバーとして登録する
+administrator-observer-hint = オブザーバーには銀行と同じく番号付きの通知がすべて送られ、受領の確認も求められます。送られていることは全行に示されます。後から変更はできません。
 administrator-register-lead = ここで提携中の銀行には、すべての事案が通知されます。宛先を選ぶことは誰にもできません。
 administrator-register-caption = { $n }行（コード順）
 administrator-register-none = 銀行がまだ登録されていません。登録するまで、どこにも通知できません。

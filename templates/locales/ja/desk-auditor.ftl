@@ -164,6 +164,7 @@ rule-revision_fanout = すべての版に、提携先名簿による一斉通知
 rule-fanout_notices = すべての一斉通知について、通知の件数が過不足なく揃っていること
 rule-notice_fanout = すべての通知が、いずれかの一斉通知に属していること
 rule-roster_notices = 一斉通知の提携先名簿に載るすべての銀行に、通知があること
+rule-roster_told = 台帳上のすべての銀行が各事案の最新の通知を受けているか、過去の事案の通知を受けている途中であること
 rule-numbers_dense = 銀行ごとの通知番号に欠番がないこと
 rule-notice_message = すべての通知に送信文があること
 rule-level_acknowledged = 受領確認済みのすべての通知に、受領確認の記録があること

@@ -21,6 +21,7 @@ fault-approval_pending = 同じ申請がすでに承認を待っています。
 fault-bank_code = 銀行コードは、英大文字・数字・ハイフン16文字以内で入力してください。
 fault-bank_doubled = 同じ銀行が二度記載されています。
 fault-bank_exists = この銀行コードはすでに登録されています。
+fault-bank_observes = オブザーバーは銀行ではないため、被害銀行に指定できません。
 fault-bank_unknown = 提携台帳にない銀行コードが含まれています。
 fault-body_broken = 送信が途中で途切れました。もう一度お送りください。
 fault-body_too_large = 送信された内容が大きすぎます。

@@ -62,6 +62,7 @@ file-clock-by = 発出期限
 file-clock-left = 残り
 file-clock-over = 超過
 file-goes-to = 提携銀行{ $all }行中{ $count }行に通知されます
+file-goes-to-observers = ほかオブザーバー{ $count }件
 file-goes-to-hint = 提携台帳（第{ $version }版）のすべての銀行です。宛先を選ぶことはできません。
 file-warnings = 発出前にご確認ください
 file-warning = 要確認

@@ -225,6 +225,7 @@ impl Cast {
         }
         let later = NewBank {
             valid_from: Some("2999-01-01T00:00:00Z".into()),
+            observer: false,
             ..new_bank("LATER")
         };
         hub.act(move |tx| register_bank(tx, &later)).await;

@@ -13,6 +13,7 @@ use kairan::actions::set_endpoint::{EndpointInput, replace_endpoint};
 use kairan::domain::access::BankScope;
 use kairan::domain::id::Uid;
 use kairan::storage::audit::{self, Finding};
+use kairan::storage::bank::ObserverRow;
 use kairan::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
 use kairan::storage::evidence::{self, HeadDisputeRow};
 use kairan::storage::facts::check;
@@ -246,8 +247,8 @@ pub async fn found(hub: &TestHub) -> Vec<Finding> {
     hub.store.read(check::whole).await.expect("facts are read")
 }
 
-/// A key of a bank that has ended, and a head that the bank is said to have seen.
-fn a_key_and_a_dispute(tx: &mut Tx<'_>) -> Result<(), Error> {
+/// A key of a bank that has ended, a head that the bank is said to have seen, and that it only observes.
+fn a_key_a_dispute_and_an_observer(tx: &mut Tx<'_>) -> Result<(), Error> {
     let (id, recorded_at) = (tx.new_id()?, tx.now()?);
     let bank_id = bank::by_code(tx, "B001")?.expect("a bank").id;
     let mut stamped = None;
@@ -270,6 +271,13 @@ fn a_key_and_a_dispute(tx: &mut Tx<'_>) -> Result<(), Error> {
         &BankKeyEndRow {
             key_id: id,
             replaced_by: None,
+            recorded_at,
+        },
+    )?;
+    bank::insert_observer(
+        tx,
+        &ObserverRow {
+            bank_id,
             recorded_at,
         },
     )?;
@@ -297,7 +305,7 @@ fn append_only(hub: &TestHub) -> Vec<String> {
 journeys! {
     async fn whatever_is_changed_removed_or_made_up_in_a_fact_is_named(hub) {
         life(&hub).await;
-        hub.act(a_key_and_a_dispute).await;
+        hub.act(a_key_a_dispute_and_an_observer).await;
         let tables = append_only(&hub);
         let facts: Vec<&String> = tables.iter().filter(|table| !OTHERS.contains(&table.as_str())).collect();
         assert!(facts.len() >= 25, "only {facts:?}");

@@ -130,6 +130,7 @@ journeys! {
         assert_eq!(hub.post(path, &other.key, &json!({ "reason": "again" })).await.expect(409).code(), "approval_pending");
         assert_eq!(hub.decide(&one, text(&asked, "request"), true).await.expect(409).code(), "same_person");
         hub.decide(&other, text(&asked, "request"), true).await.expect(200);
+        hub.send_due().await;
         hub.advance(hours(23));
         assert_eq!(hub.file(&officer).await["notices"], 2);
         hub.advance(hours(1));

@@ -2,8 +2,9 @@
 //! HTTP, except where it plays another node or somebody beside the hub.
 
 use crate::support::ground::filing;
-use crate::support::hub::{Bank, Person, Reply, TestHub};
+use crate::support::hub::{Bank, Person, Reply, TestHub, key_of};
 use kairan::actions::claim::{self, Claimed, Room, claim};
+use kairan::actions::issue_key::Owner;
 use kairan::actions::record::{Finished, expire, record};
 use kairan::config::Settings;
 use kairan::domain::id::Uid;
@@ -266,7 +267,7 @@ impl TestHub {
             .expect(200);
     }
 
-    /// Two administrators end a partnership, and its day goes by.
+    /// Two administrators end a partnership, its bank is told, and its day goes by.
     pub async fn leave(&self, bank: &str) {
         let (one, other) = (self.administrator().await, self.administrator().await);
         let path = format!("/api/v1/partnerships/{bank}/ending");
@@ -278,7 +279,14 @@ impl TestHub {
         self.decide(&other, text(&asked, "request"), true)
             .await
             .expect(200);
+        // It takes effect only once the bank was told.
+        self.send_due().await;
         self.advance(hours(24) + seconds(1));
+    }
+
+    /// A new API key for a bank's machine.
+    pub async fn machine_key(&self, bank: Uid) -> String {
+        self.act(move |tx| key_of(tx, Owner::Bank(bank))).await
     }
 
     /// The id of the bank's one endpoint.

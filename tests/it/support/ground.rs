@@ -3,7 +3,9 @@
 
 use super::postgres::{FreshPostgres, fresh_postgres};
 use kairan::actions::add_contact::{ContactInput, add_contact};
+use kairan::actions::claim::{self, Claimed, Room};
 use kairan::actions::issue::{self, Issued};
+use kairan::actions::record::{Finished, record};
 use kairan::actions::register_bank::{NewBank, ProfileInput, register_bank};
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::actions::{Error, Rules};
@@ -12,10 +14,12 @@ use kairan::domain::address::AddressPolicy;
 use kairan::domain::deadline::Profiles;
 use kairan::domain::id::Uid;
 use kairan::domain::incident::Filing;
+use kairan::domain::outcome::Outcome;
 use kairan::storage::people::{PersonRow, RoleGrantRow};
 use kairan::storage::{Bounds, Lane, Location, Store, Tx, audit, payload, people};
 use kairan::vault::{self, Vault};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -132,6 +136,7 @@ pub fn new_bank(code: &str) -> NewBank {
             pay_outs: "open".into(),
         },
         valid_from: None,
+        observer: false,
     }
 }
 
@@ -255,6 +260,51 @@ impl Ground {
         let (rules, filing) = (Arc::clone(&self.rules), parsed(filing));
         self.act(move |tx| issue::issue_incident(tx, &rules, by, &filing, None))
             .await
+    }
+
+    /// Whatever is due by mail is sent, and taken by the far side.
+    pub async fn send_mails(&self) {
+        loop {
+            let room = Room {
+                node: Uid::from_bytes([7; 16]),
+                channel: "email",
+                lease: Duration::from_secs(60),
+                seal_patience: Duration::ZERO,
+                in_flight: HashMap::new(),
+                per_bank: 4,
+                total: 512,
+            };
+            let leases = self.act(move |tx| claim::claim(tx, &room)).await;
+            let leases = leases.expect("claimed");
+            let claimed = self.store.read(move |tx| claim::open(tx, &leases)).await;
+            let claimed = claimed.expect("read");
+            if claimed.is_empty() {
+                break;
+            }
+            self.accepted(claimed).await;
+        }
+    }
+
+    /// The far side took these.
+    pub async fn accepted(&self, claimed: Vec<Claimed>) {
+        let outcome = Outcome {
+            error: None,
+            status: Some(250),
+            duration: Duration::from_millis(1),
+            retry_after: None,
+            tls_fingerprint: None,
+            answer_head: Vec::new(),
+        };
+        let finished: Vec<Finished> = claimed
+            .into_iter()
+            .map(|claimed| Finished {
+                claimed,
+                outcome: outcome.clone(),
+                body_hash: None,
+            })
+            .collect();
+        let recorded = self.act(move |tx| record(tx, &finished)).await;
+        recorded.expect("recorded");
     }
 
     /// The standing self-check finds nothing.

@@ -454,7 +454,7 @@ fn log_key_of(folder: &TempDir) -> LogKey {
     LogKey::new(seed, "127.0.0.1")
 }
 
-fn key_of(tx: &mut Tx<'_>, owner: Owner) -> Result<String, Error> {
+pub fn key_of(tx: &mut Tx<'_>, owner: Owner) -> Result<String, Error> {
     let input = KeyInput {
         label: "test".into(),
         days: Some(30),

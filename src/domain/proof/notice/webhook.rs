@@ -136,8 +136,12 @@ impl Webhook {
             count,
             roster_version,
         } = self.recipients;
-        let agrees = roster_version == proven.roster_version
-            && (proven.fanout_kind != "roster" || count == proven.n);
+        let agrees = match proven.fanout_kind.as_str() {
+            "roster" => roster_version == proven.roster_version && count == proven.n,
+            // Who joined later was not yet on the roster that it was issued to.
+            "late_joiner" => roster_version < proven.roster_version,
+            _ => roster_version == proven.roster_version,
+        };
         hold(agrees, "recipients", || {
             format!(
                 "the body tells of {count} recipients under roster version {roster_version}, the log of {} under {}",
