@@ -38,6 +38,7 @@ pub mod lapse;
 pub mod log_keys;
 pub mod log_refuses;
 pub mod mail_link;
+pub mod measure_levels;
 pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
