@@ -39,6 +39,7 @@ pub mod late_joiner;
 pub mod log_keys;
 pub mod log_refuses;
 pub mod mail_link;
+pub mod measure_levels;
 pub mod on_behalf;
 pub mod once;
 pub mod open_notice;

@@ -41,11 +41,9 @@ pub(super) fn of_draft(
     };
     let suspected = time("detected_at").unwrap_or(created_at);
     let aware = time("aware_at").unwrap_or(suspected);
-    let clock = rules.profiles.operator().clock(Phase::Initial.code());
-    let Some(clock) = clock else { return Ok(()) };
-    let due = rules
-        .profiles
-        .due(clock, suspected, Some(aware), &rules.zone);
+    let Some(due) = first_due(rules, suspected, aware) else {
+        return Ok(());
+    };
     let said = operator_clock::of(tx, id)?.map_or(WARNED, |row| row.next_step);
     let row = row_of(rules, (id, id), Phase::Initial, suspected, due, said);
     Ok(operator_clock::set(tx, &row)?)
@@ -69,6 +67,13 @@ pub(super) fn after_revision(
     }
 }
 
+/// By when a suspicion has to be issued; `aware` starts its ceiling.
+pub(super) fn first_due(rules: &Rules, suspected: Instant, aware: Instant) -> Option<Due> {
+    let clock = rules.profiles.operator().clock(Phase::Initial.code())?;
+    let profiles = &rules.profiles;
+    Some(profiles.due(clock, suspected, Some(aware), &rules.zone))
+}
+
 /// What is owed after this revision; `None` = nothing: the incident was closed, withdrawn, or is an exercise.
 fn owed(
     tx: &mut Tx<'_>,
@@ -76,45 +81,66 @@ fn owed(
     latest: &RevisionRow,
     promised: Option<Instant>,
 ) -> Result<Option<ClockRow>, Error> {
-    let next = match Phase::parse(&latest.phase) {
-        Some(Phase::Initial) => Phase::Intermediate,
-        Some(Phase::Intermediate) => Phase::Final,
-        _ => return Ok(None),
-    };
-    if latest.status == "closed" || latest.kind != Kind::Actual.code() {
-        return Ok(None);
-    }
-    let Some(clock) = rules.profiles.operator().clock(next.code()) else {
-        return Ok(None);
-    };
-    // The profile counts from the first word of the incident, or from the last that it has of this phase.
-    let started = match next {
-        Phase::Intermediate if latest.number > 1 => incident::revisions(tx, latest.incident_id)?
+    let first_at = match Phase::parse(&latest.phase) {
+        Some(Phase::Initial) if latest.number > 1 => incident::revisions(tx, latest.incident_id)?
             .first()
             .map_or(latest.accepted_at, |first| first.accepted_at),
         _ => latest.accepted_at,
     };
-    let by_profile = rules.profiles.due(clock, started, None, &rules.zone).at();
-    // What was promised is the clock; what the profile says limits it.
-    let due = match promised {
-        Some(promised) => Due {
-            clock_at: promised,
-            ceiling_at: Some(by_profile),
-        },
-        None => Due {
-            clock_at: by_profile,
-            ceiling_at: None,
-        },
+    let left = Left {
+        phase: &latest.phase,
+        status: &latest.status,
+        kind: &latest.kind,
+        accepted_at: latest.accepted_at,
+        promised,
     };
     let ids = (latest.incident_id, latest.id);
-    Ok(Some(row_of(
-        rules,
-        ids,
-        next,
-        latest.accepted_at,
-        due,
-        WARNED,
-    )))
+    Ok(left
+        .owed(rules, first_at)
+        .map(|(next, due)| row_of(rules, ids, next, latest.accepted_at, due, WARNED)))
+}
+
+/// A revision, as far as it tells what comes next.
+pub(super) struct Left<'r> {
+    pub phase: &'r str,
+    pub status: &'r str,
+    pub kind: &'r str,
+    pub accepted_at: Instant,
+    /// When it promised the next word.
+    pub promised: Option<Instant>,
+}
+
+impl Left<'_> {
+    /// What is owed after it, and by when; `first_at` is when the incident's first revision was accepted.
+    pub(super) fn owed(&self, rules: &Rules, first_at: Instant) -> Option<(Phase, Due)> {
+        let next = match Phase::parse(self.phase)? {
+            Phase::Initial => Phase::Intermediate,
+            Phase::Intermediate => Phase::Final,
+            Phase::Final | Phase::Withdrawal => return None,
+        };
+        if self.status == "closed" || self.kind != Kind::Actual.code() {
+            return None;
+        }
+        let clock = rules.profiles.operator().clock(next.code())?;
+        // The profile counts from the first word of the incident, or from the last that it has of this phase.
+        let started = match next {
+            Phase::Intermediate => first_at,
+            _ => self.accepted_at,
+        };
+        let by_profile = rules.profiles.due(clock, started, None, &rules.zone).at();
+        // What was promised is the clock; what the profile says limits it.
+        let due = match self.promised {
+            Some(promised) => Due {
+                clock_at: promised,
+                ceiling_at: Some(by_profile),
+            },
+            None => Due {
+                clock_at: by_profile,
+                ceiling_at: None,
+            },
+        };
+        Some((next, due))
+    }
 }
 
 fn row_of(

@@ -25,6 +25,7 @@ pub mod phone_task;
 pub mod proof;
 pub mod refusal;
 pub mod response_map;
+pub mod service_level;
 pub mod settling;
 pub mod signature;
 pub mod text;

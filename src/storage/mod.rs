@@ -36,6 +36,7 @@ pub mod phone_task;
 pub mod reading;
 pub mod report;
 pub mod roster;
+pub mod service_level;
 pub mod session;
 pub mod tree;
 

@@ -4,7 +4,8 @@
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reports, resend, responses, signing_keys, tasks, test_notice,
+    partnerships, people, questions, reports, resend, responses, service_levels, signing_keys,
+    tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -61,6 +62,7 @@ use utoipa_swagger_ui::Config;
         deliveries::list,
         resend::again,
         tasks::list,
+        service_levels::levels,
         as_of::as_of,
         certificates::certificate,
         evidence::of_incident,

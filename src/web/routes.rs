@@ -4,7 +4,8 @@
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reports, resend, responses, signing_keys, tasks, test_notice,
+    partnerships, people, questions, reports, resend, responses, service_levels, signing_keys,
+    tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -201,6 +202,8 @@ pub fn routes() -> Vec<Route> {
         GET "/as-of" READERS pages::auditor::as_of;
         GET "/as-of/certificate" AUDITOR + CONFIRMED pages::auditor::certificate;
         GET "/figures" READERS pages::auditor::figures;
+        GET "/service-levels" READERS pages::service_levels::page;
+        GET "/service-levels/export" READERS pages::service_levels::export;
         GET "/check" READERS pages::auditor::check;
 
         GET "/log/checkpoint" PUBLIC log::checkpoint;
@@ -269,6 +272,7 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/tasks/{id}/release" OFFICER calls::release;
         POST "/api/v1/tasks/{id}/completion" OFFICER calls::complete;
         GET "/api/v1/clocks" READERS chases::clocks;
+        GET "/api/v1/service-levels" READERS service_levels::levels;
         GET "/api/v1/as-of" READERS as_of::as_of;
         GET "/api/v1/certificates" AUDITOR certificates::certificate;
         GET "/api/v1/evidence/incidents/{reference}" AUDITOR evidence::of_incident;

@@ -1,6 +1,9 @@
 //! Each desk in a real browser, in both languages: the main act by clicking and typing, and then every page
 //! in both themes and at three widths, with axe-core and a picture in `target/screens/`.
 
+mod levels;
+mod worklists;
+
 use crate::journeys::recovery;
 use crate::journeys::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{PASSWORD, code, give_credential};

@@ -60,6 +60,7 @@ mod reports;
 mod responding;
 mod rotating;
 mod sealing;
+mod service_levels;
 mod signing;
 pub mod steps;
 mod webhooks;

@@ -1,4 +1,4 @@
-//! The delivery log as one stream, CSV or JSON Lines: keyset pages up to an end that was fixed at the
+//! CSV and JSON Lines, and the delivery log as one stream of either: keyset pages up to an end that was fixed at the
 //! start, each page its own short read. A fault breaks the stream off, so that no one takes half for whole.
 
 use crate::storage::reading::{self, LogFilter, LogPlace};
@@ -8,6 +8,7 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
+use serde::Serialize;
 
 use super::deliveries::{DeliveryLine, Names};
 
@@ -16,6 +17,19 @@ use super::deliveries::{DeliveryLine, Names};
 pub(super) enum Shape {
     Csv,
     JsonLines,
+}
+
+impl Shape {
+    /// The media type of a file of this name, and the name with its ending.
+    pub(super) fn file(self, name: &str) -> (&'static str, String) {
+        match self {
+            Self::Csv => (
+                "text/csv; charset=utf-8; header=present",
+                format!("{name}.csv"),
+            ),
+            Self::JsonLines => ("application/jsonl", format!("{name}.jsonl")),
+        }
+    }
 }
 
 /// By `format`, or else by `Accept`; `None` = JSON pages.
@@ -80,10 +94,7 @@ pub(super) fn stream(
         shape,
         first: true,
     };
-    let (media_type, name) = match shape {
-        Shape::Csv => ("text/csv; charset=utf-8; header=present", "deliveries.csv"),
-        Shape::JsonLines => ("application/jsonl", "deliveries.jsonl"),
-    };
+    let (media_type, name) = shape.file("deliveries");
     HttpResponse::Ok()
         .content_type(media_type)
         .insert_header((
@@ -138,12 +149,14 @@ async fn page(export: &mut Export) -> Result<Vec<DeliveryLine>, Problem> {
 fn write(out: &mut Vec<u8>, shape: Shape, line: &DeliveryLine) -> Result<(), Problem> {
     match shape {
         Shape::Csv => record(out, &cells(line)),
-        Shape::JsonLines => {
-            serde_json::to_writer(&mut *out, line).map_err(|fault| Problem::internal(&fault))?;
-            out.push(b'\n');
-            Ok(())
-        }
+        Shape::JsonLines => json_line(out, line),
     }
+}
+
+pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Problem> {
+    serde_json::to_writer(&mut *out, line).map_err(|fault| Problem::internal(&fault))?;
+    out.push(b'\n');
+    Ok(())
 }
 
 fn cells(line: &DeliveryLine) -> [String; 14] {
@@ -170,7 +183,7 @@ fn cells(line: &DeliveryLine) -> [String; 14] {
 
 /// A cell that a spreadsheet would run as a formula gets an apostrophe in front (OWASP ASVS 1.2.10);
 /// the full-width forms count too, because Japanese editions take them.
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     let runs = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     if cell.starts_with(runs) {
         format!("'{cell}")
@@ -179,7 +192,7 @@ fn harmless(cell: &str) -> String {
     }
 }
 
-fn record(out: &mut Vec<u8>, cells: &[String]) -> Result<(), Problem> {
+pub(super) fn record(out: &mut Vec<u8>, cells: &[String]) -> Result<(), Problem> {
     // RFC 4180 ends lines with CRLF.
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)

@@ -29,6 +29,7 @@ pub mod questions;
 pub mod reports;
 pub mod resend;
 pub mod responses;
+pub mod service_levels;
 pub mod signing_keys;
 pub mod tasks;
 pub mod test_notice;

@@ -7,6 +7,7 @@ use crate::domain::access::Role;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
+use crate::domain::service_level::nearest_rank;
 use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::{self, Tx, audit, bank, evidence, facts, incident, log, notice, reading};
 use crate::web::api::deliveries::Names;
@@ -29,19 +30,19 @@ const VERDICTS: i64 = 100;
 const MEASURED: i64 = 50_000;
 
 /// The parameters of an address that were filled in.
-fn asked(req: &HttpRequest) -> Vec<(String, String)> {
+pub(super) fn asked(req: &HttpRequest) -> Vec<(String, String)> {
     url::form_urlencoded::parse(req.query_string().as_bytes())
         .into_owned()
         .filter(|(_, value)| !value.trim().is_empty())
         .collect()
 }
 
-fn one<'a>(asked: &'a [(String, String)], name: &str) -> &'a str {
+pub(super) fn one<'a>(asked: &'a [(String, String)], name: &str) -> &'a str {
     let found = asked.iter().find(|(known, _)| known == name);
     found.map_or("", |(_, value)| value.as_str())
 }
 
-fn query_of(fields: &[(&str, &str)]) -> String {
+pub(super) fn query_of(fields: &[(&str, &str)]) -> String {
     let filled = fields.iter().filter(|(_, value)| !value.is_empty());
     url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(filled)
@@ -49,7 +50,7 @@ fn query_of(fields: &[(&str, &str)]) -> String {
 }
 
 /// Every bank, by code, with its name in one language.
-fn banks(tx: &mut Tx<'_>, language: &str) -> Result<Vec<Value>, Problem> {
+pub(super) fn banks(tx: &mut Tx<'_>, language: &str) -> Result<Vec<Value>, Problem> {
     let mut banks = Vec::new();
     for row in bank::all(tx)? {
         let profile = bank::profile(tx, row.id)?;
@@ -489,10 +490,7 @@ fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
         .into_iter()
         .map(|(label, notices)| json!({ "label": label, "notices": notices, "width": share(notices, most) }))
         .collect();
-    let at = |percent: usize| {
-        let last = sorted_seconds.len().checked_sub(1)?;
-        sorted_seconds.get(last * percent / 100).copied()
-    };
+    let at = |percent: usize| nearest_rank(sorted_seconds, percent);
     json!({ "buckets": buckets, "median_s": at(50), "p95_s": at(95), "max_s": at(100) })
 }
 

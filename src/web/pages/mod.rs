@@ -22,6 +22,7 @@ pub(super) mod questions;
 pub(super) mod reports;
 mod said;
 pub(super) mod seat;
+pub(super) mod service_levels;
 mod words;
 
 use super::App;

@@ -63,7 +63,37 @@ fn whole_tasks(tasks: &Value) -> Value {
             task[field] = task[field].take();
         }
     }
-    tasks
+    Value::Array(one_call_a_bank(tasks.as_array().into_iter().flatten()))
+}
+
+/// Of the calls to a bank about one incident that of the newest notice, with the numbers of the others as `more`;
+/// taken, if one of them is. Nobody telephones a bank twice in a row.
+fn one_call_a_bank<'t>(tasks: impl Iterator<Item = &'t Value>) -> Vec<Value> {
+    let mut kept: Vec<Value> = Vec::new();
+    for task in tasks {
+        let mut task = task.clone();
+        task["more"] = json!([]);
+        let same = |one: &&mut Value| {
+            let about = ["kind", "bank", "incident"];
+            task["kind"] == "phone" && about.iter().all(|field| one[*field] == task[*field])
+        };
+        let Some(known) = kept.iter_mut().find(same) else {
+            kept.push(task);
+            continue;
+        };
+        let mut more = known["more"].as_array().cloned().unwrap_or_default();
+        let is_taken = [&*known, &task].iter().any(|one| one["state"] == "claimed");
+        if task["number"].as_i64() > known["number"].as_i64() {
+            std::mem::swap(known, &mut task);
+        }
+        more.push(task["number"].take());
+        more.sort_by_key(Value::as_i64);
+        known["more"] = more.into();
+        if is_taken {
+            known["state"] = json!("claimed");
+        }
+    }
+    kept
 }
 
 /// Calls, or else all other tasks.
@@ -509,4 +539,39 @@ pub(super) fn recipients(tx: &mut Tx<'_>, language: &str) -> Result<Value, Probl
     Ok(
         json!({ "count": version.bank_count, "observers": observers, "roster_version": version.version, "banks": banks }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bank_is_called_once_about_an_incident_and_for_its_newest_notice() {
+        let call = |bank: &str, incident: &str, number: i64, state: &str| json!({ "id": format!("{bank}-{number}"), "kind": "phone", "bank": bank, "incident": incident, "number": number, "state": state });
+        let broken = json!({ "id": "x", "kind": "channel_broken", "bank": "B001", "incident": "INC-1", "number": null });
+        let tasks = [
+            broken.clone(),
+            call("B001", "INC-1", 4, "claimed"),
+            call("B002", "INC-1", 2, "open"),
+            call("B001", "INC-1", 6, "open"),
+            call("B001", "INC-1", 5, "open"),
+            call("B001", "INC-2", 7, "open"),
+            broken,
+        ];
+        let kept = one_call_a_bank(tasks.iter());
+        let shown: Vec<Value> = kept
+            .iter()
+            .map(|one| json!([one["id"], one["more"], one["state"]]))
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                json!(["x", [], null]),
+                json!(["B001-6", [4, 5], "claimed"]),
+                json!(["B002-2", [], "open"]),
+                json!(["B001-7", [], "open"]),
+                json!(["x", [], null]),
+            ]
+        );
+    }
 }

@@ -258,3 +258,53 @@ auditor-chase-step = Step
 auditor-chase-due = Was due
 auditor-chase-taken = Taken
 auditor-chase-contacts = Contacts up to level
+
+auditor-levels-title = Service levels
+auditor-levels-open = Service levels by month and bank
+auditor-levels-note = Counted in the month of issue, in { $zone }. What is open past its deadline is late; what is not due yet counts neither way. Median and 95 % are by nearest rank, of what came.
+auditor-levels-left-out = { $exercises ->
+    [0] { $tests ->
+        [0] Exercises and tests are left out; there were none.
+       *[other] Exercises and tests are left out: { $tests } revisions of tests.
+    }
+   *[other] Exercises and tests are left out: { $exercises } revisions of exercises, { $tests } of tests.
+}
+auditor-levels-from = First month
+auditor-levels-to = Last month
+auditor-levels-most = At most 36 months are shown at once.
+auditor-levels-nothing = Nothing to count in these months.
+auditor-levels-month = Month
+auditor-levels-by-month = { $clock }, month by month
+auditor-levels-percent = In time, %
+auditor-levels-in-time = In time
+auditor-levels-late = Late
+auditor-levels-running = Running
+auditor-levels-reached = Delivered
+auditor-levels-clock = Clock
+auditor-levels-clock-notify = Time to notify
+auditor-levels-clock-notify-note = The operator: from suspicion until every partner bank was being told, against our own clock and its ceiling from awareness. A draft that nobody has issued counts in the month in which it was begun.
+auditor-levels-clock-intermediate = Next word after the first
+auditor-levels-clock-intermediate-note = The operator: from the first word to the next, in the month of the first. A correction that came in time starts this clock anew and is not counted.
+auditor-levels-clock-final = Final report
+auditor-levels-clock-final-note = The operator: from the newest intermediate word to the final report, in the month of that word.
+auditor-levels-clock-deliver = Time to deliver
+auditor-levels-clock-deliver-note = From issue until the bank’s own system had the notice. No contract sets a limit: the bar is the median, of the longest shown.
+auditor-levels-clock-acknowledge = Time to acknowledge
+auditor-levels-clock-acknowledge-note = From issue until the bank confirmed receipt, against the deadline on the notice. What two people closed without a stamp is late.
+auditor-levels-banks = Banks, the worst at acknowledging first
+auditor-levels-banks-note = The operator tells all banks at once; what differs is when a bank had the notice and when it confirmed receipt.
+auditor-levels-no-notices = No notice was issued in these months.
+auditor-levels-stamp-median = Acknowledged, median
+auditor-levels-stamp-p95 = Acknowledged, 95 %
+auditor-levels-deliver-median = Delivered, median
+auditor-levels-deliver-p95 = Delivered, 95 %
+auditor-levels-missed = Our own clocks that were missed
+auditor-levels-missed-note = The operator’s, the deadline that was missed last first, with the reason that the late revision gives.
+auditor-levels-missed-none = None in these months.
+auditor-levels-due = Was due
+auditor-levels-issued = Issued
+auditor-levels-not-yet = not yet
+auditor-levels-late-by = Late by
+auditor-levels-reason = Reason
+auditor-levels-no-reason = none given
+auditor-levels-draft = A draft

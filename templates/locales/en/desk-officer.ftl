@@ -225,6 +225,7 @@ call-own = You have taken this call.
 call-release = Give it back: nobody was reached
 call-taken = A colleague has taken this call.
 call-claimed = taken
+call-more = also of
 call-told = The bank was reached
 call-send = Write it down
 call-second = Another officer signs it off.

@@ -225,3 +225,53 @@ auditor-chase-step = 段階
 auditor-chase-due = 予定
 auditor-chase-taken = 実行
 auditor-chase-contacts = 連絡先の段階
+
+auditor-levels-title = サービス水準
+auditor-levels-open = 月別・銀行別のサービス水準
+auditor-levels-note = 発出の月（{ $zone }）に数えます。期限を過ぎて未了のものは遅延に、期限前のものはどちらにも数えません。中央値と95％値は、到達したものの最近順位法による値です。
+auditor-levels-left-out = { $exercises ->
+    [0] { $tests ->
+        [0] 訓練とテストは除いています（該当なし）。
+       *[other] 訓練とテストは除いています（テスト{ $tests }版）。
+    }
+   *[other] 訓練とテストは除いています（訓練{ $exercises }版、テスト{ $tests }版）。
+}
+auditor-levels-from = 最初の月
+auditor-levels-to = 最後の月
+auditor-levels-most = 一度に表示できるのは36か月までです。
+auditor-levels-nothing = この期間に数えるものはありません。
+auditor-levels-month = 月
+auditor-levels-by-month = { $clock }（月別）
+auditor-levels-percent = 期限内の割合
+auditor-levels-in-time = 期限内
+auditor-levels-late = 遅延
+auditor-levels-running = 期限前
+auditor-levels-reached = 配信済み
+auditor-levels-clock = 期限の種類
+auditor-levels-clock-notify = 発出までの時間
+auditor-levels-clock-notify-note = 事業者：疑いから全提携銀行への発出まで。自らの期限と、認知からの上限に照らします。発出されていない下書きは、作成した月に数えます。
+auditor-levels-clock-intermediate = 初報の次の報告
+auditor-levels-clock-intermediate-note = 事業者：初報から次の報告まで。初報の月に数えます。期限内の訂正は期限を改めるだけで、数えません。
+auditor-levels-clock-final = 最終報告
+auditor-levels-clock-final-note = 事業者：最新の中間報告から最終報告まで。その中間報告の月に数えます。
+auditor-levels-clock-deliver = 配信までの時間
+auditor-levels-clock-deliver-note = 発出から、銀行のシステムに届くまで。契約上の期限はないため、棒は中央値を、表示中の最長と比べたものです。
+auditor-levels-clock-acknowledge = 受領確認までの時間
+auditor-levels-clock-acknowledge-note = 発出から、銀行が受領を確認するまで。通知に記した期限に照らします。受領印のないまま二名で終了したものは遅延です。
+auditor-levels-banks = 銀行別（受領確認が期限内の割合の低い順）
+auditor-levels-banks-note = 事業者は全行に同時に発出します。異なるのは、届いた時と受領を確認した時です。
+auditor-levels-no-notices = この期間に発出された通知はありません。
+auditor-levels-stamp-median = 受領確認 中央値
+auditor-levels-stamp-p95 = 受領確認 95％
+auditor-levels-deliver-median = 配信 中央値
+auditor-levels-deliver-p95 = 配信 95％
+auditor-levels-missed = 守れなかった自らの期限
+auditor-levels-missed-note = 事業者の期限。最後に過ぎたものから順に、遅れた版に記された理由とともに示します。
+auditor-levels-missed-none = この期間にはありません。
+auditor-levels-due = 期限
+auditor-levels-issued = 発出
+auditor-levels-not-yet = 未発出
+auditor-levels-late-by = 遅れ
+auditor-levels-reason = 理由
+auditor-levels-no-reason = 記載なし
+auditor-levels-draft = 下書き

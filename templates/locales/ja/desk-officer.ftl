@@ -216,6 +216,7 @@ call-own = この電話はあなたが担当しています。
 call-release = つながらなかったので担当を外れる
 call-taken = 他の担当者が対応中です。
 call-claimed = 対応中
+call-more = あわせて
 call-told = 銀行に伝えた場合
 call-send = 記録する
 call-second = 別の担当者の承認で確定します。

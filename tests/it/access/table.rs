@@ -97,7 +97,7 @@ impl Row {
         use Target::{A, B, Crossed, Missing, Only};
         match self.object {
             Object::Nothing
-                if ["/as-of", "/certificates"]
+                if ["/as-of", "/certificates", "/service-levels"]
                     .iter()
                     .any(|end| self.path.ends_with(end)) =>
             {
@@ -329,6 +329,7 @@ fn content() -> Vec<Row> {
         GET "/api/v1/deliveries" "oa" 200/404 Nothing, All, plain;
         POST "/api/v1/deliveries/{id}/resend" "o" 202/404 Delivery, All, plain;
         GET "/api/v1/tasks" "oa" 200/404 Nothing, All, plain;
+        GET "/api/v1/service-levels" "oa" 200/404 Nothing, All, |_, target| (format!("?bank={}", known(target)), Body::None);
         GET "/api/v1/as-of" "oa" 200/404 Nothing, All, |_, target|
             (format!("?bank={}&at=2030-01-01T00:00:00Z", known(target)), Body::None);
         GET "/api/v1/certificates" "a" 200/404 Nothing, All, |_, target|

@@ -18,9 +18,10 @@ async fn a_parameter_that_is_not_asked_for_is_refused_everywhere() {
         ("/api/v1/deliveries?", officer),
         ("/api/v1/inbox?", bank),
         ("/api/v1/as-of?bank=B001&at=2030-01-01T00:00:00Z&", officer),
+        ("/api/v1/service-levels?", officer),
         (&board, officer),
     ] {
-        let pages = !list.contains("/notices?");
+        let pages = !list.contains("/notices?") && !list.contains("service-levels");
         for (query, code) in [
             ("limit=0", "limit_invalid"),
             ("limit=201", "limit_invalid"),
@@ -165,6 +166,21 @@ async fn a_search_is_text_and_nothing_more() {
             .expect(400)
             .json();
         assert_eq!(document["code"], "query_invalid", "{query}");
+    }
+    for (query, status) in [
+        ("?from=2026-01&to=2026-02&bank=B001", 200),
+        ("?from=2026-01&from=2026-01", 400),
+        ("?from=2026-01-01", 400),
+        ("?from=2023-01&to=2026-01", 400),
+        ("?to=9999-12", 400),
+        ("?from=%00", 400),
+        ("?format=xlsx", 400),
+        ("?limit=5", 400),
+        ("?bank=..%2FB001", 404),
+        ("?bank=", 404),
+    ] {
+        let path = format!("/api/v1/service-levels{query}");
+        cast.hub.get(&path, officer).await.expect(status);
     }
     let auditor = cast.hub.person("auditor", None).await.key;
     for (query, status) in [

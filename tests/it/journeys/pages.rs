@@ -98,6 +98,8 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/as-of", "oa"),
     ("GET", "/as-of/certificate", "a+"),
     ("GET", "/figures", "oa"),
+    ("GET", "/service-levels", "oa"),
+    ("GET", "/service-levels/export", "oa"),
     ("GET", "/check", "oa"),
     ("GET", "/log/checkpoint", "oadmh"),
     ("GET", "/log/tile/entries/{place:.*}", "a"),
