@@ -161,6 +161,8 @@ pub struct Mail {
     pub pool: usize,
     pub timeout: Duration,
     pub dkim: Option<Dkim>,
+    /// Where the mail server puts what comes to the return paths.
+    pub report_maildir: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone)]

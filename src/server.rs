@@ -8,6 +8,7 @@ use crate::config::Settings;
 use crate::dispatch::clocks::Clocks;
 use crate::dispatch::engine::{Engine, EngineBounds};
 use crate::dispatch::mail::Mailer;
+use crate::dispatch::mail_reports::MailReports;
 use crate::dispatch::self_check::SelfCheck;
 use crate::dispatch::webhook::WebhookClient;
 use crate::dispatch::{MailTransport, Transport, WebhookTransport};
@@ -132,6 +133,22 @@ impl Parts {
         )))
     }
 
+    /// What reads the reports of mail servers; `None` where no folder is set.
+    pub fn mail_reports(
+        &self,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Option<MailReports>, CliError> {
+        let folder = open::report_maildir(&self.settings)?;
+        Ok(folder.map(|folder| {
+            MailReports::new(
+                self.store.clone(),
+                Arc::clone(&self.vault),
+                folder,
+                stopping,
+            )
+        }))
+    }
+
     fn engine(
         &self,
         transport: Transport,
@@ -223,6 +240,9 @@ impl Parts {
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
         engines.push(tokio::spawn(self.clocks(node, stopping.clone()).run()));
+        if let Some(reports) = self.mail_reports(stopping.clone())? {
+            engines.push(tokio::spawn(reports.run()));
+        }
         match self.mail_engine(node, stopping)? {
             Some(engine) => engines.push(tokio::spawn(engine.run())),
             None => tracing::warn!(

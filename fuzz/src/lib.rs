@@ -4,7 +4,7 @@
 #[path = "../../src/merkle/mod.rs"]
 pub mod merkle;
 
-/// What `proof` needs of its neighbours, and no more: the rest of the domain brings crates of its own.
+/// What `proof` and `mail_report` need of their neighbours, and no more: the rest of the domain brings crates of its own.
 #[allow(dead_code, reason = "a target takes a part of it")]
 #[path = "../../src/domain"]
 pub mod domain {
@@ -15,6 +15,8 @@ pub mod domain {
     pub mod instant;
     pub mod json;
     pub mod level;
+    pub mod mail_id;
+    pub mod mail_report;
     pub mod proof;
     pub mod text;
 }

@@ -9,13 +9,14 @@ use crate::storage::delivery;
 use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::{Tx, bank};
 
-/// An address failed in a way that needs a person.
+/// An address failed in a way that needs a person; `how` is added to what they are told, where more is known than that.
 pub(super) fn broken(
     tx: &mut Tx<'_>,
     bank_id: Uid,
     notice_id: Option<Uid>,
     message_id: Uid,
     target_id: Uid,
+    how: Option<&str>,
 ) -> Result<(), Error> {
     if let Some(notice) = notice_id {
         climb(tx, bank_id, notice, message_id)?;
@@ -34,7 +35,7 @@ pub(super) fn broken(
         recorded_at: tx.now()?,
     };
     evidence::insert_task_events(tx, &[row])?;
-    tell(tx, bank_id, target_id)
+    tell(tx, bank_id, target_id, how)
 }
 
 /// Adds mails to the contacts of the lowest ladder level that this notice has not gone to yet.
@@ -68,7 +69,7 @@ fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<
     Ok(())
 }
 
-fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
+fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid, how: Option<&str>) -> Result<(), Error> {
     let code = bank::by_id(tx, bank_id)?
         .map(|row| row.code)
         .unwrap_or_default();
@@ -81,7 +82,7 @@ fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid) -> Result<(), Error> {
         alert: "channel-broken".into(),
         bank_code: Some(code),
         incident: None,
-        detail: Some(channel.into()),
+        detail: Some(how.map_or_else(|| channel.into(), |how| format!("{channel}: {how}"))),
     };
     alert::alert(tx, &["officer"], &inputs)
 }

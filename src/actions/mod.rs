@@ -53,6 +53,7 @@ pub mod read_log;
 pub mod read_register;
 pub mod record;
 pub mod recover;
+pub mod record_mail_report;
 mod redirect;
 pub mod register_bank;
 pub mod replay;

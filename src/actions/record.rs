@@ -10,7 +10,7 @@ use crate::domain::level::Level;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::{self, Advance, AttemptRow, Leases, OutcomeRow};
 use crate::storage::evidence::{self, Flag, Reached};
-use crate::storage::{Tx, facts, log, notice, payload};
+use crate::storage::{Tx, facts, log, mail_report, notice, payload};
 use std::collections::HashSet;
 
 /// An attempt that ended.
@@ -198,7 +198,9 @@ fn stage(tx: &mut Tx<'_>, attempts: &[AttemptRow], outcomes: &[OutcomeRow]) -> R
 fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<(), Error> {
     let due = &one.claimed.due;
     if one.outcome.accepted() {
-        return if due.failures > 0 {
+        // A relay that takes a mail proves nothing of a mailbox from which the last one came back.
+        let is_mended = due.failures > 0 && !mail_report::is_bouncing(tx, due.target_id)?;
+        return if is_mended {
             break_channel::mended(tx, due.target_id)
         } else {
             Ok(())
@@ -224,7 +226,9 @@ fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<()
         }
     }
     match due.bank_id {
-        Some(bank) => break_channel::broken(tx, bank, row.notice_id, due.message_id, due.target_id),
+        Some(bank) => {
+            break_channel::broken(tx, bank, row.notice_id, due.message_id, due.target_id, None)
+        }
         None => Ok(()),
     }
 }

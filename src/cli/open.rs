@@ -208,7 +208,44 @@ pub fn mail_settings(settings: &Settings) -> Result<Option<MailSettings>, CliErr
         pool: mail.pool,
         timeout_ms: u64::try_from(mail.timeout.as_millis()).unwrap_or(u64::MAX),
         dkim,
+        reports: mail.report_maildir.is_some(),
     }))
+}
+
+/// The Maildir of mail servers' reports; `None` = none is set. What the hub could not read later is told now.
+pub fn report_maildir(settings: &Settings) -> Result<Option<PathBuf>, CliError> {
+    let Some(folder) = &settings.mail.report_maildir else {
+        return Ok(None);
+    };
+    let cause = ["new", "cur"]
+        .iter()
+        .find_map(|part| unusable(folder, part));
+    match cause {
+        None => Ok(Some(folder.clone())),
+        Some(cause) => {
+            let message = format!(
+                "{}: {cause}; name a Maildir that the mail server fills, and let the hub read and write it",
+                folder.display()
+            );
+            Err(CliError::Settings(vec![fault(
+                &None,
+                "mail.report_maildir",
+                message,
+            )]))
+        }
+    }
+}
+
+/// Why files cannot be read from, or moved within, a part of a Maildir.
+fn unusable(folder: &Path, part: &str) -> Option<String> {
+    use rustix::fs::{Access, access};
+    let folder = folder.join(part);
+    if !folder.is_dir() {
+        return Some(format!("it has no folder {part}/"));
+    }
+    let all = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    let refused = access(&folder, all).err()?;
+    Some(format!("{part}/ is closed to the hub ({refused})"))
 }
 
 fn read(purpose: &str, path: &Path) -> Result<String, CliError> {
@@ -270,6 +307,30 @@ mod tests {
             (defaults.host.as_str(), defaults.timeout_ms),
             ("127.0.0.1", 30_000)
         );
+    }
+
+    #[test]
+    fn a_folder_that_is_no_maildir_is_told_with_what_to_do() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let named = settings(&format!(
+            "[mail]\nreport_maildir = \"{}\"",
+            folder.path().display()
+        ));
+        for part in ["new", "cur"] {
+            let Err(CliError::Settings(faults)) = report_maildir(&named) else {
+                unreachable!("{part}/ is missing")
+            };
+            assert_eq!(faults[0].key, "mail.report_maildir");
+            let said = &faults[0].message;
+            assert!(
+                said.contains(&format!("{part}/")) && said.contains("name a Maildir"),
+                "{said}"
+            );
+            std::fs::create_dir(folder.path().join(part)).expect("a folder");
+        }
+        let found = report_maildir(&named).expect("a Maildir");
+        assert_eq!(found.as_deref(), Some(folder.path()));
+        assert!(report_maildir(&Settings::defaults()).is_ok_and(|none| none.is_none()));
     }
 
     #[test]

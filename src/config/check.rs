@@ -148,6 +148,7 @@ impl Mail {
             pool: r.number("mail.pool", 1, 64),
             timeout: r.millis("mail.timeout_ms", 1000, 120_000),
             dkim: dkim(r),
+            report_maildir: r.optional_path("mail.report_maildir"),
         }
     }
 }

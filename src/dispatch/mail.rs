@@ -21,8 +21,9 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Attachment, Body, Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::Severity;
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, MailParameter, RcptParameter};
+use lettre::transport::smtp::response::{Response, Severity};
 use parts::{boundary, header_text, id_text, names_loopback, plain_address};
 use sha2::{Digest, Sha256};
 use std::net::SocketAddr;
@@ -39,6 +40,8 @@ const ANSWER_KEPT: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct BuiltMail {
     envelope: Envelope,
+    /// What reports call it (RFC 3461 §4.4): its name without the host.
+    envelope_id: String,
     message: Message,
     /// SHA-256 of the unsigned bytes: the same on every retry, whatever time a DKIM signature bears.
     pub body_hash: [u8; 32],
@@ -60,8 +63,15 @@ impl BuiltMail {
 }
 
 struct Idle {
-    connection: AsyncSmtpConnection,
+    line: Line,
     since: std::time::Instant,
+}
+
+/// A connection to the relay.
+struct Line {
+    connection: AsyncSmtpConnection,
+    /// The relay can be asked to report what comes of a mail (RFC 3461), and is.
+    reports: bool,
 }
 
 /// Hands messages to the relay, several at once up to the size of its pool.
@@ -147,8 +157,10 @@ impl Mailer {
             .multipart(body)
             .map_err(|fault| MailFault::Message(fault.to_string()))?;
         let body_hash = Sha256::digest(message.formatted()).into();
+        let name = message_id.trim_matches(['<', '>']);
         Ok(BuiltMail {
             envelope,
+            envelope_id: name.split('@').next().unwrap_or(name).to_owned(),
             message,
             body_hash,
         })
@@ -171,7 +183,7 @@ impl Mailer {
         let started = std::time::Instant::now();
         let limit = Duration::from_millis(self.settings.timeout_ms);
         let bytes = self.signed(built);
-        let result = tokio::time::timeout(limit, self.transaction(&built.envelope, &bytes)).await;
+        let result = tokio::time::timeout(limit, self.transaction(built, &bytes)).await;
         let duration = started.elapsed();
         match result {
             Err(_elapsed) => Outcome::failed(ErrorClass::Timeout, duration),
@@ -181,15 +193,18 @@ impl Mailer {
     }
 
     /// A connection is given back only after a whole transaction; cut off anywhere, it is dropped.
-    async fn transaction(&self, envelope: &Envelope, bytes: &[u8]) -> Result<Answer, Failure> {
-        let mut connection = match self.take().await {
-            Some(connection) => connection,
+    async fn transaction(&self, built: &BuiltMail, bytes: &[u8]) -> Result<Answer, Failure> {
+        let mut line = match self.take().await {
+            Some(line) => line,
             None => self.connect().await?,
         };
-        let response = connection
-            .send(envelope, bytes)
-            .await
-            .map_err(|error| Failure::from_smtp(&error, ErrorClass::Broken))?;
+        // What is not ASCII takes extensions that lettre sees to; no mail of the hub is.
+        let sent = if line.reports && bytes.is_ascii() {
+            send_asking(&mut line.connection, built, bytes).await
+        } else {
+            line.connection.send(&built.envelope, bytes).await
+        };
+        let response = sent.map_err(|error| Failure::from_smtp(&error, ErrorClass::Broken))?;
         let answer = Answer {
             code: response.code().into(),
             accepted: response.code().severity == Severity::PositiveCompletion,
@@ -197,23 +212,23 @@ impl Mailer {
         };
         if answer.accepted {
             self.idle.lock().await.push(Idle {
-                connection,
+                line,
                 since: std::time::Instant::now(),
             });
         }
         Ok(answer)
     }
 
-    async fn take(&self) -> Option<AsyncSmtpConnection> {
+    async fn take(&self) -> Option<Line> {
         loop {
             let mut idle = self.idle.lock().await.pop()?;
-            if idle.since.elapsed() < IDLE_LIMIT && idle.connection.test_connected().await {
-                return Some(idle.connection);
+            if idle.since.elapsed() < IDLE_LIMIT && idle.line.connection.test_connected().await {
+                return Some(idle.line);
             }
         }
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Failure> {
+    async fn connect(&self) -> Result<Line, Failure> {
         let addresses = self.resolve().await?;
         let mut connection = AsyncSmtpConnection::connect_tokio1(
             addresses.as_slice(),
@@ -230,6 +245,7 @@ impl Mailer {
                 .await
                 .map_err(|error| Failure::from_smtp(&error, ErrorClass::Tls))?;
         }
+        let reports = self.settings.reports && self.can_report(&mut connection).await?;
         if let Some((user, password)) = &self.settings.credentials {
             let credentials = Credentials::new(user.clone(), password.clone());
             connection
@@ -241,7 +257,20 @@ impl Mailer {
                     ..Failure::from_smtp(&error, ErrorClass::Internal)
                 })?;
         }
-        Ok(connection)
+        Ok(Line {
+            connection,
+            reports,
+        })
+    }
+
+    /// Asked once more, because lettre keeps no extension that it does not use itself.
+    async fn can_report(&self, connection: &mut AsyncSmtpConnection) -> Result<bool, Failure> {
+        let offered = connection
+            .command(Ehlo::new(self.helo.clone()))
+            .await
+            .map_err(|error| Failure::from_smtp(&error, ErrorClass::Broken))?;
+        let mut words = offered.message().map(str::trim);
+        Ok(words.any(|word| word.eq_ignore_ascii_case("DSN")))
     }
 
     async fn resolve(&self) -> Result<Vec<SocketAddr>, Failure> {
@@ -264,6 +293,33 @@ impl Mailer {
         }
         Ok(addresses)
     }
+}
+
+/// One transaction that asks for reports of every kind, with the mail's headers alone (RFC 3461 §4.1 to 4.4). A
+/// connection on which it fails is not used again.
+async fn send_asking(
+    connection: &mut AsyncSmtpConnection,
+    built: &BuiltMail,
+    bytes: &[u8],
+) -> Result<Response, lettre::transport::smtp::Error> {
+    let asked = |keyword: &str, value: &str| MailParameter::Other {
+        keyword: keyword.to_owned(),
+        value: Some(value.to_owned()),
+    };
+    let parameters = vec![asked("RET", "HDRS"), asked("ENVID", &built.envelope_id)];
+    let from = built.envelope.from().cloned();
+    connection.command(Mail::new(from, parameters)).await?;
+    for to in built.envelope.to() {
+        let notify = RcptParameter::Other {
+            keyword: "NOTIFY".to_owned(),
+            value: Some("SUCCESS,FAILURE,DELAY".to_owned()),
+        };
+        connection
+            .command(Rcpt::new(to.clone(), vec![notify]))
+            .await?;
+    }
+    connection.command(Data).await?;
+    connection.message(bytes).await
 }
 
 struct Answer {

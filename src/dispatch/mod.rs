@@ -6,6 +6,7 @@ mod assemble;
 pub mod clocks;
 pub mod engine;
 pub mod mail;
+pub mod mail_reports;
 pub mod self_check;
 mod sources;
 mod transport;

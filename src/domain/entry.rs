@@ -33,6 +33,7 @@ pub enum Entry<'a> {
     Acknowledged(Acknowledged<'a>),
     Response(Response),
     Report(Report),
+    MailReport(MailReport<'a>),
     Deferral(Deferral<'a>),
     NoticeClosed(NoticeClosed),
     IncidentClosed(IncidentClosed),
@@ -174,6 +175,30 @@ pub struct Report {
     pub report: Uid,
     pub t: &'static str,
     pub triage_by: Instant,
+    pub v: u8,
+}
+
+/// A mail server reported what came of a mail; its words stay outside.
+#[derive(Debug, Clone, Serialize)]
+pub struct MailReport<'a> {
+    /// What it did (RFC 3464).
+    pub action: &'a str,
+    pub at: Instant,
+    pub attempt: Uid,
+    /// Absent where the mail went to the operator's own people.
+    pub bank: Option<Uid>,
+    /// What that means here.
+    pub class: &'a str,
+    #[serde(serialize_with = "as_base64")]
+    pub commitment: Hash,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub notice: Option<Uid>,
+    pub report: Uid,
+    /// RFC 3463.
+    pub status: Option<&'a str>,
+    pub t: &'static str,
     pub v: u8,
 }
 
@@ -361,6 +386,7 @@ impl Entry<'_> {
             Self::Acknowledged(entry) => entry.t,
             Self::Response(entry) => entry.t,
             Self::Report(entry) => entry.t,
+            Self::MailReport(entry) => entry.t,
             Self::Deferral(entry) => entry.t,
             Self::NoticeClosed(entry) => entry.t,
             Self::IncidentClosed(entry) => entry.t,
@@ -557,6 +583,20 @@ mod tests {
                 report: id,
                 t: "bank.report",
                 triage_by: at,
+                v: 1,
+            }),
+            Entry::MailReport(MailReport {
+                action: "failed",
+                at,
+                attempt: id,
+                bank: Some(id),
+                class: "bounced",
+                commitment: hash,
+                facts: hash,
+                notice: None,
+                report: id,
+                status: Some("5.1.1"),
+                t: "mail.report",
                 v: 1,
             }),
             Entry::Deferral(Deferral {

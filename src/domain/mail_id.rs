@@ -58,6 +58,11 @@ pub fn parse_return_path(key: &[u8], address: &str) -> Option<Uid> {
     same(mac.as_bytes(), return_mac(key, &delivery).as_bytes()).then_some(delivery)
 }
 
+/// By which a file that a mail server left is known when it is read again; says nothing of what is in it.
+pub fn report_tag(key: &[u8], file: &[u8]) -> [u8; 32] {
+    tag(key, b"kairan mail report", file)
+}
+
 fn return_mac(key: &[u8], delivery: &Uid) -> String {
     let mut text = hex::encode(mac(key, b"kairan return path", delivery));
     text.truncate(RETURN_MAC_HEX);
@@ -116,12 +121,16 @@ fn bare_code(key: &[u8], delivery: &Uid) -> String {
         .collect()
 }
 
-/// HMAC-SHA-256 over purpose and delivery: one key serves the three purposes without confusion.
+/// HMAC-SHA-256 over purpose and delivery: one key serves all purposes without confusion.
 fn mac(key: &[u8], purpose: &[u8], delivery: &Uid) -> [u8; 32] {
+    tag(key, purpose, delivery.as_bytes())
+}
+
+fn tag(key: &[u8], purpose: &[u8], of: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(purpose);
     mac.update(&[0]);
-    mac.update(delivery.as_bytes());
+    mac.update(of);
     mac.finalize().into_bytes().into()
 }
 

@@ -18,6 +18,7 @@ pub mod instant;
 pub mod json;
 pub mod level;
 pub mod mail_id;
+pub mod mail_report;
 pub mod notice;
 pub mod operator_clock;
 pub mod outcome;

@@ -275,7 +275,8 @@ struct Digest {
 
 const STATUS_FROM_FACTS: &str = "SELECT notice_id, bounced, endpoint_down, disputed, told_out_of_band FROM (SELECT n.id AS notice_id,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'email'
-            AND o.outcome = 'mail_rejected') AS bounced,
+            AND o.outcome = 'mail_rejected')
+            OR EXISTS (SELECT 1 FROM mail_report m WHERE m.notice_id = n.id AND m.class = 'bounced') AS bounced,
         EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.notice_id = n.id AND o.channel = 'webhook'
             AND (o.outcome IN ('tls', 'address_refused') OR (o.outcome = 'status' AND o.status IN (404, 410))
                 OR (o.number >= 10 AND o.outcome NOT IN ('accepted', 'released', 'unknown')))) AS endpoint_down,
@@ -285,6 +286,13 @@ const STATUS_FROM_FACTS: &str = "SELECT notice_id, bounced, endpoint_down, dispu
             JOIN approval p ON p.request_id = q.id
             WHERE c.notice_id = n.id AND p.decision = 'approved') AS told_out_of_band
      FROM notice n) AS flags WHERE bounced OR endpoint_down OR disputed OR told_out_of_band";
+
+/// Whether a delivery was taken, as its facts say: by an endpoint, by a relay that did not give the mail up later, or by a
+/// server that said so. A mail that is no notice is not sent again.
+const ACCEPTED: &str = "(EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted'
+        AND (delivery.notice_id IS NULL OR NOT EXISTS
+            (SELECT 1 FROM mail_report m WHERE m.attempt_id = o.attempt_id AND m.action = 'failed')))
+    OR EXISTS (SELECT 1 FROM mail_report m WHERE m.delivery_id = delivery.id AND m.class = 'delivered'))";
 
 /// Rebuilds the projections that facts alone determine: what is amiss with every notice, and of every delivery
 /// how often it was tried and whether it was accepted or its notice acknowledged. Returns how many rows differed.
@@ -301,12 +309,12 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
     let notice = |row: &String| row.split(':').next().map(str::to_owned);
     let differing: HashSet<_> = before.symmetric_difference(&after).map(notice).collect();
     let statuses = i64::try_from(differing.len()).unwrap_or(i64::MAX);
-    let deliveries = on_either!(tx, conn => diesel::sql_query(
+    let deliveries = on_either!(tx, conn => diesel::sql_query(format!(
         "UPDATE delivery SET
             attempts = (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
                 - (SELECT count(*) FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'released'),
             state = CASE
-                WHEN EXISTS (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted') THEN 'accepted'
+                WHEN {ACCEPTED} THEN 'accepted'
                 WHEN EXISTS (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) THEN 'closed'
                 WHEN EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id) THEN 'closed'
                 WHEN (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
@@ -315,15 +323,17 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
          WHERE state IN ('due', 'waiting', 'accepted', 'closed') AND (
             attempts <> (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
                 - (SELECT count(*) FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'released')
-            OR (state <> 'accepted' AND EXISTS
-                (SELECT 1 FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'accepted'))
+            OR (state <> 'accepted' AND {ACCEPTED})
+            OR (state = 'accepted' AND NOT {ACCEPTED} AND NOT EXISTS
+                (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) AND NOT EXISTS
+                (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))
             OR (state = 'closed' AND delivery.notice_id IS NOT NULL AND NOT EXISTS
                 (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) AND NOT EXISTS
                 (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))
             OR (state IN ('due', 'waiting') AND (EXISTS
                 (SELECT 1 FROM acknowledgement k WHERE k.notice_id = delivery.notice_id) OR EXISTS
                 (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))))"
-    ).execute(conn)?);
+    )).execute(conn)?);
     let chases = rebuild_chases(tx)?;
     Ok(statuses + i64::try_from(deliveries + chases).unwrap_or(i64::MAX))
 }

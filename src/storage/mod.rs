@@ -27,6 +27,7 @@ pub mod incident;
 pub mod lapse;
 pub mod late_joiner;
 pub mod log;
+pub mod mail_report;
 pub mod notice;
 pub mod operator_clock;
 pub mod out_of_band;

@@ -978,6 +978,26 @@ diesel::table! {
 diesel::table! {
     use super::types::*;
 
+    mail_report (id) {
+        id -> UidSql,
+        delivery_id -> UidSql,
+        attempt_id -> UidSql,
+        notice_id -> Nullable<UidSql>,
+        bank_id -> Nullable<UidSql>,
+        target_id -> UidSql,
+        action -> Text,
+        status -> Nullable<Text>,
+        class -> Text,
+        tag -> Binary,
+        payload_id -> UidSql,
+        reported_at -> Nullable<InstantSql>,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
     warning_given (subject_id, kind) {
         subject_id -> UidSql,
         kind -> Text,
@@ -1152,4 +1172,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     response_shared,
     observer,
     late_joiner,
+    mail_report,
 );

@@ -7,10 +7,15 @@ use crate::support::hub::{On, TestHub};
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::served::Served;
 use crate::support::signer::{enrolment, received, signer};
+use kairan::actions::record_mail_report::{Taken, record_mail_report};
+use kairan::domain::mail_id::return_path;
+use kairan::domain::mail_report::{self, Class};
 use kairan::domain::proof::acknowledgement::AckNote;
+use kairan::storage::Tx;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::{Cursor, Read};
+use tempfile::TempDir;
 use zip::ZipArchive;
 
 /// In no word of any language, and in no file of the hub.
@@ -41,6 +46,8 @@ fn phone() -> String {
 struct Story {
     hub: TestHub,
     served: Served,
+    /// The folder of what comes to the return paths.
+    _returned: TempDir,
     /// Keys, tokens and secrets as they were shown, once.
     secrets: Vec<String>,
     /// Every problem document.
@@ -193,6 +200,23 @@ impl Story {
         self.done(&path, officer, &filing).await;
     }
 
+    /// Mails went out, and one came back with what its server says of the mailbox.
+    async fn came_back(&self) {
+        let claimed = self.hub.claim("email").await;
+        let of_notice = claimed.iter().find(|one| one.due.notice.is_some());
+        let delivery = of_notice.expect("a mail of a notice").due.id;
+        self.hub.accepted_after_all(claimed).await;
+        let file = POSTFIX_BOUNCE.replace("desk@", &format!("{}@", email("contact")));
+        let recorded = move |tx: &mut Tx<'_>| {
+            let key = tx.vault().keys().mail.to_vec();
+            let file = file.replace("{to}", &return_path(&key, &delivery, "mail.test"));
+            let report = mail_report::read(file.as_bytes(), &key).expect("a report");
+            record_mail_report(tx, &report, file.as_bytes())
+        };
+        let taken = self.hub.act(recorded).await;
+        assert_eq!(taken, Taken::Recorded(Class::Bounced));
+    }
+
     /// A second incident, received under the bank's own key; then a note that is refused.
     async fn signed(&mut self, officer: &str, machine: &str) {
         let (own, now) = (signer("B001", 1), self.hub.clock.now());
@@ -243,8 +267,31 @@ fn found<'w>(place: &str, text: &str, words: &'w [String]) -> Vec<(String, &'w s
     held.map(|word| (place.to_owned(), word.as_str())).collect()
 }
 
+const POSTFIX_BOUNCE: &str =
+    include_str!("../../src/domain/mail_report/samples/postfix_bounce.eml");
+const ABSENCE: &str = include_str!("../../src/domain/mail_report/samples/absence.eml");
+
+/// A Maildir in which the hub finds an absence note, and a report of somebody else's mail.
+fn returned() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for part in ["new", "cur"] {
+        std::fs::create_dir(folder.path().join(part)).expect("a folder");
+    }
+    for (name, sample) in [("1.a", ABSENCE), ("2.a", POSTFIX_BOUNCE)] {
+        let file = sample.replace("desk@", &format!("{}@", email("absent")));
+        let file = file.replace("{to}", &email("foreign"));
+        std::fs::write(folder.path().join("new").join(name), file).expect("written");
+    }
+    folder
+}
+
 async fn told() -> (Story, Receiver, Value, String) {
-    let hub = TestHub::start(On::Sqlite).await;
+    let folder = returned();
+    let mail = format!(
+        "[mail]\nrelay_host = \"\"\nreport_maildir = \"{}\"\n",
+        folder.path().display()
+    );
+    let hub = TestHub::start_with(On::Sqlite, &mail).await;
     let admin = hub.person("administrator", None).await.key;
     let served = Served::beside(&hub).await;
     let receiver = Receiver::start();
@@ -252,6 +299,7 @@ async fn told() -> (Story, Receiver, Value, String) {
     let mut story = Story {
         hub,
         served,
+        _returned: folder,
         secrets: Vec::new(),
         problems: Vec::new(),
     };
@@ -270,6 +318,7 @@ async fn told() -> (Story, Receiver, Value, String) {
         .call(Method::GET, "/api/v1/inbox", &machine, &Value::Null)
         .await;
     let notice = inbox["notices"][0].clone();
+    story.came_back().await;
     story.told_aside(&officer, &text(&notice, "incident")).await;
     let door = format!("/api/v1/notices/{}", text(&notice, "notice"));
     let stamp =
@@ -382,4 +431,9 @@ async fn what_is_personal_or_secret_is_nowhere_in_the_clear() {
     );
     assert!(!found("blob", &format!("X'{}'", hex::encode_upper(CANARY)), &words).is_empty());
     assert!(!story.served.log().contains("panicked"));
+    assert_eq!(
+        story.served.log().matches("is set aside").count(),
+        2,
+        "both files were read"
+    );
 }

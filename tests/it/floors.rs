@@ -62,6 +62,11 @@ const HOMES: &[(&[&str], &[&str])] = &[
         ],
     ),
     (&["lettre"], &["dispatch/mail.rs"]),
+    (
+        &["mail_parser"],
+        // The second reads what the hub itself has written.
+        &["domain/mail_report.rs", "dispatch/mail/tests.rs"],
+    ),
     (&["tera"], &["templates.rs"]),
     (&["uuid"], &["domain/id.rs"]),
 ];

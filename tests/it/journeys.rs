@@ -30,6 +30,7 @@ macro_rules! journeys {
 
 mod acknowledging;
 mod ageing;
+mod bouncing;
 mod case;
 mod changing;
 mod chasing;
@@ -47,7 +48,7 @@ mod following;
 mod insider;
 mod joining;
 mod live;
-mod mail;
+pub mod mail;
 pub mod pages;
 mod people;
 mod problems;

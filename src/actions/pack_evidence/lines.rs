@@ -6,6 +6,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::delivery::OutcomeRow;
 use crate::storage::evidence::AcknowledgementRow;
+use crate::storage::mail_report::MailReportRow;
 use crate::storage::notice::NoticeRow;
 use crate::storage::{Tx, bank, incident};
 use serde::Serialize;
@@ -135,9 +136,12 @@ struct AttemptLine<'a> {
     started_at: Instant,
     recorded_at: Instant,
     body_digest: Option<String>,
+    /// What a mail server reported later, and its status.
+    report: Option<&'a str>,
+    report_status: Option<&'a str>,
 }
 
-pub fn attempt(out: &mut Vec<u8>, names: &Names, row: &OutcomeRow) {
+pub fn attempt(out: &mut Vec<u8>, names: &Names, row: &OutcomeRow, report: Option<&MailReportRow>) {
     let line = AttemptLine {
         attempt: row.attempt_id,
         seq: row.seq,
@@ -153,6 +157,8 @@ pub fn attempt(out: &mut Vec<u8>, names: &Names, row: &OutcomeRow) {
         started_at: row.started_at,
         recorded_at: row.recorded_at,
         body_digest: row.body_hash.as_deref().map(digest),
+        report: report.map(|report| report.class.as_str()),
+        report_status: report.and_then(|report| report.status.as_deref()),
     };
     write(out, &line);
 }

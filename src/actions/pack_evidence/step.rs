@@ -13,7 +13,7 @@ use crate::merkle::note::Signer;
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::{self, FanoutRow, NoticeRow};
 use crate::storage::reading::{self, LogFilter, LogPlace};
-use crate::storage::{Tx, evidence};
+use crate::storage::{Tx, evidence, mail_report};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -334,9 +334,10 @@ fn attempts(
         None => Vec::new(),
     };
     let names = Names::read(tx, rows.iter().filter_map(|row| row.incident_id))?;
+    let reports = mail_report::newest_of(tx, &rows)?;
     let mut out = Vec::new();
     for row in &rows {
-        lines::attempt(&mut out, &names, row);
+        lines::attempt(&mut out, &names, row, reports.get(&row.attempt_id));
     }
     let last = rows.last().filter(|_| is_full(&rows, ATTEMPTS));
     let then = last.map(|last| {

@@ -20,6 +20,7 @@ fn mailer(port: u16, tls: MailTls, timeout_ms: u64) -> Mailer {
         helo: "kairan.samplepay.example".into(),
         pool: 2,
         timeout_ms,
+        reports: true,
         dkim: None,
     })
     .expect("good settings")

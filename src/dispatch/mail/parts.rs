@@ -46,6 +46,8 @@ pub struct MailSettings {
     /// For one message from connecting to the last answer.
     pub timeout_ms: u64,
     pub dkim: Option<DkimSettings>,
+    /// Somebody reads what mail servers report, and so they are asked to.
+    pub reports: bool,
 }
 
 /// Why a mailer or a message could not be made.

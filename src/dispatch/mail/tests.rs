@@ -18,6 +18,7 @@ fn settings(port: u16) -> MailSettings {
         helo: "kairan.samplepay.example".into(),
         pool: 2,
         timeout_ms: 2_000,
+        reports: false,
         dkim: None,
     }
 }

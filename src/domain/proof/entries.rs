@@ -104,6 +104,7 @@ const PASSED: &[&str] = &[
     "deferral",
     "fact.recorded",
     "incident.closed",
+    "mail.report",
     "notice.accessed",
     "notice.attempt",
     "notice.chased",

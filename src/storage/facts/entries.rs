@@ -100,7 +100,7 @@ impl Said<'_> {
             "notice.acknowledged" => self.acknowledgement,
             "notice.accessed" | "notice.chased" | "notice.closed" => self.notice,
             "incident.closed" => self.incident,
-            "bank.report" => self.report,
+            "bank.report" | "mail.report" => self.report,
             "bank.response" => self.response,
             "deferral" => self.deferral,
             "approval" => self.request,

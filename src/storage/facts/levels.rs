@@ -12,6 +12,7 @@ use crate::storage::approval::ApprovalRow;
 use crate::storage::delivery::OutcomeRow;
 use crate::storage::error::Error;
 use crate::storage::evidence::{AcknowledgementRow, LevelRow, ResponseRow};
+use crate::storage::mail_report::MailReportRow;
 use crate::storage::schema::*;
 use crate::storage::tx::{Tx, on_either};
 use diesel::prelude::*;
@@ -38,6 +39,16 @@ impl Evidence {
             id: row.attempt_id,
             notice: row.notice_id.filter(|_| row.outcome == "accepted")?,
             level: level.number(),
+            recorded_at: row.recorded_at,
+        })
+    }
+
+    /// A server of the far side said that it has the mail.
+    fn of_mail_report(row: &MailReportRow) -> Option<Self> {
+        Some(Self {
+            id: row.id,
+            notice: row.notice_id.filter(|_| row.class == "delivered")?,
+            level: Level::Delivered.number(),
             recorded_at: row.recorded_at,
         })
     }
@@ -89,11 +100,13 @@ pub(super) fn of_notices(tx: &mut Tx<'_>, notices: &[Uid], tally: &mut Tally) ->
     tally.rows += levels.len();
     let ids: Vec<Uid> = levels.iter().map(|row| row.evidence_id).collect();
     let outcomes = rows!(tx, OutcomeRow, attempt_outcome.attempt_id in &ids);
+    let reports = rows!(tx, MailReportRow, mail_report.id in &ids);
     let acknowledged = rows!(tx, AcknowledgementRow, acknowledgement.id in &ids);
     let responses = rows!(tx, ResponseRow, response.id in &ids);
     let signed = sign_offs(tx, &ids)?;
     let evidence = outcomes.iter().filter_map(Evidence::of_outcome);
     let evidence = evidence
+        .chain(reports.iter().filter_map(Evidence::of_mail_report))
         .chain(signed.iter().map(Evidence::of_sign_off))
         .chain(acknowledged.iter().map(Evidence::of_acknowledgement))
         .chain(responses.iter().map(Evidence::of_response));
@@ -112,6 +125,16 @@ pub(super) fn of_outcomes(tx: &mut Tx<'_>, ids: &[Uid], tally: &mut Tally) -> Re
     let outcomes = rows!(tx, OutcomeRow, attempt_outcome.attempt_id in ids);
     let evidence = outcomes.iter().filter_map(Evidence::of_outcome).collect();
     have_levels(tx, evidence, tally)
+}
+
+pub(super) fn of_mail_reports(
+    tx: &mut Tx<'_>,
+    ids: &[Uid],
+    tally: &mut Tally,
+) -> Result<(), Error> {
+    let reports = rows!(tx, MailReportRow, mail_report.id in ids);
+    let evidence = reports.iter().filter_map(Evidence::of_mail_report);
+    have_levels(tx, evidence.collect(), tally)
 }
 
 /// The approvals among these that signed off a contact, each with the notice that it was about.

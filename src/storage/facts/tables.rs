@@ -20,6 +20,7 @@ use crate::storage::evidence::{
 };
 use crate::storage::incident::{IncidentRow, RevisionRow};
 use crate::storage::log::LogEventRow;
+use crate::storage::mail_report::MailReportRow;
 use crate::storage::notice::FanoutRow;
 use crate::storage::operator_clock::ClockStepRow;
 use crate::storage::out_of_band::OutOfBandRow;
@@ -152,6 +153,10 @@ pub(super) const WALKS: &[Walk] = &[
     Walk {
         more: levels::of_responses,
         ..walk!(response.id ResponseRow, "bank.response")
+    },
+    Walk {
+        more: levels::of_mail_reports,
+        ..walk!(mail_report.id MailReportRow, "mail.report")
     },
     walk!(response_answer.response_id AnswerRow, RECORDED),
     walk!(task_event.task_id TaskEventRow, RECORDED),

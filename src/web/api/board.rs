@@ -65,6 +65,9 @@ pub struct Board {
     notices: usize,
     delivered: usize,
     acknowledged: usize,
+    /// Notices of which a mail came back; absent where the board is of another time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bounced: Option<usize>,
     /// Of those delivered, told beside the channels and not acknowledged.
     told_out_of_band: usize,
     cells: Vec<BoardCell>,
@@ -164,6 +167,7 @@ fn drawn(
         notices: cells.len(),
         delivered: reached(Level::Delivered),
         acknowledged: reached(Level::Acknowledged),
+        bounced: current.then(|| cells.iter().filter(|cell| has_bounced(cell)).count()),
         told_out_of_band: cells
             .iter()
             .filter(|cell| is_told_out_of_band(cell))
@@ -177,6 +181,10 @@ fn drawn(
             })
             .collect(),
     }
+}
+
+fn has_bounced(cell: &Cell) -> bool {
+    cell.flags.unwrap_or_default().bounced
 }
 
 fn is_told_out_of_band(cell: &Cell) -> bool {

@@ -4,8 +4,9 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Entered;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::delivery::OutcomeRow;
+use crate::storage::mail_report::MailReportRow;
 use crate::storage::reading::{self, LogFilter, LogPlace};
-use crate::storage::{Tx, bank, incident};
+use crate::storage::{Tx, bank, incident, mail_report};
 use crate::web::App;
 use crate::web::cursor::Binding;
 use crate::web::identity::Who;
@@ -57,6 +58,18 @@ pub struct DeliveryLine {
     pub recorded_at: String,
     /// SHA-256 of the bytes that were sent.
     pub body_digest: Option<String>,
+    /// What a mail server reported came of it later; the newest report.
+    pub report: Option<MailReport>,
+}
+
+/// What a mail server reported (RFC 3464).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MailReport {
+    /// `bounced`, `delayed`, `delivered` or `relayed`.
+    pub class: String,
+    /// As RFC 3463 has it, like 5.1.1.
+    pub status: Option<String>,
+    pub recorded_at: String,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -94,10 +107,15 @@ impl Names {
                 place.insert(known.reference);
             }
         }
-        Ok(rows.into_iter().map(|row| self.line(row)).collect())
+        let reports = mail_report::newest_of(tx, &rows)?;
+        let line = |row: OutcomeRow| {
+            let report = reports.get(&row.attempt_id);
+            self.line(row, report)
+        };
+        Ok(rows.into_iter().map(line).collect())
     }
 
-    fn line(&self, row: OutcomeRow) -> DeliveryLine {
+    fn line(&self, row: OutcomeRow, report: Option<&MailReportRow>) -> DeliveryLine {
         DeliveryLine {
             attempt: row.attempt_id.to_string(),
             seq: row.seq,
@@ -115,6 +133,11 @@ impl Names {
             started_at: row.started_at.to_string(),
             recorded_at: row.recorded_at.to_string(),
             body_digest: row.body_hash.map(|hash| page::digest(&hash)),
+            report: report.map(|report| MailReport {
+                class: report.class.clone(),
+                status: report.status.clone(),
+                recorded_at: report.recorded_at.to_string(),
+            }),
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn shape(format: Option<&str>, accept: Option<&str>) -> Result<Option
     }
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 16] = [
     "attempt",
     "seq",
     "delivery",
@@ -65,6 +65,8 @@ const COLUMNS: [&str; 14] = [
     "started_at",
     "recorded_at",
     "body_digest",
+    "report",
+    "report_status",
 ];
 
 struct Export {
@@ -159,7 +161,7 @@ pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), 
     Ok(())
 }
 
-fn cells(line: &DeliveryLine) -> [String; 14] {
+fn cells(line: &DeliveryLine) -> [String; 16] {
     let text = |cell: &Option<String>| harmless(cell.as_deref().unwrap_or_default());
     [
         harmless(&line.attempt),
@@ -178,6 +180,14 @@ fn cells(line: &DeliveryLine) -> [String; 14] {
         harmless(&line.started_at),
         harmless(&line.recorded_at),
         text(&line.body_digest),
+        line.report
+            .as_ref()
+            .map(|report| harmless(&report.class))
+            .unwrap_or_default(),
+        line.report
+            .as_ref()
+            .map(|report| text(&report.status))
+            .unwrap_or_default(),
     ]
 }
 

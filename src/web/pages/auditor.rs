@@ -4,12 +4,15 @@
 use super::{Desk, document, entered, show};
 use crate::actions::{Rules, chase, log_refuses, read_register, self_check};
 use crate::domain::access::Role;
+use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::domain::service_level::nearest_rank;
 use crate::storage::evidence::AcknowledgementRow;
-use crate::storage::{self, Tx, audit, bank, evidence, facts, incident, log, notice, reading};
+use crate::storage::{
+    self, Tx, audit, bank, evidence, facts, incident, log, mail_report, notice, reading,
+};
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, calls, certificates, deliveries, incidents};
 use crate::web::page;
@@ -191,7 +194,10 @@ fn chain_of(
     .collect();
     let outcomes = reading::attempts_of_notice(tx, row.incident_id, row.bank_id, id)?;
     let mut subjects = vec![id, row.revision_id, row.fanout_id];
-    subjects.extend(outcomes.iter().map(|outcome| outcome.attempt_id));
+    let tried: Vec<Uid> = outcomes.iter().map(|outcome| outcome.attempt_id).collect();
+    let reported = mail_report::of_attempts(tx, &tried)?;
+    subjects.extend(tried);
+    subjects.extend(reported.iter().map(|report| report.id));
     let mut addresses = Vec::with_capacity(outcomes.len());
     for outcome in &outcomes {
         addresses.push(read_register::address(
@@ -207,7 +213,8 @@ fn chain_of(
         .map(|(line, address)| {
             json!({ "attempt": line.attempt, "channel": line.channel, "number": line.number, "outcome": line.outcome,
                 "status": line.status, "started_at": line.started_at, "recorded_at": line.recorded_at,
-                "duration_ms": line.duration_ms, "body_hash": line.body_digest, "address": address })
+                "duration_ms": line.duration_ms, "body_hash": line.body_digest, "address": address,
+                "report": line.report })
         })
         .collect();
     let stamped = evidence::acknowledgement_of(tx, id)?;

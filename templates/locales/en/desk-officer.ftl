@@ -22,7 +22,8 @@ home-incidents-none = There is no incident yet.
 
 tally-delivered = delivered
 tally-acknowledged = acknowledged
-tally-bounced = bounced
+tally-bounced = of which bounced
+board-bounced = Mail to these banks came back. The next contacts are written to, and the mail is tried again:
 board-title = Stamps
 board-of = Stamps of { $incident }
 board-at = As of

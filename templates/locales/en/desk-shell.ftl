@@ -61,6 +61,10 @@ channel-webhook = Webhook
 channel-email = E-mail
 
 # What came of an attempt
+mail-report-bounced = Came back
+mail-report-delayed = Not delivered yet
+mail-report-delivered = In the bank’s mail server
+mail-report-relayed = Handed on, no more known
 outcome-accepted = Accepted
 outcome-pending = Under way
 outcome-address_refused = Address refused

@@ -19,7 +19,8 @@ home-incidents-none = 事案はまだありません。
 
 tally-delivered = 配信
 tally-acknowledged = 受領確認
-tally-bounced = 不達
+tally-bounced = うち不達
+board-bounced = 次の銀行へのメールは不達でした。次の連絡先に送信し、元のメールも再送します：
 board-title = 受領印
 board-of = { $incident } の受領印
 board-at = 時点：

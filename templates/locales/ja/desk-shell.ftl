@@ -61,6 +61,10 @@ channel-webhook = Webhook
 channel-email = メール
 
 # What came of an attempt
+mail-report-bounced = 不達
+mail-report-delayed = 未達（再送中）
+mail-report-delivered = 銀行のメールサーバーに到達
+mail-report-relayed = 転送済み（以降は不明）
 outcome-accepted = 受付済み
 outcome-pending = 送信中
 outcome-address_refused = 宛先アドレスを拒否

@@ -9,9 +9,11 @@ use crate::support::receiver::Answer;
 use kairan::actions::Error;
 use kairan::actions::add_contact::{add_contact, replace_contact};
 use kairan::actions::open_notice::open_notice;
+use kairan::actions::record_mail_report::record_mail_report;
 use kairan::actions::set_endpoint::{EndpointInput, replace_endpoint};
 use kairan::domain::access::BankScope;
 use kairan::domain::id::Uid;
+use kairan::domain::mail_report::{Action, Report, Status};
 use kairan::storage::audit::{self, Finding};
 use kairan::storage::bank::ObserverRow;
 use kairan::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
@@ -90,6 +92,7 @@ async fn life(hub: &TestHub) {
     let path = format!("/api/v1/reports/{}/rejection", text(&odd, "id"));
     let no = serde_json::json!({ "reason": "genuine" });
     hub.post(&path, &officer.key, &no).await.expect(204);
+    reported(hub).await;
     move_house(hub, &one).await;
     hub.advance(seconds(3_600));
     hub.chase_due().await;
@@ -104,6 +107,24 @@ async fn life(hub: &TestHub) {
     hub.leave("B003").await;
     hub.withdraw(&officer, text(&filed, "reference")).await;
     hub.deliver_due().await;
+}
+
+/// Mails went out, and the server of one says that it has it.
+async fn reported(hub: &TestHub) {
+    let claimed = hub.claim("email").await;
+    let of_notice = claimed.iter().find(|one| one.due.notice.is_some());
+    let delivery = of_notice.expect("a mail of a notice").due.id;
+    hub.accepted_after_all(claimed).await;
+    hub.act(move |tx| {
+        let report = Report {
+            delivery,
+            action: Action::Delivered,
+            status: Status::parse("2.0.0"),
+            reported_at: Some(tx.now()?),
+        };
+        record_mail_report(tx, &report, b"as it came")
+    })
+    .await;
 }
 
 /// A contact and an endpoint are replaced.

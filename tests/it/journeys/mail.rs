@@ -35,7 +35,7 @@ fn relay_signed_in(password_file: &std::path::Path) -> String {
     format!("{relay}username = \"hub@mail.test\"\npassword_file = \"{file}\"\n")
 }
 
-fn reached_at(mailbox: &Mailbox, level: i64, language: &str) -> ContactInput {
+pub fn reached_at(mailbox: &Mailbox, level: i64, language: &str) -> ContactInput {
     ContactInput {
         email: mailbox.address().into(),
         language: language.into(),
@@ -44,19 +44,19 @@ fn reached_at(mailbox: &Mailbox, level: i64, language: &str) -> ContactInput {
 }
 
 /// A bank that is reached by mail alone: its endpoint is down.
-async fn by_mail(hub: &TestHub, code: &str, mailbox: &Mailbox, language: &str) -> Bank {
+pub async fn by_mail(hub: &TestHub, code: &str, mailbox: &Mailbox, language: &str) -> Bank {
     let bank = hub.bank_with(code, reached_at(mailbox, 1, language)).await;
     bank.receiver.answer(Answer::Status(500));
     bank
 }
 
-async fn second_contact(hub: &TestHub, bank: &Bank, mailbox: &Mailbox) {
+pub async fn second_contact(hub: &TestHub, bank: &Bank, mailbox: &Mailbox) {
     let (id, contact) = (bank.id, reached_at(mailbox, 2, "en"));
     hub.act(move |tx| add_contact(tx, id, &contact)).await;
 }
 
 /// The path of the mail's link, and the code printed beside it.
-fn link(mail: &Mail) -> (String, String) {
+pub fn link(mail: &Mail) -> (String, String) {
     let text = mail.text();
     let token = text
         .split("/n/")
@@ -76,7 +76,7 @@ fn link(mail: &Mail) -> (String, String) {
     (format!("/n/{token}"), code.to_owned())
 }
 
-async fn confirm(hub: &TestHub, path: &str, code: &str) -> Reply {
+pub async fn confirm(hub: &TestHub, path: &str, code: &str) -> Reply {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs([("code", code), ("name", "田中 実"), ("role", "不正対策")])
         .finish();
@@ -133,7 +133,7 @@ async fn scan(hub: &TestHub, html: &str) -> usize {
 }
 
 /// Files, sends, and takes the mail from the box.
-async fn mailed(hub: &TestHub, mailbox: &Mailbox) -> Mail {
+pub async fn mailed(hub: &TestHub, mailbox: &Mailbox) -> Mail {
     let officer = hub.officer().await;
     hub.file(&officer).await;
     hub.deliver_due().await;

@@ -16,6 +16,7 @@ use kairan::clock::Clock;
 use kairan::config::Settings;
 use kairan::dispatch::clocks::Clocks;
 use kairan::dispatch::engine::Engine;
+use kairan::dispatch::mail_reports::{Count, MailReports};
 use kairan::dispatch::self_check::SelfCheck;
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
@@ -63,6 +64,7 @@ struct Process {
     mails: Option<Mutex<Engine>>,
     sequencer: Mutex<Sequencer>,
     clocks: Clocks,
+    mail_reports: Option<MailReports>,
     _stop: watch::Sender<bool>,
 }
 
@@ -79,6 +81,7 @@ impl Process {
             .mail_engine(node, stopping.clone())
             .expect("an engine");
         let sequencer = Mutex::new(parts.sequencer(node, stopping.clone()));
+        let mail_reports = parts.mail_reports(stopping.clone()).expect("a Maildir");
         let clocks = parts.clocks(node, stopping);
         let server = parts.web(listener).expect("a server");
         let web = server.handle();
@@ -89,6 +92,7 @@ impl Process {
             mails: mails.map(Mutex::new),
             sequencer,
             clocks,
+            mail_reports,
             _stop: stop,
         };
         (process, parts.store)
@@ -302,6 +306,12 @@ impl TestHub {
     /// Does what follows from clocks that have run out; returns how many things were done.
     pub async fn run_out(&self) -> usize {
         self.process.clocks.run_out().await.expect("it is looked")
+    }
+
+    /// Reads what mail servers have put into their folder; returns what it was.
+    pub async fn read_mail_reports(&self) -> Count {
+        let reports = self.process.mail_reports.as_ref();
+        reports.expect("a folder is set").read_new().await
     }
 
     /// Tries the standing self-check, if its turn has come.

@@ -32,6 +32,33 @@ pub struct Mail {
     raw: Vec<u8>,
 }
 
+/// Whoever the mail server writes to at this address: reports at a return path, for example.
+pub fn mailbox_of(address: &str) -> Mailbox {
+    Mailbox {
+        address: address.to_owned(),
+        folder: PathBuf::from(from_scripts("KAIRAN_TEST_MAILDIR")).join("new"),
+        read: Mutex::default(),
+    }
+}
+
+/// An empty Maildir of one hub's own, in the folder that `scripts/test` removes at its end.
+pub fn report_folder() -> PathBuf {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let made = MADE.fetch_add(1, Ordering::Relaxed);
+    let inbox = PathBuf::from(from_scripts("KAIRAN_TEST_MAILDIR"));
+    let top = inbox.ancestors().nth(2).expect("mail/inbox lies in it");
+    let folder = top.join(format!("reports-{}-{made}", std::process::id()));
+    for part in ["new", "cur", "tmp"] {
+        std::fs::create_dir_all(folder.join(part)).expect("a folder");
+    }
+    folder
+}
+
+/// Whether the mail server tells of mails that it has delivered (RFC 3461): Postfix does, its stand-in does not.
+pub fn tells_of_success() -> bool {
+    std::env::var("KAIRAN_TEST_SMTP_REPORTS").is_ok_and(|tells| tells == "yes")
+}
+
 /// The mail server's `host:port`.
 pub fn smtp_server() -> String {
     from_scripts("KAIRAN_TEST_SMTP")
