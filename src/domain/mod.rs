@@ -24,6 +24,7 @@ pub mod operator_clock;
 pub mod outcome;
 pub mod phone_task;
 pub mod proof;
+pub mod reachability;
 pub mod refusal;
 pub mod response_map;
 pub mod service_level;

@@ -34,6 +34,7 @@ pub mod out_of_band;
 pub mod payload;
 pub mod people;
 pub mod phone_task;
+pub mod reachability;
 pub mod reading;
 pub mod report;
 pub mod roster;

@@ -4,8 +4,8 @@
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reports, resend, responses, service_levels, signing_keys,
-    tasks, test_notice,
+    partnerships, people, questions, reachability, reports, resend, responses, service_levels,
+    signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -123,6 +123,8 @@ use utoipa_swagger_ui::Config;
         keys::list_of_bank,
         keys::create_of_bank,
         keys::revoke_of_bank,
+        reachability::list,
+        reachability::own,
         signing_keys::list_own,
         signing_keys::enrol_own,
         signing_keys::end_own,

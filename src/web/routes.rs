@@ -4,8 +4,8 @@
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reports, resend, responses, service_levels, signing_keys,
-    tasks, test_notice,
+    partnerships, people, questions, reachability, reports, resend, responses, service_levels,
+    signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -305,6 +305,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/banks/{code}" OPERATOR banks::read;
         PUT "/api/v1/banks/{code}/profile" ADMINISTRATOR banks::amend;
         GET "/api/v1/roster" OPERATOR banks::roster;
+        GET "/api/v1/reachability" OPERATOR reachability::list;
         POST "/api/v1/import" ADMINISTRATOR import::import;
         GET "/api/v1/partnerships" OPERATOR partnerships::list;
         POST "/api/v1/partnerships" ADMINISTRATOR partnerships::join;
@@ -334,6 +335,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/own/reports" BANK reports::list_own;
         GET "/api/v1/own/reports/{id}" BANK reports::read_own;
         GET "/api/v1/own/reports/{id}/proof" BANK reports::proof_own;
+        GET "/api/v1/own/reachability" BANK reachability::own;
         GET "/api/v1/own/contacts" BANK_PEOPLE contacts::list_own;
         POST "/api/v1/own/contacts" BANK_ADMINISTRATOR contacts::create_own;
         POST "/api/v1/own/contacts/{id}/replacement" BANK_ADMINISTRATOR contacts::replace_own;

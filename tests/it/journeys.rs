@@ -52,6 +52,7 @@ pub mod mail;
 pub mod pages;
 mod people;
 mod problems;
+mod reaching;
 mod reading;
 mod reading_the_log;
 mod receiving;

@@ -26,6 +26,7 @@ pub mod notices;
 pub mod partnerships;
 pub mod people;
 pub mod questions;
+pub mod reachability;
 pub mod reports;
 pub mod resend;
 pub mod responses;

@@ -3,12 +3,15 @@
 use super::seat::{self, Fields, OwnForm};
 use super::words::{Said, say};
 use super::{Desk, document, input, show};
+use crate::actions::read_reachability;
+use crate::actions::register_bank::bank_by_code;
 use crate::domain::vocabulary::Language;
+use crate::web::api::reachability::ReachabilityView;
 use crate::web::api::{
     approvals, banks, contacts, endpoints, import, invitations, keys, partnerships, people,
 };
 use crate::web::body::{RawCsv, Strict};
-use crate::web::problem::Answered;
+use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
@@ -113,6 +116,15 @@ async fn bank_page(
     let people = document(contacts::list(desk.app.clone(), path()).await).await?;
     let hooks = document(endpoints::list(desk.app.clone(), path()).await).await?;
     let machine_keys = document(keys::list_of_bank(desk.app.clone(), path()).await).await?;
+    let wanted = code.to_owned();
+    let reached = desk
+        .app
+        .store
+        .read(move |tx| -> Result<_, Problem> {
+            let bank = bank_by_code(tx, &wanted)?.id;
+            Ok(read_reachability::of_bank(tx, bank)?)
+        })
+        .await?;
     let who = desk.who();
     let asked = document(approvals::list(desk.app.clone(), who).await).await?;
     let ending_waits = asked["approvals"]
@@ -133,7 +145,7 @@ async fn bank_page(
         "bank": known, "profile": known, "partnerships": partnerships, "contacts": people["contacts"],
         "endpoints": hooks["endpoints"], "keys": machine_keys["keys"], "ending_waits": ending_waits,
         "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
-        "ending": typed["ending"], "faults": faults,
+        "ending": typed["ending"], "faults": faults, "reached": ReachabilityView::from(reached),
     });
     show(desk, status, "desk/administrator/bank.html", page)
 }

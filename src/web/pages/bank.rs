@@ -16,7 +16,7 @@ use crate::storage::delivery::OutcomeRow;
 use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, log, notice, payload, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
-use crate::web::api::{contacts, endpoints, keys, notices, responses, signing_keys};
+use crate::web::api::{contacts, endpoints, keys, notices, reachability, responses, signing_keys};
 use crate::web::body::{RawJson, Strict};
 use crate::web::identity::BankWho;
 use crate::web::once_key::OnceKey;
@@ -425,6 +425,7 @@ async fn channels_page(
         .await?;
     let own_keys = document(keys::list_own(desk.app.clone(), who.clone()).await).await?;
     let signing = document(signing_keys::list_own(desk.app.clone(), who.clone()).await).await?;
+    let reached = document(reachability::own(desk.app.clone(), who.clone()).await).await?;
     let (bank, host) = (who.scope.bank(), desk.app.rules.public_host.clone());
     let own = desk.app.store.read(move |tx| bank::by_id(tx, bank)).await;
     let code = own?.ok_or_else(Problem::missing)?.code;
@@ -432,7 +433,7 @@ async fn channels_page(
         "contacts": own_contacts["contacts"], "endpoints": own_endpoints["endpoints"], "keys": own_keys["keys"],
         "signing_keys": signing["signing_keys"], "signing_name": format!("{code}.{host}/ack"), "signing_code": code, "signing_host": host,
         "signing": typed["signing"], "may_change": may_change, "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
-        "test": test, "faults": faults,
+        "test": test, "reached": reached, "faults": faults,
     });
     show(desk, status, "desk/bank/channels.html", page)
 }

@@ -11,7 +11,7 @@ use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
 use crate::storage::reading::Flags;
 use crate::storage::{Tx, bank, reading};
-use crate::web::api::{board, calls, chases, contacts, incidents, responses, tasks};
+use crate::web::api::{board, calls, chases, contacts, incidents, reachability, responses, tasks};
 use crate::web::body::{RawJson, Strict};
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
@@ -44,15 +44,32 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let open_tasks = whole_tasks(&open_tasks["tasks"]);
     let clocks = document(chases::clocks(desk.app.clone()).await).await?;
     let waiting = desk.app.store.read(waiting_requests).await?;
+    let reached = document(reachability::list(desk.app.clone()).await).await?;
+    let mut unproven = unproven(&reached["banks"]);
+    named(&mut unproven, &names);
     let page = json!({
         "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
         "reports": reports::waiting(&desk).await?, "questions": questions::waiting(&desk).await?,
         "deferrals": deferrals::in_force(&desk, None).await?,
-        "broken": kinds(&open_tasks, false), "approvals": waiting,
+        "broken": kinds(&open_tasks, false), "approvals": waiting, "unproven": unproven,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
     show(&desk, StatusCode::OK, "desk/officer/home.html", page)
+}
+
+/// Channels that nothing has proven to reach their bank for too long.
+fn unproven(banks: &Value) -> Value {
+    let mut found = Vec::new();
+    for bank in banks.as_array().into_iter().flatten() {
+        for channel in ["webhook", "email"] {
+            let way = &bank[channel];
+            if way["standing"] == "unproven" {
+                found.push(json!({ "bank": bank["bank"], "channel": channel, "proven_at": way["proven_at"] }));
+            }
+        }
+    }
+    Value::Array(found)
 }
 
 /// Tasks with every field there, because a template knows no absent one.

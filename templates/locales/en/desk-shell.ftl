@@ -138,3 +138,14 @@ log-refuses-key_other = The hub holds another key than the one that signs the lo
 told-aside = Told beside the channels
 told-aside-short = told aside
 task-kind-phone = Call the bank
+
+# When a channel was last proven to reach a bank
+reached-title = Last proven to be reachable
+reached-proven = Proven
+reached-new = New, not proven yet
+reached-unproven = Not proven for 90 days
+reached-no-address = No live address
+reached-by-accepted = the endpoint accepted a message
+reached-by-delivery_report = the bank’s mail server reported a delivery
+reached-by-mail_link = somebody confirmed by the link of a mail
+reached-note = What a mail relay accepts proves nothing. A test notice shows whether a channel works.

@@ -138,3 +138,14 @@ log-refuses-key_other = このハブの鍵は、ログの署名鍵と異なり�
 told-aside = 通常経路外で連絡済み
 told-aside-short = 経路外
 task-kind-phone = 電話連絡
+
+# 銀行への到達を最後に確認できた時
+reached-title = 最後に到達を確認できた時
+reached-proven = 確認済み
+reached-new = 新規（未確認）
+reached-unproven = 90日間確認なし
+reached-no-address = 有効な宛先なし
+reached-by-accepted = エンドポイントが受け付けた
+reached-by-delivery_report = 銀行のメールサーバーが配信を報告した
+reached-by-mail_link = メールのリンクから受領確認があった
+reached-note = メール中継の受付は到達の証明になりません。テスト通知で確かめられます。

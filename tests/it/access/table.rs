@@ -370,6 +370,7 @@ fn register() -> Vec<Row> {
         GET "/api/v1/banks/{code}" "oad" 200/404 Bank, All, plain;
         PUT "/api/v1/banks/{code}/profile" "d" 200/404 Bank, All, |_, _| with(profile());
         GET "/api/v1/roster" "oad" 200/404 Nothing, All, plain;
+        GET "/api/v1/reachability" "oad" 200/404 Nothing, All, plain;
         POST "/api/v1/import" "d" 200/404 Nothing, All, |_, _|
             ("?dry_run=false".into(), Body::Csv("code,name_ja,name_en,language\nCSV1,銀行,Bank,ja\n"));
         GET "/api/v1/partnerships" "oad" 200/404 Nothing, All, plain;
@@ -406,6 +407,7 @@ fn own() -> Vec<Row> {
         GET "/api/v1/own/reports" "mhk" 200/404 Nothing, Own, plain;
         GET "/api/v1/own/reports/{id}" "mhk" 200/404 Report, Own, plain;
         GET "/api/v1/own/reports/{id}/proof" "mhk" 200/404 Report, Own, plain;
+        GET "/api/v1/own/reachability" "mhk" 200/404 Nothing, Own, plain;
         GET "/api/v1/own/contacts" "mh" 200/404 Nothing, Own, plain;
         POST "/api/v1/own/contacts" "h" 201/404 Nothing, Own, |_, _| with(contact());
         POST "/api/v1/own/contacts/{id}/replacement" "h" 201/404 Contact(3), Own, |_, _| with(contact());
