@@ -19,7 +19,6 @@ pub mod json;
 pub mod level;
 pub mod mail_id;
 pub mod notice;
-pub mod operator_clock;
 pub mod outcome;
 pub mod phone_task;
 pub mod proof;

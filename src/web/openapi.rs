@@ -3,9 +3,9 @@
 
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
-    drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reports, resend, responses, service_levels, signing_keys,
-    tasks, test_notice,
+    drafts, endpoints, evidence, exercises, health, import, inbox, incidents, invitations, keys,
+    log, notices, partnerships, people, questions, reports, resend, responses, service_levels,
+    signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -47,6 +47,7 @@ use utoipa_swagger_ui::Config;
         calls::release,
         calls::complete,
         responses::map,
+        exercises::list,
         questions::list,
         questions::answer,
         inbox::inbox,

@@ -38,6 +38,7 @@ mod closing;
 mod confirming;
 pub mod deferring;
 mod delivery;
+mod drilling;
 mod evidence;
 pub mod exporting;
 mod facts;

@@ -50,7 +50,7 @@ pub(super) fn shape(format: Option<&str>, accept: Option<&str>) -> Result<Option
     }
 }
 
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 15] = [
     "attempt",
     "seq",
     "delivery",
@@ -65,6 +65,7 @@ const COLUMNS: [&str; 14] = [
     "started_at",
     "recorded_at",
     "body_digest",
+    "incident_kind",
 ];
 
 struct Export {
@@ -159,7 +160,7 @@ pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), 
     Ok(())
 }
 
-fn cells(line: &DeliveryLine) -> [String; 14] {
+fn cells(line: &DeliveryLine) -> [String; 15] {
     let text = |cell: &Option<String>| harmless(cell.as_deref().unwrap_or_default());
     [
         harmless(&line.attempt),
@@ -178,6 +179,7 @@ fn cells(line: &DeliveryLine) -> [String; 14] {
         harmless(&line.started_at),
         harmless(&line.recorded_at),
         text(&line.body_digest),
+        text(&line.incident_kind),
     ]
 }
 
