@@ -4,7 +4,7 @@ use super::Error;
 use super::fan_out::delivery_row;
 use crate::domain::id::Uid;
 use crate::storage::delivery::{self, MessageRow};
-use crate::storage::{Tx, payload, people};
+use crate::storage::{Tx, incident, payload, people};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -22,10 +22,24 @@ pub struct OperatorAlert {
     pub detail: Option<String>,
 }
 
+/// As it is kept: with the kind of the incident that it is about, so that nobody takes an exercise for the real thing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FrozenAlert {
+    #[serde(flatten)]
+    pub alert: OperatorAlert,
+    /// Code: actual, exercise, test; absent where it is about no incident.
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
 /// Sends it to everybody who has one of these roles, once each.
 pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> Result<(), Error> {
     let now = tx.now()?;
-    let inputs = serde_json::to_vec(inputs).map_err(|_| super::issue::damaged("alert"))?;
+    let frozen = FrozenAlert {
+        kind: kind_of(tx, inputs.incident.as_deref())?,
+        alert: inputs.clone(),
+    };
+    let inputs = serde_json::to_vec(&frozen).map_err(|_| super::issue::damaged("alert"))?;
     let mut told = BTreeSet::new();
     for role in roles {
         told.extend(people::holders(tx, role)?);
@@ -48,4 +62,14 @@ pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> 
     }
     tx.wake_engine();
     Ok(())
+}
+
+fn kind_of(tx: &mut Tx<'_>, reference: Option<&str>) -> Result<Option<String>, Error> {
+    let Some(reference) = reference else {
+        return Ok(None);
+    };
+    let Some(known) = incident::by_reference(tx, reference)? else {
+        return Ok(None);
+    };
+    Ok(incident::kind_of(tx, known.id)?)
 }

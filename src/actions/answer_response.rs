@@ -28,6 +28,9 @@ pub struct ResponseAnswerNote {
     pub notice: Uid,
     pub number: i64,
     pub incident: String,
+    /// Code: actual, exercise, test.
+    #[serde(default)]
+    pub kind: Option<String>,
     pub text: String,
 }
 
@@ -68,6 +71,7 @@ pub fn answer(tx: &mut Tx<'_>, by: Uid, id: Uid, text: &str) -> Result<(), Error
         notice: told.id,
         number: told.number,
         incident: incident.reference,
+        kind: incident::kind_of(tx, row.incident_id)?,
         text,
     };
     tell_bank(tx, row.bank_id, ANSWERED, &note)?;

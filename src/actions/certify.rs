@@ -145,6 +145,7 @@ impl Writing {
 #[derive(Deserialize)]
 struct Object {
     incident: String,
+    kind: String,
     revision: String,
 }
 
@@ -154,6 +155,7 @@ fn certified(told: Told) -> Result<CertifiedNotice, Error> {
     Ok(CertifiedNotice {
         number: told.notice.number,
         incident: object.incident,
+        kind: object.kind,
         revision: object.revision.parse().map_err(|_| damaged())?,
         notice: told.notice.id,
         digest: Digest::from_slice(&told.notice.digest).ok_or_else(damaged)?,

@@ -111,7 +111,7 @@ fn act(tx: &mut Tx<'_>, rules: &Rules, row: &RequestRow, approver: Uid) -> Resul
     let mut done = Outcome::default();
     match row.act.as_str() {
         withdraw::ACT => done.issued = Some(withdraw::approved(tx, rules, row)?),
-        defer::ACT => defer::approved(tx, row, approver)?,
+        defer::ACT => defer::approved(tx, rules, row, approver)?,
         close_notice::ACT => close_notice::approved(tx, row, approver)?,
         recover::ACT => done.recovery = Some(recover::approved(tx, rules, row)?),
         end_partnership::ACT => end_partnership::approved(tx, rules, row)?,

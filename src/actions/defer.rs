@@ -68,7 +68,7 @@ pub fn request(
     asked: &DeferralFiling,
 ) -> Result<Requested, Error> {
     let now = tx.now()?;
-    check_until(asked.until.at, now)?;
+    check_until(asked.until.at, now, rules.profiles.longest_deferral())?;
     if asked.filing.incident_status == IncidentStatus::Closed {
         let said = "a report that closes the incident is not held back";
         return Err(Error::invalid(
@@ -95,7 +95,9 @@ pub fn request(
     };
     if let Some(id) = asked.draft {
         let known = draft::by_id(tx, id)?.filter(draft::DraftRow::is_open);
-        known.ok_or(Refusal::DraftEnded)?;
+        let known = known.ok_or(Refusal::DraftEnded)?;
+        issue::answers_as_actual(known.report_id.is_some(), asked.filing.kind)
+            .map_err(in_filing)?;
     }
     let subject = match incident.or(asked.draft) {
         Some(id) => id,
@@ -134,7 +136,7 @@ pub fn request_renewal(
     asked: &RenewalFiling,
 ) -> Result<Requested, Error> {
     let now = tx.now()?;
-    check_until(asked.until.at, now)?;
+    check_until(asked.until.at, now, rules.profiles.longest_deferral())?;
     let row = holding(tx, id)?;
     let details = Details {
         basis: asked.basis,
@@ -156,12 +158,20 @@ pub fn request_renewal(
 
 /// The faults of the filing stand under its own place in the request.
 fn checked(filing: &Filing, context: FilingContext) -> Result<(), Error> {
-    filing.check(context).map(drop).map_err(|mut faults| {
-        for fault in &mut faults.0 {
-            fault.pointer = format!("/filing{}", fault.pointer);
+    let checked = filing.check(context).map(drop);
+    checked.map_err(|faults| in_filing(Error::Invalid(faults)))
+}
+
+fn in_filing(error: Error) -> Error {
+    match error {
+        Error::Invalid(mut faults) => {
+            for fault in &mut faults.0 {
+                fault.pointer = format!("/filing{}", fault.pointer);
+            }
+            Error::Invalid(faults)
         }
-        Error::Invalid(faults)
-    })
+        other => other,
+    }
 }
 
 /// A deferral that has not ended.
@@ -189,18 +199,24 @@ pub(super) fn draft_is_free(tx: &mut Tx<'_>, draft: Option<Uid>) -> Result<(), E
 }
 
 /// Holds back what was asked for. The approval row is written already, in this transaction.
-pub(super) fn approved(tx: &mut Tx<'_>, row: &RequestRow, approver: Uid) -> Result<(), Error> {
+pub(super) fn approved(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    row: &RequestRow,
+    approver: Uid,
+) -> Result<(), Error> {
+    let longest = rules.profiles.longest_deferral();
     let details = Details::read(&row.details)?;
     let now = tx.now()?;
     let by = (row.requester, approver);
     let hold = match details.renews {
         Some(id) => {
             let before = holding(tx, id)?;
-            let hold = Hold::stored(before.expires_at).renew(by, details.until.at, now)?;
+            let hold = Hold::stored(before.expires_at).renew(by, details.until.at, now, longest)?;
             end(tx, id, "renewed", None, None)?;
             hold
         }
-        None => Hold::grant(by, details.until.at, now)?,
+        None => Hold::grant(by, details.until.at, now, longest)?,
     };
     if let Some(incident_id) = details.incident {
         let known = incident::by_id(tx, incident_id)?.ok_or(Error::NotFound)?;

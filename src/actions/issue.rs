@@ -75,12 +75,13 @@ pub fn issue_incident(
 ) -> Result<Issued, Error> {
     // Judged before the gate too: a bad filing keeps nobody waiting there.
     let now = tx.now()?;
-    filing.check(FilingContext::first(now).by(&rules.profiles))?;
+    filing.check(first_context(rules, filing, now))?;
     let (gate, version) = enter(tx)?;
     let now = tx.now()?;
-    let checked = filing.check(FilingContext::first(now).by(&rules.profiles))?;
+    let checked = filing.check(first_context(rules, filing, now))?;
     defer::draft_is_free(tx, draft)?;
     let report = answer_report::of_draft(tx, draft)?;
+    answers_as_actual(report.is_some(), checked.body.kind)?;
     let origin = Origin {
         source: report.as_ref().map_or(Source::Operator, |_| Source::Bank),
         ..Origin::of(by)
@@ -187,9 +188,8 @@ pub(super) fn revise(
     let now = tx.now()?;
     let before = open_revision(tx, incident)?;
     let number = before.number + 1;
-    let mut context = context_after(rules, &before, now)?;
-    context.late = asks_why && watch_clocks::is_late(tx, rules, incident.id, now)?;
-    let checked = filing.check(context)?;
+    let late = asks_why && watch_clocks::is_late(tx, rules, incident.id, now)?;
+    let checked = filing.check(context_after(rules, &before, now)?.asking_why(late))?;
     write(
         tx,
         &gate,
@@ -205,6 +205,13 @@ pub(super) fn revise(
             warnings: filing.warnings(),
         },
     )
+}
+
+/// What a first revision is judged against where a person files it: one that comes too late must say so.
+pub(super) fn first_context(rules: &Rules, filing: &Filing, now: Instant) -> FilingContext {
+    FilingContext::first(now)
+        .by(&rules.profiles)
+        .asking_why(filing.comes_late(&rules.profiles, now, &rules.zone))
 }
 
 /// What the revision after this one is judged against.
@@ -274,6 +281,7 @@ fn write(
         tx,
         &accepted.incident.reference,
         &accepted.checked.body.related_incidents,
+        accepted.checked.body.kind,
     )?;
     let closing = match accepted.checked.body.incident_status {
         IncidentStatus::Closed => Some(close_incident::settled_before(tx, accepted.before)?),
@@ -448,11 +456,13 @@ pub(super) fn known_banks(
     Ok(faults.into_result(known)?)
 }
 
-/// A related incident that was never filed is a fault of the filing.
+/// A related incident that was never filed is a fault of the filing, and so is one of another kind: an exercise stands
+/// among exercises alone.
 pub(super) fn know_incidents(
     tx: &mut Tx<'_>,
     own: &str,
     related: &[IncidentRef],
+    kind: Kind,
 ) -> Result<(), Error> {
     let mut faults = Faults::default();
     for (place, reference) in related.iter().enumerate() {
@@ -462,13 +472,39 @@ pub(super) fn know_incidents(
                 "related_itself",
                 "an incident is not related to itself",
             );
-        } else if incident::by_reference(tx, &reference.to_string())?.is_none() {
-            faults.add(
-                format!("/related_incidents/{place}"),
-                "incident_unknown",
-                "there is no such incident",
-            );
+            continue;
+        }
+        let fault = match kind_of(tx, *reference)? {
+            None => Some(("incident_unknown", "there is no such incident")),
+            Some(other) if other != kind.code() => Some(OTHER_KIND),
+            Some(_) => None,
+        };
+        if let Some((code, said)) = fault {
+            faults.add(format!("/related_incidents/{place}"), code, said);
         }
     }
     Ok(faults.into_result(())?)
+}
+
+/// The code and words of a fault.
+pub(super) const OTHER_KIND: (&str, &str) = (
+    "kind_differs",
+    "that incident is of another kind: exercises and actual incidents are kept apart",
+);
+
+/// The kind of an incident, as its first revision said it for good.
+pub(super) fn kind_of(tx: &mut Tx<'_>, reference: IncidentRef) -> Result<Option<String>, Error> {
+    let Some(known) = incident::by_reference(tx, &reference.to_string())? else {
+        return Ok(None);
+    };
+    Ok(incident::kind_of(tx, known.id)?)
+}
+
+/// What answers a bank's report is what the bank reported: never an exercise.
+pub(super) fn answers_as_actual(is_answer: bool, kind: Kind) -> Result<(), Error> {
+    if is_answer && kind != Kind::Actual {
+        let said = "a bank's report is of an actual suspicion: it is never issued as an exercise";
+        return Err(Error::invalid("/kind", "report_actual", said));
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 //! orders it and the database takes one answer.
 
 use super::alert::{OperatorAlert, alert};
-use super::{Error, Rules, answer_report, defer, share_responses, suspicion};
+use super::{Error, Rules, answer_report, defer, exercises, share_responses, suspicion};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::{Tx, bank, deferral, draft, lapse, report};
@@ -28,6 +28,8 @@ pub enum Lapsed {
     Responses(Uid),
     /// A deferral is over: what it held back goes out.
     Deferral(Uid),
+    /// The next exercise comes near, or is overdue.
+    Exercise,
 }
 
 /// What has run out by now, the oldest deadline first; of what is only to be told, what was not told yet.
@@ -45,15 +47,18 @@ pub fn lapsed(tx: &mut Tx<'_>, rules: &Rules) -> Result<Vec<Lapsed>, Error> {
     found.extend(over.map(|row| (row.expires_at, Lapsed::Deferral(row.id))));
     for row in draft::unwarned(tx, CEILING, AT_ONCE)? {
         let age = suspicion::of_sealed(tx, rules, &row)?;
-        let past = age.filter(|age| age.ceiling_at <= now);
-        found.extend(past.map(|age| (age.ceiling_at, Lapsed::Ceiling(row.id))));
+        let ceiling = age.and_then(|age| age.ceiling_at);
+        let past = ceiling.filter(|at| *at <= now);
+        found.extend(past.map(|at| (at, Lapsed::Ceiling(row.id))));
     }
-    let unheard = share_responses::due(tx, now, AT_ONCE)?;
+    let unheard = share_responses::due(tx, rules, now, AT_ONCE)?;
     found.extend(
         unheard
             .into_iter()
             .map(|(id, at)| (at, Lapsed::Responses(id))),
     );
+    let near = exercises::unsaid(tx, rules)?;
+    found.extend(near.map(|at| (at, Lapsed::Exercise)));
     found.sort_by_key(|(at, _)| *at);
     Ok(found.into_iter().map(|(_, one)| one).collect())
 }
@@ -63,6 +68,7 @@ pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, E
     match lapsed {
         Lapsed::Triage(id) => warn_of_report(tx, id),
         Lapsed::Responses(id) => share_responses::share(tx, id),
+        Lapsed::Exercise => exercises::tell(tx, rules),
         Lapsed::Ceiling(id) => warn_of_draft(tx, id),
         Lapsed::Deferral(id) => Ok(defer::issue_by_expiry(tx, rules, id)?.is_some()),
         Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),

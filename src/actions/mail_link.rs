@@ -44,6 +44,9 @@ pub enum LinkOutcome {
 pub struct LinkNote {
     pub number: i64,
     pub incident_ref: String,
+    /// Code: actual, exercise, test.
+    #[serde(default)]
+    pub kind: Option<String>,
     pub revision: i64,
     pub digest: String,
     pub name: String,
@@ -131,6 +134,7 @@ fn tell_contacts(tx: &mut Tx<'_>, found: &NoticeRow, name: &str, role: &str) -> 
     let note = LinkNote {
         number: found.number,
         incident_ref: incident.reference,
+        kind: Some(revision.kind),
         revision: revision.number,
         digest: Digest::from_slice(&found.digest)
             .ok_or(Error::NotFound)?

@@ -27,6 +27,7 @@ pub mod draft;
 pub mod end_partnership;
 pub mod end_signing_key;
 pub mod enrol_signing_key;
+pub mod exercises;
 mod fan_out;
 mod fields;
 pub mod import_banks;

@@ -3,13 +3,14 @@
 
 use super::fan_out::Concern;
 use super::issue::{
-    Origin, context_after, know_incidents, known_banks, open_revision, stamp, year_of,
+    Origin, context_after, first_context, know_incidents, known_banks, open_revision, stamp,
+    year_of,
 };
 use super::{Error, Rules, watch_clocks};
 use crate::domain::digest::Digest;
 use crate::domain::fault::Fault;
 use crate::domain::id::Uid;
-use crate::domain::incident::{Filing, FilingContext, incident_digest};
+use crate::domain::incident::{Filing, incident_digest};
 use crate::domain::instant::Instant;
 use crate::domain::notice::{NoticeObject, WebhookParts, acknowledge_url, page_url};
 use crate::domain::refusal::Refusal;
@@ -55,15 +56,20 @@ pub fn preview(
     };
     let context = match &before {
         Some(before) => {
-            let mut context = context_after(rules, before, now)?;
-            context.late = watch_clocks::is_late(tx, rules, incident.id, now)?;
-            context
+            let late = watch_clocks::is_late(tx, rules, incident.id, now)?;
+            context_after(rules, before, now)?.asking_why(late)
         }
-        None => FilingContext::first(now).by(&rules.profiles),
+        None => first_context(rules, filing, now),
     };
     let checked = filing.check(context)?;
     let affected = known_banks(tx, &checked.affected, &checked.services)?;
-    know_incidents(tx, &incident.reference, &checked.body.related_incidents)?;
+    let kind = checked.body.kind;
+    know_incidents(
+        tx,
+        &incident.reference,
+        &checked.body.related_incidents,
+        kind,
+    )?;
     let version = roster::latest(tx)?.ok_or(Refusal::RosterEmpty)?;
     let member = chosen(tx, &version, code)?;
 

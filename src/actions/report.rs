@@ -6,7 +6,7 @@ use super::{Error, Rules};
 use crate::domain::access::{BankScope, Caller};
 use crate::domain::entry::{self, Entry};
 use crate::domain::incident::ReportFiling;
-use crate::domain::operator_clock;
+use crate::domain::instant::Instant;
 use crate::domain::proof::receipt::{Receipt, key_name};
 use crate::merkle::note::{KeyKind, Signer, VerifierKey};
 use crate::merkle::tlog_proof::TlogProof;
@@ -29,6 +29,8 @@ pub struct Reported {
 struct Sealed {
     report: ReportFiling,
     salt: String,
+    /// What the receipt promises, so that it stays the same where the profiles change.
+    included_by: Option<i64>,
 }
 
 /// Records a bank's report, starts the operator's clock, and alerts the officers.
@@ -43,9 +45,11 @@ pub fn report(
     let code = bank::by_id(tx, scope.bank())?.ok_or(Error::NotFound)?.code;
     filing.check(&code, now)?;
     let salt = vault::random().map_err(crate::storage::Error::from)?;
+    let included_by = rules.profiles.included_by(now, &rules.zone);
     let sealed = Sealed {
         report: filing.clone(),
         salt: hex::encode(salt),
+        included_by: Some(included_by.micros()),
     };
     let sealed = serde_json::to_vec(&sealed).map_err(|_| super::issue::damaged("report"))?;
     let (triage_by, issue_by) = rules.profiles.report(now, &rules.zone);
@@ -79,7 +83,7 @@ pub fn report(
         detail: None,
     };
     alert(tx, &["officer"], &inputs)?;
-    let receipt = signed(tx, rules, &code, &row, leaf)?;
+    let receipt = signed(tx, rules, &code, &row, (leaf, included_by))?;
     Ok(Reported { row, receipt })
 }
 
@@ -89,19 +93,27 @@ fn said(filing: &ReportFiling) -> Vec<u8> {
 
 /// What a report says; `None` once erased.
 pub fn open(tx: &mut Tx<'_>, row: &ReportRow) -> Result<Option<ReportFiling>, Error> {
+    Ok(opened(tx, row)?.map(|sealed| sealed.report))
+}
+
+fn opened(tx: &mut Tx<'_>, row: &ReportRow) -> Result<Option<Sealed>, Error> {
     let Some(sealed) = payload::open(tx, row.payload_id)? else {
         return Ok(None);
     };
-    let sealed: Sealed =
-        serde_json::from_slice(&sealed).map_err(|_| super::issue::damaged("report"))?;
-    Ok(Some(sealed.report))
+    let sealed = serde_json::from_slice(&sealed).map_err(|_| super::issue::damaged("report"))?;
+    Ok(Some(sealed))
 }
 
 /// The receipt as it was given: the same bytes again.
 pub fn receipt(tx: &mut Tx<'_>, rules: &Rules, row: &ReportRow) -> Result<String, Error> {
     let code = bank::by_id(tx, row.bank_id)?.ok_or(Error::NotFound)?.code;
     let (_, leaf) = entry_of(tx, row)?;
-    signed(tx, rules, &code, row, leaf)
+    let promised = opened(tx, row)?.and_then(|sealed| sealed.included_by);
+    let included_by = match promised {
+        Some(micros) => Instant::from_micros(micros),
+        None => rules.profiles.included_by(row.reported_at, &rules.zone),
+    };
+    signed(tx, rules, &code, row, (leaf, included_by))
 }
 
 fn signed(
@@ -109,14 +121,14 @@ fn signed(
     rules: &Rules,
     code: &str,
     row: &ReportRow,
-    leaf: Hash,
+    (leaf, included_by): (Hash, Instant),
 ) -> Result<String, Error> {
     let receipt = Receipt {
         bank: code.to_owned(),
         report: row.id,
         leaf,
         reported_at: row.reported_at,
-        included_by: row.reported_at + operator_clock::INCLUSION,
+        included_by,
     };
     let signed = receipt.sign(&signer(tx, rules));
     signed.map_err(|_| super::issue::damaged("text of a receipt"))

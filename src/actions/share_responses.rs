@@ -1,11 +1,10 @@
 //! What peers did, as one bank may see it; and telling the banks of an incident that there is more of it. Told
 //! together: once the oldest response that they have not heard of is some minutes old, one message for all of them.
 
-use super::Error;
 use super::tell_bank::tell_by_webhook;
+use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
-use crate::domain::operator_clock::TOGETHER;
 use crate::domain::response_map::Services;
 use crate::domain::vocabulary::{ResponseCode, ServiceState, Sharing};
 use crate::storage::evidence::{self, ResponseRow};
@@ -40,6 +39,8 @@ pub struct Peers {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct SharedNote {
     incident: String,
+    /// Code: actual, exercise, test.
+    kind: String,
     as_of: Entered,
     #[serde(flatten)]
     peers: Peers,
@@ -102,8 +103,14 @@ pub fn seen_by(bank: Uid, rows: &[ResponseRow], code_of: &HashMap<Uid, String>) 
 }
 
 /// Incidents with something that peers have not heard of for long enough.
-pub fn due(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<(Uid, Instant)>, Error> {
-    Ok(evidence::unshared(tx, now - TOGETHER, limit)?)
+pub fn due(
+    tx: &mut Tx<'_>,
+    rules: &Rules,
+    now: Instant,
+    limit: i64,
+) -> Result<Vec<(Uid, Instant)>, Error> {
+    let before = now - rules.profiles.sharing();
+    Ok(evidence::unshared(tx, before, limit)?)
 }
 
 /// Tells every bank of an incident what the others did; false = there is nothing new, or another told it.
@@ -127,6 +134,7 @@ pub fn share(tx: &mut Tx<'_>, incident_id: Uid) -> Result<bool, Error> {
     let reference = incident::by_id(tx, incident_id)?
         .ok_or(Error::NotFound)?
         .reference;
+    let kind = incident::kind_of(tx, incident_id)?.ok_or(Error::NotFound)?;
     let code_of: HashMap<Uid, String> = bank::all(tx)?
         .into_iter()
         .map(|row| (row.id, row.code))
@@ -138,6 +146,7 @@ pub fn share(tx: &mut Tx<'_>, incident_id: Uid) -> Result<bool, Error> {
         }
         let note = SharedNote {
             incident: reference.clone(),
+            kind: kind.clone(),
             as_of: entered(now),
             peers: seen_by(bank, &rows, &code_of),
         };

@@ -4,6 +4,7 @@
 use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
+use crate::domain::vocabulary::Kind;
 use crate::storage::draft::{self, DraftRow};
 use crate::storage::incident::RevisionRow;
 use crate::storage::{Tx, payload, report};
@@ -13,8 +14,9 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Age {
     pub first_recorded_at: Instant,
-    /// From awareness, as the draft says it; from its beginning, where it says nothing.
-    pub ceiling_at: Instant,
+    /// From awareness, as the draft says it; from its beginning, where it says nothing. `None` = it is an exercise, of
+    /// which nobody has to be told by any time.
+    pub ceiling_at: Option<Instant>,
 }
 
 /// The age of a draft; `body` is what it says.
@@ -29,12 +31,16 @@ pub fn of_draft(
         None => row.created_at,
     };
     let said = |field: &str| Some(Entered::parse(body[field].as_str()?).ok()?.at);
+    let is_actual = body["kind"]
+        .as_str()
+        .is_none_or(|kind| kind == Kind::Actual.code());
     let aware = said("aware_at").or_else(|| said("detected_at"));
     Ok(Age {
         first_recorded_at,
-        ceiling_at: rules
-            .profiles
-            .ceiling(aware.unwrap_or(first_recorded_at), &rules.zone),
+        ceiling_at: is_actual.then(|| {
+            let aware = aware.unwrap_or(first_recorded_at);
+            rules.profiles.ceiling(aware, &rules.zone)
+        }),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::ask::ask;
 use super::decide::Requested;
 use super::fan_out::{self, Concern, Issue, Written};
-use super::issue::{Issued, Origin, damaged, enter, open_revision, stamp};
+use super::issue::{Issued, OTHER_KIND, Origin, damaged, enter, kind_of, open_revision, stamp};
 use super::{Error, Rules, defer, watch_clocks};
 use crate::domain::id::Uid;
 use crate::domain::incident::{IncidentRef, Withdrawal, incident_digest};
@@ -31,14 +31,16 @@ pub fn request(
         .parse()
         .map_err(|_| damaged("reference"))?;
     let checked = filing.check(own)?;
-    if let Some(replacement) = checked.replaces
-        && incident::by_reference(tx, &replacement.to_string())?.is_none()
-    {
-        return Err(Error::invalid(
-            "/replaces",
-            "incident_unknown",
-            "there is no such incident",
-        ));
+    if let Some(replacement) = checked.replaces {
+        let own_kind = kind_of(tx, own)?;
+        let fault = match kind_of(tx, replacement)? {
+            None => Some(("incident_unknown", "there is no such incident")),
+            other if other != own_kind => Some(OTHER_KIND),
+            Some(_) => None,
+        };
+        if let Some((code, said)) = fault {
+            return Err(Error::invalid("/replaces", code, said));
+        }
     }
     let details = serde_json::to_vec(filing).map_err(|_| damaged("withdrawal"))?;
     ask(

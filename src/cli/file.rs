@@ -5,7 +5,7 @@
 mod given;
 mod shown;
 
-use super::{CliError, Done, say};
+use super::{CliError, Done, open, say};
 use crate::config::Settings;
 use crate::vault;
 use given::Act;
@@ -56,7 +56,9 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     let act = Act::of(&args)?;
     let body = given::read_body(&args.filing)?;
     if args.dry_run {
-        return shown::dry_run(&act, &body, args.json);
+        let profiles = open::profiles(&settings)?;
+        let clocks = (&profiles, &settings.hub.zone);
+        return shown::dry_run(clocks, &act, &body, args.json);
     }
     let hub = args.hub.as_deref().unwrap_or(&settings.hub.public_url);
     let url = target(hub, &act.path())?;

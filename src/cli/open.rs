@@ -74,7 +74,7 @@ pub fn rules(settings: &Settings) -> Result<Rules, CliError> {
 }
 
 /// The deadline profiles and the holidays in force.
-fn profiles(settings: &Settings) -> Result<Profiles, CliError> {
+pub(super) fn profiles(settings: &Settings) -> Result<Profiles, CliError> {
     let clocks = &settings.clocks;
     let mut faults = Vec::new();
     let text = given(&clocks.file, "clocks.file", EMBEDDED, &mut faults);

@@ -3,7 +3,7 @@
 
 use super::sources::{Addressee, Issued};
 use crate::actions::Rules;
-use crate::actions::alert::OperatorAlert;
+use crate::actions::alert::FrozenAlert;
 use crate::actions::answer_report::{self, AnswerNote};
 use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
@@ -15,6 +15,7 @@ use crate::domain::instant::{Entered, Instant};
 use crate::domain::mail_id;
 use crate::domain::notice::{WebhookParts, acknowledge_url, page_url};
 use crate::domain::proof::notice::NoticeProof;
+use crate::domain::vocabulary::Kind;
 use crate::storage::delivery::{DueNotice, DueRow};
 use crate::templates::mails::{
     Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, PartnershipEndingMail,
@@ -205,6 +206,7 @@ pub fn mail_texts(
                 bank: needs_bank()?,
                 number: note.number.unsigned_abs(),
                 incident_ref: note.incident_ref,
+                kind: kind_or_actual(note.kind),
                 revision: u32::try_from(note.revision).unwrap_or(u32::MAX),
                 digest: note.digest,
                 name: note.name,
@@ -243,6 +245,7 @@ pub fn mail_texts(
                 bank: needs_bank()?,
                 number: note.number.unsigned_abs(),
                 incident_ref: note.incident,
+                kind: kind_or_actual(note.kind),
                 text: note.text,
                 page: page_url(&rules.public_url, &note.notice.to_string()),
                 at: when(due.message_created_at),
@@ -256,13 +259,15 @@ pub fn mail_texts(
         }
         .mail(templates, lang)?),
         "operator.alert" => {
-            let note: OperatorAlert = serde_json::from_slice(inputs()?)?;
+            let frozen: FrozenAlert = serde_json::from_slice(inputs()?)?;
+            let FrozenAlert { alert: note, kind } = frozen;
             Ok(AlertMail {
                 operator,
                 alert: Alert::from_code(&note.alert)
                     .ok_or(NotAssembled::Missing("a text for this alert"))?,
                 bank,
                 incident_ref: note.incident,
+                kind: kind_or_actual(kind),
                 detail: note.detail,
                 at: when(due.message_created_at),
             }
@@ -270,6 +275,11 @@ pub fn mail_texts(
         }
         _ => Err(NotAssembled::Missing("a text for this kind of message")),
     }
+}
+
+/// What was frozen before kinds were, or is about no incident, is no exercise.
+fn kind_or_actual(kind: Option<String>) -> String {
+    kind.unwrap_or_else(|| Kind::Actual.code().to_owned())
 }
 
 /// Where a bank reads its report.

@@ -14,6 +14,9 @@ use std::sync::Arc;
 mod calendar;
 mod file;
 pub mod holidays;
+mod own;
+
+pub use own::{LONGEST_DEFERRAL, Scheduled};
 
 /// The profiles that ship with the hub.
 pub const EMBEDDED: &str = include_str!("../../config/clocks.toml");
@@ -106,6 +109,9 @@ super::vocabulary::vocabulary! {
     Recognised = "recognised",
     Discovery = "discovery",
     Detection = "detection",
+    Responded = "responded",
+    Approved = "approved",
+    LastExercise = "last_exercise",
 }
 
 /// One deadline of a profile.
@@ -151,19 +157,21 @@ impl Due {
 }
 
 /// The profiles without which the hub cannot run, and the clock that each must have.
-const REQUIRED: [(&str, &str); 8] = [
-    (OPERATOR, "initial"),
-    (OPERATOR, "intermediate"),
-    (OPERATOR, "final"),
-    (REPORT, "triage"),
-    (REPORT, "automatic_issue"),
+const REQUIRED: [(&str, &str); 12] = [
+    (own::OPERATOR, "initial"),
+    (own::OPERATOR, "intermediate"),
+    (own::OPERATOR, "final"),
+    (own::REPORT, own::TRIAGE),
+    (own::REPORT, own::AUTOMATIC_ISSUE),
+    (own::REPORT, own::INCLUSION),
+    (own::QUESTION, own::ANSWER),
+    (own::PEERS, own::SHARING),
+    (own::DEFERRAL, own::LONGEST),
     ("ACK-IMMEDIATE", ACKNOWLEDGEMENT),
     ("ACK-EXPECTED", ACKNOWLEDGEMENT),
     ("ACK-PAST", ACKNOWLEDGEMENT),
 ];
 
-const OPERATOR: &str = "PARTNER-DEFAULT";
-const REPORT: &str = "BANK-REPORT";
 const ACKNOWLEDGEMENT: &str = "acknowledgement";
 
 impl Profiles {
@@ -178,6 +186,7 @@ impl Profiles {
             holidays,
         };
         profiles.check(&mut faults);
+        profiles.check_own(text, &mut faults);
         if faults.is_empty() {
             Ok(profiles)
         } else {
@@ -204,37 +213,6 @@ impl Profiles {
     /// The last year whose holidays are known.
     pub fn holidays_until(&self) -> i16 {
         self.holidays.last_year()
-    }
-
-    /// What the operator owes every partner bank.
-    pub fn operator(&self) -> &Profile {
-        self.get(OPERATOR)
-            .expect("Profiles::check has seen the operator's profile")
-    }
-
-    /// When the next update is due where a filing names no time: every hour counts, as in the body it does.
-    pub fn next_update(&self, now: Instant) -> Instant {
-        let clock = self.operator().clock("intermediate");
-        let clock = clock.expect("Profiles::check has seen the clock");
-        self.due(clock, now, None, &TimeZone::UTC).at()
-    }
-
-    /// By when a suspicion has to be issued at the latest, from awareness.
-    pub fn ceiling(&self, aware_at: Instant, zone: &TimeZone) -> Instant {
-        let clock = self.operator().clock("initial");
-        let clock = clock.expect("Profiles::check has seen the clock");
-        let due = self.due(clock, aware_at, Some(aware_at), zone);
-        due.ceiling_at.unwrap_or(due.clock_at)
-    }
-
-    /// By when an officer says whether a bank's report is an incident, and when silence issues it.
-    pub fn report(&self, reported_at: Instant, zone: &TimeZone) -> (Instant, Instant) {
-        let by = |phase| {
-            let clock = self.get(REPORT).and_then(|profile| profile.clock(phase));
-            let clock = clock.expect("Profiles::check has seen the clocks of a report");
-            self.due(clock, reported_at, None, zone).at()
-        };
-        (by("triage"), by("automatic_issue"))
     }
 
     /// The profile that governs the acknowledgement of a notice of this urgency.

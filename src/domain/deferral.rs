@@ -1,15 +1,17 @@
-//! Holding a whole revision back: asked for by one person, granted by another, for at most 72 hours from then. There
-//! is no field for a bank, and nothing here knows one. Reads no clock.
+//! Holding a whole revision back: asked for by one person, granted by another, for so long from then as the
+//! profiles in force say, which is never more than 72 hours. There is no field for a bank, and nothing here knows one.
+//! Reads no clock.
 
+use super::deadline::LONGEST_DEFERRAL;
 use super::fault::Faults;
 use super::id::Uid;
 use super::incident::{Filing, IncidentRef};
 use super::instant::{Entered, Instant};
 use super::json;
-use super::operator_clock::LONGEST_DEFERRAL;
 use super::refusal::Refusal;
 use super::vocabulary::DeferralBasis;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// What is asked for, with the revision that is to be held back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,13 +52,17 @@ impl RenewalFiling {
     }
 }
 
-/// An end that has passed already, or lies too far off, is refused when it is asked for.
-pub fn check_until(until: Instant, now: Instant) -> Result<(), Faults> {
+/// An end that has passed already, or lies further off than `longest`, is refused when it is asked for.
+pub fn check_until(until: Instant, now: Instant, longest: Duration) -> Result<(), Faults> {
     let mut faults = Faults::default();
     if until <= now {
         faults.add("/until", "time_past", "must lie in the future");
-    } else if until > now + LONGEST_DEFERRAL {
-        faults.add("/until", "deferral_long", "at most 72 hours from now");
+    } else if until > now + longest {
+        let said = format!(
+            "at most {} hours from now",
+            longest.as_secs().div_ceil(3_600)
+        );
+        faults.add("/until", "deferral_long", said);
     }
     faults.into_result(())
 }
@@ -68,11 +74,13 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Two people, and an end that has not passed: never later than 72 hours from now.
+    /// Two people, and an end that has not passed: never later than `longest` from now, and whatever that is, never
+    /// later than 72 hours.
     pub fn grant(
         (requester, approver): (Uid, Uid),
         until: Instant,
         now: Instant,
+        longest: Duration,
     ) -> Result<Self, Refusal> {
         if requester == approver {
             return Err(Refusal::SamePerson);
@@ -81,16 +89,22 @@ impl Hold {
             return Err(Refusal::DeferralPast);
         }
         Ok(Self {
-            expires_at: until.min(now + LONGEST_DEFERRAL),
+            expires_at: until.min(now + longest.min(LONGEST_DEFERRAL)),
         })
     }
 
     /// Two people again, while it still holds.
-    pub fn renew(self, by: (Uid, Uid), until: Instant, now: Instant) -> Result<Self, Refusal> {
+    pub fn renew(
+        self,
+        by: (Uid, Uid),
+        until: Instant,
+        now: Instant,
+        longest: Duration,
+    ) -> Result<Self, Refusal> {
         if self.is_over(now) {
             return Err(Refusal::DeferralEnded);
         }
-        Self::grant(by, until, now)
+        Self::grant(by, until, now, longest)
     }
 
     /// As it was granted.
@@ -112,7 +126,6 @@ impl Hold {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::time::Duration;
 
     fn hours(count: u64) -> Duration {
         Duration::from_secs(count * 3_600)
@@ -153,7 +166,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_held_back_for_longer_than_72_hours_after_two_people_last_agreed(tries in tries()) {
+        fn nothing_is_held_back_for_longer_than_72_hours_after_two_people_last_agreed(
+            tries in tries(), longest in 1_u64..200
+        ) {
+            let longest = hours(longest);
             let mut now = Instant::from_micros(1_558_059_069_120_000);
             let mut held: Option<Hold> = None;
             let mut agreed = None;
@@ -165,13 +181,13 @@ mod tests {
                 held = held.filter(|hold| !hold.is_over(now));
                 let (by, until) = ((person(one), person(other)), now + hours(asked));
                 let granted = match held {
-                    Some(hold) => hold.renew(by, until, now),
-                    None => Hold::grant(by, until, now),
+                    Some(hold) => hold.renew(by, until, now, longest),
+                    None => Hold::grant(by, until, now, longest),
                 };
                 match granted {
                     Ok(hold) => {
                         prop_assert!(one != other, "one person held it back");
-                        prop_assert!(hold.expires_at() <= now + LONGEST_DEFERRAL);
+                        prop_assert!(hold.expires_at() <= now + LONGEST_DEFERRAL.min(longest));
                         (held, agreed) = (Some(hold), Some(now));
                     }
                     Err(_) => prop_assert!(one == other || asked == 0),

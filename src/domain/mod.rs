@@ -20,7 +20,6 @@ pub mod level;
 pub mod mail_id;
 pub mod mail_report;
 pub mod notice;
-pub mod operator_clock;
 pub mod outcome;
 pub mod phone_task;
 pub mod proof;

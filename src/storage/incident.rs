@@ -143,3 +143,12 @@ pub fn revision(tx: &mut Tx<'_>, id: Uid) -> Result<Option<RevisionRow>, Error> 
         on_either!(tx, conn => revision::table.find(id).select(RevisionRow::as_select()).first(conn).optional()?),
     )
 }
+
+/// The kind of an incident, which its first revision said for good.
+pub fn kind_of(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<String>, Error> {
+    Ok(on_either!(tx, conn => revision::table
+        .filter(revision::incident_id.eq(incident_id).and(revision::number.eq(1)))
+        .select(revision::kind)
+        .first(conn)
+        .optional()?))
+}

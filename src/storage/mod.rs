@@ -21,6 +21,7 @@ pub mod delivery;
 pub mod draft;
 pub mod duty;
 pub mod evidence;
+pub mod exercise;
 pub mod facts;
 pub mod idempotency;
 pub mod incident;

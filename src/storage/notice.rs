@@ -252,3 +252,12 @@ pub fn fanouts(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<FanoutRow>, Erro
         .select(FanoutRow::as_select())
         .load(conn)?))
 }
+
+/// How many of a bank's notices were of exercises and tests.
+pub fn drilled(tx: &mut Tx<'_>, bank_id: Uid) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
+        .filter(notice::bank_id.eq(bank_id).and(revision::kind.ne("actual")))
+        .count()
+        .get_result(conn)?))
+}

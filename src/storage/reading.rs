@@ -18,6 +18,9 @@ use super::delivery::OutcomeRow;
 use super::incident::{IncidentRow, RevisionRow};
 use super::notice::NoticeRow;
 
+/// The kind of incident that counts as telling.
+const ACTUAL: &str = "actual";
+
 /// What to look for among incidents.
 #[derive(Debug, Clone, Default)]
 pub struct IncidentFilter {
@@ -399,6 +402,7 @@ pub fn newest(tx: &mut Tx<'_>) -> Result<Newest, Error> {
 pub struct LateRow {
     pub notice: Uid,
     pub reference: String,
+    pub kind: String,
     pub revision: i64,
     pub bank: String,
     pub number: i64,
@@ -428,6 +432,7 @@ pub fn late(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<LateRow>, E
         .select((
             notice::id,
             incident::reference,
+            revision::kind,
             revision::number,
             bank::code,
             notice::number,
@@ -454,18 +459,27 @@ pub struct ReachedRow {
     pub reached_at: Instant,
 }
 
-/// The newest notices' levels.
+/// The levels of the newest notices that told of something actual: an exercise tells nobody.
 pub fn levels_reached(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ReachedRow>, Error> {
     Ok(on_either!(tx, conn => notice_level::table
         .inner_join(notice::table.on(notice::id.eq(notice_level::notice_id)))
+        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
+        .filter(revision::kind.eq(ACTUAL))
         .order((notice_level::notice_id.desc(), notice_level::level))
         .limit(limit)
         .select((notice_level::notice_id, notice_level::level, notice::issued_at, notice_level::reached_at))
         .load(conn)?))
 }
 
-pub fn notices_issued(tx: &mut Tx<'_>) -> Result<i64, Error> {
-    Ok(on_either!(tx, conn => notice::table.count().get_result(conn)?))
+/// How many notices were issued: of something actual, and of exercises and tests.
+pub fn notices_issued(tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
+    let all: i64 = on_either!(tx, conn => notice::table.count().get_result(conn)?);
+    let drilled: i64 = on_either!(tx, conn => notice::table
+        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
+        .filter(revision::kind.ne(ACTUAL))
+        .count()
+        .get_result(conn)?);
+    Ok((all - drilled, drilled))
 }
 
 /// Every outcome of the attempts to deliver one notice, oldest first.

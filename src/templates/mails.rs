@@ -243,10 +243,12 @@ pub enum Alert {
     DraftAgeing,
     IssueStuck,
     EndingUntold,
+    ExerciseNear,
+    ExerciseOverdue,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 12] = [
+    pub const ALL: [Alert; 14] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -259,6 +261,8 @@ impl Alert {
         Self::DraftAgeing,
         Self::IssueStuck,
         Self::EndingUntold,
+        Self::ExerciseNear,
+        Self::ExerciseOverdue,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -276,6 +280,8 @@ impl Alert {
             Self::DraftAgeing => "draft-ageing",
             Self::IssueStuck => "issue-stuck",
             Self::EndingUntold => "ending-untold",
+            Self::ExerciseNear => "exercise-near",
+            Self::ExerciseOverdue => "exercise-overdue",
         }
     }
 
@@ -297,6 +303,8 @@ pub struct AlertMail {
     pub alert: Alert,
     pub bank: Option<BankName>,
     pub incident_ref: Option<String>,
+    /// Of that incident; `actual` where there is none. Code: actual, exercise, test.
+    pub kind: String,
     /// One line from the hub itself, like the channel's last error class; never a bank's answer.
     pub detail: Option<String>,
     pub at: When,
@@ -309,6 +317,8 @@ pub struct LinkAcknowledgedMail {
     pub bank: BankName,
     pub number: u64,
     pub incident_ref: String,
+    /// Code: actual, exercise, test.
+    pub kind: String,
     pub revision: u32,
     pub digest: String,
     /// As typed by whoever confirmed.
@@ -349,6 +359,8 @@ pub struct ResponseAnsweredMail {
     /// Of the notice that it is about.
     pub number: u64,
     pub incident_ref: String,
+    /// Code: actual, exercise, test.
+    pub kind: String,
     /// As an officer wrote it.
     pub text: String,
     /// The notice in the portal.

@@ -25,6 +25,8 @@ fn later() -> When {
 struct Words {
     lang: &'static str,
     canary: Option<&'static str>,
+    /// Of the incident: actual, exercise, test.
+    kind: &'static str,
 }
 
 impl Words {
@@ -55,7 +57,7 @@ impl Words {
             incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
             revision: 1,
             phase: "initial".into(),
-            kind: "actual".into(),
+            kind: self.kind.into(),
             tlp: "AMBER".into(),
             urgency: "immediate".into(),
             issued_at: noon(),
@@ -150,6 +152,7 @@ impl Words {
             alert: Alert::ChannelBroken,
             bank: Some(bank.clone()),
             incident_ref: Some(self.say("INC-2019-0003", "INC-2019-0003")),
+            kind: self.kind.into(),
             detail: Some(self.say("mail_rejected 550", "mail_rejected 550")),
             at: noon(),
         };
@@ -158,6 +161,7 @@ impl Words {
             bank: bank.clone(),
             number: 42,
             incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
+            kind: self.kind.into(),
             revision: 1,
             digest: self.say("sha-256:9f86d081884c7d65", "sha-256:9f86d081884c7d65"),
             name: self.say("佐藤 一郎", "Ichiro Sato"),
@@ -198,6 +202,7 @@ impl Words {
             bank: bank.clone(),
             number: 42,
             incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
+            kind: self.kind.into(),
             text: self.say("新規連携だけが対象です。", "Only new links are concerned."),
             page: self.say(
                 "https://kairan.example/inbox/0190",
@@ -251,7 +256,11 @@ fn shown(texts: &MailTexts) -> String {
 #[test]
 fn every_mail_reads_as_reviewed_in_both_languages() {
     for lang in LANGUAGES {
-        let words = Words { lang, canary: None };
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
         for (message, texts) in words.all() {
             insta::assert_snapshot!(format!("{message}.{lang}"), shown(&texts));
         }
@@ -261,7 +270,11 @@ fn every_mail_reads_as_reviewed_in_both_languages() {
 #[test]
 fn a_reminder_reads_as_reviewed_and_stands_under_the_subject_of_its_notice() {
     for lang in LANGUAGES {
-        let words = Words { lang, canary: None };
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
         let first = words.notice().mail(&templates(), lang).expect("rendered");
         for (name, at) in [("notice.reminder", noon()), ("notice.overdue", later())] {
             let texts = words.reminder(at).mail(&templates(), lang);
@@ -277,6 +290,7 @@ fn every_mail_template_is_among_the_reviewed_ones() {
     let words = Words {
         lang: "en",
         canary: None,
+        kind: "actual",
     };
     let reviewed: BTreeSet<String> = words
         .all()
@@ -297,7 +311,11 @@ fn every_mail_template_is_among_the_reviewed_ones() {
 fn a_notice_under_red_or_amber_strict_tells_nothing_of_the_theft_by_mail() {
     for tlp in ["RED", "AMBER+STRICT", "PURPLE"] {
         for lang in LANGUAGES {
-            let words = Words { lang, canary: None };
+            let words = Words {
+                lang,
+                canary: None,
+                kind: "actual",
+            };
             for mut notice in [words.notice(), words.withdrawal()] {
                 notice.tlp = tlp.into();
                 let all = shown(&notice.mail(&templates(), lang).expect("it renders"));
@@ -332,6 +350,7 @@ fn a_restricted_notice_reads_as_reviewed() {
     let words = Words {
         lang: "en",
         canary: None,
+        kind: "actual",
     };
     let mut notice = words.notice();
     notice.tlp = "RED".into();
@@ -343,12 +362,45 @@ fn a_restricted_notice_reads_as_reviewed() {
 
 #[test]
 fn an_exercise_says_so_before_anything_else() {
-    for (lang, prefix, kind) in [("ja", "【訓練】", "exercise"), ("en", "[TEST]", "test")] {
-        let words = Words { lang, canary: None };
-        for mut notice in [words.notice(), words.withdrawal()] {
-            notice.kind = kind.into();
-            let texts = notice.mail(&templates(), lang).expect("it renders");
-            assert!(texts.subject.starts_with(prefix), "{}", texts.subject);
+    for (lang, prefix, first, kind) in [
+        ("ja", "【訓練】", "これは訓練", "exercise"),
+        ("en", "[EXERCISE]", "This is a", "exercise"),
+        ("en", "[TEST]", "This is a", "test"),
+    ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind,
+        };
+        let about = |message: &str| {
+            let other = ["response.answered", "link.acknowledged", "operator.alert"];
+            message.starts_with("notice.") && message != "notice.test" || other.contains(&message)
+        };
+        let mails: Vec<_> = words
+            .all()
+            .into_iter()
+            .filter(|(message, _)| about(message))
+            .collect();
+        assert_eq!(
+            mails.len(),
+            5,
+            "{:?}",
+            mails.iter().map(|(message, _)| message).collect::<Vec<_>>()
+        );
+        for (message, texts) in mails {
+            assert!(
+                texts.subject.starts_with(prefix),
+                "{message}: {}",
+                texts.subject
+            );
+            assert!(texts.text.starts_with(first), "{message}: {}", texts.text);
+            let heading = texts.html.find("<h1").expect("a heading");
+            assert!(
+                texts.html[..heading].contains(first),
+                "{message}: {}",
+                texts.html
+            );
+            insta::assert_snapshot!(format!("{message}.{kind}.{lang}"), shown(&texts));
         }
     }
 }
@@ -356,7 +408,11 @@ fn an_exercise_says_so_before_anything_else() {
 #[test]
 fn a_bank_that_asked_for_it_gets_no_link_and_no_code() {
     for lang in LANGUAGES {
-        let words = Words { lang, canary: None };
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
         let mut notice = words.notice();
         notice.link = None;
         let all = shown(&notice.mail(&templates(), lang).expect("it renders"));
@@ -367,7 +423,11 @@ fn a_bank_that_asked_for_it_gets_no_link_and_no_code() {
 #[test]
 fn a_notice_with_nothing_but_the_necessary_still_renders() {
     for lang in LANGUAGES {
-        let words = Words { lang, canary: None };
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
         let bare = NoticeMail {
             title: None,
             description: None,
@@ -398,6 +458,7 @@ fn every_alert_has_its_words() {
                 alert,
                 bank: None,
                 incident_ref: None,
+                kind: "actual".into(),
                 detail: None,
                 at: noon(),
             };
@@ -421,6 +482,7 @@ fn markup_in_free_text_is_shown_and_never_obeyed() {
         let words = Words {
             lang,
             canary: Some(CANARY),
+            kind: "actual",
         };
         for (message, texts) in words.all() {
             without_markup(&texts.html, message);
@@ -456,7 +518,7 @@ fn pages(text: &str) -> Vec<(&'static str, serde_json::Value)> {
         ("pages/link.html", seen),
         (
             "pages/link_done.html",
-            json!({"number": 42, "bank": bank, "at": noon, "digest": text, "page": text}),
+            json!({"number": 42, "kind": "exercise", "bank": bank, "at": noon, "digest": text, "page": text}),
         ),
         (
             "pages/problem.html",
@@ -487,7 +549,13 @@ fn the_link_page_asks_for_the_code_until_it_is_confirmed() {
 #[test]
 fn no_mail_fetches_anything_from_anywhere() {
     for lang in LANGUAGES {
-        for (message, texts) in (Words { lang, canary: None }).all() {
+        for (message, texts) in (Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        })
+        .all()
+        {
             for bad in [
                 "<img", "<link", "<script", "src=", "url(", "@import", "http://", "<form",
             ] {
@@ -508,13 +576,14 @@ fn a_missing_label_code_or_variable_is_an_error_and_not_an_empty_place() {
         .render(
             "mail/operator.alert/subject.txt",
             "en",
-            &json!({"alert": "unheard-of"}),
+            &json!({"alert": "unheard-of", "kind": "actual"}),
         )
         .expect_err("no such label");
     assert!(fault.to_string().contains("alert-unheard-of"), "{fault}");
     let mut notice = (Words {
         lang: "en",
         canary: None,
+        kind: "actual",
     })
     .notice();
     notice.typology = vec!["unheard_of".into()];

@@ -3,8 +3,9 @@
 
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
-    drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reachability, reports, resend, responses, service_levels,
+    drafts, endpoints, evidence, exercises, health, import, inbox, incidents, invitations, keys,
+    log, notices, partnerships, people, questions, reachability, reports, resend, responses,
+    service_levels,
     signing_keys, tasks, test_notice,
 };
 use super::page;
@@ -47,6 +48,7 @@ use utoipa_swagger_ui::Config;
         calls::release,
         calls::complete,
         responses::map,
+        exercises::list,
         questions::list,
         questions::answer,
         inbox::inbox,

@@ -3,8 +3,9 @@
 
 use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
-    drafts, endpoints, evidence, health, import, inbox, incidents, invitations, keys, log, notices,
-    partnerships, people, questions, reachability, reports, resend, responses, service_levels,
+    drafts, endpoints, evidence, exercises, health, import, inbox, incidents, invitations, keys,
+    log, notices, partnerships, people, questions, reachability, reports, resend, responses,
+    service_levels,
     signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
@@ -173,6 +174,7 @@ pub fn routes() -> Vec<Route> {
         GET "/bank-reports/{id}" READERS pages::reports::read;
         POST "/bank-reports/{id}/draft" OFFICER pages::reports::begin_draft;
         POST "/bank-reports/{id}/rejection" OFFICER pages::reports::reject;
+        GET "/exercises" READERS pages::exercises::list;
         GET "/questions" READERS pages::questions::list;
         POST "/responses/{id}/answer" OFFICER pages::questions::answer;
         GET "/drafts" READERS pages::drafts::list;
@@ -251,6 +253,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/incidents/{reference}/out-of-band-contacts" READERS calls::contacts;
         POST "/api/v1/incidents/{reference}/out-of-band-contacts" OFFICER calls::tell;
         GET "/api/v1/incidents/{reference}/response-map" READERS responses::map;
+        GET "/api/v1/exercises" READERS exercises::list;
         GET "/api/v1/questions" READERS questions::list;
         POST "/api/v1/responses/{id}/answer" OFFICER questions::answer;
 
@@ -402,6 +405,7 @@ mod tests {
             "as-of",
             "reports",
             "deferrals",
+            "exercises",
             "questions",
             "responses",
         ] {

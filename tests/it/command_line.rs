@@ -140,12 +140,22 @@ fn every_mistake_in_the_files_of_clocks_is_told_before_anything_starts() {
     );
     let clocks = kairan::domain::deadline::EMBEDDED
         .replace("offset = \"2 hours\"", "offset = \"soon\"")
-        .replace("opens = \"09:00\"", "opens = \"nine\"");
+        .replace("opens = \"09:00\"", "opens = \"nine\"")
+        .replace(
+            "start = \"approved\"\noffset = \"72 hours\"",
+            "start = \"approved\"\noffset = \"96 hours\"",
+        );
     host.write("clocks.toml", &clocks);
+    let line = clocks.lines().position(|line| line.contains("96 hours"));
+    let line = line.expect("the shipped file has the longest deferral") + 1;
+    let too_long = format!(
+        "clocks.toml: clocks.file: profile DEFERRAL, clock for longest: line {line}: offset: takes at most 72 hours"
+    );
     host.write("holidays.csv", "2027/13/1,元日\n");
     let told = [
         "clocks.toml: clocks.file: calendar business: opens",
         "clocks.toml: clocks.file: profile ACK-IMMEDIATE, clock 1: offset",
+        &too_long,
         "holidays.csv: clocks.holidays_file: line 1",
         "nothing was started",
     ];

@@ -39,6 +39,7 @@ mod closing;
 mod confirming;
 pub mod deferring;
 mod delivery;
+mod drilling;
 mod evidence;
 pub mod exporting;
 mod facts;

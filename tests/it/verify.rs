@@ -244,6 +244,7 @@ fn a_certificate_is_verified_under_its_own_key() {
         notices: vec![CertifiedNotice {
             number: 1,
             incident: "INC-2019-0003".into(),
+            kind: "actual".into(),
             revision: 1,
             notice: uid(4, 1),
             digest: Digest::of(b"object"),

@@ -48,6 +48,7 @@ impl Names {
 #[derive(serde::Deserialize)]
 pub struct Told {
     pub incident: String,
+    pub kind: String,
     pub revision: String,
 }
 
@@ -63,6 +64,7 @@ struct NoticeLine<'a> {
     number: i64,
     bank: &'a str,
     incident: &'a str,
+    kind: &'a str,
     revision: &'a str,
     notice: Uid,
     fanout: Uid,
@@ -79,6 +81,7 @@ pub fn notice(out: &mut Vec<u8>, names: &Names, row: &NoticeRow, told: &Told, fi
         number: row.number,
         bank: names.bank(row.bank_id),
         incident: &told.incident,
+        kind: &told.kind,
         revision: &told.revision,
         notice: row.id,
         fanout: row.fanout_id,

@@ -43,7 +43,8 @@ pub fn of_incident(
         ..LogFilter::default()
     };
     work.extend(lists(tx, all, Naming::ByBank, filter)?);
-    let about = json!({ "reference": known.reference, "revisions": told, "notices": notices });
+    let kind = incident::kind_of(tx, known.id)?;
+    let about = json!({ "reference": known.reference, "kind": kind, "revisions": told, "notices": notices });
     ground.readme(tx, rules, templates, "incident", about)?;
     Ok(ground.packing(work))
 }
@@ -75,7 +76,7 @@ pub fn of_bank(
     let all = Notices::Bank(known.id, 0, last);
     work.extend(lists(tx, all, Naming::ByNumber, filter)?);
     let about = json!({ "code": known.code, "name_ja": profile.name_ja, "name_en": profile.name_en,
-        "last_number": last });
+        "last_number": last, "drilled": notice::drilled(tx, known.id)? });
     ground.readme(tx, rules, templates, "bank", about)?;
     Ok(ground.packing(work))
 }

@@ -4,16 +4,23 @@ use super::super::{CliError, Done, say};
 use super::Answer;
 use super::given::Act;
 use crate::clock::Clock;
+use crate::domain::deadline::Profiles;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::incident::{Filing, FilingContext, Withdrawal};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+/// The profiles in force, and the operator's zone.
+pub(super) type Clocks<'a> = (&'a Profiles, &'a TimeZone);
+
 /// What can be judged without the hub: a new incident wholly, the others by their shape.
-fn judge(act: &Act, body: &[u8]) -> Result<Vec<Fault>, Faults> {
+fn judge(clocks: Clocks<'_>, act: &Act, body: &[u8]) -> Result<Vec<Fault>, Faults> {
     match act {
         Act::Incident => {
             let filing = Filing::from_json(body)?;
-            filing.check(FilingContext::first(Clock::new().now()))?;
+            let (now, (profiles, zone)) = (Clock::new().now(), clocks);
+            let late = filing.comes_late(profiles, now, zone);
+            filing.check(FilingContext::first(now).by(profiles).asking_why(late))?;
             Ok(filing.warnings())
         }
         Act::Revision(_) => Ok(Filing::from_json(body)?.warnings()),
@@ -25,8 +32,13 @@ fn judge(act: &Act, body: &[u8]) -> Result<Vec<Fault>, Faults> {
     }
 }
 
-pub(super) fn dry_run(act: &Act, body: &[u8], as_json: bool) -> Result<Done, CliError> {
-    let (faults, warnings) = match judge(act, body) {
+pub(super) fn dry_run(
+    clocks: Clocks<'_>,
+    act: &Act,
+    body: &[u8],
+    as_json: bool,
+) -> Result<Done, CliError> {
+    let (faults, warnings) = match judge(clocks, act, body) {
         Ok(warnings) => (Vec::new(), warnings),
         Err(faults) => (faults.0, Vec::new()),
     };
@@ -127,8 +139,10 @@ mod tests {
 
     #[test]
     fn a_dry_run_finds_what_the_hub_would_refuse() {
-        let faults =
-            judge(&Act::Incident, b"{\"recipients\": [\"0117\"]}").expect_err("no such field");
+        let profiles = Profiles::embedded();
+        let clocks = (&profiles, &TimeZone::UTC);
+        let body = b"{\"recipients\": [\"0117\"]}";
+        let faults = judge(clocks, &Act::Incident, body).expect_err("no such field");
         assert!(!faults.0.is_empty());
         let reference: IncidentRef = "INC-2026-0001".parse().expect("a reference");
         assert_eq!(

@@ -463,6 +463,7 @@ fn keep(
             incident: believed.incident,
             revision: believed.revision,
             kind: believed.kind,
+            notice_kind: believed.notice_kind,
             sealed,
         },
     );

@@ -36,6 +36,8 @@ pub enum Event {
         incident: String,
         revision: String,
         kind: String,
+        /// Code: actual, exercise, test.
+        notice_kind: String,
         /// Its proof came with it, and holds.
         sealed: bool,
     },
@@ -90,6 +92,14 @@ fn listed(numbers: &[i64]) -> String {
     format!("{}{more}", shown.join(" "))
 }
 
+/// What stands before a notice that is not actual.
+fn drill(kind: &str) -> String {
+    match kind {
+        "actual" => String::new(),
+        other => format!("[{}] ", other.to_uppercase()),
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,14 +129,19 @@ impl fmt::Display for Event {
                 incident,
                 revision,
                 kind,
+                notice_kind,
                 sealed,
             } => {
+                let drill = drill(notice_kind);
                 let sealed = if *sealed {
                     "proven by the log"
                 } else {
                     "UNSEALED: not in the log yet"
                 };
-                write!(f, "no. {number}: {kind} {incident} r{revision}, {sealed}")
+                write!(
+                    f,
+                    "no. {number}: {drill}{kind} {incident} r{revision}, {sealed}"
+                )
             }
             Self::Hole { numbers } => {
                 write!(

@@ -79,6 +79,8 @@ pub struct Refused {
 pub struct Believed {
     /// `notice.issued`, `notice.withdrawn` or `notice.reminder`.
     pub kind: String,
+    /// Code: actual, exercise, test.
+    pub notice_kind: String,
     pub incident: String,
     pub revision: String,
     /// It came before, under another `webhook-id`.
@@ -176,6 +178,7 @@ fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement
     let highest = known.notices.keys().next_back().copied().unwrap_or(0);
     Ok(Judgement::Notice(Box::new(Believed {
         kind: webhook.kind.clone(),
+        notice_kind: checked.notice_kind,
         incident: checked.incident,
         revision: checked.revision,
         is_known,

@@ -39,6 +39,13 @@ fn told(certificate: &Certificate, report: &mut Report) {
         "{} notices, the last with number {last}",
         notices.len()
     ));
+    let drilled = notices.iter().filter(|notice| notice.kind != "actual");
+    let drilled = drilled.count();
+    if drilled > 0 {
+        report.line(format!(
+            "of them {drilled} of exercises and tests, which told the bank of no theft"
+        ));
+    }
     for notice in notices {
         report.line(notice.to_string());
     }
@@ -52,7 +59,7 @@ fn told(certificate: &Certificate, report: &mut Report) {
         .iter()
         .map(|notice| {
             json!({
-                "number": notice.number, "incident": notice.incident, "revision": notice.revision,
+                "number": notice.number, "incident": notice.incident, "kind": notice.kind, "revision": notice.revision,
                 "notice": notice.notice.to_string(), "digest": notice.digest.to_string(),
                 "issued": notice.issued.to_string(), "level": notice.level,
                 "level_at": notice.level_at.to_string(),

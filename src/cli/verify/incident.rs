@@ -35,6 +35,7 @@ fn told(bundle: &Completeness, covered: &Covered, report: &mut Report) {
         bundle.incident, covered.incident
     ));
     report.line(format!("revision {number} ({phase}), accepted {at}"));
+    report.drill(&covered.kind);
     report.line(format!(
         "covered {n}/{n} under roster version {}",
         covered.roster_version

@@ -40,6 +40,7 @@ fn judge_webhook(bytes: &[u8], keys: &LogKeys, report: &mut Report) -> Result<()
             None => {
                 let (number, bank) = (&checked.number, &checked.bank);
                 report.line(format!("notice {number} of bank {bank}"));
+                report.drill(&checked.notice_kind);
                 digest(checked.digest, report);
                 report.miss("a proof: the notice went out before the log had sealed it; fetch its proof from the hub");
             }
@@ -63,6 +64,7 @@ fn proven(checked: &NoticeChecked, report: &mut Report) {
     report.line(format!(
         "notice {number} of bank {bank}: {incident}, revision {revision}"
     ));
+    report.drill(&checked.notice_kind);
     digest(checked.digest, report);
     let (kind, n, version) = (&checked.fanout_kind, checked.n, checked.roster_version);
     let place = checked.position + 1;

@@ -72,6 +72,16 @@ impl Report {
         self.unusable = Some(why.into());
     }
 
+    /// What kind it is; what is not actual says so in words, for it told nobody of a theft.
+    pub fn drill(&mut self, kind: &str) {
+        self.fact("kind", kind);
+        match kind {
+            "actual" => {}
+            "exercise" => self.line("AN EXERCISE: it told of no theft"),
+            other => self.line(format!("A {}: it told of no theft", other.to_uppercase())),
+        }
+    }
+
     /// The head under which all else was found.
     pub fn head(&mut self, checkpoint: &Checkpoint) {
         let (origin, size) = (&checkpoint.origin, checkpoint.size);

@@ -8,6 +8,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 /// What a file holds, and what is wrong with it.
@@ -20,9 +21,7 @@ pub(super) struct Read {
 pub(super) fn read(text: &str, holidays: &Arc<Holidays>) -> Read {
     let mut faults = Vec::new();
     let table = text.parse::<Table>().unwrap_or_else(|fault| {
-        let line = fault.span().map_or(1, |span| {
-            text[..span.start.min(text.len())].matches('\n').count() + 1
-        });
+        let line = fault.span().map_or(1, |span| line_at(text, span.start));
         let reason = format!("line {line} is not TOML: {}", fault.message());
         faults.push(ProfileFault {
             place: String::new(),
@@ -60,6 +59,30 @@ pub(super) fn read(text: &str, holidays: &Arc<Holidays>) -> Read {
         profiles,
         faults,
     }
+}
+
+/// On which line of the file the offset of a profile's clock stands, from 1.
+pub(super) fn line_of_offset(text: &str, profile: &str, phase: &str) -> usize {
+    let named = |value: &DeValue<'_>, key: &str, name: &str| {
+        value.get(key).and_then(|id| id.get_ref().as_str()) == Some(name)
+    };
+    let find = || {
+        let whole = DeTable::parse(text).ok()?;
+        let profiles = whole.get_ref().get("profile")?.get_ref().as_array()?;
+        let profile = profiles
+            .iter()
+            .find(|one| named(one.get_ref(), "id", profile))?;
+        let clocks = profile.get_ref().get("clock")?.get_ref().as_array()?;
+        let clock = clocks
+            .iter()
+            .find(|one| named(one.get_ref(), "phase", phase))?;
+        Some(clock.get_ref().get("offset")?.span().start)
+    };
+    line_at(text, find().unwrap_or_default())
+}
+
+fn line_at(text: &str, place: usize) -> usize {
+    text[..place.min(text.len())].matches('\n').count() + 1
 }
 
 fn calendar(mut part: Part<'_>, holidays: &Arc<Holidays>) -> Hours {

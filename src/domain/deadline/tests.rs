@@ -145,6 +145,10 @@ fn only_the_contractual_profiles_ship_switched_on() {
         [
             "PARTNER-DEFAULT",
             "BANK-REPORT",
+            "BANK-QUESTION",
+            "PEERS",
+            "DEFERRAL",
+            "EXERCISE",
             "ACK-IMMEDIATE",
             "ACK-EXPECTED",
             "ACK-PAST"
@@ -375,6 +379,26 @@ fn a_file_of_profiles_that_cannot_be_kept_is_refused_with_its_place() {
             "then_every = \"never\"",
             "profile ACK-IMMEDIATE, ladder",
         ),
+        (
+            "phase = \"inclusion\"",
+            "phase = \"sealing\"",
+            "profile BANK-REPORT",
+        ),
+        (
+            "phase = \"answer\"",
+            "phase = \"reply\"",
+            "profile BANK-QUESTION",
+        ),
+        (
+            "offset = \"15 minutes\"",
+            "offset = \"15 minutes\"\ncalendar = \"business\"",
+            "profile PEERS, clock for sharing",
+        ),
+        (
+            "phase = \"exercise\"",
+            "phase = \"drill\"",
+            "profile EXERCISE, clock for exercise",
+        ),
         ("[calendar.business]", "[calendar.business", ""),
     ] {
         assert!(EMBEDDED.contains(from), "{from} is not in the file");
@@ -499,16 +523,79 @@ fn the_clocks_of_a_report_and_the_ceiling_are_those_of_the_file() {
     let shipped = Profiles::embedded();
     assert_eq!(shipped.report(at, &zone), (hours(4), hours(8)));
     assert_eq!(shipped.ceiling(at, &zone), hours(24));
-    let text = EMBEDDED
-        .replace(
-            "phase = \"triage\"\nstart = \"reported\"\noffset = \"4 hours\"",
-            "phase = \"triage\"\nstart = \"reported\"\noffset = \"3 hours\"",
-        )
-        .replace(
-            "offset = \"8 hours\"\n\n[[profile]]\nid = \"ACK-IMMEDIATE\"",
-            "offset = \"2 hours\"\n\n[[profile]]\nid = \"ACK-IMMEDIATE\"",
-        );
+    assert_eq!(shipped.included_by(at, &zone), hours(24));
+    assert_eq!(shipped.answer_by(at, &zone), hours(24));
+    assert_eq!(at + shipped.longest_deferral(), hours(72));
+    assert_eq!(shipped.sharing().as_secs(), 15 * 60);
+    let mut text = EMBEDDED.to_owned();
+    for (phase, from, to) in [
+        ("triage", "4 hours", "3 hours"),
+        ("automatic_issue", "8 hours", "2 hours"),
+        ("inclusion", "24 hours", "12 hours"),
+        ("answer", "24 hours", "6 hours"),
+        ("sharing", "15 minutes", "5 minutes"),
+        ("longest", "72 hours", "48 hours"),
+    ] {
+        text = with_offset(&text, phase, from, to);
+    }
     let holidays = Holidays::parse(HOLIDAYS).expect("the embedded list");
     let changed = Profiles::parse(&text, holidays).expect("a good file");
     assert_eq!(changed.report(at, &zone), (hours(3), hours(2)));
+    assert_eq!(changed.included_by(at, &zone), hours(12));
+    assert_eq!(changed.answer_by(at, &zone), hours(6));
+    assert_eq!(at + changed.longest_deferral(), hours(48));
+    assert_eq!(changed.sharing().as_secs(), 5 * 60);
+}
+
+/// The shipped file with another offset for the one clock of this phase.
+fn with_offset(text: &str, phase: &str, from: &str, to: &str) -> String {
+    let (before, after) = text
+        .split_once(&format!("phase = \"{phase}\"\n"))
+        .expect("the clock is in the file");
+    let (from, to) = (format!("\"{from}\""), format!("\"{to}\""));
+    assert!(after.contains(&from), "{from} is in the file");
+    format!(
+        "{before}phase = \"{phase}\"\n{}",
+        after.replacen(&from, &to, 1)
+    )
+}
+
+#[test]
+fn a_file_that_holds_back_for_more_than_72_hours_is_refused_with_its_line() {
+    for offset in ["73 hours", "4 days", "1 months"] {
+        let text = with_offset(EMBEDDED, "longest", "72 hours", offset);
+        let clock = text
+            .find("phase = \"longest\"")
+            .expect("the clock is there");
+        let before = text[..clock].lines().count();
+        let own = text[clock..].lines();
+        let line = before
+            + own
+                .map(|line| line == format!("offset = \"{offset}\""))
+                .position(|found| found)
+                .expect("the line is in the file");
+        let faults = parse(&text).expect_err(offset);
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let place = "profile DEFERRAL, clock for longest";
+        let expected = format!("{place}: line {}: offset: takes at most 72 hours", line + 1);
+        assert_eq!(told, [expected]);
+    }
+    let three_days = with_offset(EMBEDDED, "longest", "72 hours", "3 days");
+    assert!(parse(&three_days).is_ok(), "as long as it may be");
+}
+
+#[test]
+fn an_exercise_is_due_a_quarter_after_the_last_and_warned_of_two_weeks_before() {
+    let shipped = Profiles::embedded();
+    let (since, zone) = (at("2019-05-17T10:00:00+09:00"), tokyo());
+    let next = shipped.exercise(since, &zone).expect("a schedule");
+    assert_eq!(next.due_at, at("2019-08-17T10:00:00+09:00"));
+    let days = next.due_at.since(next.warn_at).as_secs() / 86_400;
+    assert_eq!(days, 14);
+    let off = EMBEDDED.replace(
+        "id = \"EXERCISE\"\non = true",
+        "id = \"EXERCISE\"\non = false",
+    );
+    let off = parse(&off).expect("a hub may have no schedule");
+    assert_eq!(off.exercise(since, &zone), None);
 }

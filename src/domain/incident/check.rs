@@ -10,6 +10,7 @@ use crate::domain::deadline::Profiles;
 use crate::domain::fault::Faults;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::vocabulary::{IncidentStatus, Kind, Phase};
+use jiff::tz::TimeZone;
 use std::sync::LazyLock;
 
 const MAX_TITLE: usize = 120;
@@ -57,6 +58,11 @@ impl FilingContext {
             next_update_default: Some(next_update(profiles, self.now)),
             ..self
         }
+    }
+
+    /// The same where a deadline was missed and somebody is there to say why.
+    pub fn asking_why(self, late: bool) -> Self {
+        Self { late, ..self }
     }
 
     /// For a further revision.
@@ -128,6 +134,15 @@ pub fn needed(phase: Phase) -> &'static [&'static str] {
 }
 
 impl Filing {
+    /// Whether it comes after the operator's own deadline for a first word: then it has to say why. An exercise owes
+    /// nobody anything.
+    pub fn comes_late(&self, profiles: &Profiles, now: Instant, zone: &TimeZone) -> bool {
+        let suspected = self.detected_at.at;
+        let aware = self.aware_at.map_or(suspected, |aware| aware.at);
+        let due = profiles.initial(suspected, aware, zone).at();
+        self.kind == Kind::Actual && profiles.operator().explain_late && due < now
+    }
+
     /// Tries every rule; `Ok` only if none is broken.
     pub fn check(&self, context: FilingContext) -> Result<CheckedIncident, Faults> {
         self.check_all(context, Self::check_contacts)

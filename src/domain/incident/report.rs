@@ -107,8 +107,19 @@ impl ReportFiling {
 
     /// Tries every rule of a filing but those of the operator's own persons.
     pub fn check(&self, bank: &str, now: Instant) -> Result<CheckedIncident, Faults> {
-        self.to_filing(bank, Vec::new())
-            .check_without_contacts(FilingContext::first(now))
+        let checked = self
+            .to_filing(bank, Vec::new())
+            .check_without_contacts(FilingContext::first(now));
+        if self.kind == Kind::Actual {
+            return checked;
+        }
+        let mut faults = checked.err().unwrap_or_default();
+        faults.add(
+            "/kind",
+            "report_actual",
+            "a report is of an actual suspicion; the operator files exercises",
+        );
+        Err(faults)
     }
 
     /// What a person should look at again before sending.

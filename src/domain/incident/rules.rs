@@ -165,7 +165,7 @@ impl Filing {
             c.refuse(
                 "/late_reason",
                 "field_missing",
-                "a deadline was missed: say why",
+                "the operator's deadline has passed: write here why the banks are told only now; every bank reads it",
             );
         }
         let text = self.late_reason.as_ref()?;

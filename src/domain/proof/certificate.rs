@@ -5,12 +5,14 @@ use super::{Finding, Unreadable, hold};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::domain::vocabulary::Kind;
 use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::note::{Note, VerifierKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 const HEADER: &str = "kairan-certificate/v1";
+const ACTUAL: &str = "actual";
 const WORDS: &str = "not a certificate: line";
 
 /// What is signed.
@@ -32,6 +34,8 @@ pub struct Certificate {
 pub struct CertifiedNotice {
     pub number: i64,
     pub incident: String,
+    /// Code: actual, exercise, test. The line says what is not actual, for it told of no theft.
+    pub kind: String,
     pub revision: i64,
     pub notice: Uid,
     pub digest: Digest,
@@ -148,13 +152,18 @@ impl std::fmt::Display for CertifiedNotice {
         write!(
             f,
             "{number} {incident} r{revision} {notice} {digest} issued {issued} level {level} at {at}"
-        )
+        )?;
+        match self.kind.as_str() {
+            ACTUAL => Ok(()),
+            kind => write!(f, " kind {kind}"),
+        }
     }
 }
 
 impl CertifiedNotice {
     fn parse(line: &str) -> Option<Self> {
         let pattern = ["", "", "", "", "", "issued", "", "level", "", "at", ""];
+        let (line, kind) = line.rsplit_once(" kind ").unwrap_or((line, ACTUAL));
         let words = strip(line, &pattern)?;
         let &[
             number,
@@ -172,6 +181,7 @@ impl CertifiedNotice {
         Some(Self {
             number: number.parse().ok()?,
             incident: incident.to_owned(),
+            kind: Kind::parse(kind)?.code().to_owned(),
             revision: revision.strip_prefix('r')?.parse().ok()?,
             notice: notice.parse().ok()?,
             digest: digest.parse().ok()?,

@@ -82,6 +82,8 @@ pub struct NoticeChecked {
     pub bank: String,
     pub number: i64,
     pub incident: String,
+    /// Code: actual, exercise, test; as the object says.
+    pub notice_kind: String,
     pub revision: String,
     /// SHA-256 of the object: what is acknowledged.
     pub digest: Digest,
@@ -105,6 +107,7 @@ struct Object {
     id: Uid,
     incident: String,
     incident_digest: Digest,
+    kind: String,
     number: String,
     revision: String,
     v: u8,
@@ -213,6 +216,7 @@ impl NoticeProof {
             bank: read.bank,
             number,
             incident: read.incident,
+            notice_kind: read.kind,
             revision: read.revision,
             digest: Digest::of(object),
             incident_digest: read.incident_digest,

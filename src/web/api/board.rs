@@ -28,6 +28,8 @@ pub struct Which {
 #[derive(Serialize, ToSchema)]
 pub struct BoardCell {
     notice: String,
+    /// `actual`, `exercise` or `test`, like its board.
+    kind: String,
     bank: String,
     number: i64,
     reason: String,
@@ -59,6 +61,8 @@ pub struct BoardCell {
 #[derive(Serialize, ToSchema)]
 pub struct Board {
     reference: String,
+    /// `actual`, `exercise` or `test`: an exercise tells nobody of a theft.
+    kind: String,
     revision: i64,
     /// The time that is shown.
     at: String,
@@ -103,7 +107,7 @@ pub async fn board(
                 .collect();
             Ok(drawn(
                 &reference,
-                row.number,
+                &row,
                 cells,
                 (&levels, &closed),
                 at,
@@ -148,7 +152,7 @@ type Closings = HashMap<Uid, Instant>;
 
 fn drawn(
     reference: &str,
-    revision: i64,
+    row: &RevisionRow,
     cells: Vec<Cell>,
     (levels, closed): (&Levels, &Closings),
     at: Instant,
@@ -162,7 +166,8 @@ fn drawn(
     let reached = |level: Level| cells.iter().filter(|cell| level_of(cell) >= level).count();
     Board {
         reference: reference.to_owned(),
-        revision,
+        kind: row.kind.clone(),
+        revision: row.number,
         at: at.to_string(),
         notices: cells.len(),
         delivered: reached(Level::Delivered),
@@ -177,7 +182,7 @@ fn drawn(
             .map(|cell| {
                 let level = level_of(&cell);
                 let closed = closed.get(&cell.notice).copied();
-                stamp(cell, level, closed, (at, current))
+                stamp(cell, &row.kind, level, closed, (at, current))
             })
             .collect(),
     }
@@ -193,6 +198,7 @@ fn is_told_out_of_band(cell: &Cell) -> bool {
 
 fn stamp(
     cell: Cell,
+    kind: &str,
     level: Level,
     closed: Option<Instant>,
     (at, current): (Instant, bool),
@@ -200,6 +206,7 @@ fn stamp(
     let flags = cell.flags.unwrap_or_default();
     BoardCell {
         notice: cell.notice.to_string(),
+        kind: kind.to_owned(),
         bank: cell.bank,
         number: cell.number,
         reason: cell.reason,

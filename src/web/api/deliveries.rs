@@ -46,6 +46,8 @@ pub struct DeliveryLine {
     pub delivery: String,
     pub notice: Option<String>,
     pub incident: Option<String>,
+    /// The kind of that incident: `actual`, `exercise` or `test`.
+    pub incident_kind: Option<String>,
     pub bank: Option<String>,
     pub channel: String,
     pub number: i64,
@@ -83,7 +85,8 @@ pub struct DeliveryPage {
 #[derive(Default)]
 pub(in crate::web) struct Names {
     banks: HashMap<Uid, String>,
-    incidents: HashMap<Uid, String>,
+    /// Reference and kind.
+    incidents: HashMap<Uid, (String, String)>,
 }
 
 /// References kept while an export runs.
@@ -104,7 +107,8 @@ impl Names {
             if let std::collections::hash_map::Entry::Vacant(place) = self.incidents.entry(id)
                 && let Some(known) = incident::by_id(tx, id)?
             {
-                place.insert(known.reference);
+                let kind = incident::kind_of(tx, id)?.unwrap_or_default();
+                place.insert((known.reference, kind));
             }
         }
         let reports = mail_report::newest_of(tx, &rows)?;
@@ -116,14 +120,17 @@ impl Names {
     }
 
     fn line(&self, row: OutcomeRow, report: Option<&MailReportRow>) -> DeliveryLine {
+        let known = row
+            .incident_id
+            .and_then(|id| self.incidents.get(&id).cloned());
+        let (incident, incident_kind) = known.unzip();
         DeliveryLine {
             attempt: row.attempt_id.to_string(),
             seq: row.seq,
             delivery: row.delivery_id.to_string(),
             notice: row.notice_id.map(|id| id.to_string()),
-            incident: row
-                .incident_id
-                .and_then(|id| self.incidents.get(&id).cloned()),
+            incident,
+            incident_kind,
             bank: row.bank_id.and_then(|id| self.banks.get(&id).cloned()),
             channel: row.channel,
             number: row.number,

@@ -89,8 +89,8 @@ impl DraftSummary {
         let mut summary = Self::from(row);
         if let Some(age) = age {
             summary.first_recorded_at = Some(age.first_recorded_at.to_string());
-            summary.ceiling_at = Some(age.ceiling_at.to_string());
-            summary.past_ceiling = is_open && age.ceiling_at <= now;
+            summary.ceiling_at = age.ceiling_at.map(|at| at.to_string());
+            summary.past_ceiling = is_open && age.ceiling_at.is_some_and(|at| at <= now);
         }
         summary
     }

@@ -50,7 +50,7 @@ pub(super) fn shape(format: Option<&str>, accept: Option<&str>) -> Result<Option
     }
 }
 
-const COLUMNS: [&str; 16] = [
+const COLUMNS: [&str; 17] = [
     "attempt",
     "seq",
     "delivery",
@@ -67,6 +67,7 @@ const COLUMNS: [&str; 16] = [
     "body_digest",
     "report",
     "report_status",
+    "incident_kind",
 ];
 
 struct Export {
@@ -161,7 +162,7 @@ pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), 
     Ok(())
 }
 
-fn cells(line: &DeliveryLine) -> [String; 16] {
+fn cells(line: &DeliveryLine) -> [String; 17] {
     let text = |cell: &Option<String>| harmless(cell.as_deref().unwrap_or_default());
     [
         harmless(&line.attempt),
@@ -188,6 +189,7 @@ fn cells(line: &DeliveryLine) -> [String; 16] {
             .as_ref()
             .map(|report| text(&report.status))
             .unwrap_or_default(),
+        text(&line.incident_kind),
     ]
 }
 

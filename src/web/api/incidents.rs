@@ -145,6 +145,15 @@ pub struct RequestedAnswer {
     expires_at: String,
 }
 
+impl Title {
+    pub(super) fn of(revision: &RevisionRow) -> Self {
+        Self {
+            ja: revision.title_ja.clone(),
+            en: revision.title_en.clone(),
+        }
+    }
+}
+
 impl From<Tally> for Stamps {
     fn from(tally: Tally) -> Self {
         Self {
@@ -158,6 +167,7 @@ impl From<Tally> for Stamps {
 
 impl IncidentLine {
     fn of(incident: &IncidentRow, revision: RevisionRow, tally: Tally) -> Self {
+        let title = Title::of(&revision);
         Self {
             reference: incident.reference.clone(),
             opened_at: incident.opened_at.to_string(),
@@ -169,10 +179,7 @@ impl IncidentLine {
             severity: revision.severity,
             urgency: revision.urgency,
             tlp: revision.tlp,
-            title: Title {
-                ja: revision.title_ja,
-                en: revision.title_en,
-            },
+            title,
             accepted_at: revision.accepted_at.to_string(),
             stamps: tally.into(),
         }

@@ -14,6 +14,7 @@ pub mod drafts;
 pub mod edition;
 pub mod endpoints;
 pub mod evidence;
+pub mod exercises;
 pub mod export;
 pub mod health;
 pub mod import;

@@ -3,7 +3,6 @@
 use super::edition;
 use super::responses::{ResponseView, bank_codes, view};
 use crate::actions::answer_response;
-use crate::domain::operator_clock;
 use crate::storage::{Lane, evidence, incident};
 use crate::web::App;
 use crate::web::body::Strict;
@@ -12,12 +11,15 @@ use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use actix_web::web::{Data, Path};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// A response that waits for an answer.
 #[derive(Serialize, ToSchema)]
 pub struct QuestionView {
     incident: String,
+    /// `actual`, `exercise` or `test`.
+    kind: String,
     /// It is answered by then.
     answer_by: String,
     late: bool,
@@ -39,18 +41,20 @@ pub struct AnswerInput {
 #[utoipa::path(get, path = "/api/v1/questions", tag = "responses",
     responses((status = 200, body = QuestionList)))]
 pub async fn list(app: Data<App>) -> Answered {
+    let rules = Arc::clone(&app.rules);
     let list = app
         .store
-        .read(|tx| -> Result<QuestionList, Problem> {
+        .read(move |tx| -> Result<QuestionList, Problem> {
             let now = tx.now()?;
             let banks = bank_codes(tx)?;
             let mut questions = Vec::new();
             for row in evidence::unanswered(tx, page::MOST)? {
-                let by = row.recorded_at + operator_clock::ANSWER;
+                let by = rules.profiles.answer_by(row.recorded_at, &rules.zone);
                 let known = incident::by_id(tx, row.incident_id)?;
                 let code = banks.get(&row.bank_id).cloned().unwrap_or_default();
                 questions.push(QuestionView {
                     incident: known.map(|row| row.reference).unwrap_or_default(),
+                    kind: incident::kind_of(tx, row.incident_id)?.unwrap_or_default(),
                     answer_by: by.to_string(),
                     late: by < now,
                     response: view(tx, &row, code)?,

@@ -9,7 +9,7 @@ use crate::domain::incident::ResponseFiling;
 use crate::domain::response_map::Services;
 use crate::domain::vocabulary::{ResponseCode, ServiceState, Sharing};
 use crate::storage::evidence::{self, ResponseRow};
-use crate::storage::{Lane, Tx, bank, notice, payload};
+use crate::storage::{Lane, Tx, bank, incident, notice, payload};
 use crate::web::App;
 use crate::web::body::RawJson;
 use crate::web::identity::BankWho;
@@ -96,6 +96,8 @@ pub struct MappedBank {
 /// The response map: every bank that was told.
 #[derive(Serialize, ToSchema)]
 pub struct ResponseMap {
+    /// `actual`, `exercise` or `test`: what banks did in an exercise they did not do.
+    kind: String,
     banks: Vec<MappedBank>,
 }
 
@@ -227,7 +229,8 @@ pub async fn map(app: Data<App>, reference: Path<String>) -> Answered {
                 banks.push(mapped(tx, bank, code, &rows)?);
             }
             banks.sort_by(|one, other| one.bank.cmp(&other.bank));
-            Ok(ResponseMap { banks })
+            let kind = incident::kind_of(tx, incident.id)?.unwrap_or_default();
+            Ok(ResponseMap { kind, banks })
         })
         .await?;
     Ok(page::ok(&map))

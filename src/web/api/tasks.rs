@@ -27,6 +27,9 @@ pub struct TaskView {
     /// The incident of that notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     incident: Option<String>,
+    /// The kind of that incident: `actual`, `exercise` or `test`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident_kind: Option<String>,
     /// The endpoint or contact that is broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
@@ -63,11 +66,13 @@ fn open(events: Vec<TaskEventRow>) -> Vec<TaskEventRow> {
     open
 }
 
-fn incident_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<String>, Problem> {
+/// Reference and kind of a notice's incident.
+fn incident_of(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<(String, String)>, Problem> {
     let Some(found) = notice::by_id(tx, notice_id)? else {
         return Ok(None);
     };
-    Ok(incident::by_id(tx, found.incident_id)?.map(|row| row.reference))
+    let known = incident::by_id(tx, found.incident_id)?.map(|row| row.reference);
+    Ok(known.zip(incident::kind_of(tx, found.incident_id)?))
 }
 
 /// A call that waits, from its last event.
@@ -82,12 +87,14 @@ fn view_of_call(
         .map_or(last.recorded_at, |row| row.recorded_at);
     let state = call::state_of(&last);
     let number = notice::by_id(tx, last.notice_id)?.map(|row| row.number);
+    let (incident, incident_kind) = incident_of(tx, last.notice_id)?.unzip();
     Ok(TaskView {
         id: last.task_id.to_string(),
         kind: "phone".into(),
         bank: banks.get(&last.bank_id).cloned().unwrap_or_default(),
         notice: Some(last.notice_id.to_string()),
-        incident: incident_of(tx, last.notice_id)?,
+        incident,
+        incident_kind,
         target: None,
         opened_at: opened.to_string(),
         number,
@@ -112,12 +119,14 @@ pub async fn list(app: Data<App>) -> Answered {
                     Some(id) => incident_of(tx, id)?,
                     None => None,
                 };
+                let (incident, incident_kind) = incident.unzip();
                 tasks.push(TaskView {
                     id: event.task_id.to_string(),
                     kind: event.kind,
                     bank: banks.get(&event.bank_id).cloned().unwrap_or_default(),
                     notice: event.notice_id.map(|id| id.to_string()),
                     incident,
+                    incident_kind,
                     target: event.target_id.map(|id| id.to_string()),
                     opened_at: event.recorded_at.to_string(),
                     number: None,

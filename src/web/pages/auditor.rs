@@ -145,7 +145,7 @@ pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
     let page = json!({
         "at": end, "day": day.to_string(), "from_day": first_day.to_string(), "to_day": today.to_string(),
         "earlier": link(day.yesterday().ok()), "later": link(day.tomorrow().ok().filter(|next| *next <= today)),
-        "ticks": ticks, "banks": columns, "rows": rows,
+        "ticks": ticks, "banks": columns, "rows": rows, "exercise": super::exercises::next(&desk).await?,
     });
     show(&desk, StatusCode::OK, "desk/auditor/matrix.html", page)
 }
@@ -254,7 +254,7 @@ fn chain_of(
         .collect();
     Ok(json!({
         "notice": id.to_string(), "number": row.number, "bank": { "code": own.code, "name": name },
-        "incident": known.reference, "revision": revision.number, "reason": row.reason, "exposed": row.exposed,
+        "incident": known.reference, "kind": revision.kind, "revision": revision.number, "reason": row.reason, "exposed": row.exposed,
         "concerns_you": row.concerns_you, "issued_at": row.issued_at.to_string(),
         "acknowledge_by": row.acknowledge_by.to_string(), "digest": page::digest(&row.digest),
         "incident_digest": page::digest(&revision.digest),
@@ -407,7 +407,7 @@ pub(in crate::web) async fn certificate(desk: Desk) -> Answered {
 
 /// Funnel and distributions.
 pub(in crate::web) async fn figures(desk: Desk) -> Answered {
-    let (total, reached) = desk
+    let ((total, drilled), reached) = desk
         .app
         .store
         .read(|tx| -> Result<_, Problem> {
@@ -459,6 +459,7 @@ pub(in crate::web) async fn figures(desk: Desk) -> Answered {
     let page = json!({
         "funnel": funnel, "notify": spread(&seconds(Level::Delivered), total),
         "acknowledge": spread(&seconds(Level::Acknowledged), total),
+        "drilled": drilled,
         "span": { "from": from.unwrap_or(now).to_string(), "to": to.unwrap_or(now).to_string() },
     });
     show(&desk, StatusCode::OK, "desk/auditor/figures.html", page)

@@ -27,9 +27,14 @@ async fn list_page(desk: &Desk, status: StatusCode, typed: Value, faults: Value)
         .partition(|line| line["state"] == "in_force");
     let is_officer = desk.seat.who.caller.roles().contains(Role::Officer);
     let page = json!({
-        "in_force": in_force, "ended": ended, "may_act": is_officer, "bases": bases(), "typed": typed, "faults": faults,
+        "longest_h": longest_h(desk), "in_force": in_force, "ended": ended, "may_act": is_officer, "bases": bases(), "typed": typed, "faults": faults,
     });
     show(desk, status, "desk/officer/deferrals.html", page)
+}
+
+/// How many hours one deferral may hold, as the profiles in force say.
+pub(super) fn longest_h(desk: &Desk) -> u64 {
+    desk.app.rules.profiles.longest_deferral().as_secs() / 3_600
 }
 
 /// The codes of the legal bases.

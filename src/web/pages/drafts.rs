@@ -112,7 +112,7 @@ fn line(
     Ages { age, issued_at }: Ages,
 ) -> Value {
     let took = issued_at.map(|at| at.since(age.first_recorded_at).as_secs());
-    let past = row.is_open() && age_s(desk, age.ceiling_at) > 0;
+    let past = row.is_open() && age.ceiling_at.is_some_and(|at| age_s(desk, at) > 0);
     let state = match (row.revision_id, row.discarded_at) {
         (Some(_), _) => "issued",
         (None, Some(_)) => "discarded",
@@ -122,7 +122,7 @@ fn line(
         "id": row.id.to_string(), "title": title(&filing["title"], desk.language()), "author": author,
         "state": state, "version": row.version, "created_at": row.created_at.to_string(),
         "updated_at": row.updated_at.to_string(), "age_s": age_s(desk, age.first_recorded_at),
-        "first_recorded_at": age.first_recorded_at.to_string(), "ceiling_at": age.ceiling_at.to_string(),
+        "first_recorded_at": age.first_recorded_at.to_string(), "ceiling_at": age.ceiling_at.map(|at| at.to_string()), "kind": filing["kind"].as_str().unwrap_or("actual"),
         "past_ceiling": past, "took_s": took, "report": row.report_id.map(|id| id.to_string()),
         "discarded_at": row.discarded_at.map(|at| at.to_string()), "discard_reason": row.discard_reason,
     })

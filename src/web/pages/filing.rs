@@ -176,7 +176,7 @@ async fn form_page(desk: &Desk, status: StatusCode, form: Form) -> Answered {
     let page = json!({
         "action": action, "values": form.values, "faults": form.faults, "warnings": form.warnings,
         "revising": form.revising.map(|(reference, number)| json!({ "reference": reference, "number": number })),
-        "options": options(), "bases": deferrals::bases(), "recipients": told, "late": late, "idempotency_key": key,
+        "options": options(), "bases": deferrals::bases(), "longest_h": deferrals::longest_h(desk), "recipients": told, "late": late, "idempotency_key": key,
         "clock": clock, "draft": begun.map(|at| json!({ "created_at": at.to_string(), "age_s": age_s(desk, at) })),
     });
     show(desk, status, "desk/officer/file.html", page)
@@ -189,7 +189,8 @@ pub(super) fn age_s(desk: &Desk, since: Instant) -> i64 {
 }
 
 /// When the banks have to be told by: a new incident by the clock from suspicion, with the ceiling from
-/// awareness; a revision by the clock that the one before started. What was not typed counts from the draft.
+/// awareness; a revision by the clock that the one before started; an exercise by none. What was not typed counts
+/// from the draft.
 fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
     let typed = |name: &str| {
         let local = form.values[name].as_str()?;
@@ -201,14 +202,11 @@ fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
     let due = match form.due {
         Some(due) => Some(due),
         None if form.revising.is_some() => None,
-        None => {
-            let profile = rules.profiles.get("PARTNER-DEFAULT");
-            let clock = profile.and_then(|profile| profile.clock("initial"));
-            let aware = typed("aware_at").or(suspected);
-            clock
-                .zip(suspected)
-                .map(|(clock, start)| rules.profiles.due(clock, start, aware, &rules.zone).at())
-        }
+        None if form.values["kind"] != Kind::Actual.code() => None,
+        None => suspected.map(|start| {
+            let aware = typed("aware_at").unwrap_or(start);
+            rules.profiles.initial(start, aware, &rules.zone).at()
+        }),
     };
     let now = desk.app.store.clock().now();
     let left_s = due.map(|due| (due.micros() - now.micros()) / 1_000_000);
@@ -540,6 +538,8 @@ fn values_before(seat: &Seat, before: &Before) -> Value {
     for language in ["ja", "en"] {
         values[format!("change_summary_{language}")] = json!("");
     }
+    // That was why the one before came late.
+    values["late_reason"] = json!("");
     values["phase"] = json!(if body["phase"] == "initial" {
         "intermediate"
     } else {
@@ -658,13 +658,6 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
         }
     };
     let act = fields.one("act");
-    if ["preview", "issue"].contains(&act.as_str()) && fields.given("late_reason").is_none() {
-        let begun = drafts::begun_of(desk, &fields.one("draft")).await?;
-        if clock(desk, &again, begun)["late"] == true {
-            again.faults = json!([{ "pointer": "/late_reason", "code": "field_missing", "message": "a deadline was missed: say why" }]);
-            return form_page(desk, StatusCode::UNPROCESSABLE_ENTITY, again).await;
-        }
-    }
     if act == "preview" {
         let reference = revising.as_ref().map(|(reference, _)| reference.as_str());
         let seen = previewed(desk, &fields, reference, &body).await;

@@ -126,7 +126,7 @@ async fn attempt(
     let said = match outcome {
         Ok(LinkOutcome::Acknowledged(done)) => {
             let context = json!({
-                "number": done.number, "bank": bank(&shown.view, language),
+                "number": done.number, "kind": shown.revision.kind, "bank": bank(&shown.view, language),
                 "at": When::of(done.at, &app.rules.zone), "digest": page::digest(&shown.view.notice.digest),
                 "page": notice_url(app, &shown.view),
             });

@@ -13,6 +13,7 @@ pub(super) mod confirm;
 pub(super) mod deferrals;
 pub(super) mod drafts;
 pub(super) mod evidence;
+pub(super) mod exercises;
 pub(super) mod filing;
 pub(super) mod link;
 pub(super) mod live;
@@ -70,6 +71,7 @@ const NAVIGATION: &[Entry] = &[
     entry("nav-file", "/incidents/new", &[Role::Officer]),
     entry("nav-matrix", "/matrix", READERS),
     entry("nav-bank-reports", "/bank-reports", READERS),
+    entry("nav-exercises", "/exercises", READERS),
     entry("nav-questions", "/questions", READERS),
     entry("nav-drafts", "/drafts", READERS),
     entry("nav-deferrals", "/deferrals", READERS),

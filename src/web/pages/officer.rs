@@ -1,12 +1,14 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
 use super::seat::{self, OwnForm};
-use super::{Desk, bank_names, deferrals, document, drafts, questions, reports, said, show, words};
+use super::{
+    Desk, bank_names, deferrals, document, drafts, exercises, questions, reports, said, show, words,
+};
 use crate::actions::withdraw::waiting;
 use crate::actions::{Rules, read_register};
 use crate::domain::id::Uid;
 use crate::domain::instant::Entered;
-use crate::domain::vocabulary::{Language, WithdrawalReason};
+use crate::domain::vocabulary::{Kind, Language, WithdrawalReason};
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
 use crate::storage::reading::Flags;
@@ -50,7 +52,7 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let page = json!({
         "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
         "reports": reports::waiting(&desk).await?, "questions": questions::waiting(&desk).await?,
-        "deferrals": deferrals::in_force(&desk, None).await?,
+        "deferrals": deferrals::in_force(&desk, None).await?, "exercise": exercises::next(&desk).await?,
         "broken": kinds(&open_tasks, false), "approvals": waiting, "unproven": unproven,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
@@ -76,7 +78,14 @@ fn unproven(banks: &Value) -> Value {
 fn whole_tasks(tasks: &Value) -> Value {
     let mut tasks = super::list(tasks);
     for task in tasks.as_array_mut().into_iter().flatten() {
-        for field in ["notice", "incident", "number", "state", "claimed_by"] {
+        for field in [
+            "notice",
+            "incident",
+            "incident_kind",
+            "number",
+            "state",
+            "claimed_by",
+        ] {
             task[field] = task[field].take();
         }
     }
@@ -194,7 +203,7 @@ fn late(tx: &mut Tx<'_>) -> Result<Value, Problem> {
         .into_iter()
         .map(|row| {
             let Flags { bounced, endpoint_down, told_out_of_band, .. } = row.flags.unwrap_or_default();
-            json!({ "incident": row.reference, "revision": row.revision, "bank": row.bank, "number": row.number,
+            json!({ "incident": row.reference, "kind": row.kind, "revision": row.revision, "bank": row.bank, "number": row.number,
                 "notice": row.notice.to_string(), "acknowledge_by": row.acknowledge_by.to_string(),
                 "exposed": row.exposed, "concerns_you": row.concerns_you, "bounced": bounced,
                 "endpoint_down": endpoint_down, "told_out_of_band": told_out_of_band })
@@ -385,7 +394,8 @@ fn suspected(rules: &Rules, first: &Value) -> Value {
     let Some((recorded, issued)) = recorded.zip(issued) else {
         return Value::Null;
     };
-    let aware = at(&first["body"]["aware_at"]);
+    let is_actual = first["kind"] == Kind::Actual.code();
+    let aware = at(&first["body"]["aware_at"]).filter(|_| is_actual);
     json!({ "first_recorded_at": recorded.to_string(), "took_s": issued.since(recorded).as_secs(),
         "past_ceiling": aware.is_some_and(|aware| issued > rules.profiles.ceiling(aware, &rules.zone)) })
 }

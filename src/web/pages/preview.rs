@@ -53,7 +53,7 @@ pub(super) async fn page(desk: &Desk, wanted: Previewed<'_>) -> Answered {
         .map_err(|fault| Problem::internal(&fault))?;
     let mut notice = told(&body, shown.code());
     let own_copy = json!({
-        "number": preview.number, "incident": preview.revision.reference, "tlp": preview.revision.tlp,
+        "number": preview.number, "incident": preview.revision.reference, "kind": preview.revision.kind, "tlp": preview.revision.tlp,
         "acknowledge_by": preview.acknowledge_by.to_string(), "exposed": preview.exposed,
         "concerns_you": preview.concerns_you, "contacts": preview.revision.contacts,
     });

@@ -40,7 +40,7 @@ pub(super) async fn waiting(desk: &Desk) -> Result<Value, Problem> {
         let left = by.map_or(0, |at| at.as_second() - now);
         let said = &one["response"];
         json!({ "id": said["id"], "bank": said["bank"], "name": said["bank"].as_str().and_then(|code| names.get(code)),
-            "incident": one["incident"], "codes": said["codes"], "note": said["content"]["note"],
+            "incident": one["incident"], "kind": one["kind"], "codes": said["codes"], "note": said["content"]["note"],
             "recorded_at": said["recorded_at"], "answer_by": one["answer_by"], "late": one["late"], "left_s": left.abs() })
     });
     Ok(lines.collect())

@@ -9,6 +9,7 @@ fn filing() -> Value {
         "description": { "ja": "二行の口座から不正なチャージを確認した。", "en": "Illicit top-ups from accounts at two banks." },
         "typology": ["impersonated_wallet"],
         "detected_at": "2019-05-17T11:00:00+09:00",
+        "late_reason": "照会した銀行からの回答を待っていた。",
         "affected_banks": ["0117"],
         "operator_contacts": [
             { "name": "佐藤 花子", "role": "不正対策室", "email": "sato@operator.example", "phone": "+81 3-0000-0001" },

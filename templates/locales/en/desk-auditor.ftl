@@ -308,3 +308,15 @@ auditor-levels-late-by = Late by
 auditor-levels-reason = Reason
 auditor-levels-no-reason = none given
 auditor-levels-draft = A draft
+
+auditor-kind-exercise = An exercise: this evidence shows how the channels worked, and not that a bank was told of a theft.
+auditor-kind-test = A test of the channel: this evidence does not show that a bank was told of a theft.
+auditor-not-telling = { $kind }: told of nothing
+auditor-told-drilled = { $n ->
+    [one] One of these notices is an exercise or a test
+   *[other] { $n } of these notices are exercises or tests
+}: by them the bank was told of no theft.
+auditor-drilled = Not counted: { $n ->
+    [one] one notice
+   *[other] { $n } notices
+} of exercises and tests.

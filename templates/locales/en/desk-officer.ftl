@@ -44,6 +44,8 @@ incident-script-text =
     “Is this { $bank }? I am calling about an urgent notice of suspected theft.
     We sent you a notice about { $incident }, and have no confirmation of receipt.
     Please read it in your inbox and confirm receipt.”
+incident-script-exercise = “This is an exercise. No theft took place. Please act as you would in a real case.”
+incident-script-test = “This is a test of the channel. No theft took place.”
 incident-script-note = Do not say customers’ names or account numbers. The call does not replace the notice.
 incident-revisions = Revisions
 incident-before = Before
@@ -263,7 +265,7 @@ reports-reject-hint = The reason goes back to the bank. The report stays on reco
 reports-reject-do = Tell the bank
 
 # What two people hold back
-deferral-lead = The only way to hold a notice back: a legal basis, two people, at most 72 hours, always every bank. It goes out by itself.
+deferral-lead = The only way to hold a notice back: a legal basis, two people, at most { $hours } hours, always every bank. It goes out by itself.
 deferral-in-force = Held back now
 deferral-none = Nothing is held back.
 deferral-ended = Ended
@@ -274,12 +276,12 @@ deferral-until = Until
 deferral-renewal = renewed
 deferral-lift = Send it to every bank now
 deferral-renew = Ask to hold it longer
-deferral-renew-hint = At most 72 hours from the approval, and two people again.
+deferral-renew-hint = At most { $hours } hours from the approval, and two people again.
 deferral-renew-send = Ask for it
 deferral-how-expired = went out by itself
 deferral-how-lifted = lifted, went out
 deferral-how-renewed = renewed
-deferral-ask = Hold it back instead (legal basis, two people, at most 72 hours)
+deferral-ask = Hold it back instead (legal basis, two people, at most { $hours } hours)
 deferral-ask-hint = Nothing is held before another officer approves. Auditors see it at once. It is always held back from every bank alike.
 deferral-ask-send = Ask to hold it back
 deferral-of-incident = A revision of this incident is held back
@@ -316,3 +318,21 @@ question-over = answer late by
 question-answer = Answer
 question-send = Send the answer
 response-map = Services, bank by bank
+
+exercise-lead = An exercise is filed like any incident and goes the whole way: every partner bank, every clock, every reminder. Every text says what it is, and it never counts as telling.
+exercise-schedule = Schedule
+exercise-next = Next exercise due
+exercise-late = overdue
+exercise-near = soon
+exercise-last = Last exercise
+exercise-answered = acknowledged { $acknowledged } of { $notices }
+exercise-median = median time
+exercise-none-yet = none yet
+exercise-off = No schedule of exercises is switched on (clocks.file, profile EXERCISE).
+exercise-by-people = Nothing is issued by itself: an officer files an incident of the kind “Exercise”.
+exercise-results = Exercises and their results
+exercise-issued = Issued
+exercise-in-time = In time
+exercise-open = Did not answer
+exercise-all-answered = every bank answered
+exercise-not-telling = Results are those of the notices of the first revision. None of them tells a bank of a theft.

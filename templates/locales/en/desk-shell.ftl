@@ -16,6 +16,7 @@ nav-home = Home
 nav-incidents = Incidents
 nav-file = File an incident
 nav-drafts = Drafts
+nav-exercises = Exercises
 nav-questions = Banks ask
 nav-deferrals = Held back
 nav-report = Report a suspicion

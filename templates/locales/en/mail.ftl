@@ -1,6 +1,8 @@
 mail-automatic = Sent automatically by Kairan for { $operator }. A reply to this mail is not an acknowledgement. This mail contains no tracking.
 mail-prefix-exercise = [EXERCISE]
 mail-prefix-test = [TEST]
+mail-kind-exercise = This is about an exercise. No theft took place. Please treat it as you would the real thing.
+mail-kind-test = This is about a test of the channels. No theft took place.
 mail-bank = Bank
 mail-sent-at = Sent
 
@@ -125,6 +127,10 @@ answered-wrong = If you see it differently, report it again with what you know. 
 alert-deferral = A notice to every bank is held back
 alert-deferral-action = Two people agreed, on a legal basis. It goes out by itself at the time named above; read why on your desk.
 
+alert-exercise-near = The next exercise is due soon
+alert-exercise-near-action = File an exercise before then: it goes to every partner bank like a real notice, and nothing issues it by itself.
+alert-exercise-overdue = The exercise of this quarter is overdue
+alert-exercise-overdue-action = File an exercise now. The exercises page shows the last one, and which banks did not answer it.
 alert-issue-stuck = A notice that should have gone out by itself could not be issued
 alert-issue-stuck-action = Issue it by hand now. The hub tries again every few seconds; its log says what is in the way.
 alert-ending-untold = A partnership should have ended, and the bank could not be told of it

@@ -7,6 +7,12 @@ pack-incident-lead = { $revisions ->
     [one] One revision
    *[other] { $revisions } revisions
 }, { $notices } notices:
+pack-kind-exercise = THIS IS AN EXERCISE. No theft took place: what follows shows how the notices went, and not that a bank was told of a theft.
+pack-kind-test = THIS IS A TEST OF THE CHANNELS. No theft took place: what follows does not show that a bank was told of a theft.
+pack-drilled = { $n ->
+    [one] ONE OF THEM IS AN EXERCISE OR A TEST
+   *[other] { $n } OF THEM ARE EXERCISES OR TESTS
+}: their lines in notices.jsonl say so ("kind"), and they told the bank of no theft.
 pack-missing-not_sealed = not in the log yet when this was made: no bundle, and no proofs
 pack-missing-across_logs = its entries stand in two logs: no bundle; verify an export of both logs
 pack-bank-lead = All notices that this bank has been issued: numbers 1 to { $last }, none left out.

@@ -275,3 +275,9 @@ auditor-levels-late-by = 遅れ
 auditor-levels-reason = 理由
 auditor-levels-no-reason = 記載なし
 auditor-levels-draft = 下書き
+
+auditor-kind-exercise = 訓練です。この証跡は通知経路が機能したことを示すもので、不正出金を知らせたことを示すものではありません。
+auditor-kind-test = 通知経路のテストです。この証跡は不正出金を知らせたことを示すものではありません。
+auditor-not-telling = { $kind }（不正出金の通知ではありません）
+auditor-told-drilled = このうち { $n } 件は訓練またはテストの通知で、不正出金を知らせたものではありません。
+auditor-drilled = 訓練・テストの通知 { $n } 件は集計に含めていません。

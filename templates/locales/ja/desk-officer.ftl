@@ -41,6 +41,8 @@ incident-script-text =
     「{ $bank }様でいらっしゃいますか。不正対策の件で、至急のご連絡です。
     { $incident }について通知をお送りしましたが、受領確認をいただいていません。
     受信箱で内容をご確認のうえ、受領確認をお願いいたします。」
+incident-script-exercise = 「これは訓練です。実際の不正出金は発生していません。実際の場合と同じようにご対応ください。」
+incident-script-test = 「これは通知経路のテストです。実際の不正出金は発生していません。」
 incident-script-note = お客様の氏名や口座番号は電話で話さないでください。電話は通知の代わりにはなりません。
 incident-revisions = 版の履歴
 incident-before = 変更前
@@ -254,7 +256,7 @@ reports-reject-hint = 理由は報告した銀行に届きます。報告の記�
 reports-reject-do = 銀行に回答する
 
 # What two people hold back
-deferral-lead = 通知を遅らせる唯一の方法です。法的根拠、二名の承認、最長72時間、対象は常に全行です。期限が来れば自動で発出されます。
+deferral-lead = 通知を遅らせる唯一の方法です。法的根拠、二名の承認、最長{ $hours }時間、対象は常に全行です。期限が来れば自動で発出されます。
 deferral-in-force = 保留中
 deferral-none = 保留中のものはありません。
 deferral-ended = 終了したもの
@@ -265,12 +267,12 @@ deferral-until = 期限
 deferral-renewal = 更新
 deferral-lift = 今すぐ全行に発出する
 deferral-renew = 保留の更新を申請
-deferral-renew-hint = 承認から最長72時間で、あらためて二名の承認が必要です。
+deferral-renew-hint = 承認から最長{ $hours }時間で、あらためて二名の承認が必要です。
 deferral-renew-send = 申請する
 deferral-how-expired = 期限により自動発出
 deferral-how-lifted = 解除して発出
 deferral-how-renewed = 更新
-deferral-ask = 発出を保留する（法的根拠・二名の承認・最長72時間）
+deferral-ask = 発出を保留する（法的根拠・二名の承認・最長{ $hours }時間）
 deferral-ask-hint = 別の担当者が承認するまで保留されません。監査担当者にはただちに表示されます。一部の銀行だけを対象にすることはできません。
 deferral-ask-send = 保留を申請する
 deferral-of-incident = この事案の続報が保留中です
@@ -304,3 +306,21 @@ question-over = 回答期限の超過
 question-answer = 回答
 question-send = 回答を送る
 response-map = 銀行ごとのサービスの状況
+
+exercise-lead = 訓練は通常の事案と同じように起票され、全提携銀行への通知、期限、催促まで実際と同じ経路をたどります。すべての文面に訓練と表示され、「通知した」記録には数えません。
+exercise-schedule = 実施予定
+exercise-next = 次の訓練の期限
+exercise-late = 期限超過
+exercise-near = 間近
+exercise-last = 前回の訓練
+exercise-answered = 受領確認 { $notices } 行中 { $acknowledged } 行
+exercise-median = 所要時間の中央値
+exercise-none-yet = 実施実績なし
+exercise-off = 訓練の予定は設定されていません（clocks.file のプロファイル EXERCISE）。
+exercise-by-people = 自動では発行されません。担当者が種別「訓練」の事案を起票してください。
+exercise-results = 訓練の結果
+exercise-issued = 発行日時
+exercise-in-time = 期限内
+exercise-open = 未回答の銀行
+exercise-all-answered = 全行が回答
+exercise-not-telling = 結果は第1報の通知によるものです。訓練の通知は、不正出金を知らせたものには数えません。

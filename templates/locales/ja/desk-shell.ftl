@@ -16,6 +16,7 @@ nav-home = ホーム
 nav-incidents = 事案
 nav-file = 事案を起票
 nav-drafts = 下書き
+nav-exercises = 訓練
 nav-questions = 照会と異議
 nav-deferrals = 保留
 nav-report = 不正の疑いを報告

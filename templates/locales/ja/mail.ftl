@@ -1,6 +1,8 @@
 mail-automatic = このメールは{ $operator }の Kairan（回覧）から自動送信されています。返信しても受領確認にはなりません。開封の追跡は行っていません。
 mail-prefix-exercise = 【訓練】
 mail-prefix-test = 【テスト】
+mail-kind-exercise = これは訓練に関するお知らせです。実際の不正出金は発生していません。実際の場合と同じようにご対応ください。
+mail-kind-test = これは通知経路のテストに関するお知らせです。実際の不正出金は発生していません。
 mail-bank = 銀行
 mail-sent-at = 送信日時
 
@@ -125,6 +127,10 @@ answered-wrong = ご判断が異なる場合は、判明している内容を添
 alert-deferral = 全行への通知が保留されました
 alert-deferral-action = 法的根拠に基づき二名が承認しました。上記の時刻に自動で発出されます。理由は画面でご確認ください。
 
+alert-exercise-near = 次の訓練の期限が近づいています
+alert-exercise-near-action = 期限までに訓練を登録してください。実際の通知と同じように全提携銀行に届きます。自動では発行されません。
+alert-exercise-overdue = 訓練の期限を過ぎています
+alert-exercise-overdue-action = 訓練を登録してください。前回の結果と未回答の銀行は「訓練」の画面で確認できます。
 alert-issue-stuck = 自動で発出されるはずの通知を発出できませんでした
 alert-issue-stuck-action = ただちに手動で発出してください。自動発出は数秒ごとに再試行されます。原因はハブのログに記録されています。
 alert-ending-untold = 提携終了の期日を過ぎましたが、当該銀行に終了の予告が届いていません

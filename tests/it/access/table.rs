@@ -312,6 +312,7 @@ fn content() -> Vec<Row> {
             with(json!({ "bank": "B001", "told": told(cast, target) }));
         GET "/api/v1/clocks" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/incidents/{reference}/response-map" "oa" 200/404 Incident, All, plain;
+        GET "/api/v1/exercises" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/questions" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/inbox" "mhk" 200/404 Nothing, Own, plain;
         GET "/api/v1/notices/{id}" "mhk" 200/404 Notice, Own, plain;

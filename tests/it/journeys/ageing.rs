@@ -50,6 +50,7 @@ journeys! {
         hub.advance(hours(1));
         let mut filing = begun["body"].clone();
         filing["operator_contacts"] = fresh(&hub)["operator_contacts"].clone();
+        filing["late_reason"] = json!("銀行からの報告で初めて知った。");
         let issue = format!("/api/v1/incidents?draft={}", text(&begun, "id"));
         let reported = hub.post(&issue, &officer.key, &filing).await.expect(201).json();
         let first = hub.get(&format!("/api/v1/incidents/{}/revisions/1", text(&reported, "reference")), &auditor.key).await.expect(200).json();

@@ -1,7 +1,7 @@
 //! The clocks: a bank that keeps silent is chased for good, an acknowledgement ends one chase and no other, and the
 //! operator's own deadlines are told and explained. Nothing sleeps: the hub's clock is set by hand.
 
-use super::steps::{filing_with, further, hours, seconds, text};
+use super::steps::{filing_with, further, hours, seconds, text, unexplained};
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, Person, TestHub};
 use crate::support::receiver::Answer;
@@ -399,7 +399,7 @@ journeys! {
         hub.advance(hours(48));
         assert_eq!((hub.chase_due().await, messages(&hub, "operator.alert")), (0, 2), "each is said once");
         let path = format!("/api/v1/incidents/{reference}/revisions");
-        let silent = hub.post(&path, &officer.key, &further()).await.expect(422).json();
+        let silent = hub.post(&path, &officer.key, &unexplained(further())).await.expect(422).json();
         assert_eq!(silent["faults"][0]["pointer"], "/late_reason");
         let mut explained = further();
         for (field, value) in [("phase", json!("intermediate")), ("late_reason", json!("照会への回答を待っていた。")),

@@ -1,6 +1,7 @@
 //! Filing: once, to everyone, revised and withdrawn.
 
-use super::steps::{final_report, further, hours, seconds, text};
+use super::deferring::deferral;
+use super::steps::{filing_with, final_report, further, hours, seconds, text, unexplained};
 use crate::support::ground::filing;
 use crate::support::hub::{Bank, TestHub};
 use reqwest::Method;
@@ -45,6 +46,35 @@ journeys! {
         let bare = hub.request(Method::POST, "/api/v1/incidents").bearer_auth(&officer.key);
         let none = hub.send(bare.header("content-type", "application/json").body(filing().to_string())).await;
         assert_eq!(none.expect(400).code(), "idempotency_key_missing");
+        assert_eq!(hub.inbox(&bank).await.len(), 1);
+    }
+
+    async fn an_incident_that_is_told_too_late_says_why(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let ago = |by| json!((hub.clock.now() - by).to_millis_string());
+        let late = unexplained(filing_with(&json!({ "detected_at": ago(hours(4) + seconds(60)) })));
+        let refused = hub.post("/api/v1/incidents", &officer.key, &late).await.expect(422).json();
+        let fault = &refused["faults"][0];
+        assert_eq!((&fault["pointer"], &fault["code"]), (&json!("/late_reason"), &json!("field_missing")));
+        assert!(text(fault, "message").contains("why the banks are told only now"), "{fault}");
+        assert!(hub.inbox(&bank).await.is_empty());
+        let in_time = unexplained(filing_with(&json!({ "detected_at": ago(hours(3)) })));
+        hub.post("/api/v1/incidents", &officer.key, &in_time).await.expect(201);
+        let mut explained = late.clone();
+        explained["late_reason"] = json!("照会した銀行からの回答を待っていた。");
+        hub.post("/api/v1/incidents", &officer.key, &explained).await.expect(201);
+        let exercise = unexplained(filing_with(&json!({ "kind": "exercise" })));
+        hub.post("/api/v1/incidents", &officer.key, &exercise).await.expect(201);
+        assert_eq!(hub.inbox(&bank).await.len(), 3);
+    }
+
+    async fn what_goes_out_by_itself_is_never_held_up_by_a_missing_reason(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let mut asked = deferral(&hub);
+        asked["filing"] = unexplained(filing());
+        hub.hold_this_back(&officer, &asked).await;
+        hub.advance(hours(25));
+        assert_eq!(hub.run_out().await, 1, "the deferral is over");
         assert_eq!(hub.inbox(&bank).await.len(), 1);
     }
 

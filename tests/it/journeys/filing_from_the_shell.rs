@@ -1,6 +1,6 @@
 //! `kairan file`: an officer files from a shell, over the same API as everybody.
 
-use super::steps::{further, text, withdrawal};
+use super::steps::{further, text, unexplained, withdrawal};
 use crate::support::ground::filing;
 use crate::support::hub::{Person, TestHub};
 use serde_json::{Value, json};
@@ -64,6 +64,11 @@ journeys! {
         assert!(code == 1 && said.contains("severity: "), "{code} {said}");
         let (code, said) = file(&hub, &officer, &wrong, &["--dry-run"]).await;
         assert!(code == 1 && said.contains("nothing was sent"), "{code} {said}");
+        let late = unexplained(filing());
+        let (code, said) = file(&hub, &officer, &late, &[]).await;
+        assert!(code == 1 && said.contains("late_reason: the operator's deadline has passed"), "{code} {said}");
+        let (code, said) = file(&hub, &officer, &late, &["--dry-run"]).await;
+        assert!(code == 1 && said.contains("/late_reason") && said.contains("nothing was sent"), "{code} {said}");
         assert_eq!(said_of_a_good_one(&hub, &officer).await, json!([]));
         assert!(hub.inbox(&bank).await.is_empty());
     }

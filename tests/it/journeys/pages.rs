@@ -70,6 +70,7 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/bank-reports/{id}", "oa"),
     ("POST", "/bank-reports/{id}/draft", "o"),
     ("POST", "/bank-reports/{id}/rejection", "o"),
+    ("GET", "/exercises", "oa"),
     ("GET", "/questions", "oa"),
     ("POST", "/responses/{id}/answer", "o"),
     ("GET", "/drafts", "oa"),

@@ -52,7 +52,7 @@ async fn told(hub: &TestHub, bank: &Bank) -> Value {
 }
 
 /// An officer whose mails arrive somewhere.
-async fn officer_at(hub: &TestHub, mailbox: &Mailbox) {
+pub(super) async fn officer_at(hub: &TestHub, mailbox: &Mailbox) {
     let address = mailbox.address().to_owned();
     hub.act(move |tx| {
         let (id, recorded_at) = (tx.new_id()?, tx.now()?);
@@ -148,6 +148,7 @@ journeys! {
         assert_eq!((&begun["body"]["affected_banks"], &begun["body"]["discovery_method"]), (&json!(["B001"]), &json!("bank_report")));
         let mut filing = begun["body"].clone();
         filing["operator_contacts"] = filing_with(&json!({}))["operator_contacts"].clone();
+        filing["late_reason"] = json!("銀行からの報告で初めて知った。");
         let issue = format!("/api/v1/incidents?draft={}", text(&begun, "id"));
         let issued = hub.post(&issue, &officer.key, &filing).await.expect(201).json();
         let body = told(&hub, &peer).await;

@@ -44,6 +44,13 @@ pub fn filing_with(changes: &Value) -> Value {
     filing
 }
 
+/// A filing that does not say why it comes late.
+pub fn unexplained(mut filing: Value) -> Value {
+    let fields = filing.as_object_mut().expect("an object");
+    fields.remove("late_reason").expect("it was explained");
+    filing
+}
+
 /// The filing as a further revision.
 pub fn further() -> Value {
     filing_with(&json!({ "change_summary": { "ja": "件数を更新した。", "en": "Counts updated." } }))

@@ -99,6 +99,7 @@ pub fn filing() -> Value {
         "typology": ["impersonated_wallet"],
         "auth_exploited": ["account_no_cash_card_pin"],
         "detected_at": "2019-05-17T11:00:00+09:00",
+        "late_reason": "照会した銀行からの回答を待っていた。",
         "affected_banks": ["B001"],
         "operator_contacts": [
             { "name": "佐藤 花子", "role": "不正対策室", "email": "sato@operator.example", "phone": "+81 3-0000-0001" },

@@ -10,6 +10,7 @@ fn certified(number: i64) -> CertifiedNotice {
     CertifiedNotice {
         number,
         incident: "INC-2019-0003".into(),
+        kind: "actual".into(),
         revision: number,
         notice: uid(4, 1),
         digest: Digest::of(b"object"),

@@ -21,6 +21,8 @@ pub struct Covered {
     pub revision: Uid,
     pub revision_number: i64,
     pub phase: String,
+    /// Code: actual, exercise, test; as the entry says.
+    pub kind: String,
     pub accepted_at: Instant,
     pub roster_version: i64,
     /// Whether the roster's successor is proven to come after the fan-out. If not, that the roster was in
@@ -74,6 +76,7 @@ impl Completeness {
             revision: registered.entry.revision,
             revision_number: registered.entry.revision_number,
             phase: registered.entry.phase,
+            kind: registered.entry.kind,
             accepted_at: registered.entry.accepted_at,
             roster_version: roster.entry.version,
             superseded,

@@ -34,6 +34,8 @@ pub struct WebhookChecked {
     pub bank: String,
     pub number: String,
     pub incident: String,
+    /// Code: actual, exercise, test; as the object says.
+    pub notice_kind: String,
     pub revision: String,
     pub digest: Digest,
     /// `None` for one without a proof.
@@ -124,6 +126,7 @@ impl Webhook {
             bank: object.bank,
             number: object.number,
             incident: object.incident,
+            notice_kind: object.kind,
             revision: object.revision,
             digest,
             proven,
