@@ -215,7 +215,7 @@ journeys! {
             json!(["notify", null, told.draft, null, 6, null]),
             json!(["intermediate", other, null, 2, 8, WHY]),
             json!(["intermediate", one, null, null, 33, null]),
-            json!(["notify", one, null, 1, 6, null]),
+            json!(["notify", one, null, 1, 6, filing_with(&json!({}))["late_reason"]]),
         ]);
         // Of one bank there is no draft, because nobody was told of it.
         let of_bank = asked(&hub, &told, "&bank=B001").await;
