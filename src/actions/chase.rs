@@ -5,7 +5,7 @@
 use super::alert::{OperatorAlert, alert};
 use super::fan_out::{Sealed, delivery_row, message_row};
 use super::{Error, Rules};
-use crate::domain::chase::{Chase, Step, StepKind, due_steps};
+use crate::domain::chase::{Chase, Step, StepKind, chased_as, due_steps};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::phone_task::Event;
@@ -72,8 +72,7 @@ pub fn chase(tx: &mut Tx<'_>, rules: &Rules) -> Result<Chased, Error> {
 
 fn planned(rules: &Rules, open: &OpenChase) -> Chase {
     let near = open.exposed || open.concerns_you;
-    // A code that is not known here is chased by the strictest clock rather than not at all.
-    let urgency = Urgency::parse(&open.urgency).unwrap_or(Urgency::Immediate);
+    let urgency = chased_as(&open.urgency, &open.status, &open.reason);
     let (issued, by) = (open.issued_at, open.acknowledge_by);
     Chase {
         notice: open.notice,
@@ -232,8 +231,8 @@ pub(super) fn first_look(
     plan.step(1).due_at
 }
 
-/// The step of this number of the chase of a notice.
-pub fn step_of(rules: &Rules, row: &NoticeRow, urgency: &str, n: i64) -> Step {
+/// The step of this number of the chase of a notice; of its revision, urgency and status.
+pub fn step_of(rules: &Rules, row: &NoticeRow, (urgency, status): (&str, &str), n: i64) -> Step {
     let open = OpenChase {
         notice: row.id,
         next_step: n,
@@ -245,7 +244,9 @@ pub fn step_of(rules: &Rules, row: &NoticeRow, urgency: &str, n: i64) -> Step {
         acknowledge_by: row.acknowledge_by,
         exposed: row.exposed,
         concerns_you: row.concerns_you,
+        reason: row.reason.clone(),
         urgency: urgency.into(),
+        status: status.into(),
     };
     planned(rules, &open).plan.step(n)
 }

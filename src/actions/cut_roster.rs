@@ -56,7 +56,8 @@ pub fn cut_if_changed(tx: &mut Tx<'_>, gate: &mut Gate) -> Result<RosterVersionR
         None => Vec::new(),
     };
     let version = latest.as_ref().map_or(0, |row| row.version) + 1;
-    end_partnership::put_off_untold(tx, before.iter().map(|leaf| leaf.bank_id), now)?;
+    let members = before.iter().map(|leaf| leaf.bank_id).collect();
+    end_partnership::put_off_untold(tx, &members, now)?;
     let leaves = leaves_now(tx, now, version, &before)?;
     plan(tx, gate, now)?;
     match latest {
@@ -203,7 +204,7 @@ fn cut(
         .filter(|leaf| leaf.member_since == version)
         .map(|leaf| leaf.bank_id)
         .collect();
-    late_joiner::begin(tx, &joined)?;
+    late_joiner::begin(tx, &joined, now)?;
     Ok(row)
 }
 

@@ -79,7 +79,8 @@ pub fn request(
     }
     let incident = match asked.incident {
         None => {
-            checked(&asked.filing, FilingContext::first(now).by(&rules.profiles))?;
+            let context = FilingContext::first(now).by(&rules.profiles);
+            checked(tx, &asked.filing, context)?;
             None
         }
         Some(reference) => {
@@ -89,7 +90,8 @@ pub fn request(
             })?;
             let before = issue::open_revision(tx, &row)?;
             nothing_deferred(tx, row.id)?;
-            checked(&asked.filing, issue::context_after(rules, &before, now)?)?;
+            let context = issue::context_after(rules, &before, now)?;
+            checked(tx, &asked.filing, context)?;
             Some(row.id)
         }
     };
@@ -157,9 +159,11 @@ pub fn request_renewal(
 }
 
 /// The faults of the filing stand under its own place in the request.
-fn checked(filing: &Filing, context: FilingContext) -> Result<(), Error> {
-    let checked = filing.check(context).map(drop);
-    checked.map_err(|faults| in_filing(Error::Invalid(faults)))
+fn checked(tx: &mut Tx<'_>, filing: &Filing, context: FilingContext) -> Result<(), Error> {
+    let checked = filing.check(context);
+    let checked = checked.map_err(|faults| in_filing(Error::Invalid(faults)))?;
+    let known = issue::known_banks(tx, &checked.affected, &checked.services);
+    known.map(drop).map_err(in_filing)
 }
 
 fn in_filing(error: Error) -> Error {

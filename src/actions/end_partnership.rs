@@ -4,6 +4,7 @@
 use super::alert::{OperatorAlert, alert};
 use super::ask::ask;
 use super::decide::Requested;
+use super::fan_out::delivery_row;
 use super::register_bank::bank_by_code;
 use super::tell_bank::tell_bank;
 use super::{Error, Rules, cut_roster};
@@ -12,7 +13,9 @@ use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::storage::approval::RequestRow;
 use crate::storage::bank::{self, PartnershipRow};
-use crate::storage::{Tx, delivery, lapse};
+use crate::storage::delivery::DeliveryRow;
+use crate::storage::{Tx, delivery, lapse, mail_report};
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// The act's name in approvals.
@@ -77,28 +80,39 @@ fn announce(tx: &mut Tx<'_>, bank_id: Uid, now: Instant, ends_at: Instant) -> Re
 }
 
 /// Puts off endings whose time has come while their announcement is still on its way: a bank does not leave the
-/// roster before it was told. `members` are on the roster so far. The gate is entered by the caller.
+/// roster before it was told, and then has its day. `members` are on the roster so far. The gate is entered by the
+/// caller.
 pub(super) fn put_off_untold(
     tx: &mut Tx<'_>,
-    members: impl Iterator<Item = Uid>,
+    members: &HashSet<Uid>,
     now: Instant,
 ) -> Result<(), Error> {
-    for bank_id in members {
-        let Some(row) = bank::partnership(tx, bank_id)? else {
-            continue;
+    let is_over = |row: &PartnershipRow| row.valid_to.is_some_and(|end| end <= now);
+    let rows = bank::partnerships(tx)?;
+    for row in rows
+        .into_iter()
+        .filter(|row| members.contains(&row.bank_id) && is_over(row))
+    {
+        let (bank_id, request) = (row.bank_id, row.approval_id);
+        let was_put_off = row
+            .valid_to
+            .is_some_and(|end| end.since(row.recorded_at) < LEAST_DELAY);
+        let wait = match (is_told(tx, &row)?, was_put_off) {
+            (true, false) => continue,
+            (true, true) => LEAST_DELAY,
+            (false, _) => PUT_OFF,
         };
-        let is_ending = row.valid_to.is_some_and(|end| end <= now);
-        if !is_ending || is_told(tx, &row)? {
-            continue;
-        }
         let later = PartnershipRow {
             revision: row.revision + 1,
-            valid_to: Some(now + PUT_OFF),
+            valid_to: Some(now + wait),
             recorded_at: now,
             ..row
         };
         bank::insert_partnership(tx, &later)?;
-        if let Some(request) = later.approval_id
+        if wait == LEAST_DELAY {
+            // What it was told before named a time that has passed.
+            announce(tx, bank_id, now, now + wait)?;
+        } else if let Some(request) = request
             && lapse::warn_once(tx, request, "ending-untold", now)?
         {
             let inputs = OperatorAlert {
@@ -113,16 +127,65 @@ pub(super) fn put_off_untold(
     Ok(())
 }
 
-/// Whether the bank knows of the ending: one of its ways took the announcement, or none is left that could.
+/// Whether the bank knows of the ending: one of its ways took the announcement. A mail that came back told nobody.
 fn is_told(tx: &mut Tx<'_>, row: &PartnershipRow) -> Result<bool, Error> {
+    for delivery in announcement(tx, row)?.1 {
+        let accepted = delivery.state == "accepted";
+        if accepted
+            && !(delivery.channel == "email" && mail_report::is_bouncing(tx, delivery.target_id)?)
+        {
+            return Ok(true);
+        }
+    }
+    // Where there is no way at all, nobody can be told.
+    let has_ways = !bank::endpoints_of(tx, row.bank_id)?.is_empty()
+        || bank::contacts_of(tx, row.bank_id)?
+            .iter()
+            .any(|contact| contact.level == 1);
+    Ok(!has_ways)
+}
+
+/// The first announcement of an ending, and its deliveries.
+fn announcement(
+    tx: &mut Tx<'_>,
+    row: &PartnershipRow,
+) -> Result<(Option<Uid>, Vec<DeliveryRow>), Error> {
     let history = bank::partnership_history(tx, row.bank_id)?;
-    let announced = history
+    let first = history
         .iter()
         .find(|one| one.valid_to.is_some() && one.approval_id == row.approval_id);
-    let Some(announced) = announced else {
-        return Ok(true);
+    let message = match first {
+        Some(first) => delivery::message_to_bank(tx, ENDING, row.bank_id, first.recorded_at)?,
+        None => None,
     };
-    let states = delivery::states_of_message(tx, ENDING, row.bank_id, announced.recorded_at)?;
-    let is_open = |state: &String| ["due", "leased", "waiting"].contains(&state.as_str());
-    Ok(states.iter().any(|state| state == "accepted") || !states.iter().any(is_open))
+    let deliveries = match message {
+        Some(message) => delivery::of_message(tx, message)?,
+        None => Vec::new(),
+    };
+    Ok((message, deliveries))
+}
+
+/// A way to the bank was entered: an announcement that nobody took yet goes over it too.
+pub(super) fn announce_over(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    channel: &str,
+    target: Uid,
+) -> Result<(), Error> {
+    let now = tx.now()?;
+    let ending = bank::partnership(tx, bank_id)?.filter(|row| row.valid_to.is_some());
+    let Some(row) = ending.filter(|row| row.valid_from <= now) else {
+        return Ok(());
+    };
+    let (message, deliveries) = announcement(tx, &row)?;
+    let is_there = deliveries.iter().any(|one| one.target_id == target);
+    if let Some(message) = message
+        && !is_there
+        && !is_told(tx, &row)?
+    {
+        let fresh = delivery_row(message, None, Some(bank_id), channel, target, now);
+        delivery::insert_deliveries(tx, &[fresh])?;
+        tx.wake_engine();
+    }
+    Ok(())
 }

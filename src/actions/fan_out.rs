@@ -3,6 +3,7 @@
 //! anyone could choose a recipient.
 
 use super::{Error, Rules, chase};
+use crate::domain::chase::LATE;
 use crate::domain::digest::Digest;
 use crate::domain::entry::{self, Entry, Fanout, IncidentRegistered};
 use crate::domain::exposure::exposed;
@@ -246,9 +247,6 @@ struct Scene<'a> {
     registered: Hash,
     now: Instant,
 }
-
-/// The kind of a fan-out to banks that joined after the revision was issued, and the reason of its notices.
-const LATE: &str = "late_joiner";
 
 /// Banks that are told for the same reason.
 struct Group<'a> {

@@ -2,24 +2,32 @@
 //! clock and a chase like every other. That it is owed stands in the transaction that puts it on the roster; the
 //! notices follow a few at a time, so that nobody who has to file waits behind a long past.
 
+use super::alert::{OperatorAlert, alert};
 use super::fan_out::{self, Concern, Issue};
 use super::issue::damaged;
 use super::{Error, Rules, cut_roster};
+use crate::domain::chase::{LATE, chased_as};
 use crate::domain::id::Uid;
-use crate::domain::vocabulary::{Authentication, Urgency};
+use crate::domain::instant::Instant;
+use crate::domain::vocabulary::Authentication;
 use crate::storage::incident::{self, IncidentRow, RevisionRow};
 use crate::storage::roster::{self, Member};
-use crate::storage::{Tx, late_joiner, notice};
+use crate::storage::{Tx, bank, lapse, late_joiner, notice};
 use serde::Deserialize;
 use std::collections::HashSet;
+use std::time::Duration;
 
-/// Incidents that one transaction tells of.
+/// Incidents that one transaction tells of, and banks that it tells.
 const AT_ONCE: i64 = 20;
+const BANKS_AT_ONCE: i64 = 50;
+/// A bank without any channel is given so long to enter one, and looked at so often.
+const TO_SETTLE_IN: Duration = Duration::from_secs(60 * 60);
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Notes that these banks, which have just come onto the roster, are owed what was registered before.
-pub(super) fn begin(tx: &mut Tx<'_>, banks: &[Uid]) -> Result<(), Error> {
+pub(super) fn begin(tx: &mut Tx<'_>, banks: &[Uid], now: Instant) -> Result<(), Error> {
     if !incident::after(tx, None, 1)?.is_empty() {
-        late_joiner::begin(tx, banks)?;
+        late_joiner::begin(tx, banks, now)?;
     }
     Ok(())
 }
@@ -27,24 +35,32 @@ pub(super) fn begin(tx: &mut Tx<'_>, banks: &[Uid]) -> Result<(), Error> {
 /// Tells of the next incidents whoever has come least far; returns how many notices that made, and whether there is
 /// more to do.
 pub fn tell_late_joiners(tx: &mut Tx<'_>, rules: &Rules) -> Result<(usize, bool), Error> {
-    if !late_joiner::any(tx)? {
+    let now = tx.now()?;
+    if !late_joiner::any_due(tx, now)? {
         return Ok((0, false));
     }
     let mut gate = roster::enter_gate(tx)?;
     let version = cut_roster::roster_in_force(tx, &mut gate)?;
-    let (Some(version), Some((after, banks))) = (version, late_joiner::next(tx)?) else {
+    let joiners = late_joiner::next(tx, now, BANKS_AT_ONCE)?;
+    let (Some(version), Some(first)) = (version, joiners.first()) else {
         return Ok((0, false));
     };
     let members = roster::members(tx, &version)?;
-    let joined: HashSet<Uid> = banks.iter().copied().collect();
-    let joined: Vec<Member> = members
-        .iter()
-        .filter(|member| joined.contains(&member.bank_id))
-        .cloned()
-        .collect();
-    let incidents = incident::after(tx, Some(after), AT_ONCE)?;
+    let (mut settling, mut banks, mut joined) = (Vec::new(), Vec::new(), Vec::new());
+    for joiner in &joiners {
+        let member = members.iter().find(|one| one.bank_id == joiner.bank_id);
+        let is_mute = member.is_some_and(|member| member.channels.is_empty());
+        if is_mute && now.since(joiner.joined_at) < TO_SETTLE_IN {
+            settling.push(joiner.bank_id);
+            continue;
+        }
+        banks.push(joiner.bank_id);
+        // Whoever left meanwhile is no partner, and is owed nothing new.
+        joined.extend(member.cloned());
+    }
+    late_joiner::put_off(tx, &settling, now + LOOK_AGAIN)?;
+    let incidents = incident::after(tx, Some(first.after_incident), AT_ONCE)?;
     let mut told = 0;
-    // Whoever left meanwhile is no partner, and is owed nothing new.
     for known in incidents.iter().filter(|_| !joined.is_empty()) {
         let revision = incident::latest_revision(tx, known.id)?.ok_or(Error::NotFound)?;
         if is_worth_telling(&revision) {
@@ -56,6 +72,24 @@ pub fn tell_late_joiners(tx: &mut Tx<'_>, rules: &Rules) -> Result<(usize, bool)
         None => late_joiner::end(tx, &banks)?,
     }
     Ok((told, true))
+}
+
+/// Tells the operator's people, once, that somebody who joined late cannot be told.
+pub fn tell_stuck(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let now = tx.now()?;
+    let Some(first) = late_joiner::next(tx, now, 1)?.pop() else {
+        return Ok(());
+    };
+    if lapse::warn_once(tx, first.bank_id, "joiner-untold", now)? {
+        let inputs = OperatorAlert {
+            alert: "joiner-untold".into(),
+            bank_code: bank::by_id(tx, first.bank_id)?.map(|row| row.code),
+            incident: None,
+            detail: None,
+        };
+        alert(tx, &["auditor", "officer"], &inputs)?;
+    }
+    Ok(())
 }
 
 /// A false alarm that nobody holds to be true any more, an exercise and a test are not the past of a new partner.
@@ -72,28 +106,20 @@ fn tell(
     revision: RevisionRow,
     joined: &[Member],
 ) -> Result<usize, Error> {
-    let mut lacking = Vec::new();
-    let mut concerned = HashSet::new();
-    for member in joined {
-        let had = notice::of_incident(tx, known.id, member.bank_id)?;
-        if had.iter().any(|row| row.concerns_you) {
-            concerned.insert(member.bank_id);
-        }
-        if !had.iter().any(|row| row.revision_id == revision.id) {
-            lacking.push(member.clone());
-        }
-    }
+    let told: HashSet<Uid> = notice::banks_with(tx, revision.id)?.into_iter().collect();
+    let lacking: Vec<Member> = joined
+        .iter()
+        .filter(|member| !told.contains(&member.bank_id))
+        .cloned()
+        .collect();
     if lacking.is_empty() {
         return Ok(0);
     }
-    // What is over is confirmed like what is past, whatever it was once.
-    let urgency = match revision.status.as_str() {
-        "closed" => Urgency::Past,
-        _ => Urgency::parse(&revision.urgency).ok_or_else(|| damaged("urgency"))?,
-    };
+    let urgency = chased_as(&revision.urgency, &revision.status, LATE);
     let concern = Concern::Judged {
         exploited: exploited(&revision)?,
-        affected: concerned,
+        // Whoever was hit and is in the register had the incident when it was registered.
+        affected: HashSet::new(),
     };
     let issue = Issue {
         reference: &known.reference,

@@ -102,6 +102,7 @@ pub fn preview(
     observers.sort_unstable();
     let revision = RevisionParts {
         reference: incident.reference,
+        opened_at: incident.opened_at,
         number,
         phase: checked.body.phase.code().into(),
         kind: checked.body.kind.code().into(),

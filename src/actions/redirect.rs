@@ -1,8 +1,8 @@
 //! What happens to what is still to be sent when a way of reaching a bank begins or ends: open deliveries
 //! move, and nothing goes quiet (law 3). The gate is entered by the caller.
 
-use super::Error;
 use super::fan_out::{Sealed, delivery_row};
+use super::{Error, end_partnership};
 use crate::domain::id::Uid;
 use crate::storage::delivery::{self, DeliveryRow};
 use crate::storage::evidence::{self, TaskEventRow};
@@ -70,6 +70,9 @@ pub fn end_way(
             None => {}
         }
     }
+    for way in &left {
+        end_partnership::announce_over(tx, bank_id, way.channel, way.target)?;
+    }
     if let Some(task) = evidence::open_task_of_target(tx, ended)? {
         close_task(tx, task)?;
     }
@@ -118,6 +121,7 @@ fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
 /// After `way` was entered: notices that waited because there was no way to the bank are sent over it,
 /// and their tasks end.
 pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
+    end_partnership::announce_over(tx, bank_id, way.channel, way.target)?;
     for task in open_tasks_without_channel(tx, bank_id)? {
         let Some(notice) = task.notice_id else {
             continue;

@@ -44,6 +44,13 @@ pub fn report(
     let now = tx.now()?;
     let code = bank::by_id(tx, scope.bank())?.ok_or(Error::NotFound)?.code;
     filing.check(&code, now)?;
+    if filing.own_accounts && bank::observers(tx)?.contains(&scope.bank()) {
+        return Err(Error::invalid(
+            "/own_accounts",
+            "bank_observes",
+            "an observer has no accounts of customers: leave it out",
+        ));
+    }
     let salt = vault::random().map_err(crate::storage::Error::from)?;
     let included_by = rules.profiles.included_by(now, &rules.zone);
     let sealed = Sealed {

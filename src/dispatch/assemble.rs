@@ -9,6 +9,7 @@ use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
 use crate::actions::{chase, end_partnership, recover, share_responses};
+use crate::domain::chase::LATE;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
@@ -182,6 +183,7 @@ pub fn mail_texts(
                 bank: needs_bank()?,
                 number: notice.number.unsigned_abs(),
                 issued_at: notice.issued_at,
+                joined_late: notice.reason == LATE,
                 object: &notice.object,
                 digest: digest_of(notice)?.to_string(),
                 link: Some(link),

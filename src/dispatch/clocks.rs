@@ -5,7 +5,7 @@
 
 use crate::actions::chase::chase;
 use crate::actions::lapse::{self, lapsed};
-use crate::actions::late_joiner::tell_late_joiners;
+use crate::actions::late_joiner;
 use crate::actions::watch_clocks::watch_clocks;
 use crate::actions::{Error, Rules};
 use crate::domain::id::Uid;
@@ -56,10 +56,44 @@ impl Clocks {
                 biased;
                 _ = stopping.changed() => break,
                 _ = beyond.tick() => self.run_out().await,
-                _ = look.tick() => self.chase_due().await,
+                _ = look.tick() => self.look().await,
             };
             if let Err(fault) = looked {
                 tracing::error!(%fault, "the clocks could not be seen to; will try again");
+            }
+        }
+    }
+
+    async fn look(&self) -> Result<usize, Error> {
+        self.tell_late_joiners().await?;
+        self.chase_due().await
+    }
+
+    /// Tells those who joined late, as much as one write should; returns whether there is more to tell. One of them that
+    /// cannot be told keeps no bank from being chased.
+    pub async fn tell_late_joiners(&self) -> Result<bool, Error> {
+        let due = |tx: &mut Tx<'_>| {
+            let now = tx.now()?;
+            storage::late_joiner::any_due(tx, now)
+        };
+        if !self.store.read(due).await? {
+            return Ok(false);
+        }
+        let (rules, node) = (Arc::clone(&self.rules), self.node);
+        let alone = self.store.is_embedded();
+        let tell = move |tx: &mut Tx<'_>| match hold(tx, node, alone)? {
+            true => Ok(late_joiner::tell_late_joiners(tx, &rules)?.1),
+            false => Ok(false),
+        };
+        match self.store.write(Lane::Back, tell).await {
+            Ok(more) => Ok(more),
+            Err(fault) => {
+                let fault: Error = fault;
+                tracing::error!(%fault, "who joined late could not be told; will try again");
+                self.store
+                    .write(Lane::Back, late_joiner::tell_stuck)
+                    .await?;
+                Ok(false)
             }
         }
     }
@@ -126,9 +160,7 @@ fn hold(tx: &mut Tx<'_>, node: Uid, alone: bool) -> Result<bool, Error> {
 
 fn is_due(tx: &mut Tx<'_>) -> Result<bool, storage::Error> {
     let now = tx.now()?;
-    Ok(storage::chase::any_due(tx, now)?
-        || operator_clock::any_due(tx, now)?
-        || storage::late_joiner::any(tx)?)
+    Ok(storage::chase::any_due(tx, now)? || operator_clock::any_due(tx, now)?)
 }
 
 /// One commit: steps taken, and whether there may be more; `None` = another node does it.
@@ -141,10 +173,7 @@ fn turn(
     if !hold(tx, node, alone)? {
         return Ok(None);
     }
-    // First of all, because it enters the gate.
-    let (told, others) = tell_late_joiners(tx, rules)?;
     let chased = chase(tx, rules)?;
     let (said, more) = watch_clocks(tx, rules)?;
-    let steps = told + chased.steps + said;
-    Ok(Some((steps, others || chased.more || more)))
+    Ok(Some((chased.steps + said, chased.more || more)))
 }

@@ -201,6 +201,7 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
     }
     let parts = RevisionParts {
         reference: incident.reference,
+        opened_at: incident.opened_at,
         number: row.number,
         phase: row.phase,
         kind: row.kind,

@@ -4,6 +4,7 @@
 use super::deadline::Rung;
 use super::id::Uid;
 use super::instant::Instant;
+use super::vocabulary::Urgency;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -15,6 +16,18 @@ super::vocabulary::vocabulary! {
     Escalation = "escalation",
     Deadline = "deadline",
     Again = "again",
+}
+
+/// The reason of a notice to a bank that became a partner after its revision was issued; the kind of its fan-out too.
+pub const LATE: &str = "late_joiner";
+
+/// By which urgency a notice is chased: that of its revision, but what was over when a bank joined is past to it,
+/// whatever it was once. A code that is not known here is chased by the strictest clock rather than not at all.
+pub fn chased_as(urgency: &str, status: &str, reason: &str) -> Urgency {
+    if reason == LATE && status == "closed" {
+        return Urgency::Past;
+    }
+    Urgency::parse(urgency).unwrap_or(Urgency::Immediate)
 }
 
 /// One step of a chase.

@@ -55,7 +55,11 @@ pub struct OpenChase {
     pub acknowledge_by: Instant,
     pub exposed: bool,
     pub concerns_you: bool,
+    /// Why the bank is told.
+    pub reason: String,
+    /// Of the revision.
     pub urgency: String,
+    pub status: String,
 }
 
 pub fn begin(tx: &mut Tx<'_>, rows: &[ChaseRow]) -> Result<(), Error> {
@@ -98,7 +102,9 @@ pub fn due(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<OpenChase>, 
             notice::acknowledge_by,
             notice::exposed,
             notice::concerns_you,
+            notice::reason,
             revision::urgency,
+            revision::status,
         ))
         .load(conn)?))
 }

@@ -132,6 +132,7 @@ pub struct DueNotice {
     pub object: Vec<u8>,
     pub digest: Vec<u8>,
     pub issued_at: Instant,
+    pub reason: String,
 }
 
 pub fn insert_messages(tx: &mut Tx<'_>, rows: &[MessageRow]) -> Result<(), Error> {
@@ -243,6 +244,7 @@ pub fn parts_of(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<(DueRow, Attemp
                 notice::object,
                 notice::digest,
                 notice::issued_at,
+                notice::reason,
             )
                 .nullable(),
         ), AttemptRow::as_select()))
@@ -612,23 +614,29 @@ pub fn exists_for(tx: &mut Tx<'_>, notice_id: Uid, target: Uid) -> Result<bool, 
         .get_result(conn)?))
 }
 
-/// What became of a message to a bank that is no notice, found by its kind and the instant of its transaction: the
-/// states of its deliveries.
-pub fn states_of_message(
+/// A message to a bank that is no notice, found by its kind and the instant of its transaction.
+pub fn message_to_bank(
     tx: &mut Tx<'_>,
     kind: &str,
     bank_id: Uid,
     created_at: Instant,
-) -> Result<Vec<String>, Error> {
+) -> Result<Option<Uid>, Error> {
     // Ids begin with their millisecond: a stretch of the primary key holds the message.
     let (from, to) = Uid::span(created_at);
-    Ok(on_either!(tx, conn => delivery::table
-        .inner_join(message::table.on(message::id.eq(delivery::message_id)))
+    Ok(on_either!(tx, conn => message::table
         .filter(message::id.ge(from).and(message::id.le(to)))
         .filter(message::kind.eq(kind).and(message::bank_id.eq(bank_id)))
         .filter(message::created_at.eq(created_at))
-        .filter(delivery::notice_id.is_null())
-        .select(delivery::state)
+        .select(message::id)
+        .first(conn)
+        .optional()?))
+}
+
+/// The deliveries of a message that is no notice.
+pub fn of_message(tx: &mut Tx<'_>, message_id: Uid) -> Result<Vec<DeliveryRow>, Error> {
+    Ok(on_either!(tx, conn => delivery::table
+        .filter(delivery::message_id.eq(message_id).and(delivery::notice_id.is_null()))
+        .select(DeliveryRow::as_select())
         .load(conn)?))
 }
 

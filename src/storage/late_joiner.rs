@@ -4,49 +4,74 @@ use super::error::Error;
 use super::schema::late_joiner;
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
+use diesel::dsl::{exists, select};
 use diesel::prelude::*;
 
 /// Before the first incident.
 const NONE_YET: Uid = Uid::from_bytes([0; 16]);
 
+/// One bank, and how far it has come.
+#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]
+#[diesel(table_name = late_joiner, treat_none_as_default_value = false)]
+pub struct JoinerRow {
+    pub bank_id: Uid,
+    /// Of this incident it was told last; zeros = of none yet.
+    pub after_incident: Uid,
+    pub joined_at: Instant,
+    /// Not looked at before.
+    pub look_at: Instant,
+}
+
 /// These banks are owed everything from before, from the beginning.
-pub fn begin(tx: &mut Tx<'_>, banks: &[Uid]) -> Result<(), Error> {
+pub fn begin(tx: &mut Tx<'_>, banks: &[Uid], now: Instant) -> Result<(), Error> {
     end(tx, banks)?;
     for bank_id in banks {
-        on_either!(tx, conn => diesel::insert_into(late_joiner::table)
-            .values((late_joiner::bank_id.eq(bank_id), late_joiner::after_incident.eq(NONE_YET)))
-            .execute(conn)?);
+        let row = JoinerRow {
+            bank_id: *bank_id,
+            after_incident: NONE_YET,
+            joined_at: now,
+            look_at: now,
+        };
+        on_either!(tx, conn => diesel::insert_into(late_joiner::table).values(row).execute(conn)?);
     }
     Ok(())
 }
 
-/// Whether anybody waits.
-pub fn any(tx: &mut Tx<'_>) -> Result<bool, Error> {
+/// Whether anybody is to be looked at.
+pub fn any_due(tx: &mut Tx<'_>, now: Instant) -> Result<bool, Error> {
     Ok(
-        on_either!(tx, conn => diesel::select(diesel::dsl::exists(late_joiner::table.select(late_joiner::bank_id))).get_result(conn)?),
+        on_either!(tx, conn => select(exists(late_joiner::table.filter(late_joiner::look_at.le(now))))
+        .get_result(conn)?),
     )
 }
 
-/// Those who have come least far, in order, and how far that is.
-pub fn next(tx: &mut Tx<'_>) -> Result<Option<(Uid, Vec<Uid>)>, Error> {
-    let first: Option<Uid> = on_either!(tx, conn => late_joiner::table
-        .order(late_joiner::after_incident)
-        .select(late_joiner::after_incident)
-        .first(conn)
-        .optional()?);
-    let Some(after) = first else { return Ok(None) };
-    let banks: Vec<Uid> = on_either!(tx, conn => late_joiner::table
-        .filter(late_joiner::after_incident.eq(after))
-        .order(late_joiner::bank_id)
-        .select(late_joiner::bank_id)
+/// Those to be looked at who have come least far, all as far as the first of them; at most so many.
+pub fn next(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<JoinerRow>, Error> {
+    let mut rows: Vec<JoinerRow> = on_either!(tx, conn => late_joiner::table
+        .filter(late_joiner::look_at.le(now))
+        .order((late_joiner::after_incident, late_joiner::bank_id))
+        .limit(limit)
+        .select(JoinerRow::as_select())
         .load(conn)?);
-    Ok(Some((after, banks)))
+    if let Some(first) = rows.first().copied() {
+        rows.retain(|row| row.after_incident == first.after_incident);
+    }
+    Ok(rows)
 }
 
 /// These banks were told of everything up to and with this incident.
 pub fn advance(tx: &mut Tx<'_>, banks: &[Uid], incident_id: Uid) -> Result<(), Error> {
     on_either!(tx, conn => diesel::update(late_joiner::table.filter(late_joiner::bank_id.eq_any(banks)))
         .set(late_joiner::after_incident.eq(incident_id))
+        .execute(conn)?);
+    Ok(())
+}
+
+/// These banks are looked at again then.
+pub fn put_off(tx: &mut Tx<'_>, banks: &[Uid], look_at: Instant) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(late_joiner::table.filter(late_joiner::bank_id.eq_any(banks)))
+        .set(late_joiner::look_at.eq(look_at))
         .execute(conn)?);
     Ok(())
 }

@@ -141,6 +141,14 @@ pub fn banks_told(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<Uid>, Error> 
         .load(conn)?))
 }
 
+/// Banks that have a notice of this revision.
+pub fn banks_with(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Uid>, Error> {
+    Ok(on_either!(tx, conn => notice::table
+        .filter(notice::revision_id.eq(revision_id))
+        .select(notice::bank_id)
+        .load(conn)?))
+}
+
 /// All notices of an incident, whole.
 pub fn all_of_incident(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Vec<NoticeRow>, Error> {
     Ok(on_either!(tx, conn => notice::table

@@ -1093,6 +1093,8 @@ diesel::table! {
     late_joiner (bank_id) {
         bank_id -> UidSql,
         after_incident -> UidSql,
+        joined_at -> InstantSql,
+        look_at -> InstantSql,
     }
 }
 

@@ -245,10 +245,11 @@ pub enum Alert {
     EndingUntold,
     ExerciseNear,
     ExerciseOverdue,
+    JoinerUntold,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 14] = [
+    pub const ALL: [Alert; 15] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -263,6 +264,7 @@ impl Alert {
         Self::EndingUntold,
         Self::ExerciseNear,
         Self::ExerciseOverdue,
+        Self::JoinerUntold,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -280,6 +282,7 @@ impl Alert {
             Self::DraftAgeing => "draft-ageing",
             Self::IssueStuck => "issue-stuck",
             Self::EndingUntold => "ending-untold",
+            Self::JoinerUntold => "joiner-untold",
             Self::ExerciseNear => "exercise-near",
             Self::ExerciseOverdue => "exercise-overdue",
         }

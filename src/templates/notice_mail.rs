@@ -11,14 +11,12 @@ use crate::domain::vocabulary::{Language, Phase};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use std::time::Duration;
-
-/// A notice that comes so much later than its revision was issued is that of a bank that joined late.
-const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What all notices of one revision share.
 pub struct RevisionParts {
     pub reference: String,
+    /// When the incident was registered.
+    pub opened_at: Instant,
     pub number: i64,
     pub phase: String,
     pub kind: String,
@@ -46,6 +44,8 @@ pub struct NoticeCopy<'a> {
     pub bank: BankName,
     pub number: u64,
     pub issued_at: Instant,
+    /// The bank became a partner after the revision was issued.
+    pub joined_late: bool,
     /// The notice object as stored.
     pub object: &'a [u8],
     pub digest: String,
@@ -67,7 +67,6 @@ struct ObjectFlags {
 struct Stamped {
     #[serde(default)]
     unverified: bool,
-    accepted_at: Entered,
 }
 
 /// The inputs of the mail, in one language. Fails where a stored part cannot be read.
@@ -85,7 +84,6 @@ pub fn notice_mail(
         _ => en.clone(),
     });
     let stamped: Stamped = serde_json::from_slice(&revision.body)?;
-    let registered_at = stamped.accepted_at.at;
     let mut mail = NoticeMail {
         operator,
         bank: copy.bank,
@@ -122,7 +120,7 @@ pub fn notice_mail(
         contacts: revision.contacts.iter().map(contact).collect(),
         withdrawn: None,
         reminder: None,
-        joined_late: (copy.issued_at.since(registered_at) >= AT_ONCE).then(|| when(registered_at)),
+        joined_late: copy.joined_late.then(|| when(revision.opened_at)),
     };
     let language = Language::parse(lang).unwrap_or(Language::En);
     if revision.phase == Phase::Withdrawal.code() {

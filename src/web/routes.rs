@@ -5,8 +5,7 @@ use super::api::{
     approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
     drafts, endpoints, evidence, exercises, health, import, inbox, incidents, invitations, keys,
     log, notices, partnerships, people, questions, reachability, reports, resend, responses,
-    service_levels,
-    signing_keys, tasks, test_notice,
+    service_levels, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};

@@ -16,8 +16,15 @@ CREATE TRIGGER observer_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON observe
 -- there are no more.
 CREATE TABLE late_joiner (
     bank_id uuid PRIMARY KEY REFERENCES bank,
-    after_incident uuid NOT NULL -- zeros = none yet
+    after_incident uuid NOT NULL, -- zeros = none yet
+    joined_at timestamptz NOT NULL,
+    look_at timestamptz NOT NULL -- not before; a bank without any channel is given a while to enter one
 );
+
+-- Who joined before this was kept, is looked through once: what a bank has already is passed over.
+INSERT INTO late_joiner (bank_id, after_incident, joined_at, look_at)
+SELECT l.bank_id, '00000000-0000-0000-0000-000000000000', v.effective_at, v.effective_at FROM roster_leaf l JOIN roster_version v ON v.version = l.version
+WHERE l.version = (SELECT max(version) FROM roster_version);
 
 -- Messages that are no notice find their deliveries; notices have an index of their own (0004).
 CREATE INDEX delivery_of_message ON delivery (message_id) WHERE notice_id IS NULL;

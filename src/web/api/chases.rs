@@ -115,8 +115,8 @@ pub async fn of_incident(app: Data<App>, reference: Path<String>) -> Answered {
 /// What is read once for all notices of an incident.
 struct Known {
     codes: HashMap<Uid, String>,
-    /// Number and urgency.
-    revisions: HashMap<Uid, (i64, String)>,
+    /// Number, urgency and status.
+    revisions: HashMap<Uid, (i64, String, String)>,
     /// The next step of each that goes on.
     next: HashMap<Uid, i64>,
     taken: HashMap<Uid, i64>,
@@ -134,7 +134,7 @@ impl Known {
         };
         let revisions = revisions
             .into_iter()
-            .map(|row| (row.id, (row.number, row.urgency)));
+            .map(|row| (row.id, (row.number, row.urgency, row.status)));
         let standing = storage::chase::standing(tx, &ids)?;
         // In order: the last event of each stays.
         let calls = phone_task::of_notices(tx, &ids)?;
@@ -152,13 +152,14 @@ impl Known {
     }
 
     fn view(&self, tx: &mut Tx<'_>, rules: &Rules, row: &NoticeRow) -> Result<ChaseView, Problem> {
-        let (revision, urgency) = self
+        let (revision, urgency, status) = self
             .revisions
             .get(&row.revision_id)
             .cloned()
             .unwrap_or_default();
         let next = self.next.get(&row.id);
-        let next = next.map(|n| StepView::from(&chase::step_of(rules, row, &urgency, *n)));
+        let next =
+            next.map(|n| StepView::from(&chase::step_of(rules, row, (&urgency, &status), *n)));
         let taken = self.taken.get(&row.id).copied().unwrap_or(0);
         let steps = match taken {
             0 => Vec::new(),

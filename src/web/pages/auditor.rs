@@ -229,7 +229,10 @@ fn chain_of(
         .collect();
     let steps = storage::chase::steps_of(tx, id)?;
     let going = storage::chase::standing(tx, &[id])?.pop();
-    let next = going.map(|one| chase::step_of(rules, &row, &revision.urgency, one.next_step));
+    let next = going.map(|one| {
+        let of = (revision.urgency.as_str(), revision.status.as_str());
+        chase::step_of(rules, &row, of, one.next_step)
+    });
     let steps: Vec<Value> = steps
         .iter()
         .map(|step| {

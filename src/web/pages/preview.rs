@@ -132,6 +132,7 @@ fn mail(
         },
         number: preview.number.unsigned_abs(),
         issued_at: preview.at,
+        joined_late: false,
         object: &preview.object,
         digest: later.to_owned(),
         link: Some(MailLink {

@@ -42,7 +42,7 @@ notice-confirm-portal = Your bank confirms in the portal or by its own signed ca
 notice-contacts = Whom to call
 notice-recipients = This notice goes to { $count } banks: every bank on the register (version { $version }). Nobody chose them.
 notice-observers = Observers among them:
-notice-joined-late = This incident was registered before your bank was a partner, on { $at }. You get it as it stands now; please confirm it like any other notice.
+notice-joined-late = This incident was registered on { $at }, while your bank was not a partner. You get it as it stands now; please confirm it like any other notice.
 notice-digest = Digest of this notice
 notice-incident-digest = Digest of the shared text
 notice-digest-use = The digest is what you confirm. Keep this mail: it lets you prove what you were told.
@@ -135,6 +135,8 @@ alert-issue-stuck = A notice that should have gone out by itself could not be is
 alert-issue-stuck-action = Issue it by hand now. The hub tries again every few seconds; its log says what is in the way.
 alert-ending-untold = A partnership should have ended, and the bank could not be told of it
 alert-ending-untold-action = The bank stays a partner, and gets every notice, until one of its channels takes the announcement; the ending is put off by an hour each time. Enter an endpoint or a contact that works.
+alert-joiner-untold = A new partner bank could not be told of the incidents from before
+alert-joiner-untold-action = Tell the bank by telephone and write that down. The hub tries again every second; its log says what is in the way.
 alert-draft-ageing = A suspicion is on record for more than a day, and no bank was told
 alert-draft-ageing-action = Issue the draft, or discard it with a reason. It stays on record either way.
 

@@ -4,7 +4,7 @@ use super::evidence::{counts, covered};
 use super::pages::seated;
 use super::steps::{filing_with, hours, seconds, text};
 use crate::support::hub::{Bank, Person, TestHub};
-use crate::support::receiver::Answer;
+use crate::support::receiver::{Answer, Receiver};
 use kairan::actions::late_joiner::tell_late_joiners;
 use kairan::domain::proof::notice::Webhook;
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ journeys! {
 
     async fn an_observer_is_told_of_everything_numbered_stamped_and_shown_to_all(hub) {
         let (officer, admin, bank) = (hub.officer().await, hub.administrator().await, hub.bank("B001").await);
-        let receiver = crate::support::receiver::Receiver::start();
+        let receiver = Receiver::start();
         let entered = json!({ "code": "FSA", "observer": true, "profile": {
             "name_ja": "金融監督庁", "name_en": "Supervisory Agency", "language": "ja" } });
         let entered = hub.post("/api/v1/banks", &admin.key, &entered).await.expect(201).json();
@@ -156,9 +156,12 @@ journeys! {
         let bank = json!({ "code": "B002", "profile": { "name_ja": "新銀行", "name_en": "New Bank", "language": "ja" } });
         hub.post("/api/v1/banks", &admin.key, &bank).await.expect(201);
         hub.chase_due().await;
+        assert!(hub.tasks(&officer).await.is_empty(), "it is given an hour to enter one");
+        hub.advance(hours(1));
+        hub.chase_due().await;
         let kinds: Vec<String> = hub.tasks(&officer).await.iter().map(|task| text(task, "kind").to_owned()).collect();
         assert_eq!(kinds, ["no_channel"]);
-        let receiver = crate::support::receiver::Receiver::start();
+        let receiver = Receiver::start();
         let endpoint = json!({ "endpoint": { "url": receiver.url("/hook"), "ed25519": false }, "reason": "first endpoint" });
         hub.post("/api/v1/banks/B002/endpoints", &admin.key, &endpoint).await.expect(201);
         hub.deliver_due().await;
@@ -196,7 +199,7 @@ journeys! {
         assert_eq!(counts(&covered(&hub, &reference, 2).await), [0, 1, 1, 1]);
     }
 
-    async fn a_partnership_does_not_end_before_the_bank_was_told(hub) {
+    async fn a_partnership_does_not_end_before_the_bank_was_told_and_then_has_its_day(hub) {
         let (officer, admin) = (hub.officer().await, hub.administrator().await);
         let (_stays, leaver) = (hub.bank("B001").await, hub.bank("B002").await);
         leaver.receiver.answer(Answer::Status(500));
@@ -206,15 +209,88 @@ journeys! {
         hub.act(kairan::actions::cut_roster::cut_due).await;
         assert_eq!(members(&hub, &admin).await, 2, "put off");
         assert_eq!(hub.file(&officer).await["notices"], 2, "and told like everybody until then");
+        let warned = hub.texts("SELECT kind AS text FROM warning_given WHERE kind = 'ending-untold'");
+        assert_eq!(warned.len(), 1, "the operator's people know of it");
+        // Another endpoint in the place of the dead one brings the announcement.
+        let receiver = Receiver::start();
+        let head = hub.head_of(&leaver).await;
+        let dead = hub.endpoint_of(&head).await;
+        let path = format!("/api/v1/own/endpoints/{dead}/replacement");
+        hub.post(&path, &head.key, &json!({ "url": receiver.url("/hook"), "ed25519": false })).await.expect(201);
+        hub.send_due().await;
+        assert_eq!(receiver.hits()[0].json()["type"], "partnership.ending");
         hub.advance(hours(1) + seconds(1));
         hub.act(kairan::actions::cut_roster::cut_due).await;
-        assert_eq!(members(&hub, &admin).await, 2, "put off again");
-        leaver.receiver.answer(Answer::Status(200));
+        assert_eq!(members(&hub, &admin).await, 2, "it has a day from when it was told");
         hub.send_due().await;
-        hub.advance(hours(1) + seconds(1));
+        let again = receiver.hits().pop().expect("told anew").json();
+        assert!(text(&again["data"], "ends_at") > hub.clock.now().to_string().as_str(), "{again}");
+        hub.advance(hours(24) + seconds(1));
         hub.act(kairan::actions::cut_roster::cut_due).await;
         assert_eq!(members(&hub, &admin).await, 1);
-        let warned = hub.texts("SELECT kind AS text FROM warning_given WHERE kind = 'ending-untold'");
-        assert_eq!(warned.len(), 1, "the operator's people know of it, and are told once");
+    }
+
+    async fn a_way_that_is_entered_beside_a_dead_one_brings_the_announcement_too(hub) {
+        let admin = hub.administrator().await;
+        let (_stays, leaver) = (hub.bank("B001").await, hub.bank("B002").await);
+        leaver.receiver.answer(Answer::Status(500));
+        hub.leave("B002").await;
+        hub.act(kairan::actions::cut_roster::cut_due).await;
+        let receiver = Receiver::start();
+        let head = hub.head_of(&leaver).await;
+        let dead = hub.endpoint_of(&head).await;
+        let made = json!({ "url": receiver.url("/hook"), "ed25519": false });
+        hub.post("/api/v1/own/endpoints", &head.key, &made).await.expect(201);
+        let gone = hub.call(reqwest::Method::DELETE, &format!("/api/v1/own/endpoints/{dead}"), &head.key, None).await;
+        assert_eq!(gone.status, 204);
+        hub.send_due().await;
+        let types: Vec<Value> = receiver.hits().iter().map(|hit| hit.json()["type"].clone()).collect();
+        assert_eq!(types, ["partnership.ending"], "once");
+        assert_eq!(members(&hub, &admin).await, 2);
+    }
+
+    async fn a_joiner_that_cannot_be_told_stops_no_chase_and_people_hear_of_it_once(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.bank("B002").await;
+        // Somebody beside the hub took the entry away that a late fan-out names.
+        let entry = "kind = 'incident.registered'";
+        let drop = if hub.postgres.is_some() { "ALTER TABLE log_entry DISABLE TRIGGER ALL;" } else { "DROP TRIGGER log_entry_no_update;" };
+        hub.tamper(&format!("{drop} UPDATE log_entry SET kind = 'spoilt' WHERE {entry};"));
+        hub.advance(hours(3));
+        assert!(hub.chase_due().await > 0, "{} is chased all the same", bank.code);
+        hub.chase_due().await;
+        let warned = hub.texts("SELECT kind AS text FROM warning_given WHERE kind = 'joiner-untold'");
+        assert_eq!(warned.len(), 1);
+    }
+
+    async fn what_is_over_is_chased_by_the_clock_of_the_past(hub) {
+        let (officer, first) = (hub.officer().await, hub.bank("B001").await);
+        let over = file(&hub, &officer).await;
+        hub.stamp(&first).await.expect(200);
+        hub.close_incident(&officer, &over).await.expect(201);
+        let joined = hub.bank("B002").await;
+        hub.chase_due().await;
+        let notice = hub.newest(&joined).await;
+        hub.advance(hours(3));
+        hub.chase_due().await;
+        let steps = hub.texts(&format!("SELECT s.kind AS text FROM chase_step s JOIN notice n ON n.id = s.notice_id
+            JOIN bank b ON b.id = n.bank_id WHERE b.code = 'B002' AND n.number = {}", notice["number"]));
+        assert_eq!(steps, Vec::<String>::new(), "not by that of what it once was");
+    }
+
+    async fn an_observer_reports_no_accounts_of_its_own(hub) {
+        hub.bank("B001").await;
+        let admin = hub.administrator().await;
+        let entered = json!({ "code": "FSA", "observer": true, "profile": {
+            "name_ja": "金融監督庁", "name_en": "Supervisory Agency", "language": "ja" } });
+        hub.post("/api/v1/banks", &admin.key, &entered).await.expect(201);
+        let key = hub.post("/api/v1/banks/FSA/keys", &admin.key, &json!({ "label": "machine" })).await.expect(201).json();
+        let mut report = crate::support::ground::report();
+        let refused = hub.post("/api/v1/reports", text(&key, "key"), &report).await.expect(422).json();
+        assert_eq!(refused["faults"][0]["code"], "bank_observes");
+        report["own_accounts"] = json!(false);
+        hub.post("/api/v1/reports", text(&key, "key"), &report).await.expect(201);
     }
 }

@@ -294,8 +294,10 @@ impl TestHub {
         ended
     }
 
-    /// Takes every step of every clock that is due; returns how many.
+    /// Tells whoever joined late, and takes every step of every clock that is due; returns how many steps.
     pub async fn chase_due(&self) -> usize {
+        let clocks = &self.process.clocks;
+        while clocks.tell_late_joiners().await.expect("the past is told") {}
         self.process
             .clocks
             .chase_due()
