@@ -220,7 +220,14 @@ fn misshapen(row: &Row, good: &Value) -> Vec<Bad> {
 }
 
 fn is_required(row: &Row, name: &str) -> bool {
-    let optional = ["valid_from", "bank", "days", "change_summary", "note"];
+    let optional = [
+        "valid_from",
+        "bank",
+        "days",
+        "change_summary",
+        "note",
+        "late_reason",
+    ];
     let with_default = row.path.ends_with("/partnerships") || !optional.contains(&name);
     with_default && !matches!(name, "services")
 }

@@ -2,10 +2,11 @@
 //! seen to be gone.
 
 use super::{Scene, becomes_true, click, page, scene, shows, typed};
-use crate::journeys::steps::text;
+use crate::journeys::steps::{filing_with, text};
 use crate::support::chromium::Chromium;
 use crate::support::hub::{On, TestHub};
 use fantoccini::Locator;
+use serde_json::json;
 use std::time::Duration;
 
 /// A hub with three banks that were told of one incident.
@@ -258,4 +259,41 @@ async fn an_officer_begins_a_draft_and_discards_it_with_a_reason() {
     shows(&browser, "The customer had forgotten it.").await;
     let pages = [page("drafts-ended", "/drafts"), page("draft-ended", &draft)];
     scene.look_at(&browser, "officer", &pages).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_officer_and_an_auditor_see_how_an_exercise_went_and_nobody_takes_it_for_real() {
+    let (scene, browser) = (small_scene().await, Chromium::start().await);
+    let drill = filing_with(&json!({ "kind": "exercise" }));
+    let filed = scene.hub.file_this(&scene.officer, &drill).await;
+    scene.hub.deliver_due().await;
+    scene.hub.stamp(&scene.banks[1]).await.expect(200);
+    scene.sign_in(&browser, &scene.officer).await;
+    shows(&browser, "/exercises").await;
+    let incident = format!("/incidents/{}", text(&filed, "reference"));
+    let pages = [
+        page("exercises", "/exercises"),
+        page("exercise", &incident),
+        page("home-exercise", "/home"),
+    ];
+    scene.look_at(&browser, "officer", &pages).await;
+    open(&scene, &browser, "/exercises").await;
+    becomes_true(
+        &browser,
+        "return document.querySelector('main').textContent.includes('1/3')",
+    )
+    .await;
+    let member = scene
+        .hub
+        .person("bank_member", Some(scene.banks[0].id))
+        .await;
+    let browser = Chromium::start().await;
+    scene.sign_in(&browser, &member).await;
+    let notice = scene.hub.newest(&scene.banks[0]).await;
+    let path = format!("/inbox/{}", text(&notice, "notice"));
+    let pages = [
+        page("inbox-exercise", "/inbox"),
+        page("notice-exercise", &path),
+    ];
+    scene.look_at(&browser, "bank", &pages).await;
 }
