@@ -4,6 +4,7 @@ use super::Error;
 use crate::domain::id::Uid;
 use crate::domain::phone_task::{Event, State};
 use crate::domain::refusal::Refusal;
+use crate::storage::notice::{self, NoticeRow};
 use crate::storage::phone_task::{self, PhoneEventRow};
 use crate::storage::{Tx, chase};
 
@@ -21,7 +22,7 @@ pub fn claim(tx: &mut Tx<'_>, by: Uid, task: Uid) -> Result<(), Error> {
     match state_of(&last) {
         State::Claimed(holder) if holder == by => Ok(()),
         State::Claimed(_) => Err(Refusal::CallTaken.into()),
-        _ => happen(tx, last, Event::Claimed, by, None),
+        _ => happen(tx, last, Event::Claimed, Some(by), None),
     }
 }
 
@@ -31,7 +32,7 @@ pub fn release(tx: &mut Tx<'_>, by: Uid, task: Uid) -> Result<(), Error> {
     if !state_of(&last).takes(Event::Released, Some(by)) {
         return Err(Refusal::CallTaken.into());
     }
-    happen(tx, last, Event::Released, by, None)
+    happen(tx, last, Event::Released, Some(by), None)
 }
 
 /// The last event of a task that still waits.
@@ -46,11 +47,36 @@ pub(super) fn waiting(tx: &mut Tx<'_>, task: Uid) -> Result<PhoneEventRow, Error
         .ok_or_else(|| Refusal::CallEnded.into())
 }
 
-/// The bank was reached: its call, if one waits, is done. The chase is held by the caller.
-pub(super) fn complete(tx: &mut Tx<'_>, by: Uid, notice: Uid, contact: Uid) -> Result<(), Error> {
+/// The bank was reached: its call, if one waits, is done, and nobody needs to make those of its earlier notices of the
+/// incident, which stay due all the same. The chase of `reached` is held by the caller.
+pub(super) fn complete(
+    tx: &mut Tx<'_>,
+    by: Uid,
+    reached: &NoticeRow,
+    contact: Uid,
+) -> Result<(), Error> {
+    if let Some(last) = phone_task::of_notices(tx, &[reached.id])?.pop()
+        && state_of(&last).takes(Event::Completed, Some(by))
+    {
+        happen(tx, last, Event::Completed, Some(by), Some(contact))?;
+    }
+    for earlier in notice::of_incident(tx, reached.incident_id, reached.bank_id)? {
+        if earlier.number < reached.number {
+            close(tx, earlier.id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nobody needs to make the call about this notice any more, if one waits.
+fn close(tx: &mut Tx<'_>, notice: Uid) -> Result<(), Error> {
+    // Whoever ends the chase closes the call as well: of the two only one may.
+    if !chase::hold(tx, notice)? {
+        return Ok(());
+    }
     match phone_task::of_notices(tx, &[notice])?.pop() {
-        Some(last) if state_of(&last).takes(Event::Completed, Some(by)) => {
-            happen(tx, last, Event::Completed, by, Some(contact))
+        Some(last) if state_of(&last).takes(Event::Closed, None) => {
+            happen(tx, last, Event::Closed, None, None)
         }
         _ => Ok(()),
     }
@@ -60,13 +86,13 @@ fn happen(
     tx: &mut Tx<'_>,
     last: PhoneEventRow,
     event: Event,
-    by: Uid,
+    person_id: Option<Uid>,
     contact_id: Option<Uid>,
 ) -> Result<(), Error> {
     let row = PhoneEventRow {
         seq: last.seq + 1,
         event: event.code().into(),
-        person_id: Some(by),
+        person_id,
         contact_id,
         recorded_at: tx.now()?,
         ..last

@@ -9,7 +9,7 @@ use crate::domain::instant::Instant;
 use crate::domain::service_level::{End, Levels, Months, Run, ServiceClock, Standing};
 use crate::domain::vocabulary::Phase;
 use crate::storage::service_level::{self, NoticeSpan, RevisionSpan};
-use crate::storage::{Tx, bank};
+use crate::storage::{Tx, bank, deferral};
 use std::collections::HashSet;
 
 /// The most notices, and the most revisions, of one answer.
@@ -30,12 +30,17 @@ pub struct Missed {
     /// The incident, or else it is a draft's.
     pub incident: Option<String>,
     pub draft: Option<Uid>,
-    /// The revision that came too late; `None` = none has come.
+    /// The revision that came too late, whether it was what was owed or only ended the clock; `None` = none has come.
     pub revision: Option<i64>,
     pub due_at: Instant,
+    /// `None` = what was owed has not come.
     pub issued_at: Option<Instant>,
+    /// When that revision came.
+    pub ended_at: Option<Instant>,
     /// Why, as the late revision says it.
     pub reason: Option<String>,
+    /// On what basis two people had held that revision back: a code.
+    pub deferral_basis: Option<String>,
 }
 
 /// The answer.
@@ -76,18 +81,26 @@ pub fn measure(
     own.retain(|clock| (within.0..within.1).contains(&clock.run.issued_at));
     let mut runs: Vec<Run> = own.iter().map(|clock| clock.run).collect();
     runs.extend(notices.iter().flat_map(of_notice));
-    let mut missed: Vec<Missed> = own
-        .into_iter()
-        .filter(|clock| clock.run.standing(now) == Standing::Late)
-        .map(|clock| clock.missed)
-        .collect();
-    missed.sort_by_key(|one| std::cmp::Reverse(one.due_at));
+    own.retain(|clock| clock.run.standing(now) == Standing::Late);
     Ok(Some(Measured {
         at: now,
         levels: Levels::of(&runs, &question.months, &rules.zone, now),
-        missed,
+        missed: missed(tx, own)?,
         left_out: service_level::left_out(tx, within)?,
     }))
+}
+
+/// What is told of these clocks, each with the basis of a deferral that held its revision back.
+fn missed(tx: &mut Tx<'_>, late: Vec<OwnClock>) -> Result<Vec<Missed>, Error> {
+    let came: Vec<Uid> = late.iter().filter_map(|clock| clock.came).collect();
+    let bases = deferral::bases(tx, &came)?;
+    let told = late.into_iter().map(|clock| Missed {
+        deferral_basis: clock.came.and_then(|id| bases.get(&id).cloned()),
+        ..clock.missed
+    });
+    let mut missed: Vec<Missed> = told.collect();
+    missed.sort_by_key(|one| std::cmp::Reverse(one.due_at));
+    Ok(missed)
 }
 
 fn too_many(found: usize) -> bool {
@@ -130,6 +143,8 @@ fn told(notices: &[NoticeSpan]) -> HashSet<Uid> {
 struct OwnClock {
     /// The revision or draft from which it runs.
     origin: Uid,
+    /// The revision that ended it.
+    came: Option<Uid>,
     run: Run,
     missed: Missed,
 }
@@ -139,24 +154,26 @@ impl OwnClock {
         (origin, incident, draft): (Uid, Option<String>, Option<Uid>),
         run: Run,
         due_at: Instant,
-        came: Option<(i64, Option<String>)>,
+        came: Option<(&RevisionSpan, Option<&IncidentBody>)>,
     ) -> Self {
-        let (revision, reason) = came.map_or((None, None), |(number, why)| (Some(number), why));
         let issued_at = match run.end {
             End::At(at) => Some(at),
             End::Open | End::GivenUp => None,
         };
         Self {
             origin,
+            came: came.map(|(row, _)| row.id),
             run,
             missed: Missed {
                 clock: run.clock,
                 incident,
                 draft,
-                revision,
+                revision: came.map(|(row, _)| row.number),
                 due_at,
                 issued_at,
-                reason,
+                ended_at: came.map(|(row, _)| row.accepted_at),
+                reason: came.and_then(|(_, body)| body?.late_reason.clone()),
+                deferral_basis: None,
             },
         }
     }
@@ -213,16 +230,11 @@ fn first_word(rules: &Rules, row: &RevisionSpan, body: &IncidentBody) -> Option<
         end: End::At(row.accepted_at),
     };
     let ids = (row.id, Some(row.reference.clone()), None);
-    Some(OwnClock::new(
-        ids,
-        run,
-        due,
-        Some((1, body.late_reason.clone())),
-    ))
+    Some(OwnClock::new(ids, run, due, Some((row, Some(body)))))
 }
 
 /// What a revision left owed. A further one of the same phase that comes before the deadline only starts the clock
-/// anew, and is not counted; one that comes after it has missed it, whatever its phase.
+/// anew, and is not counted; one that comes after it ends the clock too, but is not what was owed.
 fn next_word(
     rules: &Rules,
     first_at: Instant,
@@ -242,16 +254,12 @@ fn next_word(
         Phase::Intermediate => ServiceClock::Intermediate,
         _ => ServiceClock::Final,
     };
-    let (end, came) = match next {
-        None => (End::Open, None),
-        Some((next, said)) => {
-            let answers = Phase::parse(&next.phase).is_some_and(|said| said >= phase);
-            if !answers && next.accepted_at <= due {
-                return None;
-            }
-            let why = said.as_ref().and_then(|body| body.late_reason.clone());
-            (End::At(next.accepted_at), Some((next.number, why)))
-        }
+    let answers = |next: &RevisionSpan| Phase::parse(&next.phase).is_some_and(|said| said >= phase);
+    let end = match next {
+        None => End::Open,
+        Some((next, _)) if answers(next) => End::At(next.accepted_at),
+        Some((next, _)) if next.accepted_at <= due => return None,
+        Some(_) => End::GivenUp,
     };
     let run = Run {
         clock,
@@ -262,6 +270,7 @@ fn next_word(
         end,
     };
     let ids = (row.id, Some(row.reference.clone()), None);
+    let came = next.map(|(next, body)| (next, body.as_ref()));
     Some(OwnClock::new(ids, run, due, came))
 }
 

@@ -161,7 +161,7 @@ fn tell(
         recorded_at: now,
     };
     out_of_band::insert(tx, &row)?;
-    call::complete(tx, by, found.id, row.id)?;
+    call::complete(tx, by, found, row.id)?;
     let reason = format!("{}: No. {}", row.channel, found.number);
     let requested = ask(tx, rules, by, (ACT, row.id), Vec::new(), &reason)?;
     Ok(Told {

@@ -21,7 +21,7 @@ pub enum State {
     Claimed(Uid),
     /// The bank was reached.
     Completed,
-    /// The bank acknowledged meanwhile: nobody needs to call.
+    /// The bank acknowledged meanwhile, or was reached about a later notice: nobody needs to call.
     Closed,
 }
 

@@ -154,7 +154,7 @@ impl ServiceClock {
 pub enum End {
     Open,
     At(Instant),
-    /// Two people ended it, and what was owed never came.
+    /// It was ended, and what was owed had not come: two people closed the notice, or another word began a new clock.
     GivenUp,
 }
 

@@ -1,5 +1,6 @@
 //! Deferrals: which revisions two people hold back, and how each ended.
 
+use super::ROWS_AT_ONCE;
 use super::error::Error;
 use super::facts::{fact, insert_facts};
 use super::insert_all;
@@ -8,6 +9,7 @@ use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = deferral, treat_none_as_default_value = false)]
@@ -121,4 +123,21 @@ pub fn of_draft(tx: &mut Tx<'_>, draft_id: Uid) -> Result<Option<DeferralRow>, E
         .select(DeferralRow::as_select())
         .first(conn)
         .optional()?))
+}
+
+/// On what basis these revisions had been held back until they went out; those that had not are absent.
+pub fn bases(tx: &mut Tx<'_>, revisions: &[Uid]) -> Result<HashMap<Uid, String>, Error> {
+    let mut found = HashMap::new();
+    for part in revisions.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<(Option<Uid>, String)> = on_either!(tx, conn => deferral_end::table
+            .inner_join(deferral::table.on(deferral::id.eq(deferral_end::deferral_id)))
+            .filter(deferral_end::revision_id.eq_any(part))
+            .select((deferral_end::revision_id, deferral::basis))
+            .load(conn)?);
+        found.extend(
+            rows.into_iter()
+                .filter_map(|(id, basis)| Some((id?, basis))),
+        );
+    }
+    Ok(found)
 }

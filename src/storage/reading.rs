@@ -3,8 +3,8 @@
 
 use super::error::Error;
 use super::schema::{
-    acknowledgement, attempt_outcome, bank, fanout, incident, log_entry, notice, notice_closing,
-    notice_level, notice_status, response, revision,
+    acknowledgement, approval_request, attempt_outcome, bank, fanout, incident, log_entry, notice,
+    notice_closing, notice_level, notice_status, response, revision,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -457,6 +457,8 @@ pub struct ReachedRow {
     pub level: i64,
     pub issued_at: Instant,
     pub reached_at: Instant,
+    /// By a contact beside the channels, which two people signed off.
+    pub told_out_of_band: bool,
 }
 
 /// The levels of the newest notices that told of something actual: an exercise tells nobody.
@@ -464,10 +466,17 @@ pub fn levels_reached(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ReachedRow>, Er
     Ok(on_either!(tx, conn => notice_level::table
         .inner_join(notice::table.on(notice::id.eq(notice_level::notice_id)))
         .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
+        .left_join(approval_request::table.on(approval_request::id.eq(notice_level::evidence_id)))
         .filter(revision::kind.eq(ACTUAL))
         .order((notice_level::notice_id.desc(), notice_level::level))
         .limit(limit)
-        .select((notice_level::notice_id, notice_level::level, notice::issued_at, notice_level::reached_at))
+        .select((
+            notice_level::notice_id,
+            notice_level::level,
+            notice::issued_at,
+            notice_level::reached_at,
+            approval_request::id.nullable().is_not_null(),
+        ))
         .load(conn)?))
 }
 

@@ -24,15 +24,17 @@ pub struct NoticeSpan {
     pub bank: Uid,
     pub issued_at: Instant,
     pub acknowledge_by: Instant,
-    /// When its level was first L2 or more.
+    /// When the bank's own system had it (L2); by whatever else somebody was told of it, nothing was delivered.
     pub delivered_at: Option<Instant>,
     pub acknowledged_at: Option<Instant>,
     /// By two people, without a stamp.
     pub closed_at: Option<Instant>,
 }
 
+/// Of a contact beside the channels the evidence is the request that two people decided.
 const DELIVERED: &str =
-    "(SELECT min(l.reached_at) FROM notice_level l WHERE l.notice_id = notice.id AND l.level >= 2)";
+    "(SELECT l.reached_at FROM notice_level l WHERE l.notice_id = notice.id AND l.level = 2
+    AND NOT EXISTS (SELECT 1 FROM approval_request a WHERE a.id = l.evidence_id))";
 
 /// The notices issued within this time, of one bank or of all.
 pub fn notices(

@@ -800,6 +800,125 @@ fn desk_pages() -> Vec<(String, serde_json::Value)> {
     found
 }
 
+/// The context of one page, as `room/page`.
+fn desk_page(name: &str) -> serde_json::Value {
+    let all = desk_pages().into_iter();
+    let mut found = all.filter(|(page, _)| *page == format!("desk/{name}.html"));
+    found.next().expect("a context").1
+}
+
+#[test]
+fn banks_and_observers_are_counted_apart_in_both_languages() {
+    let templates = templates();
+    for (banks, observers, filed, previewed, lang) in [
+        (
+            34,
+            1,
+            "Issue to all 34 banks and 1 observer<",
+            "It goes to all 34 banks and 1 observer, each",
+            "en",
+        ),
+        (
+            34,
+            2,
+            "Goes to 34 of 34 partner banks and 2 observers<",
+            "Issue to all 34 banks and 2 observers<",
+            "en",
+        ),
+        (
+            35,
+            0,
+            "Issue to all 35 banks<",
+            "It goes to all 35 banks, each",
+            "en",
+        ),
+        (
+            1,
+            0,
+            "Goes to 1 of 1 partner bank<",
+            "Issue to 1 bank<",
+            "en",
+        ),
+        (
+            34,
+            1,
+            "提携銀行34行中34行とオブザーバー1件に通知されます",
+            "34行とオブザーバー1件のすべてに発出する",
+            "ja",
+        ),
+        (35, 0, ">35行すべてに発出<", "35行すべてに、それぞれ", "ja"),
+    ] {
+        let mut form = desk_page("officer/file");
+        let told = &mut form["page"]["recipients"];
+        (told["count"], told["observers"]) = (json!(banks + observers), json!(observers));
+        let mut preview = desk_page("officer/preview");
+        let page = &mut preview["page"];
+        (page["partners"], page["observers"]) = (json!(banks), json!(observers));
+        for (name, context, wanted) in [("file", form, filed), ("preview", preview, previewed)] {
+            let html = templates
+                .render(&format!("desk/officer/{name}.html"), lang, &context)
+                .expect("it renders");
+            assert!(html.contains(wanted), "{name} {lang}: no {wanted:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bank_reads_how_many_banks_and_which_observers_are_told() {
+    let templates = templates();
+    let english = "This notice goes to 34 banks and 2 observers: everybody on the register (version 12). Nobody chose them. Observers: One, Other";
+    let japanese = "この通知は台帳（第12版）に載っている提携銀行34行とオブザーバー2件のすべてに送られます。宛先を選んだ人はいません。 オブザーバー： 一、二";
+    for (lang, wanted) in [("en", english), ("ja", japanese)] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
+        let mut mail = words.notice();
+        mail.recipients.count = 36;
+        mail.recipients.observers = vec![words.say("一", "One"), words.say("二", "Other")];
+        let texts = mail.mail(&templates, lang).expect("it renders");
+        assert!(texts.text.contains(wanted), "{}", texts.text);
+        assert!(texts.html.contains(wanted), "{}", texts.html);
+        let mut page = desk_page("bank/notice");
+        page["page"]["recipients"] = json!({ "count": 36, "roster_version": 12,
+            "observers": [{ "ja": "一", "en": "One" }, { "ja": "二", "en": "Other" }] });
+        let html = templates.render("desk/bank/notice.html", lang, &page);
+        assert!(html.expect("it renders").contains(wanted), "{lang}");
+        mail.recipients = Recipients {
+            count: 1,
+            roster_version: 1,
+            observers: vec![],
+        };
+        let alone = words.say(
+            "提携銀行すべて、1行に送られます。",
+            "goes to 1 bank: every bank on",
+        );
+        let texts = mail.mail(&templates, lang).expect("it renders");
+        assert!(texts.text.contains(&alone), "{}", texts.text);
+    }
+}
+
+#[test]
+fn what_has_no_deadline_is_open_and_not_before_it() {
+    let context = desk_page("auditor/service_levels");
+    for (lang, open, before) in [("ja", "未了", "期限前"), ("en", "Open", "Running")] {
+        let html = templates()
+            .render("desk/auditor/service_levels.html", lang, &context)
+            .expect("it renders");
+        let card = |clock: &str| {
+            let from = html.find(&format!("aria-labelledby=\"clock-{clock}\""));
+            let card = &html[from.expect("the card")..];
+            card[..card.find("</section>").expect("its end")].to_owned()
+        };
+        for (clock, shown, hidden) in [("deliver", open, before), ("acknowledge", before, open)] {
+            let (card, heads) = (card(clock), |word| format!(">{word}</"));
+            assert!(card.contains(&heads(shown)), "{clock} {lang}: {card}");
+            assert!(!card.contains(&heads(hidden)), "{clock} {lang}: {card}");
+        }
+    }
+}
+
 #[test]
 fn every_desk_page_renders_in_both_languages_from_its_context() {
     let templates = templates();

@@ -356,7 +356,7 @@ async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> Htt
 
 /// A bank that was away confirms what it was told before.
 fn stamp_what_is_owed(street: &Data<Street>) {
-    for port in street.receivers.keys().copied() {
+    for &port in street.receivers.keys() {
         let street = street.clone().into_inner();
         let runtime = street.runtime.clone();
         runtime.spawn(async move {

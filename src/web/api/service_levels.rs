@@ -49,7 +49,8 @@ pub struct LevelFigures {
     /// bank's.
     clock: &'static str,
     in_time: i64,
-    /// What came too late, what is open past its deadline, and what two people closed without a stamp.
+    /// What came too late, what is open past its deadline, and what was ended without having come: closed by two
+    /// people, or followed by another word.
     late: i64,
     /// Open and not due yet: counted neither way.
     running: i64,
@@ -85,10 +86,14 @@ pub struct MissedClock {
     /// The revision that came too late; null = none has come.
     revision: Option<i64>,
     due_at: String,
+    /// null = what was owed has not come, and the revision, if there is one, only began a new clock.
     issued_at: Option<String>,
+    /// Until that revision came, or else until now.
     late_s: i64,
     /// As the late revision says it.
     reason: Option<String>,
+    /// Code of the vocabulary `deferral_basis`, where two people had held that revision back.
+    deferral_basis: Option<String>,
 }
 
 /// How many revisions were not measured.
@@ -228,7 +233,7 @@ fn figures(row: &Row, clocks: &[ServiceClock]) -> Vec<LevelFigures> {
 }
 
 fn missed_clock(one: Missed, now: Instant) -> MissedClock {
-    let late = one.issued_at.unwrap_or(now).since(one.due_at);
+    let late = one.ended_at.unwrap_or(now).since(one.due_at);
     MissedClock {
         clock: one.clock.code(),
         incident: one.incident,
@@ -238,6 +243,7 @@ fn missed_clock(one: Missed, now: Instant) -> MissedClock {
         issued_at: one.issued_at.map(|at| at.to_string()),
         late_s: i64::try_from(late.as_secs()).unwrap_or(i64::MAX),
         reason: one.reason,
+        deferral_basis: one.deferral_basis,
     }
 }
 

@@ -442,7 +442,10 @@ pub(in crate::web) async fn figures(desk: Desk) -> Answered {
         })
         .collect();
     let seconds = |level: Level| -> Vec<i64> {
-        let one = reached.iter().filter(|one| one.level == level.number());
+        // By telephone a notice is told of, and not delivered.
+        let one = reached
+            .iter()
+            .filter(|one| one.level == level.number() && !one.told_out_of_band);
         let mut seconds: Vec<i64> = one
             .map(|one| {
                 i64::try_from(one.reached_at.since(one.issued_at).as_secs()).unwrap_or(i64::MAX)

@@ -92,10 +92,11 @@ fn whole_tasks(tasks: &Value) -> Value {
     Value::Array(one_call_a_bank(tasks.as_array().into_iter().flatten()))
 }
 
-/// Of the calls to a bank about one incident that of the newest notice, with the numbers of the others as `more`;
-/// taken, if one of them is. Nobody telephones a bank twice in a row.
+/// Of the calls to a bank about one incident the one that somebody has taken, or else that of the newest notice, with
+/// the numbers of the others as `more`. Nobody telephones a bank twice in a row, and no two at once.
 fn one_call_a_bank<'t>(tasks: impl Iterator<Item = &'t Value>) -> Vec<Value> {
     let mut kept: Vec<Value> = Vec::new();
+    let rank = |task: &Value| (task["state"] == "claimed", task["number"].as_i64());
     for task in tasks {
         let mut task = task.clone();
         task["more"] = json!([]);
@@ -108,16 +109,12 @@ fn one_call_a_bank<'t>(tasks: impl Iterator<Item = &'t Value>) -> Vec<Value> {
             continue;
         };
         let mut more = known["more"].as_array().cloned().unwrap_or_default();
-        let is_taken = [&*known, &task].iter().any(|one| one["state"] == "claimed");
-        if task["number"].as_i64() > known["number"].as_i64() {
+        if rank(&task) > rank(known) {
             std::mem::swap(known, &mut task);
         }
         more.push(task["number"].take());
         more.sort_by_key(Value::as_i64);
         known["more"] = more.into();
-        if is_taken {
-            known["state"] = json!("claimed");
-        }
     }
     kept
 }
@@ -573,7 +570,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bank_is_called_once_about_an_incident_and_for_its_newest_notice() {
+    fn a_bank_is_called_once_about_an_incident_by_whoever_has_taken_it_or_for_its_newest_notice() {
         let call = |bank: &str, incident: &str, number: i64, state: &str| json!({ "id": format!("{bank}-{number}"), "kind": "phone", "bank": bank, "incident": incident, "number": number, "state": state });
         let broken = json!({ "id": "x", "kind": "channel_broken", "bank": "B001", "incident": "INC-1", "number": null });
         let tasks = [
@@ -582,6 +579,9 @@ mod tests {
             call("B002", "INC-1", 2, "open"),
             call("B001", "INC-1", 6, "open"),
             call("B001", "INC-1", 5, "open"),
+            call("B002", "INC-1", 3, "open"),
+            call("B003", "INC-1", 8, "claimed"),
+            call("B003", "INC-1", 9, "claimed"),
             call("B001", "INC-2", 7, "open"),
             broken,
         ];
@@ -594,8 +594,9 @@ mod tests {
             shown,
             [
                 json!(["x", [], null]),
-                json!(["B001-6", [4, 5], "claimed"]),
-                json!(["B002-2", [], "open"]),
+                json!(["B001-4", [5, 6], "claimed"]),
+                json!(["B002-3", [2], "open"]),
+                json!(["B003-9", [8], "claimed"]),
                 json!(["B001-7", [], "open"]),
                 json!(["x", [], null]),
             ]

@@ -69,9 +69,11 @@ pub(super) async fn page(desk: &Desk, wanted: Previewed<'_>) -> Answered {
     let named = banks
         .find(|bank| bank["code"] == preview.bank.as_str())
         .map(|bank| &bank["name"]);
+    let count = |field: &str| recipients[field].as_i64().unwrap_or_default();
+    let partners = count("count") - count("observers");
     let page = json!({
         "action": wanted.action, "bank": { "code": preview.bank, "name": named }, "banks": recipients["banks"],
-        "count": recipients["count"], "lang_shown": shown.code(), "notice": notice, "hidden": hidden,
+        "partners": partners, "observers": recipients["observers"], "lang_shown": shown.code(), "notice": notice, "hidden": hidden,
         "webhook": webhook(desk, &preview, later)?, "warnings": preview.warnings,
         "mail": { "subject": mail.subject, "text": mail.text, "html": mail.html },
     });

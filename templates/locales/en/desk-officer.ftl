@@ -74,9 +74,16 @@ file-clock-since = First suspected
 file-clock-by = Issue by
 file-clock-left = left:
 file-clock-over = late by
-file-goes-to = Goes to { $count } of { $all } partner banks
-file-goes-to-observers = and to observers: { $count }
-file-goes-to-hint = Every bank on the register (version { $version }). Nobody chooses them.
+file-goes-to =
+    Goes to { $count } of { $all } partner { $all ->
+        [one] bank
+       *[other] banks
+    }{ $observers ->
+        [0] { "" }
+        [one] { " " }and 1 observer
+       *[other] { " " }and { $observers } observers
+    }
+file-goes-to-hint = Everybody on the register (version { $version }). Nobody chooses them.
 file-warnings = Please look at this again before issuing
 file-warning = Check
 file-impersonal = Leave out customers’ names and account numbers, and whether a suspicious-transaction report exists.
@@ -113,12 +120,28 @@ file-contact-role = Role
 file-contact-email = E-mail
 file-contact-phone = Phone
 file-preview = Preview
-file-issue = Issue to all { $count } banks
+file-issue =
+    Issue to { $banks ->
+        [one] 1 bank
+       *[other] all { $banks } banks
+    }{ $observers ->
+        [0] { "" }
+        [one] { " " }and 1 observer
+       *[other] { " " }and { $observers } observers
+    }
 file-nobody-chooses = What is issued is never changed or deleted: a revision or a withdrawal corrects it.
 
 preview-title = Preview
 preview-heading = What { $bank } will be told
-preview-lead = Nothing is issued yet. It goes to all { $count } banks, each with its own number and deadline.
+preview-lead =
+    Nothing is issued yet. It goes to { $banks ->
+        [one] 1 bank
+       *[other] all { $banks } banks
+    }{ $observers ->
+        [0] { "" }
+        [one] { " " }and 1 observer
+       *[other] { " " }and { $observers } observers
+    }, each with its own number and deadline.
 preview-moment = Numbers and times are those of issuing now. Ids, digests and the confirm link exist only once it is issued.
 preview-as = Seen as
 preview-language = Language
@@ -128,7 +151,15 @@ preview-mail = Mail
 preview-subject = Subject
 preview-html = HTML version (source)
 preview-webhook = Webhook
-preview-issue = Issue to all { $count } banks
+preview-issue =
+    Issue to { $banks ->
+        [one] 1 bank
+       *[other] all { $banks } banks
+    }{ $observers ->
+        [0] { "" }
+        [one] { " " }and 1 observer
+       *[other] { " " }and { $observers } observers
+    }
 preview-edit = Change it
 preview-for-good = Issuing cannot be undone.
 

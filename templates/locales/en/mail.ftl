@@ -40,8 +40,16 @@ notice-confirm-code = Type this code there, with your name: { $code }
 notice-confirm-page = Or sign in to the portal and confirm there:
 notice-confirm-portal = Your bank confirms in the portal or by its own signed call:
 notice-contacts = Whom to call
-notice-recipients = This notice goes to { $count } banks: every bank on the register (version { $version }). Nobody chose them.
-notice-observers = Observers among them:
+notice-recipients =
+    This notice goes to { $banks ->
+        [one] 1 bank
+       *[other] { $banks } banks
+    }{ $observers ->
+        [0] : every bank
+        [one] { " " }and 1 observer: everybody
+       *[other] { " " }and { $observers } observers: everybody
+    } on the register (version { $version }). Nobody chose them.
+notice-observers = Observers:
 notice-joined-late = This incident was registered on { $at }, while your bank was not a partner. You get it as it stands now; please confirm it like any other notice.
 notice-digest = Digest of this notice
 notice-incident-digest = Digest of the shared text

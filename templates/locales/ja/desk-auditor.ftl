@@ -164,7 +164,7 @@ rule-revision_fanout = すべての版に、提携先名簿による一斉通知
 rule-fanout_notices = すべての一斉通知について、通知の件数が過不足なく揃っていること
 rule-notice_fanout = すべての通知が、いずれかの一斉通知に属していること
 rule-roster_notices = 一斉通知の提携先名簿に載るすべての銀行に、通知があること
-rule-roster_told = 台帳上のすべての銀行が各事案の最新の通知を受けているか、過去の事案の通知を受けている途中であること
+rule-roster_told = 提携先名簿に載るすべての銀行が各事案の最新の版の通知を受けているか、過去の事案の通知を受けている途中であること
 rule-numbers_dense = 銀行ごとの通知番号に欠番がないこと
 rule-notice_message = すべての通知に送信文があること
 rule-level_acknowledged = 受領確認済みのすべての通知に、受領確認の記録があること
@@ -228,7 +228,7 @@ auditor-chase-contacts = 連絡先の段階
 
 auditor-levels-title = サービス水準
 auditor-levels-open = 月別・銀行別のサービス水準
-auditor-levels-note = 発出の月（{ $zone }）に数えます。期限を過ぎて未了のものは遅延に、期限前のものはどちらにも数えません。中央値と95％値は、到達したものの最近順位法による値です。
+auditor-levels-note = 発出の月（{ $zone }）に数えます。期限を過ぎて未了のものは遅延に数え、期限前のものはどちらにも数えません。中央値と95％値は、到達したものの最近順位法による値です。
 auditor-levels-left-out = { $exercises ->
     [0] { $tests ->
         [0] 訓練とテストは除いています（該当なし）。
@@ -246,6 +246,7 @@ auditor-levels-percent = 期限内の割合
 auditor-levels-in-time = 期限内
 auditor-levels-late = 遅延
 auditor-levels-running = 期限前
+auditor-levels-undelivered = 未了
 auditor-levels-reached = 配信済み
 auditor-levels-clock = 期限の種類
 auditor-levels-clock-notify = 発出までの時間
@@ -271,9 +272,11 @@ auditor-levels-missed-none = この期間にはありません。
 auditor-levels-due = 期限
 auditor-levels-issued = 発出
 auditor-levels-not-yet = 未発出
+auditor-levels-instead = 別の報告のみ
 auditor-levels-late-by = 遅れ
 auditor-levels-reason = 理由
 auditor-levels-no-reason = 記載なし
+auditor-levels-held-back = 二名の承認により保留：
 auditor-levels-draft = 下書き
 
 auditor-kind-exercise = 訓練です。この証跡は通知経路が機能したことを示すもので、不正出金を知らせたことを示すものではありません。

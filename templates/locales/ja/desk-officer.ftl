@@ -68,9 +68,12 @@ file-clock-since = 最初の疑い
 file-clock-by = 発出期限
 file-clock-left = 残り
 file-clock-over = 超過
-file-goes-to = 提携銀行{ $all }行中{ $count }行に通知されます
-file-goes-to-observers = ほかオブザーバー{ $count }件
-file-goes-to-hint = 提携台帳（第{ $version }版）のすべての銀行です。宛先を選ぶことはできません。
+file-goes-to =
+    提携銀行{ $all }行中{ $count }行{ $observers ->
+        [0] { "" }
+       *[other] とオブザーバー{ $observers }件
+    }に通知されます
+file-goes-to-hint = 提携台帳（第{ $version }版）に載るすべての宛先です。宛先を選ぶことはできません。
 file-warnings = 発出前にご確認ください
 file-warning = 要確認
 file-impersonal = お客様の氏名や口座番号、疑わしい取引の届出の有無は記入しないでください。
@@ -107,12 +110,20 @@ file-contact-role = 役職
 file-contact-email = メールアドレス
 file-contact-phone = 電話番号
 file-preview = プレビュー
-file-issue = { $count }行すべてに発出
+file-issue =
+    { $banks }行{ $observers ->
+        [0] { "" }
+       *[other] とオブザーバー{ $observers }件の
+    }すべてに発出
 file-nobody-chooses = 発出後の変更や削除はできません。続報か取下げで訂正します。
 
 preview-title = プレビュー
 preview-heading = { $bank }に届く内容
-preview-lead = まだ発出していません。{ $count }行すべてに、それぞれの番号と確認期限で届きます。
+preview-lead =
+    まだ発出していません。{ $banks }行{ $observers ->
+        [0] { "" }
+       *[other] とオブザーバー{ $observers }件の
+    }すべてに、それぞれの番号と確認期限で届きます。
 preview-moment = 番号・事案番号・日時は、いま発出した場合の値です。識別子・ダイジェスト・確認用リンクは発出時に決まります。
 preview-as = 表示する銀行
 preview-language = 言語
@@ -122,7 +133,11 @@ preview-mail = メール
 preview-subject = 件名
 preview-html = HTML版（ソース）
 preview-webhook = Webhook
-preview-issue = { $count }行すべてに発出する
+preview-issue =
+    { $banks }行{ $observers ->
+        [0] { "" }
+       *[other] とオブザーバー{ $observers }件の
+    }すべてに発出する
 preview-edit = 修正する
 preview-for-good = 発出は取り消せません。
 

@@ -40,8 +40,12 @@ notice-confirm-code = ページで次の確認コードとお名前を入力し�
 notice-confirm-page = ポータルにログインして受領確認を行うこともできます。
 notice-confirm-portal = 貴行はポータルまたは署名付き API で受領確認を行う設定です。
 notice-contacts = お問い合わせ先
-notice-recipients = この通知は台帳（第{ $version }版）に載っている提携銀行すべて、{ $count }行に送られます。宛先を選んだ人はいません。
-notice-observers = うちオブザーバー：
+notice-recipients =
+    この通知は台帳（第{ $version }版）に載っている提携銀行{ $observers ->
+        [0] すべて、{ $banks }行
+       *[other] { $banks }行とオブザーバー{ $observers }件のすべて
+    }に送られます。宛先を選んだ人はいません。
+notice-observers = オブザーバー：
 notice-joined-late = この事案は、貴行が提携銀行でなかった時期（{ $at }）に登録されたものです。最新の内容をお送りします。ほかの通知と同様に受領の確認をお願いします。
 notice-digest = この通知のダイジェスト
 notice-incident-digest = 共通本文のダイジェスト
@@ -134,7 +138,7 @@ alert-exercise-overdue-action = 訓練を登録してください。前回の結
 alert-issue-stuck = 自動で発出されるはずの通知を発出できませんでした
 alert-issue-stuck-action = ただちに手動で発出してください。自動発出は数秒ごとに再試行されます。原因はハブのログに記録されています。
 alert-ending-untold = 提携終了の期日を過ぎましたが、当該銀行に終了の予告が届いていません
-alert-ending-untold-action = いずれかの連絡手段で予告が受け付けられるまで、当該銀行は提携銀行のままとし、すべての通知を受け取ります。終了は一時間ずつ延期されます。有効なエンドポイントまたは連絡先を登録してください。
+alert-ending-untold-action = いずれかの連絡手段で予告が受け付けられるまで、当該銀行は提携銀行のままとなり、すべての通知が送られます。終了は一時間ずつ延期されます。有効なエンドポイントまたは連絡先を登録してください。
 alert-joiner-untold = 新規提携銀行に過去の事案を通知できませんでした
 alert-joiner-untold-action = 当該銀行に電話で連絡し、その記録を残してください。通知は毎秒再試行されます。原因はハブのログに記録されています。
 alert-draft-ageing = 不正の疑いの記録から一日以上、銀行に通知されていません

@@ -1,6 +1,7 @@
 //! The clocks: a bank that keeps silent is chased for good, an acknowledgement ends one chase and no other, and the
 //! operator's own deadlines are told and explained. Nothing sleeps: the hub's clock is set by hand.
 
+use super::pages::seated;
 use super::steps::{filing_with, further, hours, seconds, text, unexplained};
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, Person, TestHub};
@@ -102,7 +103,7 @@ async fn calls(hub: &TestHub, reader: &Person) -> Vec<Value> {
 }
 
 /// What an officer writes down of a call to a bank.
-async fn told_by_phone(hub: &TestHub, officer: &Person, bank: &str, number: &str) -> Value {
+pub async fn told_by_phone(hub: &TestHub, officer: &Person, bank: &str, number: &str) -> Value {
     let path = format!("/api/v1/banks/{bank}/contacts");
     let known = hub.get(&path, &officer.key).await.expect(200).json();
     json!({ "channel": "phone", "contact": known["contacts"][0]["id"], "person": "田中 実", "role": "当直",
@@ -342,6 +343,46 @@ journeys! {
         let contact = &list["contacts"][0];
         assert_eq!((&contact["state"], &contact["told"]["dialled"], &contact["told"]["person"]), (&json!("approved"), &json!("+81 3-0000-1000"), &json!("田中 実")));
         assert_eq!((&contact["caller"], &contact["approver"]), (&json!(officer.id.to_string()), &json!(second.id.to_string())));
+    }
+
+    async fn one_officer_calls_a_bank_and_nobody_calls_it_about_what_came_before(hub) {
+        let (officer, second) = (hub.officer().await, hub.officer().await);
+        for code in ["B002", "B003"] { hub.bank(code).await; }
+        let reference = quiet(&hub, &officer).await;
+        let path = format!("/api/v1/incidents/{reference}/revisions");
+        let mut word = further();
+        word["affected_banks"] = json!("unknown");
+        for _ in 0..2 { hub.post(&path, &officer.key, &word).await.expect(201); }
+        quiet(&hub, &officer).await;
+        hub.advance(hours(2));
+        hub.chase_due().await;
+        let mut own = calls(&hub, &officer).await;
+        own.retain(|call| call["bank"] == "B002" && call["incident"] == reference.as_str());
+        own.sort_by_key(|call| call["number"].as_i64());
+        assert_eq!(own.iter().map(|call| &call["number"]).collect::<Vec<_>>(), [1, 2, 3]);
+        // The second has taken that of No. 2: this one is shown to the first, and no other that could be taken too.
+        assert_eq!(act_on(&hub, &second, &own[1], "claim").await, 204);
+        let desk = seated(&hub, &officer).await;
+        for path in ["/home".to_owned(), format!("/incidents/{reference}")] {
+            let page = desk.page(&hub, &path).await;
+            let linked = own.iter().map(|call| page.contains(&format!("/calls/{}", text(call, "id")))).collect::<Vec<_>>();
+            assert_eq!(linked, [false, true, false], "{path}");
+        }
+        // Whoever was told of No. 2 is still to be told of No. 3, and not of No. 1.
+        for (at, left) in [(1, vec![json!(3)]), (2, vec![])] {
+            let filing = told_by_phone(&hub, &second, "B002", &own[at]["number"].to_string()).await;
+            complete(&hub, &second, &own[at], &filing).await.expect(202);
+            let open = calls(&hub, &officer).await;
+            let about = |bank: &str, same: bool| open.iter()
+                .filter(|call| call["bank"] == bank && (call["incident"] == reference.as_str()) == same)
+                .map(|call| call["number"].clone()).collect::<Vec<_>>();
+            assert_eq!(about("B002", true), left);
+            assert_eq!((about("B002", false), about("B003", true).len()), (vec![json!(4)], 3), "of another incident, and of another bank");
+        }
+        let list = hub.get(&format!("/api/v1/incidents/{reference}/chases"), &officer.key).await.expect(200).json();
+        let chases = list["chases"].as_array().expect("chases").iter().filter(|one| one["bank"] == "B002");
+        let stand: Vec<Value> = chases.map(|one| json!([one["number"], one["state"], one["call"]])).collect();
+        assert_eq!(stand, [json!([1, "overdue", "closed"]), json!([2, "overdue", "completed"]), json!([3, "overdue", "completed"])]);
     }
 
     async fn a_working_level_contact_counts_as_a_delivery_at_most_and_the_notice_is_still_sent(hub) {

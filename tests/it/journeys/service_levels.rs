@@ -1,9 +1,11 @@
 //! Service levels, month by month and bank by bank. The figures are worked out by hand beside the story they belong to.
 
+use super::chasing::told_by_phone;
 use super::pages::seated;
-use super::steps::{filing_with, further, hours, seconds, text};
+use super::steps::{filing_with, further, hours, seconds, text, unexplained};
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, Person, TestHub};
+use crate::support::receiver::Answer;
 use kairan::domain::instant::Instant;
 use kairan::domain::service_level::Month;
 use serde_json::{Value, json};
@@ -31,6 +33,34 @@ async fn filed(hub: &TestHub, officer: &Person, detected_at: Instant, more: Valu
     let mut filing = filing_with(&more);
     filing["detected_at"] = json!(detected_at.to_string());
     text(&hub.file_this(officer, &filing).await, "reference").to_owned()
+}
+
+/// The next word, with the reason for its being late.
+fn intermediate() -> Value {
+    let mut word = further();
+    for (field, value) in [
+        ("phase", json!("intermediate")),
+        ("late_reason", json!(WHY)),
+        ("auth_weakness", json!(["unknown"])),
+        ("discovery_method", json!("unknown")),
+        ("victims", json!("unknown")),
+        ("transactions", json!("unknown")),
+        ("amount_lost", json!("unknown")),
+        ("bodies_notified", json!([])),
+        (
+            "countermeasures",
+            json!([{ "code": "none_yet", "scope": "all_banks" }]),
+        ),
+    ] {
+        word[field] = value;
+    }
+    word
+}
+
+/// The answer for the months up to this one.
+async fn measured(hub: &TestHub, reader: &Person) -> Value {
+    let found = hub.get("/api/v1/service-levels", &reader.key).await;
+    found.expect(200).json()
 }
 
 /// Lets a bank stamp its newest notice so long after what was before.
@@ -72,25 +102,10 @@ async fn told(hub: &TestHub) -> Told {
     filed(hub, &officer, hub.clock.now(), exercise).await;
     // 80 hours after the second, when 72 are allowed.
     hub.advance(hours(77));
-    let mut late = further();
-    for (field, value) in [
-        ("phase", json!("intermediate")),
-        ("late_reason", json!(WHY)),
-        ("auth_weakness", json!(["unknown"])),
-        ("discovery_method", json!("unknown")),
-        ("victims", json!("unknown")),
-        ("transactions", json!("unknown")),
-        ("amount_lost", json!("unknown")),
-        ("bodies_notified", json!([])),
-        (
-            "countermeasures",
-            json!([{ "code": "none_yet", "scope": "all_banks" }]),
-        ),
-    ] {
-        late[field] = value;
-    }
     let path = format!("/api/v1/incidents/{other}/revisions");
-    hub.post(&path, &officer.key, &late).await.expect(201);
+    hub.post(&path, &officer.key, &intermediate())
+        .await
+        .expect(201);
     // A suspicion that nobody issues.
     let suspected =
         filing_with(&json!({ "detected_at": (hub.clock.now() - hours(10)).to_string() }));
@@ -231,6 +246,72 @@ journeys! {
         let discard = format!("/api/v1/drafts/{}/discard", told.draft);
         hub.post(&discard, &told.officer.key, &json!({ "reason": "a test of ours" })).await.expect(204);
         assert_eq!(counts(&asked(&hub, &told, "").await["totals"], "notify"), json!([1, 1, 0, 2, 50]));
+    }
+
+    async fn what_was_told_or_stamped_without_a_delivery_is_not_counted_as_delivered(hub) {
+        let (officer, second, auditor) = (hub.officer().await, hub.officer().await, hub.auditor().await);
+        let banks = [hub.bank("B001").await, hub.bank("B002").await, hub.bank("B003").await];
+        for silent in &banks[1..] { silent.receiver.answer(Answer::Status(500)); }
+        let reference = filed(&hub, &officer, hub.clock.now() - hours(1), json!({})).await;
+        hub.advance(minutes(10));
+        hub.deliver_due().await;
+        hub.advance(minutes(10));
+        let told = json!({ "bank": "B002", "told": told_by_phone(&hub, &officer, "B002", "1").await });
+        let path = format!("/api/v1/incidents/{reference}/out-of-band-contacts");
+        let asked = hub.post(&path, &officer.key, &told).await.expect(202).json();
+        hub.decide(&second, text(&asked, "request"), true).await.expect(200);
+        assert_eq!(hub.cell(&officer, &reference, "B002").await["level"], "delivered");
+        hub.stamp(&banks[2]).await.expect(200);
+        let found = measured(&hub, &auditor).await;
+        assert_eq!(counts(&found["totals"], "deliver"), json!([0, 0, 2, 1, null]));
+        assert_about(&found["totals"], "deliver", [Some(10), Some(10)]);
+        // The figures of all time say the same: one within a quarter of an hour, and two not yet.
+        let page = seated(&hub, &auditor).await.page(&hub, "/figures").await;
+        let spread = page.split("aria-labelledby=\"notify\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("the card");
+        let counted: Vec<&str> = spread.split("<td class=\"num\">").skip(1).filter_map(|cell| cell.split('<').next()).collect();
+        assert_eq!(counted, ["0", "0", "1", "0", "0", "0", "0", "2"]);
+    }
+
+    async fn another_word_after_the_deadline_is_not_the_final_report_that_was_owed(hub) {
+        let officer = hub.officer().await;
+        hub.bank("B001").await;
+        let reference = filed(&hub, &officer, hub.clock.now() - hours(1), json!({})).await;
+        let path = format!("/api/v1/incidents/{reference}/revisions");
+        hub.advance(hours(1));
+        hub.post(&path, &officer.key, &intermediate()).await.expect(201);
+        hub.advance(hours(24 * 33));
+        // The first one's key has run out.
+        let (officer, auditor) = (hub.officer().await, hub.auditor().await);
+        hub.post(&path, &officer.key, &intermediate()).await.expect(201);
+        let found = measured(&hub, &auditor).await;
+        assert_eq!(counts(&found["totals"], "final"), json!([0, 1, 1, 0, 0]), "one missed for good, and its successor runs");
+        assert_about(&found["totals"], "final", [None, None]);
+        let missed = &found["missed"][0];
+        assert_eq!((&missed["clock"], &missed["revision"], &missed["issued_at"], &missed["reason"]), (&json!("final"), &json!(3), &Value::Null, &json!(WHY)));
+        // How late it was is known, and does not grow.
+        hub.advance(hours(24));
+        assert_eq!(measured(&hub, &auditor).await["missed"][0], *missed);
+        let page = seated(&hub, &auditor).await.page(&hub, "/service-levels").await;
+        assert!(page.contains("another word instead") && !page.contains("not yet"), "{page}");
+    }
+
+    async fn what_two_people_held_back_is_late_on_their_legal_basis(hub) {
+        let (officer, auditor) = (hub.officer().await, hub.auditor().await);
+        hub.bank("B001").await;
+        let reference = filed(&hub, &officer, hub.clock.now() - hours(1), json!({})).await;
+        hub.advance(hours(60));
+        let asked = json!({ "incident": reference, "filing": unexplained(intermediate()), "basis": "court_order",
+            "reason": "命令書による", "until": (hub.clock.now() + hours(24)).to_string() });
+        hub.hold_this_back(&officer, &asked).await;
+        hub.advance(hours(25));
+        assert_eq!(hub.run_out().await, 1);
+        let found = measured(&hub, &auditor).await;
+        let missed = &found["missed"][0];
+        assert_eq!((&missed["clock"], &missed["revision"], &missed["reason"], &missed["deferral_basis"]),
+            (&json!("intermediate"), &json!(2), &Value::Null, &json!("court_order")));
+        assert!(missed["issued_at"].is_string());
+        let page = seated(&hub, &auditor).await.page(&hub, "/service-levels").await;
+        assert!(page.contains("Held back by two people: Order of a court") && !page.contains("none given"), "{page}");
     }
 
     async fn the_files_say_what_the_answer_says(hub) {
