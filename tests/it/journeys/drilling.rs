@@ -119,7 +119,7 @@ journeys! {
         let desk = seated(&hub, &auditor).await;
         let figures = desk.page(&hub, "/figures").await;
         assert!(figures.contains("Not counted: one notice of exercises and tests."), "{figures}");
-        let page = desk.page(&hub, &"/as-of?bank=B001&at=2999-01-01T00:00").await;
+        let page = desk.page(&hub, "/as-of?bank=B001&at=2999-01-01T00:00").await;
         assert!(page.contains("Exercise: told of nothing"), "{page}");
         let page = desk.page(&hub, &format!("/evidence/{}", text(&hub.newest(&bank).await, "notice"))).await;
         assert!(page.contains("An exercise: this evidence shows how the channels worked"), "{page}");
