@@ -262,7 +262,7 @@ async fn an_officer_begins_a_draft_and_discards_it_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_officer_and_an_auditor_see_how_an_exercise_went_and_nobody_takes_it_for_real() {
+async fn an_officer_and_an_auditor_see_how_an_exercise_went() {
     let (scene, browser) = (small_scene().await, Chromium::start().await);
     let drill = filing_with(&json!({ "kind": "exercise" }));
     let filed = scene.hub.file_this(&scene.officer, &drill).await;
@@ -283,12 +283,20 @@ async fn an_officer_and_an_auditor_see_how_an_exercise_went_and_nobody_takes_it_
         "return document.querySelector('main').textContent.includes('1/3')",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_bank_sees_that_an_exercise_is_one() {
+    let (scene, browser) = (small_scene().await, Chromium::start().await);
+    let drill = filing_with(&json!({ "kind": "exercise" }));
+    scene.hub.file_this(&scene.officer, &drill).await;
+    scene.hub.deliver_due().await;
     let member = scene
         .hub
         .person("bank_member", Some(scene.banks[0].id))
         .await;
-    let browser = Chromium::start().await;
     scene.sign_in(&browser, &member).await;
+    shows(&browser, "/inbox").await;
     let notice = scene.hub.newest(&scene.banks[0]).await;
     let path = format!("/inbox/{}", text(&notice, "notice"));
     let pages = [
