@@ -7,6 +7,7 @@ use crate::domain::deadline::Scheduled;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
+use crate::domain::service_level::nearest_rank;
 use crate::storage::incident::{self, IncidentRow, RevisionRow};
 use crate::storage::operator_clock::{self, ClockStepRow};
 use crate::storage::{Tx, exercise, reading, roster};
@@ -144,7 +145,7 @@ pub struct Shown {
     /// Acknowledged by the time that the notice named.
     pub in_time: usize,
     /// From issue to acknowledgement, of those that acknowledged.
-    pub median_s: Option<u64>,
+    pub median_s: Option<i64>,
     /// The banks that have not acknowledged, by code.
     pub open: Vec<String>,
 }
@@ -173,20 +174,19 @@ pub fn shown(tx: &mut Tx<'_>, incident: IncidentRow, first: RevisionRow) -> Resu
     for cell in &cells {
         match cell.acknowledged_at {
             Some(at) => {
-                took.push(at.since(cell.issued_at).as_secs());
+                took.push(i64::try_from(at.since(cell.issued_at).as_secs()).unwrap_or(i64::MAX));
                 in_time += usize::from(at <= cell.acknowledge_by);
             }
             None => open.push(cell.bank.clone()),
         }
     }
     took.sort_unstable();
-    let middle = took.len().checked_sub(1).map(|last| last / 2);
     Ok(Shown {
         notices: cells.len(),
         delivered,
         acknowledged: took.len(),
         in_time,
-        median_s: middle.map(|middle| took[middle]),
+        median_s: nearest_rank(&took, 50),
         open,
         incident,
         first,

@@ -87,8 +87,7 @@ pub(super) fn issue(
 ) -> Result<Written, Error> {
     let now = issue.revision.accepted_at;
     incident::insert_revision(tx, gate, &issue.revision)?;
-    let seed: Hash = vault::random().map_err(crate::storage::Error::from)?;
-    let salt_id = payload::seal(tx, issue.revision.incident_id, &seed)?;
+    let (seed, salt_id) = fresh_seed(tx, issue.revision.incident_id)?;
 
     let members = roster::members(tx, version)?;
     let former = former_members(tx, issue, &members)?;
@@ -144,8 +143,7 @@ pub(super) fn tell_late(
     members: &[Member],
 ) -> Result<(), Error> {
     let revision = &issue.revision;
-    let seed: Hash = vault::random().map_err(crate::storage::Error::from)?;
-    let salt_id = payload::seal(tx, revision.incident_id, &seed)?;
+    let (seed, salt_id) = fresh_seed(tx, revision.incident_id)?;
     let registered = log::about(tx, "incident.registered", &[revision.id])?;
     let registered = registered.first().ok_or(Error::NotFound)?;
     let earlier = notice::fanouts(tx, revision.id)?;
@@ -173,6 +171,12 @@ pub(super) fn tell_late(
         numbers: &numbers,
     };
     write_group(tx, gate, &scene, issue, &group)
+}
+
+/// What the salts of a fan-out's notices are made from, and where it is sealed.
+fn fresh_seed(tx: &mut Tx<'_>, incident_id: Uid) -> Result<(Hash, Uid), Error> {
+    let seed: Hash = vault::random().map_err(crate::storage::Error::from)?;
+    Ok((seed, payload::seal(tx, incident_id, &seed)?))
 }
 
 /// Banks that got an earlier revision and have left since.

@@ -86,7 +86,9 @@ fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), E
     for way in ways {
         let sent_already = match row.notice_id {
             Some(notice) => delivery::exists_for(tx, notice, way.target)?,
-            None => false,
+            None => delivery::of_message(tx, row.message_id)?
+                .iter()
+                .any(|one| one.target_id == way.target),
         };
         if !sent_already {
             let (of, now) = (Sealed::again(row), tx.now()?);

@@ -1,5 +1,6 @@
 //! Banks that came onto the roster and are still being told of the incidents from before.
 
+use super::ROWS_AT_ONCE;
 use super::error::Error;
 use super::schema::late_joiner;
 use super::tx::{Tx, on_either};
@@ -26,14 +27,15 @@ pub struct JoinerRow {
 /// These banks are owed everything from before, from the beginning.
 pub fn begin(tx: &mut Tx<'_>, banks: &[Uid], now: Instant) -> Result<(), Error> {
     end(tx, banks)?;
-    for bank_id in banks {
-        let row = JoinerRow {
-            bank_id: *bank_id,
-            after_incident: NONE_YET,
-            joined_at: now,
-            look_at: now,
-        };
-        on_either!(tx, conn => diesel::insert_into(late_joiner::table).values(row).execute(conn)?);
+    let row = |bank_id: &Uid| JoinerRow {
+        bank_id: *bank_id,
+        after_incident: NONE_YET,
+        joined_at: now,
+        look_at: now,
+    };
+    let rows: Vec<JoinerRow> = banks.iter().map(row).collect();
+    for part in rows.chunks(ROWS_AT_ONCE) {
+        on_either!(tx, conn => diesel::insert_into(late_joiner::table).values(part).execute(conn)?);
     }
     Ok(())
 }
@@ -78,7 +80,9 @@ pub fn put_off(tx: &mut Tx<'_>, banks: &[Uid], look_at: Instant) -> Result<(), E
 
 /// These banks are owed nothing from before.
 pub fn end(tx: &mut Tx<'_>, banks: &[Uid]) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::delete(late_joiner::table.filter(late_joiner::bank_id.eq_any(banks)))
-        .execute(conn)?);
+    for part in banks.chunks(ROWS_AT_ONCE) {
+        on_either!(tx, conn => diesel::delete(late_joiner::table.filter(late_joiner::bank_id.eq_any(part)))
+            .execute(conn)?);
+    }
     Ok(())
 }

@@ -1,22 +1,29 @@
 //! The first thing that anybody runs: the whole demo as a command, with its own process of banks.
 
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 
-#[test]
-fn the_demo_tells_34_of_35_banks_and_gets_32_stamps_back() {
-    let parent = tempfile::tempdir().expect("a folder");
-    let folder = parent.path().join("demo");
+/// Runs the demo in this folder until it ends by itself; it must end well. What it told.
+fn told(folder: &Path, more: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_kairan"))
         .args(["demo", "--once", "--json", "--dir"])
-        .arg(&folder)
+        .arg(folder)
+        .args(more)
         .env_remove("KAIRAN_CONFIG")
         .output()
         .expect("the program runs");
     let stderr = String::from_utf8_lossy(&output.stderr);
     let log = std::fs::read_to_string(folder.join("kairan.log")).unwrap_or_default();
     assert!(output.status.success(), "{stderr}\n{log}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+#[test]
+fn the_demo_tells_34_of_35_banks_and_gets_32_stamps_back() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let folder = parent.path().join("demo");
+    let told = told(&folder, &[]);
     for (field, expected) in [
         ("banks", 35),
         ("notices", 35),
@@ -50,17 +57,7 @@ fn the_demo_tells_34_of_35_banks_and_gets_32_stamps_back() {
 #[test]
 fn the_story_of_2019_and_2020_goes_as_it_should_have_gone() {
     let parent = tempfile::tempdir().expect("a folder");
-    let folder = parent.path().join("story");
-    let output = Command::new(env!("CARGO_BIN_EXE_kairan"))
-        .args(["demo", "--story", "--once", "--json", "--dir"])
-        .arg(&folder)
-        .env_remove("KAIRAN_CONFIG")
-        .output()
-        .expect("the program runs");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let log = std::fs::read_to_string(folder.join("kairan.log")).unwrap_or_default();
-    assert!(output.status.success(), "{stderr}\n{log}");
-    let told: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    let told = told(&parent.path().join("story"), &["--story"]);
     for (field, expected) in [
         ("told_in_may", json!(35)),
         ("called", json!("K107")),

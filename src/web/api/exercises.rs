@@ -45,7 +45,7 @@ pub struct ExerciseView {
     in_time: usize,
     /// Whole seconds from issue to acknowledgement, of those that acknowledged.
     #[serde(skip_serializing_if = "Option::is_none")]
-    median_s: Option<u64>,
+    median_s: Option<i64>,
     /// Codes of the banks that have not acknowledged.
     open: Vec<String>,
 }

@@ -219,7 +219,8 @@ journeys! {
         let path = format!("/api/v1/own/endpoints/{dead}/replacement");
         hub.post(&path, &head.key, &json!({ "url": receiver.url("/hook"), "ed25519": false })).await.expect(201);
         hub.send_due().await;
-        assert_eq!(receiver.hits()[0].json()["type"], "partnership.ending");
+        let kinds: Vec<Value> = receiver.hits().iter().map(|hit| hit.json()["type"].clone()).collect();
+        assert_eq!(kinds.iter().filter(|kind| **kind == "partnership.ending").count(), 1, "once: {kinds:?}");
         hub.advance(hours(1) + seconds(1));
         hub.act(kairan::actions::cut_roster::cut_due).await;
         assert_eq!(members(&hub, &admin).await, 2, "it has a day from when it was told");
