@@ -24,7 +24,6 @@ mod demo;
 mod desks;
 mod floors;
 mod journeys;
-mod kill;
 mod register;
 mod spine;
 mod verify;

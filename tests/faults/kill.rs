@@ -2,11 +2,8 @@
 //! `KAIRAN_KILL_ROUNDS` says how often it is killed (2 unless given), `KAIRAN_KILL_SEED` repeats a run's
 //! moments. One database goes through all rounds.
 
-mod hub;
-mod ledger;
-
+use crate::hub::{Node, PER_BANK, World};
 use crate::support::hub::On;
-use hub::{Node, PER_BANK, World};
 use kairan::clock::Clock;
 use kairan::domain::instant::Instant as At;
 use kairan::storage::delivery::OutcomeRow;

@@ -1,0 +1,22 @@
+//! What a hub is held to under fire: processes that are killed, frozen and cut off, networks, disks, clocks and
+//! servers that fail. Each run is judged by a ledger that is kept outside (`ledger.rs`), and each fault has a
+//! control that must fail. Short in `scripts/test`; `scripts/faults` plays the long form.
+
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "shared with tests/it, which uses what is not used here"
+)]
+#[path = "../it/support"]
+mod support {
+    pub mod ground;
+    pub mod hub;
+    pub mod log_check;
+    pub mod postgres;
+    pub mod receiver;
+}
+
+mod hub;
+mod kill;
+mod ledger;
