@@ -17,6 +17,10 @@ use std::time::Duration;
 /// Every setting with its default and its comment.
 pub const EMBEDDED: &str = include_str!("../config/kairan.toml");
 
+/// Claims held for each webhook, and each mail, that may be under way: itself, and those that follow it.
+pub const WEBHOOKS_PER_PLACE: u32 = 4;
+pub const MAILS_PER_PLACE: u32 = 2;
+
 /// One mistake in the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingFault {

@@ -4,7 +4,7 @@
 use crate::actions::Rules;
 use crate::cli::CliError;
 use crate::cli::open;
-use crate::config::Settings;
+use crate::config::{MAILS_PER_PLACE, Settings, WEBHOOKS_PER_PLACE};
 use crate::dispatch::clocks::Clocks;
 use crate::dispatch::engine::{Engine, EngineBounds};
 use crate::dispatch::mail::Mailer;
@@ -115,6 +115,7 @@ impl Parts {
         // A mail waits for no place in the pool while its lease runs.
         let bounds = EngineBounds {
             in_flight: mail.pool,
+            claims_per_send: MAILS_PER_PLACE as usize,
             ..self.bounds()
         };
         let transport = MailTransport::new(
@@ -164,6 +165,7 @@ impl Parts {
         EngineBounds {
             in_flight: engine.in_flight,
             per_bank: engine.per_bank,
+            claims_per_send: WEBHOOKS_PER_PLACE as usize,
             batch: engine.batch,
             batch_wait: engine.batch_wait,
             lease: engine.lease,

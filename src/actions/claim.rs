@@ -6,14 +6,14 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::Error::Corrupt;
 pub use crate::storage::delivery::Lease;
-use crate::storage::delivery::{self, AttemptRow, DueRow};
+use crate::storage::delivery::{self, AttemptRow, Candidate, DueRow, Full};
 use crate::storage::{Tx, payload};
 use std::collections::HashMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Due deliveries that one claim looks at.
-const LOOK_AT: i64 = 512;
+/// Due deliveries that are looked at in one go.
+const LOOK_AT: usize = 512;
 
 /// What the claiming node can take.
 #[derive(Debug, Clone)]
@@ -29,6 +29,20 @@ pub struct Room {
     pub in_flight: HashMap<Option<Uid>, usize>,
     pub per_bank: usize,
     pub total: usize,
+}
+
+impl Room {
+    /// The same, when these have left their places.
+    pub fn without(&self, left: impl Iterator<Item = Option<Uid>>) -> Self {
+        let mut room = self.clone();
+        for bank in left {
+            if let Some(count) = room.in_flight.get_mut(&bank) {
+                *count = count.saturating_sub(1);
+            }
+            room.total += 1;
+        }
+        room
+    }
 }
 
 /// A delivery leased to this node, with all that sending it takes.
@@ -47,38 +61,63 @@ pub struct Claimed {
 /// Leases what is due and fits, first attempts before retries, fairly between banks; in the order in which it
 /// is to be sent. What sending takes is read after the commit (`open`): it keeps no writer waiting.
 pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
-    if room.total == 0 {
-        return Ok(Vec::new());
-    }
     let now = tx.now()?;
-    let full: Vec<Uid> = room
-        .in_flight
-        .iter()
-        .filter(|(_, count)| **count >= room.per_bank)
-        .filter_map(|(bank, _)| *bank)
-        .collect();
-    // More than fits is looked at, so that a bank with many due rows does not hide the others; not too many,
-    // because banks without a place are left out already.
-    let look_at =
-        i64::try_from(room.total.saturating_mul(2)).map_or(LOOK_AT, |twice| twice.min(LOOK_AT));
-    let candidates = delivery::due(
-        tx,
-        room.channel,
-        now,
-        now - room.seal_patience,
-        &full,
-        look_at,
-    )?;
-    let chosen = backoff::choose(
-        candidates,
-        |(_, bank, _)| *bank,
-        &room.in_flight,
-        room.per_bank,
-        room.total,
-    );
-    if chosen.is_empty() {
-        return Ok(Vec::new());
+    let mut room = room.clone();
+    let mut leases = Vec::new();
+    // Mostly every bank has a place. Where some have none, what is due for them may hide the others: then these are
+    // looked for alone.
+    let mut passing_over = Full::default();
+    while room.total > 0 {
+        let look_at = room.total.min(LOOK_AT);
+        let candidates = delivery::due(
+            tx,
+            room.channel,
+            now,
+            now - room.seal_patience,
+            &passing_over,
+            i64::try_from(look_at).unwrap_or(i64::MAX),
+        )?;
+        let is_all = candidates.len() < look_at;
+        let chosen = backoff::choose(
+            candidates,
+            |(_, bank, _)| *bank,
+            &room.in_flight,
+            room.per_bank,
+            room.total,
+        );
+        for (_, bank, _) in &chosen {
+            *room.in_flight.entry(*bank).or_insert(0) += 1;
+        }
+        room.total -= chosen.len();
+        leases.extend(take(tx, &room, now, &chosen)?);
+        if is_all {
+            break;
+        }
+        passing_over = full(&room);
     }
+    Ok(leases)
+}
+
+/// Who has no place left.
+fn full(room: &Room) -> Full {
+    let without_place = room.in_flight.iter();
+    let without_place = without_place.filter(|(_, count)| **count >= room.per_bank);
+    let mut full = Full::default();
+    for (bank, _) in without_place {
+        match bank {
+            Some(bank) => full.banks.push(*bank),
+            None => full.nobody = true,
+        }
+    }
+    full
+}
+
+fn take(
+    tx: &mut Tx<'_>,
+    room: &Room,
+    now: Instant,
+    chosen: &[Candidate],
+) -> Result<Vec<Lease>, Error> {
     let mut leases: Vec<Lease> = chosen
         .iter()
         .map(|(delivery, bank, unsealed)| Lease {
@@ -88,6 +127,9 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
             unsealed: *unsealed,
         })
         .collect();
+    if leases.is_empty() {
+        return Ok(leases);
+    }
     let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
     leases.retain(|lease| taken.contains(&lease.delivery));
     delivery::insert_attempts(tx, &leases, now)?;

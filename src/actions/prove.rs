@@ -4,7 +4,7 @@
 use super::{Error, log_keys};
 use crate::domain::id::Uid;
 use crate::domain::proof::leaves::{NoticeLeaf, RosterLeaf};
-use crate::domain::proof::notice::{NoticeProof, Place};
+use crate::domain::proof::notice::{NoticeProof, Place, SharedProof};
 use crate::domain::refusal::Refusal;
 use crate::merkle::Hash;
 use crate::merkle::side::SideTree;
@@ -20,6 +20,8 @@ pub struct SealedFanout {
     entry: Vec<u8>,
     handovers: Vec<String>,
     proof: String,
+    /// The three above, encoded.
+    shared: SharedProof,
     /// Where its entry stands.
     pub index: i64,
     leaves: SideTree,
@@ -52,10 +54,13 @@ pub fn sealed_fanout(tx: &mut Tx<'_>, fanout: &FanoutRow) -> Result<Option<Seale
     }
     let seed = payload::open(tx, fanout.salt_id)?.and_then(|seed| seed.as_slice().try_into().ok());
     let place = |(position, leaf): (usize, NoticeLeaf)| (leaf.notice, (position, leaf));
+    let handovers = log_keys::carried(tx, seal.log, seal.size)?;
+    let proof = proof.to_string();
     Ok(Some(SealedFanout {
+        shared: SharedProof::new(&entry.body, &handovers, &proof),
         entry: entry.body,
-        handovers: log_keys::carried(tx, seal.log, seal.size)?,
-        proof: proof.to_string(),
+        handovers,
+        proof,
         index: seal.entry_index,
         places: leaves.into_iter().enumerate().map(place).collect(),
         leaves: tree,
@@ -92,20 +97,34 @@ pub fn roster_leaf(row: RosterLeafRow) -> RosterLeaf {
 impl SealedFanout {
     /// The proof of one of its notices; `None` if the salt that opens it was erased.
     pub fn proof_of(&self, notice: Uid) -> Option<NoticeProof> {
-        let (position, leaf) = self.places.get(&notice)?;
         Some(NoticeProof {
             entry: self.entry.clone(),
             handovers: self.handovers.clone(),
-            opening: vault::mac(self.seed.as_ref()?, notice.as_bytes()),
-            place: Place {
-                bank: leaf.bank,
-                channels: leaf.channels.clone(),
-                facts: leaf.facts,
-                n: self.places.len() as u64,
-                path: self.leaves.path(*position)?,
-                position: *position as u64,
-            },
+            opening: self.opening_of(notice)?,
+            place: self.place_of(notice)?,
             proof: self.proof.clone(),
+        })
+    }
+
+    /// The same as JSON.
+    pub fn json_of(&self, notice: Uid) -> Option<Vec<u8>> {
+        let (opening, place) = (self.opening_of(notice)?, self.place_of(notice)?);
+        Some(self.shared.to_json(&opening, &place))
+    }
+
+    fn opening_of(&self, notice: Uid) -> Option<Hash> {
+        Some(vault::mac(self.seed.as_ref()?, notice.as_bytes()))
+    }
+
+    fn place_of(&self, notice: Uid) -> Option<Place> {
+        let (position, leaf) = self.places.get(&notice)?;
+        Some(Place {
+            bank: leaf.bank,
+            channels: leaf.channels.clone(),
+            facts: leaf.facts,
+            n: self.places.len() as u64,
+            path: self.leaves.path(*position)?,
+            position: *position as u64,
         })
     }
 }

@@ -2,8 +2,8 @@
 
 use super::reader::Reader;
 use super::{
-    Access, Database, Dkim, Engine, Hub, Limits, Listen, Log, LogFormat, Mail, RelayTls, Settings,
-    Webhook,
+    Access, Database, Dkim, Engine, Hub, Limits, Listen, Log, LogFormat, MAILS_PER_PLACE, Mail,
+    RelayTls, Settings, WEBHOOKS_PER_PLACE, Webhook,
 };
 use jiff::tz::TimeZone;
 use std::net::IpAddr;
@@ -286,12 +286,14 @@ pub(super) fn together(settings: &Settings, r: &mut Reader) {
         );
     }
     // A lease that ends while its delivery is under way would let a second node send the same; and a claim may
-    // wait for the send before it.
-    let sending = webhook.timeout.max(mail.timeout) * 2;
-    if engine.lease <= sending {
-        let least = sending.as_secs() + 1;
+    // wait for the sends before it.
+    let webhooks = webhook.timeout * WEBHOOKS_PER_PLACE;
+    let mails = mail.timeout * MAILS_PER_PLACE;
+    if engine.lease <= webhooks.max(mails) {
+        let least = webhooks.max(mails).as_secs() + 1;
         let message = format!(
-            "must be longer than twice webhook.timeout_ms and twice mail.timeout_ms: at least {least}"
+            "must be longer than {WEBHOOKS_PER_PLACE} times webhook.timeout_ms and {MAILS_PER_PLACE} times \
+             mail.timeout_ms: at least {least}"
         );
         r.fault("engine.lease_s", message);
     }

@@ -68,7 +68,10 @@ pub fn webhook_body(
     };
     let issued = issued.ok_or(NotAssembled::Missing("the revision"))?;
     let revision = &issued.parts;
-    let proof = proof_of(claimed, issued).map(|proof| proof.to_json());
+    // What was claimed unsealed stays so at every try.
+    let proof = (!due.unsealed)
+        .then(|| issued.proof_json_of(notice))
+        .flatten();
     let acknowledge = acknowledge_url(&rules.public_url, &notice.id.to_string());
     let parts = WebhookParts {
         kind: &due.kind,

@@ -1,8 +1,9 @@
 //! The engine of one channel: wake, claim, send outside any transaction, record. One write is under way at
-//! a time; what ends meanwhile is recorded by the next, which claims again in the same commit. It claims as
-//! much again as may be sent at once, so that sending goes on while a commit is under way; and reads what it
+//! a time; it records what has ended when its turn comes, and claims again in the same commit. It claims several
+//! times what may be sent at once, so that sending goes on while a commit is under way; and reads what it
 //! claimed while the next commit is. Wake-ups are only speed: a scan finds what no wake-up told of.
 
+use super::places::Places;
 use super::sources::Sources;
 use super::transport::{Parts, Transport};
 use crate::actions::claim::{self, Claimed, Lease, Room};
@@ -12,15 +13,12 @@ use crate::domain::id::Uid;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::Leases;
 use crate::storage::{Lane, Store, Tx};
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-
-/// Claims held for each send under way: the one itself, and its successor.
-const CLAIMS_PER_SEND: usize = 2;
 
 /// The engine's bounds.
 #[derive(Debug, Clone, Copy)]
@@ -28,11 +26,13 @@ pub struct EngineBounds {
     /// Sends at once.
     pub in_flight: usize,
     pub per_bank: usize,
+    /// Claims held for each send that may be under way: the one itself, and those that follow it while a commit is.
+    pub claims_per_send: usize,
     /// Outcomes that a commit waits for.
     pub batch: usize,
     /// How long a commit waits for more outcomes.
     pub batch_wait: Duration,
-    /// Longer than a send and its successor may take.
+    /// Longer than a send and those that follow it may take.
     pub lease: Duration,
     /// How long a notice waits for its proof.
     pub seal_patience: Duration,
@@ -45,6 +45,53 @@ pub struct EngineBounds {
 type Ready = (Claimed, Parts);
 type Reading = JoinHandle<Result<Vec<Ready>, Error>>;
 
+/// What has ended. A commit takes what lies here when its turn has come, not when it was asked for: in between lies
+/// as much as a group of filings takes.
+#[derive(Default)]
+struct Basket(Mutex<Outcomes>);
+
+#[derive(Default)]
+struct Outcomes {
+    /// Nobody has begun to record these.
+    waiting: Vec<Finished>,
+    /// With a commit; back among those that wait if it fails.
+    taken: Vec<Finished>,
+}
+
+impl Basket {
+    fn hold(&self) -> MutexGuard<'_, Outcomes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, one: Finished) {
+        self.hold().waiting.push(one);
+    }
+
+    /// How many wait.
+    fn len(&self) -> usize {
+        self.hold().waiting.len()
+    }
+
+    /// All that a commit records: what a run of it before took, and what came meanwhile.
+    fn take(&self) -> Vec<Finished> {
+        let mut outcomes = self.hold();
+        let Outcomes { waiting, taken } = &mut *outcomes;
+        taken.append(waiting);
+        taken.clone()
+    }
+
+    fn recorded(&self) {
+        self.hold().taken.clear();
+    }
+
+    fn not_recorded(&self) {
+        let mut outcomes = self.hold();
+        let Outcomes { waiting, taken } = &mut *outcomes;
+        taken.append(waiting);
+        std::mem::swap(waiting, taken);
+    }
+}
+
 /// The engine of one channel.
 pub struct Engine {
     store: Store,
@@ -52,17 +99,14 @@ pub struct Engine {
     bounds: EngineBounds,
     node: Uid,
     sources: Arc<Sources>,
-    /// Sends under way, by bank.
-    in_flight: HashMap<Option<Uid>, usize>,
-    total: usize,
+    /// Claimed and read: under way, or waiting for a place.
+    places: Places<Ready>,
     /// Claimed, not read yet.
     unread: Vec<Lease>,
     /// Being read, and the reading.
     reading: Option<(Arc<[Lease]>, Reading)>,
-    /// Claimed, waiting for a place.
-    ready: VecDeque<Ready>,
     /// Ended, not recorded yet.
-    finished: Vec<Finished>,
+    finished: Arc<Basket>,
     ended: mpsc::UnboundedReceiver<Finished>,
     end: mpsc::UnboundedSender<Finished>,
     stopping: watch::Receiver<bool>,
@@ -84,12 +128,10 @@ impl Engine {
             bounds,
             node,
             sources: Arc::default(),
-            in_flight: HashMap::new(),
-            total: 0,
+            places: Places::new(bounds.in_flight, bounds.per_bank),
             unread: Vec::new(),
             reading: None,
-            ready: VecDeque::new(),
-            finished: Vec::new(),
+            finished: Arc::default(),
             ended,
             end,
             stopping,
@@ -104,7 +146,7 @@ impl Engine {
         scan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut stopping = self.stopping.clone();
         while !*stopping.borrow() {
-            if self.finished.is_empty() {
+            if self.finished.len() == 0 {
                 tokio::select! {
                     biased;
                     _ = stopping.changed() => break,
@@ -128,13 +170,12 @@ impl Engine {
     pub async fn deliver_due(&mut self) -> usize {
         let mut attempts = 0;
         loop {
-            attempts += self.finished.len();
-            self.write_and_send().await;
+            attempts += self.write_and_send().await;
             self.finish_reading().await;
-            if !self.finished.is_empty() {
+            if self.finished.len() > 0 {
                 continue;
             }
-            if self.total == 0 {
+            if self.places.under_way() == 0 {
                 return attempts;
             }
             if let Some(one) = self.ended.recv().await {
@@ -147,15 +188,8 @@ impl Engine {
     }
 
     fn note(&mut self, one: Finished) {
-        let bank = one.claimed.due.bank_id;
-        if let Some(count) = self.in_flight.get_mut(&bank) {
-            *count -= 1;
-            if *count == 0 {
-                self.in_flight.remove(&bank);
-            }
-        }
-        self.total -= 1;
-        self.finished.push(one);
+        self.places.end(one.claimed.due.bank_id);
+        self.finished.put(one);
         self.launch();
     }
 
@@ -179,7 +213,11 @@ impl Engine {
             match self.ended.try_recv() {
                 Ok(one) => self.note(one),
                 // Few under way: nothing worth waiting for.
-                Err(_) if self.finished.is_empty() || self.total < self.bounds.batch => return,
+                Err(_)
+                    if self.finished.len() == 0 || self.places.under_way() < self.bounds.batch =>
+                {
+                    return;
+                }
                 Err(_) => {
                     tokio::select! {
                         biased;
@@ -250,35 +288,37 @@ impl Engine {
             .await
     }
 
-    /// One commit: records what ended, claims what fits; then sends what was claimed.
-    async fn write_and_send(&mut self) {
-        let finished: Arc<[Finished]> = std::mem::take(&mut self.finished).into();
-        let batch = Arc::clone(&finished);
-        let room = self.room();
+    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded.
+    async fn write_and_send(&mut self) -> usize {
+        let (basket, room) = (Arc::clone(&self.finished), self.room());
+        let known = basket.len();
         let store = self.store.clone();
         let write = store.write(Lane::Back, move |tx: &mut Tx<'_>| {
+            let batch = basket.take();
             record::record(tx, &batch)?;
-            claim::claim(tx, &room)
+            // What ended since the room was measured has left its place.
+            let room = room.without(batch.iter().skip(known).map(|one| one.claimed.due.bank_id));
+            Ok::<_, Error>((claim::claim(tx, &room)?, batch.len()))
         });
         match self.meanwhile(write).await {
-            Ok(leases) => {
+            Ok((leases, recorded)) => {
+                self.finished.recorded();
                 self.unread.extend(leases);
                 self.begin_reading();
+                recorded
             }
             Err(fault) => {
                 tracing::error!(channel = self.transport.channel(), %fault, "recording and claiming; will try again");
-                self.finished.extend(finished.iter().cloned());
+                self.finished.not_recorded();
                 tokio::time::sleep(Duration::from_millis(100)).await;
+                0
             }
         }
     }
 
     /// What may be claimed beside what is held already.
     fn room(&self) -> Room {
-        let mut held = self.in_flight.clone();
-        for (claimed, _) in &self.ready {
-            *held.entry(claimed.due.bank_id).or_insert(0) += 1;
-        }
+        let mut held = self.places.held_by_bank();
         let read = self.reading.as_ref().map_or(&[][..], |(leases, _)| leases);
         for lease in self.unread.iter().chain(read) {
             *held.entry(lease.bank).or_insert(0) += 1;
@@ -289,9 +329,9 @@ impl Engine {
             lease: self.bounds.lease,
             seal_patience: self.bounds.seal_patience,
             in_flight: held,
-            per_bank: self.bounds.per_bank * CLAIMS_PER_SEND,
-            total: (self.bounds.in_flight * CLAIMS_PER_SEND)
-                .saturating_sub(self.total + self.ready.len() + self.unread.len() + read.len()),
+            per_bank: self.bounds.per_bank * self.bounds.claims_per_send,
+            total: (self.bounds.in_flight * self.bounds.claims_per_send)
+                .saturating_sub(self.places.held() + self.unread.len() + read.len()),
         }
     }
 
@@ -312,7 +352,9 @@ impl Engine {
         let leases = self.reading.take().map(|(leases, _)| leases);
         match read {
             Ok(ready) => {
-                self.ready.extend(ready);
+                for one in ready {
+                    self.places.wait(one.0.due.bank_id, one);
+                }
                 self.launch();
                 self.begin_reading();
             }
@@ -332,21 +374,10 @@ impl Engine {
         }
     }
 
-    /// Sends what is ready and has a place: of the whole, and of its bank.
+    /// Sends what is ready and has a place.
     fn launch(&mut self) {
-        let mut place = 0;
-        while self.total < self.bounds.in_flight && place < self.ready.len() {
-            let bank = self.ready[place].0.due.bank_id;
-            let under_way = self.in_flight.entry(bank).or_insert(0);
-            if *under_way >= self.bounds.per_bank {
-                place += 1;
-                continue;
-            }
-            *under_way += 1;
-            self.total += 1;
-            if let Some((one, parts)) = self.ready.remove(place) {
-                self.send(one, parts);
-            }
+        while let Some((one, parts)) = self.places.begin() {
+            self.send(one, parts);
         }
     }
 
@@ -354,7 +385,8 @@ impl Engine {
         let transport = Arc::clone(&self.transport);
         let end = self.end.clone();
         let stopping = self.stopping.clone();
-        tokio::spawn(async move {
+        // Boxed: what is spawned is moved several times, and this is some kilobytes.
+        tokio::spawn(Box::pin(async move {
             let (outcome, body_hash) = if *stopping.borrow() {
                 (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
             } else {
@@ -366,7 +398,7 @@ impl Engine {
                 outcome,
                 body_hash,
             });
-        });
+        }));
     }
 
     /// Releases what waits, waits for what is under way, records both, and leaves the rest to its leases.
@@ -374,25 +406,26 @@ impl Engine {
         let until = Instant::now() + self.bounds.stop;
         self.begin_reading();
         self.finish_reading().await;
-        let released = self.ready.drain(..).map(|(claimed, _)| Finished {
-            claimed,
-            outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
-            body_hash: None,
-        });
-        self.finished.extend(released);
-        while self.total > 0 {
+        for (claimed, _) in self.places.drain() {
+            self.finished.put(Finished {
+                claimed,
+                outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
+                body_hash: None,
+            });
+        }
+        while self.places.under_way() > 0 {
             match tokio::time::timeout_at(until, self.ended.recv()).await {
                 Ok(Some(one)) => self.note(one),
                 _ => {
                     tracing::warn!(
-                        left = self.total,
+                        left = self.places.under_way(),
                         "stopping with sends under way; their outcome will be unknown"
                     );
                     break;
                 }
             }
         }
-        let finished = std::mem::take(&mut self.finished);
+        let finished = self.finished.take();
         if !finished.is_empty()
             && let Err(fault) = self
                 .store

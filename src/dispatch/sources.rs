@@ -65,6 +65,11 @@ impl Issued {
     pub fn proof_of(&self, notice: &DueNotice) -> Option<NoticeProof> {
         self.sealed.get(&notice.fanout_id)?.proof_of(notice.id)
     }
+
+    /// The same as JSON.
+    pub fn proof_json_of(&self, notice: &DueNotice) -> Option<Vec<u8>> {
+        self.sealed.get(&notice.fanout_id)?.json_of(notice.id)
+    }
 }
 
 /// The parts in memory.

@@ -147,16 +147,23 @@ pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Er
 /// A due delivery, whose it is, and whether it goes out without its notice's proof: all that choosing takes.
 pub type Candidate = (Uid, Option<Uid>, bool);
 
-/// Due deliveries in order of preference: first attempts before retries, then by due time. Banks that have
-/// no free place (`full`) are passed over, and so is what waits for the log: a notice younger than `patience_ends`
-/// that no published checkpoint covers. All of it stands in the partial index, which is why the state is written as a
-/// literal.
+/// Whose due deliveries are passed over.
+#[derive(Debug, Clone, Default)]
+pub struct Full {
+    pub banks: Vec<Uid>,
+    /// What belongs to no bank.
+    pub nobody: bool,
+}
+
+/// Due deliveries in order of preference: first attempts before retries, then by due time. Passed over is, besides
+/// `full`, what waits for the log: a notice younger than `patience_ends` that no published checkpoint covers. All of it
+/// stands in the partial index, which is why the state is written as a literal.
 pub fn due(
     tx: &mut Tx<'_>,
     channel: &str,
     now: Instant,
     patience_ends: Instant,
-    full: &[Uid],
+    full: &Full,
     limit: i64,
 ) -> Result<Vec<Candidate>, Error> {
     let mut rows: Vec<Candidate> = on_either!(tx, conn => {
@@ -178,8 +185,11 @@ pub fn due(
                 sql::<Bool>("delivery.fanout_id IS NOT NULL AND log_seal.fanout_id IS NULL"),
             ))
             .into_boxed();
-        if !full.is_empty() {
-            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)));
+        if !full.banks.is_empty() {
+            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(&full.banks)));
+        }
+        if full.nobody {
+            query = query.filter(delivery::bank_id.is_not_null());
         }
         query.load(conn)?
     });
@@ -195,7 +205,7 @@ fn waiting(
     tx: &mut Tx<'_>,
     channel: &str,
     now: Instant,
-    full: &[Uid],
+    full: &Full,
     limit: i64,
 ) -> Result<Vec<Candidate>, Error> {
     Ok(on_either!(tx, conn => {
@@ -207,8 +217,11 @@ fn waiting(
             .limit(limit)
             .select((delivery::id, delivery::bank_id, delivery::unsealed))
             .into_boxed();
-        if !full.is_empty() {
-            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(full)));
+        if !full.banks.is_empty() {
+            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(&full.banks)));
+        }
+        if full.nobody {
+            query = query.filter(delivery::bank_id.is_not_null());
         }
         query.load(conn)?
     }))

@@ -3,9 +3,10 @@
 
 use super::error::Error;
 use super::facts::{fact, insert_facts};
+use super::prepared::{Inserting, fixed_insert};
 use super::schema::types::Bool;
 use super::schema::{clock_step, incident, operator_clock};
-use super::tx::{Tx, on_either};
+use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::dsl::{exists, select, sql};
@@ -26,6 +27,10 @@ pub struct ClockRow {
     pub next_step: i64,
     pub next_at: Instant,
 }
+
+fixed_insert!("INSERT OR REPLACE INTO" operator_clock ClockRow:
+    subject_id, origin_id, phase, started_at, clock_at, ceiling_at, next_step, next_at
+);
 
 impl ClockRow {
     /// The earlier of clock and ceiling.
@@ -52,12 +57,15 @@ fact!("INSERT INTO" clock_step ClockStepRow, origin_id, n:
 
 /// Starts the clock of a draft or an incident, in the place of the one before.
 pub fn set(tx: &mut Tx<'_>, row: &ClockRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(operator_clock::table)
-        .values(row)
-        .on_conflict(operator_clock::subject_id)
-        .do_update()
-        .set(row)
-        .execute(conn)?);
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => Inserting(row).execute(*conn)?,
+        Conn::Postgres(conn) => diesel::insert_into(operator_clock::table)
+            .values(row)
+            .on_conflict(operator_clock::subject_id)
+            .do_update()
+            .set(row)
+            .execute(*conn)?,
+    };
     Ok(())
 }
 

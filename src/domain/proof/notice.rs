@@ -17,6 +17,8 @@ use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::proof::check_inclusion;
 use crate::merkle::tlog_proof::TlogProof;
 use crate::merkle::{self, Hash};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 /// The label under which a notice object is committed to.
@@ -133,10 +135,47 @@ impl Object {
     }
 }
 
+/// What the proofs of one fan-out's notices have in common, encoded once for all of them.
+pub struct SharedProof {
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl SharedProof {
+    /// The fields of [`NoticeProof`] of the same names.
+    pub fn new(entry: &[u8], handovers: &[String], proof: &str) -> Self {
+        let text = "texts always serialize";
+        let mut head = format!(r#"{{"entry":"{}""#, STANDARD.encode(entry)).into_bytes();
+        if !handovers.is_empty() {
+            head.extend_from_slice(br#","handovers":"#);
+            serde_json::to_writer(&mut head, handovers).expect(text);
+        }
+        head.extend_from_slice(br#","opening":""#);
+        let mut tail = br#","proof":"#.to_vec();
+        serde_json::to_writer(&mut tail, proof).expect(text);
+        tail.push(b'}');
+        Self { head, tail }
+    }
+
+    /// The canonical JSON of one notice's proof.
+    pub fn to_json(&self, opening: &Hash, place: &Place) -> Vec<u8> {
+        let Self { head, tail } = self;
+        let mut json = Vec::with_capacity(head.len() + tail.len() + 1_024);
+        json.extend_from_slice(head);
+        json.extend_from_slice(STANDARD.encode(opening).as_bytes());
+        json.extend_from_slice(br#"","place":"#);
+        serde_json::to_writer(&mut json, place)
+            .expect("a struct of texts and numbers always serializes");
+        json.extend_from_slice(tail);
+        json
+    }
+}
+
 impl NoticeProof {
-    /// Canonical JSON, to be spliced in at `data.log`: the fields are declared in the order of RFC 8785.
+    /// Canonical JSON, to be spliced in at `data.log`: the fields stand in the order of RFC 8785.
     pub fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a struct of texts and numbers always serializes")
+        SharedProof::new(&self.entry, &self.handovers, &self.proof)
+            .to_json(&self.opening, &self.place)
     }
 
     /// The file form, with the notice object inside. Fails if `proof` is no tlog-proof.

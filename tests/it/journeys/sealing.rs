@@ -107,7 +107,8 @@ async fn alerts(hub: &TestHub) -> usize {
     hub.store
         .read(|tx| {
             let now = tx.now()?;
-            let due = kairan::storage::delivery::due(tx, "email", now, now, &[], 100)?;
+            let due =
+                kairan::storage::delivery::due(tx, "email", now, now, &Default::default(), 100)?;
             let mut found = 0;
             for (id, _, _) in due {
                 let row = kairan::storage::delivery::by_id(tx, id)?.expect("due");

@@ -181,6 +181,11 @@ fn a_proof_under_a_newer_key_leads_whoever_holds_the_older_one_to_it_and_every_b
         "handover"
     );
     let read: NoticeProof = crate::domain::json::parse(&proof.to_json()).expect("a proof");
+    // Spliced, it is what the declaration says.
+    assert_eq!(
+        proof.to_json(),
+        serde_json::to_vec(&proof).expect("a proof as JSON")
+    );
     assert_eq!(read, proof);
     let file = proof.to_tlog_proof(&object).expect("a proof");
     for at in 0..file.len() {

@@ -1,0 +1,194 @@
+//! Who may send next: so many at once in all, so many to one bank, the banks in turn, and of each bank what came first.
+//! Each question is answered without a look at what waits for another bank, however much that is. Knows nothing of
+//! sending.
+
+use crate::domain::id::Uid;
+use std::collections::{HashMap, VecDeque};
+
+/// A bank; what belongs to none shares the places of one.
+pub type Whose = Option<Uid>;
+
+pub struct Places<T> {
+    in_all: usize,
+    per_bank: usize,
+    under_way: usize,
+    waiting: usize,
+    banks: HashMap<Whose, Bank<T>>,
+    /// Banks with something to send and a place of their own, each once.
+    open: VecDeque<Whose>,
+}
+
+struct Bank<T> {
+    under_way: usize,
+    waiting: VecDeque<T>,
+    is_open: bool,
+}
+
+impl<T> Default for Bank<T> {
+    fn default() -> Self {
+        Self {
+            under_way: 0,
+            waiting: VecDeque::new(),
+            is_open: false,
+        }
+    }
+}
+
+impl<T> Places<T> {
+    pub fn new(in_all: usize, per_bank: usize) -> Self {
+        Self {
+            in_all,
+            per_bank,
+            under_way: 0,
+            waiting: 0,
+            banks: HashMap::new(),
+            open: VecDeque::new(),
+        }
+    }
+
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Under way or waiting.
+    pub fn held(&self) -> usize {
+        self.under_way + self.waiting
+    }
+
+    /// The same, by bank.
+    pub fn held_by_bank(&self) -> HashMap<Whose, usize> {
+        let held = |bank: &Bank<T>| bank.under_way + bank.waiting.len();
+        let all = self.banks.iter();
+        all.map(|(whose, bank)| (*whose, held(bank))).collect()
+    }
+
+    /// Waits for a place.
+    pub fn wait(&mut self, whose: Whose, one: T) {
+        self.waiting += 1;
+        let bank = self.banks.entry(whose).or_default();
+        bank.waiting.push_back(one);
+        self.open(whose);
+    }
+
+    /// Takes a place, if there is one for anybody who waits.
+    pub fn begin(&mut self) -> Option<T> {
+        if self.under_way >= self.in_all {
+            return None;
+        }
+        let whose = self.open.pop_front()?;
+        let bank = self.banks.get_mut(&whose)?;
+        bank.is_open = false;
+        let one = bank.waiting.pop_front()?;
+        bank.under_way += 1;
+        self.under_way += 1;
+        self.waiting -= 1;
+        self.open(whose);
+        Some(one)
+    }
+
+    /// Leaves a place.
+    pub fn end(&mut self, whose: Whose) {
+        let Some(bank) = self.banks.get_mut(&whose) else {
+            return;
+        };
+        bank.under_way -= 1;
+        self.under_way -= 1;
+        if bank.under_way == 0 && bank.waiting.is_empty() {
+            self.banks.remove(&whose);
+        } else {
+            self.open(whose);
+        }
+    }
+
+    /// Takes away all that waits.
+    pub fn drain(&mut self) -> impl Iterator<Item = T> {
+        self.waiting = 0;
+        self.open.clear();
+        let mut all = Vec::new();
+        for bank in self.banks.values_mut() {
+            bank.is_open = false;
+            all.extend(bank.waiting.drain(..));
+        }
+        self.banks.retain(|_, bank| bank.under_way > 0);
+        all.into_iter()
+    }
+
+    fn open(&mut self, whose: Whose) {
+        if let Some(bank) = self.banks.get_mut(&whose)
+            && !bank.is_open
+            && !bank.waiting.is_empty()
+            && bank.under_way < self.per_bank
+        {
+            bank.is_open = true;
+            self.open.push_back(whose);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn bank(n: u8) -> Whose {
+        (n > 0).then(|| Uid::from_bytes([n; 16]))
+    }
+
+    #[test]
+    fn banks_take_turns_and_one_that_hangs_keeps_nobody() {
+        let mut places = Places::new(4, 2);
+        for n in 0..5 {
+            places.wait(bank(1), (1, n));
+        }
+        places.wait(bank(2), (2, 0));
+        let begun: Vec<_> = std::iter::from_fn(|| places.begin()).collect();
+        assert_eq!(begun, [(1, 0), (2, 0), (1, 1)]);
+        // Bank 1 ends none of its two; whatever comes for another goes out at once.
+        places.wait(bank(3), (3, 0));
+        assert_eq!(places.begin(), Some((3, 0)));
+        places.end(bank(2));
+        assert_eq!(places.begin(), None);
+        places.end(bank(1));
+        assert_eq!(places.begin(), Some((1, 2)));
+    }
+
+    proptest! {
+        /// Whatever comes and ends in whatever order: the bounds hold, each bank's come in their order, and a place
+        /// that is free for somebody who waits is taken.
+        #[test]
+        fn bounds_hold_order_holds_and_no_place_stays_empty(
+            in_all in 1_usize..8,
+            per_bank in 1_usize..4,
+            acts in proptest::collection::vec((0_u8..5, proptest::bool::ANY), 0..200),
+        ) {
+            let mut places = Places::new(in_all, per_bank);
+            let mut waiting: HashMap<u8, VecDeque<usize>> = HashMap::new();
+            let mut under_way: HashMap<u8, usize> = HashMap::new();
+            for (n, (whose, comes)) in acts.into_iter().enumerate() {
+                if comes {
+                    waiting.entry(whose).or_default().push_back(n);
+                    places.wait(bank(whose), (whose, n));
+                } else if under_way.get(&whose).is_some_and(|count| *count > 0) {
+                    *under_way.entry(whose).or_default() -= 1;
+                    places.end(bank(whose));
+                }
+                while let Some((whose, n)) = places.begin() {
+                    prop_assert_eq!(waiting.entry(whose).or_default().pop_front(), Some(n));
+                    *under_way.entry(whose).or_default() += 1;
+                }
+                let all: usize = under_way.values().sum();
+                prop_assert!(all <= in_all && under_way.values().all(|count| *count <= per_bank));
+                prop_assert_eq!(places.under_way(), all);
+                let left: usize = waiting.values().map(VecDeque::len).sum();
+                prop_assert_eq!(places.held(), all + left);
+                let could = waiting.iter().any(|(whose, queue)| {
+                    !queue.is_empty() && under_way.get(whose).copied().unwrap_or(0) < per_bank
+                });
+                prop_assert!(all == in_all || !could);
+            }
+            let left: usize = waiting.values().map(VecDeque::len).sum();
+            prop_assert_eq!(places.drain().count(), left);
+            prop_assert_eq!(places.held(), places.under_way());
+        }
+    }
+}
