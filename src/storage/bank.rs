@@ -1,5 +1,6 @@
 //! The register: banks, their profiles, partnerships, contacts and endpoints.
 
+use super::ROWS_AT_ONCE;
 use super::error::Error;
 use super::facts::{self, fact, insert_facts};
 use super::schema::{
@@ -195,6 +196,18 @@ pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<BankRow>, Error> {
     Ok(
         on_either!(tx, conn => bank::table.find(id).select(BankRow::as_select()).first(conn).optional()?),
     )
+}
+
+/// The code of each of these banks.
+pub fn codes(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, String)>, Error> {
+    let mut codes = Vec::with_capacity(ids.len());
+    for part in ids.chunks(ROWS_AT_ONCE) {
+        codes.extend(on_either!(tx, conn => bank::table
+            .filter(bank::id.eq_any(part))
+            .select((bank::id, bank::code))
+            .load::<(Uid, String)>(conn)?));
+    }
+    Ok(codes)
 }
 
 /// Every bank ever entered, by code.

@@ -2,12 +2,12 @@
 
 use super::error::Error;
 use super::facts::{fact, insert_facts};
-use super::insert_all;
 use super::prepared::prepared;
 use super::roster::Gate;
 use super::schema::types::BigInt;
 use super::schema::{incident, incident_counter, revision};
 use super::tx::{Tx, on_either};
+use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
@@ -142,6 +142,20 @@ pub fn revision(tx: &mut Tx<'_>, id: Uid) -> Result<Option<RevisionRow>, Error> 
     Ok(
         on_either!(tx, conn => revision::table.find(id).select(RevisionRow::as_select()).first(conn).optional()?),
     )
+}
+
+/// Reference and kind of each of these incidents.
+pub fn names(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, String, String)>, Error> {
+    let mut names = Vec::with_capacity(ids.len());
+    for part in ids.chunks(ROWS_AT_ONCE) {
+        names.extend(on_either!(tx, conn => incident::table
+            .inner_join(revision::table.on(revision::incident_id.eq(incident::id)))
+            .filter(incident::id.eq_any(part))
+            .filter(revision::number.eq(1))
+            .select((incident::id, incident::reference, revision::kind))
+            .load::<(Uid, String, String)>(conn)?));
+    }
+    Ok(names)
 }
 
 /// The kind of an incident, which its first revision said for good.

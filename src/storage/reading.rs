@@ -4,7 +4,7 @@
 use super::error::Error;
 use super::schema::{
     acknowledgement, approval_request, attempt_outcome, bank, fanout, incident, log_entry, notice,
-    notice_closing, notice_level, notice_status, response, revision,
+    notice_closing, notice_level, notice_status, response, revision, roster_leaf, roster_version,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -251,24 +251,54 @@ pub fn told_by(
         .load(conn)?))
 }
 
-/// Revisions accepted by an instant that were not addressed to a bank, oldest first.
+/// Revisions accepted by an instant that were not addressed to a bank, oldest first. Only those are looked at that
+/// went to a roster without the bank: a roster fan-out is exactly its roster (law 1).
 pub fn not_told_by(
     tx: &mut Tx<'_>,
     bank_id: Uid,
     at: Instant,
     limit: i64,
 ) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
-    Ok(on_either!(tx, conn => revision::table
-        .inner_join(incident::table.on(incident::id.eq(revision::incident_id)))
-        .filter(revision::accepted_at.le(at))
-        .filter(not(exists(notice::table
-            .filter(notice::revision_id.eq(revision::id))
-            .filter(notice::bank_id.eq(bank_id))
-            .filter(notice::issued_at.le(at)))))
-        .order(revision::id)
-        .limit(limit)
-        .select((IncidentRow::as_select(), RevisionRow::as_select()))
-        .load(conn)?))
+    let mut missed = Vec::new();
+    for (first, last) in versions_without(tx, bank_id)? {
+        let left = limit - i64::try_from(missed.len()).unwrap_or(limit);
+        if left <= 0 {
+            break;
+        }
+        missed.extend(on_either!(tx, conn => fanout::table
+            .inner_join(revision::table.on(revision::fanout_id.eq(fanout::id)))
+            .inner_join(incident::table.on(incident::id.eq(revision::incident_id)))
+            .filter(fanout::roster_version.ge(first).and(fanout::roster_version.le(last)))
+            .filter(revision::accepted_at.le(at))
+            .filter(not(exists(notice::table
+                .filter(notice::revision_id.eq(revision::id))
+                .filter(notice::bank_id.eq(bank_id))
+                .filter(notice::issued_at.le(at)))))
+            .order((fanout::roster_version, fanout::id))
+            .limit(left)
+            .select((IncidentRow::as_select(), RevisionRow::as_select()))
+            .load::<(IncidentRow, RevisionRow)>(conn)?));
+    }
+    Ok(missed)
+}
+
+/// The roster versions on which a bank does not stand, as ranges, both ends included.
+fn versions_without(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<(i64, i64)>, Error> {
+    let versions: Vec<i64> = on_either!(tx, conn => roster_version::table
+        .filter(not(exists(roster_leaf::table
+            .filter(roster_leaf::version.eq(roster_version::version))
+            .filter(roster_leaf::bank_id.eq(bank_id)))))
+        .order(roster_version::version)
+        .select(roster_version::version)
+        .load(conn)?);
+    let mut ranges: Vec<(i64, i64)> = Vec::new();
+    for version in versions {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == version => *last = version,
+            _ => ranges.push((version, version)),
+        }
+    }
+    Ok(ranges)
 }
 
 /// What to look for in the delivery log.
@@ -294,7 +324,8 @@ pub fn log_end(tx: &mut Tx<'_>) -> Result<Option<LogPlace>, Error> {
         .optional()?))
 }
 
-/// A page of the delivery log in the order of attempts, oldest first, after a place and not beyond `end`.
+/// A page of the delivery log in the order of attempts, oldest first, after a place and not beyond `end`. An attempt's
+/// id is made when it starts, and so bounds what is looked at by time.
 pub fn delivery_log(
     tx: &mut Tx<'_>,
     filter: &LogFilter,
@@ -302,6 +333,14 @@ pub fn delivery_log(
     end: Option<LogPlace>,
     limit: i64,
 ) -> Result<Vec<OutcomeRow>, Error> {
+    // One bound at either end: of two, the database may look from the wider one.
+    let lowest = filter.from.map(|from| Uid::span(from).0);
+    let lowest = lowest.max(after.map(|(attempt, _)| attempt));
+    let highest = [
+        filter.to.map(|to| Uid::span(to).1),
+        end.map(|(attempt, _)| attempt),
+    ];
+    let highest = highest.into_iter().flatten().min();
     Ok(on_either!(tx, conn => {
         let mut query = attempt_outcome::table
             .order((attempt_outcome::attempt_id, attempt_outcome::seq))
@@ -326,14 +365,18 @@ pub fn delivery_log(
         if let Some(to) = filter.to {
             query = query.filter(attempt_outcome::started_at.lt(to));
         }
+        if let Some(lowest) = lowest {
+            query = query.filter(attempt_outcome::attempt_id.ge(lowest));
+        }
+        if let Some(highest) = highest {
+            query = query.filter(attempt_outcome::attempt_id.le(highest));
+        }
         if let Some((attempt, seq)) = after {
             query = query
-                .filter(attempt_outcome::attempt_id.ge(attempt))
                 .filter(attempt_outcome::attempt_id.gt(attempt).or(attempt_outcome::seq.gt(seq)));
         }
         if let Some((attempt, seq)) = end {
             query = query
-                .filter(attempt_outcome::attempt_id.le(attempt))
                 .filter(attempt_outcome::attempt_id.lt(attempt).or(attempt_outcome::seq.le(seq)));
         }
         query.load(conn)?

@@ -17,12 +17,11 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::Data;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use utoipa::ToSchema;
 
 use super::export::{self, Shape};
 use super::incidents::found;
-use super::responses::bank_codes;
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,8 +88,8 @@ pub(in crate::web) struct Names {
     incidents: HashMap<Uid, (String, String)>,
 }
 
-/// References kept while an export runs.
-const KEPT_REFERENCES: usize = 10_000;
+/// Names of either kind kept while an export runs.
+const KEPT: usize = 10_000;
 
 impl Names {
     pub(in crate::web) fn lines(
@@ -98,25 +97,33 @@ impl Names {
         tx: &mut Tx<'_>,
         rows: Vec<OutcomeRow>,
     ) -> Result<Vec<DeliveryLine>, Problem> {
-        // A bank may be entered while an export runs.
-        self.banks = bank_codes(tx)?;
-        if self.incidents.len() > KEPT_REFERENCES {
-            self.incidents.clear();
-        }
-        for id in rows.iter().filter_map(|row| row.incident_id) {
-            if let std::collections::hash_map::Entry::Vacant(place) = self.incidents.entry(id)
-                && let Some(known) = incident::by_id(tx, id)?
-            {
-                let kind = incident::kind_of(tx, id)?.unwrap_or_default();
-                place.insert((known.reference, kind));
-            }
-        }
+        self.look_up(tx, &rows)?;
         let reports = mail_report::newest_of(tx, &rows)?;
         let line = |row: OutcomeRow| {
             let report = reports.get(&row.attempt_id);
             self.line(row, report)
         };
         Ok(rows.into_iter().map(line).collect())
+    }
+
+    /// Learns the names that these rows need; they never change.
+    fn look_up(&mut self, tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<(), Problem> {
+        if self.incidents.len() > KEPT {
+            self.incidents.clear();
+        }
+        if self.banks.len() > KEPT {
+            self.banks.clear();
+        }
+        let incidents = unknown(
+            rows.iter().filter_map(|row| row.incident_id),
+            &self.incidents,
+        );
+        for (id, reference, kind) in incident::names(tx, &incidents)? {
+            self.incidents.insert(id, (reference, kind));
+        }
+        let banks = unknown(rows.iter().filter_map(|row| row.bank_id), &self.banks);
+        self.banks.extend(bank::codes(tx, &banks)?);
+        Ok(())
     }
 
     fn line(&self, row: OutcomeRow, report: Option<&MailReportRow>) -> DeliveryLine {
@@ -147,6 +154,12 @@ impl Names {
             }),
         }
     }
+}
+
+/// Each once, without those that are known.
+fn unknown<T>(ids: impl Iterator<Item = Uid>, known: &HashMap<Uid, T>) -> Vec<Uid> {
+    let fresh: HashSet<Uid> = ids.filter(|id| !known.contains_key(id)).collect();
+    fresh.into_iter().collect()
 }
 
 impl Asking {

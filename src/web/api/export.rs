@@ -1,14 +1,17 @@
 //! CSV and JSON Lines, and the delivery log as one stream of either: keyset pages up to an end that was fixed at the
-//! start, each page its own short read. A fault breaks the stream off, so that no one takes half for whole.
+//! start, each page its own short
+//! read, one ahead of what is sent. A fault breaks the stream off, so that no one takes half for whole.
 
 use crate::storage::reading::{self, LogFilter, LogPlace};
 use crate::web::App;
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
 use actix_web::http::header;
+use actix_web::rt::task::JoinHandle;
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
 use serde::Serialize;
+use std::borrow::Cow;
 
 use super::deliveries::{DeliveryLine, Names};
 
@@ -50,6 +53,9 @@ pub(super) fn shape(format: Option<&str>, accept: Option<&str>) -> Result<Option
     }
 }
 
+/// What a line takes, about.
+const LINE_BYTES: usize = 384;
+
 const COLUMNS: [&str; 17] = [
     "attempt",
     "seq",
@@ -70,15 +76,24 @@ const COLUMNS: [&str; 17] = [
     "incident_kind",
 ];
 
+/// What is asked for, and how it is written.
+#[derive(Clone)]
 struct Export {
     app: Data<App>,
     filter: LogFilter,
-    after: Option<LogPlace>,
     end: Option<LogPlace>,
     shape: Shape,
-    first: bool,
-    done: bool,
 }
+
+/// A page as it is sent; names that were looked up for it; and the place where the next begins, if there is more.
+struct Page {
+    bytes: Bytes,
+    names: Names,
+    last: Option<LogPlace>,
+}
+
+/// What comes next: a page that is being read while the one before is sent, or nothing more.
+type Ahead = Option<JoinHandle<Result<Page, Problem>>>;
 
 /// An answer that reads the log while it is sent.
 pub(super) fn stream(
@@ -90,70 +105,95 @@ pub(super) fn stream(
     let export = Export {
         app,
         filter,
-        after: None,
-        // An empty log has nothing before its end.
-        done: end.is_none(),
         end,
         shape,
-        first: true,
     };
     let (media_type, name) = shape.file("deliveries");
+    let first = export.clone().ahead(Names::default(), None);
     HttpResponse::Ok()
         .content_type(media_type)
         .insert_header((
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"{name}\""),
         ))
-        .streaming(stream::try_unfold(export, next))
+        .streaming(stream::try_unfold((export, Some(first)), next))
 }
 
-async fn next(mut export: Export) -> Result<Option<(Bytes, Export)>, Problem> {
-    let heading = export.first && export.shape == Shape::Csv;
-    if export.done && !heading {
+async fn next(
+    (export, ahead): (Export, Ahead),
+) -> Result<Option<(Bytes, (Export, Ahead))>, Problem> {
+    let Some(ahead) = ahead else {
+        return Ok(None);
+    };
+    let page = ahead.await.map_err(|fault| Problem::internal(&fault))??;
+    let ahead = page
+        .last
+        .map(|last| export.clone().ahead(page.names, Some(last)));
+    if ahead.is_none() && page.bytes.is_empty() {
         return Ok(None);
     }
-    let mut out = Vec::new();
-    if heading {
-        record(&mut out, &COLUMNS.map(str::to_owned))?;
-    }
-    export.first = false;
-    if !export.done {
-        for line in page(&mut export).await? {
-            write(&mut out, export.shape, &line)?;
-        }
-    }
-    if out.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some((Bytes::from(out), export)))
+    Ok(Some((page.bytes, (export, ahead))))
 }
 
-async fn page(export: &mut Export) -> Result<Vec<DeliveryLine>, Problem> {
-    let (filter, after, end) = (export.filter.clone(), export.after, export.end);
-    let limit = export.app.limits.export_rows.max(1);
-    let (lines, last) = export
-        .app
-        .store
-        .read(move |tx| -> Result<_, Problem> {
-            let rows = reading::delivery_log(tx, &filter, after, end, limit)?;
+impl Export {
+    /// Begins to read the page after a place.
+    fn ahead(self, names: Names, after: Option<LogPlace>) -> JoinHandle<Result<Page, Problem>> {
+        actix_web::rt::spawn(self.page(names, after))
+    }
+
+    async fn page(self, names: Names, after: Option<LogPlace>) -> Result<Page, Problem> {
+        let Self {
+            app,
+            filter,
+            end,
+            shape,
+        } = self;
+        let limit = app.limits.export_rows.max(1);
+        let mut names = Some(names);
+        let page = app.store.read(move |tx| -> Result<Page, Problem> {
+            // An empty log has nothing before its end.
+            let rows = match end {
+                Some(_) => reading::delivery_log(tx, &filter, after, end, limit)?,
+                None => Vec::new(),
+            };
             let full = i64::try_from(rows.len()).unwrap_or(limit) >= limit;
             let last = rows
                 .last()
                 .filter(|_| full)
                 .map(|row| (row.attempt_id, row.seq));
-            Ok((Names::default().lines(tx, rows)?, last))
-        })
-        .await?;
-    export.after = last;
-    export.done = last.is_none();
-    Ok(lines)
+            let mut names = names.take().unwrap_or_default();
+            let lines = names.lines(tx, rows)?;
+            Ok(Page {
+                bytes: written(shape, after.is_none(), &lines)?,
+                names,
+                last,
+            })
+        });
+        page.await
+    }
 }
 
-fn write(out: &mut Vec<u8>, shape: Shape, line: &DeliveryLine) -> Result<(), Problem> {
+/// The lines of a page, the first one with its heading.
+fn written(shape: Shape, is_first: bool, lines: &[DeliveryLine]) -> Result<Bytes, Problem> {
+    let mut out = Vec::with_capacity(lines.len() * LINE_BYTES);
     match shape {
-        Shape::Csv => record(out, &cells(line)),
-        Shape::JsonLines => json_line(out, line),
+        Shape::Csv => {
+            let mut writer = writer(&mut out);
+            let mut write = |cells: &[Cow<'_, str>]| {
+                let written = writer.write_record(cells.iter().map(|cell| cell.as_bytes()));
+                written.map_err(|fault| Problem::internal(&fault))
+            };
+            if is_first {
+                write(&COLUMNS.map(Cow::Borrowed))?;
+            }
+            lines.iter().try_for_each(|line| write(&cells(line)))?;
+            writer.flush().map_err(|fault| Problem::internal(&fault))?;
+        }
+        Shape::JsonLines => lines
+            .iter()
+            .try_for_each(|line| json_line(&mut out, line))?,
     }
+    Ok(Bytes::from(out))
 }
 
 pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Problem> {
@@ -162,53 +202,56 @@ pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), 
     Ok(())
 }
 
-fn cells(line: &DeliveryLine) -> [String; 17] {
-    let text = |cell: &Option<String>| harmless(cell.as_deref().unwrap_or_default());
+fn cells(line: &DeliveryLine) -> [Cow<'_, str>; 17] {
+    let report = line.report.as_ref();
     [
         harmless(&line.attempt),
-        line.seq.to_string(),
+        line.seq.to_string().into(),
         harmless(&line.delivery),
-        text(&line.notice),
-        text(&line.incident),
-        text(&line.bank),
+        cell_of(line.notice.as_deref()),
+        cell_of(line.incident.as_deref()),
+        cell_of(line.bank.as_deref()),
         harmless(&line.channel),
-        line.number.to_string(),
+        line.number.to_string().into(),
         harmless(&line.outcome),
         line.status
             .map(|status| status.to_string())
-            .unwrap_or_default(),
-        line.duration_ms.to_string(),
+            .unwrap_or_default()
+            .into(),
+        line.duration_ms.to_string().into(),
         harmless(&line.started_at),
         harmless(&line.recorded_at),
-        text(&line.body_digest),
-        line.report
-            .as_ref()
-            .map(|report| harmless(&report.class))
-            .unwrap_or_default(),
-        line.report
-            .as_ref()
-            .map(|report| text(&report.status))
-            .unwrap_or_default(),
-        text(&line.incident_kind),
+        cell_of(line.body_digest.as_deref()),
+        cell_of(report.map(|report| report.class.as_str())),
+        cell_of(report.and_then(|report| report.status.as_deref())),
+        cell_of(line.incident_kind.as_deref()),
     ]
+}
+
+fn cell_of(text: Option<&str>) -> Cow<'_, str> {
+    harmless(text.unwrap_or_default())
 }
 
 /// A cell that a spreadsheet would run as a formula gets an apostrophe in front (OWASP ASVS 1.2.10);
 /// the full-width forms count too, because Japanese editions take them.
-pub(super) fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> Cow<'_, str> {
     let runs = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
     if cell.starts_with(runs) {
-        format!("'{cell}")
+        Cow::Owned(format!("'{cell}"))
     } else {
-        cell.to_owned()
+        Cow::Borrowed(cell)
     }
 }
 
-pub(super) fn record(out: &mut Vec<u8>, cells: &[String]) -> Result<(), Problem> {
-    // RFC 4180 ends lines with CRLF.
-    let mut writer = csv::WriterBuilder::new()
+/// RFC 4180 ends lines with CRLF.
+fn writer(out: &mut Vec<u8>) -> csv::Writer<&mut Vec<u8>> {
+    csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
-        .from_writer(out);
+        .from_writer(out)
+}
+
+pub(super) fn record(out: &mut Vec<u8>, cells: &[String]) -> Result<(), Problem> {
+    let mut writer = writer(out);
     let written = writer.write_record(cells);
     written.map_err(|fault| Problem::internal(&fault))?;
     writer.flush().map_err(|fault| Problem::internal(&fault))

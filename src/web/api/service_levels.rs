@@ -321,7 +321,7 @@ fn cells(line: &Line<'_>) -> [String; 11] {
     [
         line.scope.to_owned(),
         line.month.unwrap_or_default().to_owned(),
-        export::harmless(line.bank.unwrap_or_default()),
+        export::harmless(line.bank.unwrap_or_default()).into_owned(),
         one.clock.to_owned(),
         one.in_time.to_string(),
         one.late.to_string(),
