@@ -1,23 +1,29 @@
 //! `kairan bench`: figures of the whole hub on this machine, each beside its bare limit. The hub, its banks
 //! and the load are processes of their own; nothing leaves loopback. A scene that loses or doubles a notice fails.
 
+mod ack;
+mod audit;
 mod bare;
 mod burst;
 mod control;
 mod fanout;
 mod figures;
+mod file;
 mod filer;
 mod ground;
 mod hub;
+mod kill;
 mod log;
 mod machine;
 mod pages;
 pub mod receivers;
 mod shot;
+mod slow;
 mod stage;
 
 use super::{CliError, Done};
 use figures::{Outcome, Sound};
+use ground::Cast;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use stage::Stage;
@@ -36,6 +42,16 @@ enum Which {
     Fanout(fanout::Args),
     /// Many incidents at once: deliveries per second
     Burst(burst::Args),
+    /// A third of the banks dead, the others slow: deliveries per second, and how long a first attempt waits
+    Slow(slow::Args),
+    /// The hub killed amid a burst: what is lost, what comes twice, how soon it goes on
+    Kill(kill::Args),
+    /// Filing: milliseconds until the 201, alone and many at once; the hub's start, and what it holds when idle
+    File(file::Args),
+    /// Acknowledgements of many banks at once: how many a second
+    Ack(ack::Args),
+    /// What auditors ask of a large record, which is made up: milliseconds until the last byte, and the export
+    Audit(audit::Args),
     /// The pages of every desk: milliseconds until the last byte
     Pages(pages::Args),
     /// The log: appending, proofs, and the judgement of a whole one; no hub runs
@@ -80,9 +96,23 @@ struct Common {
     answer_ms: u64,
 }
 
+impl Common {
+    fn cast(&self, banks: u16) -> Cast {
+        Cast {
+            banks: usize::from(banks),
+            answer_ms: self.answer_ms,
+            ..Cast::default()
+        }
+    }
+}
+
 trait Scene {
-    fn common(&self) -> &Common;
-    fn banks(&self) -> usize;
+    fn place(&self) -> &Place;
+    fn cast(&self) -> Cast;
+    /// What it shows when nothing failed.
+    fn sound(&self) -> Sound {
+        Sound::Delivery
+    }
     /// For the progress bar.
     fn steps(&self) -> u64;
     fn parameters(&self, stage: &Stage) -> Value;
@@ -100,6 +130,11 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
         match args.scene {
             Which::Fanout(scene) => perform("fanout", scene).await,
             Which::Burst(scene) => perform("burst", scene).await,
+            Which::Slow(scene) => perform("slow", scene).await,
+            Which::Kill(scene) => perform("kill", scene).await,
+            Which::File(scene) => perform("file", scene).await,
+            Which::Ack(scene) => perform("ack", scene).await,
+            Which::Audit(scene) => perform("audit", scene).await,
             Which::Pages(scene) => perform("pages", scene).await,
             Which::Log(args) => log::run(&args).await,
         }
@@ -129,10 +164,10 @@ async fn told_to_stop() -> CliError {
 }
 
 async fn perform(name: &'static str, scene: impl Scene) -> Result<Done, CliError> {
-    let Common { place, answer_ms } = scene.common();
+    let place = scene.place();
     let machine = machine::facts(&place.folder());
     let bar = progress(name, scene.steps());
-    let mut stage = Stage::build(place, scene.banks(), *answer_ms).await?;
+    let mut stage = Stage::build(place, &scene.cast()).await?;
     let mut outcome = Outcome {
         scene: name,
         parameters: scene.parameters(&stage),
@@ -141,13 +176,14 @@ async fn perform(name: &'static str, scene: impl Scene) -> Result<Done, CliError
         figures: Vec::new(),
         processes: None,
         failures: Vec::new(),
-        sound: Sound::Delivery,
+        sound: scene.sound(),
     };
     if let Err(error) = scene.play(&mut stage, &bar, &mut outcome).await {
         bar.finish_and_clear();
         return Err(stage.hub.failed(&error.to_string()));
     }
-    let findings = stage.close().await?;
+    let judged = outcome.sound.is_self_checked();
+    let findings = stage.close(judged).await?;
     bar.finish_and_clear();
     for finding in findings {
         outcome

@@ -1,11 +1,14 @@
 //! The database alone, for `kairan bench`: plain durable commits to hold the hub against, a database of its
-//! own on a given server, and a look beside a hub at work. Knows no table of the hub but the deliveries.
+//! own on a given server, and a look beside a hub at work.
+
+pub mod made;
 
 use super::error::Error;
+use super::prepared::prepared;
 use super::store::Location;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Integer};
+use diesel::sql_types::{BigInt, Binary, Integer, Text};
 use std::path::Path;
 
 /// As durable as the hub's own writer.
@@ -14,6 +17,16 @@ const SQLITE: &str =
     PRAGMA cache_size = -65536;";
 const POSTGRES: &str = "SET synchronous_commit = on";
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS bench_commit";
+
+prepared!(StoreBytes: "INSERT INTO bench_commit (bytes) VALUES (" bytes: Binary = Vec<u8>, ")");
+
+impl StoreBytes {
+    fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.to_vec(),
+        }
+    }
+}
 
 /// One connection, without pools, groups or rules.
 pub struct Bare {
@@ -60,11 +73,9 @@ impl Bare {
     /// One transaction that stores these bytes; back when they are on disk.
     pub fn commit(&mut self, bytes: &[u8]) -> Result<(), Error> {
         match &mut self.conn {
-            Conn::Sqlite(conn) => conn.immediate_transaction(|conn| {
-                diesel::sql_query("INSERT INTO bench_commit (bytes) VALUES (?)")
-                    .bind::<Binary, _>(bytes)
-                    .execute(conn)
-            })?,
+            Conn::Sqlite(conn) => {
+                conn.immediate_transaction(|conn| StoreBytes::of(bytes).execute(conn))?
+            }
             Conn::Postgres(conn) => conn.transaction(|conn| {
                 diesel::sql_query("INSERT INTO bench_commit (bytes) VALUES ($1)")
                     .bind::<Binary, _>(bytes)
@@ -74,14 +85,54 @@ impl Bare {
         Ok(())
     }
 
-    /// Deliveries of a hub's database whose last outcome is not recorded yet.
-    pub fn open_deliveries(&mut self) -> Result<i64, Error> {
-        let count = diesel::sql_query(
-            "SELECT count(*) AS n FROM delivery WHERE state = 'due' OR state = 'waiting' OR state = 'leased'",
-        );
+    /// One transaction that stores these bytes in each of so many rows; back when they are on disk.
+    pub fn commit_rows(&mut self, rows: usize, bytes: &[u8]) -> Result<(), Error> {
+        match &mut self.conn {
+            Conn::Sqlite(conn) => conn.immediate_transaction(|conn| {
+                (0..rows).try_for_each(|_| StoreBytes::of(bytes).execute(conn).map(drop))
+            })?,
+            // One statement: a round trip for each row would be no limit.
+            Conn::Postgres(conn) => conn.transaction(|conn| {
+                diesel::sql_query(
+                    "INSERT INTO bench_commit (bytes) SELECT $1 FROM generate_series(1, $2)",
+                )
+                .bind::<Binary, _>(bytes)
+                .bind::<BigInt, _>(i64::try_from(rows).unwrap_or(i64::MAX))
+                .execute(conn)
+                .map(drop)
+            })?,
+        }
+        Ok(())
+    }
+
+    /// Deliveries of a hub's database whose last outcome is not recorded yet, to banks with a code up to `last`.
+    pub fn open_deliveries(&mut self, last: &str) -> Result<i64, Error> {
+        const OPEN: &str = "SELECT count(*) AS n FROM delivery d JOIN bank b ON b.id = d.bank_id
+            WHERE (d.state = 'due' OR d.state = 'waiting' OR d.state = 'leased') AND b.code <= ";
         let count: Count = match &mut self.conn {
-            Conn::Sqlite(conn) => count.get_result(conn)?,
-            Conn::Postgres(conn) => count.get_result(conn)?,
+            Conn::Sqlite(conn) => diesel::sql_query(format!("{OPEN}?"))
+                .bind::<Text, _>(last)
+                .get_result(conn)?,
+            Conn::Postgres(conn) => diesel::sql_query(format!("{OPEN}$1"))
+                .bind::<Text, _>(last)
+                .get_result(conn)?,
+        };
+        Ok(count.n)
+    }
+
+    /// Deliveries that a hub has claimed and not ended.
+    pub fn leased_deliveries(&mut self) -> Result<i64, Error> {
+        self.count("SELECT count(*) AS n FROM delivery WHERE state = 'leased'")
+    }
+
+    pub fn acknowledgements(&mut self) -> Result<i64, Error> {
+        self.count("SELECT count(*) AS n FROM acknowledgement")
+    }
+
+    fn count(&mut self, sql: &'static str) -> Result<i64, Error> {
+        let count: Count = match &mut self.conn {
+            Conn::Sqlite(conn) => diesel::sql_query(sql).get_result(conn)?,
+            Conn::Postgres(conn) => diesel::sql_query(sql).get_result(conn)?,
         };
         Ok(count.n)
     }

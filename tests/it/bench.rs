@@ -33,6 +33,17 @@ fn assert_measured(figure: &Value, repetitions: usize) {
     assert!(figure["min"].as_f64() > Some(0.0), "{figure}");
 }
 
+/// A scene on either database: SQLite, and the server that the tests have.
+fn on_both(arguments: &[&str]) -> [Value; 2] {
+    let server = std::env::var("KAIRAN_TEST_POSTGRES")
+        .expect("KAIRAN_TEST_POSTGRES is not set: run scripts/test");
+    let beside = [arguments, &["--database", server.as_str()]].concat();
+    let answers = [bench(arguments), bench(&beside)];
+    assert_eq!(answers[0]["database"], "sqlite");
+    assert_eq!(answers[1]["database"], "postgres");
+    answers
+}
+
 #[test]
 fn a_burst_tells_every_bank_of_every_incident_once() {
     let answer = bench(&[
@@ -145,6 +156,86 @@ fn the_log_is_appended_to_proven_from_and_judged() {
         }
         for figure in ["verify_s", "ratio_to_bare", "peak_mib"] {
             assert_measured(&answer["figures"]["verify log"][figure], 2);
+        }
+    }
+}
+
+#[test]
+fn healthy_banks_are_served_while_others_are_dead() {
+    let small =
+        "slow --incidents 4 --banks 5 --dead 2 --answer-ms 1 --filers 2 --calm 3 --repeat 1";
+    let small: Vec<&str> = small.split(' ').collect();
+    for answer in on_both(&small) {
+        assert_hub_measured(&answer);
+        assert_eq!(answer["parameters"]["silent"], 1, "{answer:#}");
+        assert_eq!(answer["parameters"]["unreached"], 1, "{answer:#}");
+        for figure in [
+            "healthy_per_second",
+            "share_of_bare",
+            "first_attempt_p99_ms",
+        ] {
+            assert_measured(&answer["figures"]["slow"][figure], 1);
+        }
+    }
+}
+
+#[test]
+fn a_hub_killed_amid_a_burst_loses_nothing() {
+    let small = "kill --incidents 20 --banks 5 --filers 2 --repeat 2";
+    let small: Vec<&str> = small.split(' ').collect();
+    for answer in on_both(&small) {
+        assert_hub_measured(&answer);
+        let figures = &answer["figures"]["kill"];
+        for figure in ["start_to_ready_ms", "first_delivery_ms", "all_delivered_ms"] {
+            assert_measured(&figures[figure], 2);
+        }
+        assert_eq!(figures["lost"]["max"], 0.0, "{answer:#}");
+    }
+}
+
+#[test]
+fn filing_is_measured_alone_and_together() {
+    let small = "file --banks 5 --alone 3 --together 6 --filers 2 --repeat 2";
+    let small: Vec<&str> = small.split(' ').collect();
+    for answer in on_both(&small) {
+        assert_hub_measured(&answer);
+        for figure in [
+            "alone_p50_ms",
+            "bare_commit_p50_ms",
+            "together_p99_ms",
+            "start_to_ready_ms",
+            "idle_mib",
+        ] {
+            assert_measured(&answer["figures"]["file"][figure], 2);
+        }
+    }
+}
+
+#[test]
+fn every_bank_acknowledges_all_that_it_was_told() {
+    let small = "ack --incidents 3 --banks 5 --clients 4 --repeat 2";
+    let small: Vec<&str> = small.split(' ').collect();
+    for answer in on_both(&small) {
+        assert_hub_measured(&answer);
+        for figure in ["acks_per_second", "ack_p99_ms", "bare_rows_per_second"] {
+            assert_measured(&answer["figures"]["ack"][figure], 2);
+        }
+    }
+}
+
+#[test]
+fn an_auditor_gets_every_line_of_a_large_record() {
+    let small = "audit --attempts 20000 --banks 5 --requests 5 --rows 12000 --repeat 2";
+    let small: Vec<&str> = small.split(' ').collect();
+    for answer in on_both(&small) {
+        assert_hub_measured(&answer);
+        for group in ["10005 attempts", "20010 attempts"] {
+            for figure in ["as_of_p99_ms", "board_at_p99_ms", "delivery_log_p99_ms"] {
+                assert_measured(&answer["figures"][group][figure], 2);
+            }
+        }
+        for figure in ["csv_s", "bare_select_s", "hub_peak_mib"] {
+            assert_measured(&answer["figures"]["csv"][figure], 2);
         }
     }
 }

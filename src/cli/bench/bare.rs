@@ -18,7 +18,7 @@ use tokio::task::block_in_place;
 pub const ISSUE_BYTES: usize = 2_048;
 pub const CLAIM_BYTES: usize = 128;
 
-/// Posts to every bank as the hub would.
+/// Posts to every bank that answers, as the hub would.
 #[derive(Clone)]
 pub struct Poster {
     client: Client,
@@ -49,7 +49,7 @@ impl Poster {
             .user_agent(concat!("kairan/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(failed)?;
-        let urls: Result<Vec<Url>, _> = (1..=stage.ground.banks)
+        let urls: Result<Vec<Url>, _> = (1..=stage.ground.healthy)
             .map(|bank| stage.bank_url(bank).parse())
             .collect();
         let secret =
@@ -59,7 +59,7 @@ impl Poster {
             urls: urls.map_err(failed)?.into(),
             secret: Arc::new(secret),
             body: filler(body_bytes),
-            at_once: at_once(stage.ground.banks, engine),
+            at_once: at_once(stage.ground.healthy, engine),
             next_id: Arc::default(),
             run: u64::from_be_bytes(vault::random::<8>()?),
         })
@@ -134,7 +134,7 @@ pub async fn posts_per_second(
     poster: &Poster,
     rounds: usize,
 ) -> Result<f64, CliError> {
-    let posts = stage.ground.banks * rounds;
+    let posts = stage.ground.healthy * rounds;
     stage.receivers.reset().await?;
     let started = machine::monotonic_nanos();
     poster.post_all(rounds).await?;

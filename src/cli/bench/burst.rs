@@ -4,9 +4,10 @@
 use super::bare::{self, Poster};
 use super::figures::{Named, Outcome, Series};
 use super::filer::Filer;
+use super::ground::Cast;
 use super::shot::{Shot, shoot};
 use super::stage::Stage;
-use super::{Common, Scene};
+use super::{Common, Place, Scene};
 use crate::cli::CliError;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -72,12 +73,12 @@ impl Figures {
 }
 
 impl Scene for Args {
-    fn common(&self) -> &Common {
-        &self.common
+    fn place(&self) -> &Place {
+        &self.common.place
     }
 
-    fn banks(&self) -> usize {
-        usize::from(self.banks)
+    fn cast(&self) -> Cast {
+        self.common.cast(self.banks)
     }
 
     fn steps(&self) -> u64 {
@@ -91,7 +92,7 @@ impl Scene for Args {
             "filers": self.filers,
             "repeat": self.repeat,
             "answer_ms": self.common.answer_ms,
-            "at_once": bare::at_once(self.banks(), &stage.ground.settings.engine),
+            "at_once": bare::at_once(usize::from(self.banks), &stage.ground.settings.engine),
         })
     }
 

@@ -18,6 +18,10 @@ const STALL: Duration = Duration::from_secs(10);
 pub enum Command {
     Reset,
     Report,
+    /// From here on the first hit, and the first that had come before, are told apart.
+    Mark,
+    /// Answered with `Arrivals`.
+    Arrivals,
     /// Answered at so many hits, or when time is up.
     Wait {
         hits: usize,
@@ -40,16 +44,28 @@ pub struct Report {
     pub most: usize,
     /// Requests that were no notice.
     pub strangers: u64,
+    /// Notices that were taken and will never be answered; not among the hits.
+    pub silenced: u64,
     /// Length of the last notice.
     pub body_bytes: usize,
     /// CLOCK_MONOTONIC, which all processes of a machine share.
     pub first_nanos: Option<u64>,
     pub last_nanos: Option<u64>,
+    /// After the mark: the first hit, and the first of a message that its bank had already.
+    pub first_marked_nanos: Option<u64>,
+    pub first_again_nanos: Option<u64>,
+}
+
+/// When each hit came, CLOCK_MONOTONIC.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Arrivals {
+    pub nanos: Vec<u64>,
 }
 
 #[derive(Deserialize)]
 struct Opened {
     port: u16,
+    hole: u16,
 }
 
 /// The receivers' process. Ends with this value.
@@ -58,6 +74,8 @@ pub struct Receivers {
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
     pub port: u16,
+    /// Nobody accepts what connects here.
+    pub hole: u16,
     pub pid: u32,
 }
 
@@ -68,10 +86,12 @@ fn gone(why: &dyn std::fmt::Display) -> CliError {
 }
 
 impl Receivers {
-    pub async fn start(answer_ms: u64) -> Result<Self, CliError> {
+    /// Banks from number `silent_from` on take a notice and never answer.
+    pub async fn start(answer_ms: u64, silent_from: usize) -> Result<Self, CliError> {
         let program = std::env::current_exe().map_err(|fault| gone(&fault))?;
         let mut child = tokio::process::Command::new(program)
             .args(["bench-receivers", "--answer-ms", &answer_ms.to_string()])
+            .args(["--silent-from", &silent_from.to_string()])
             .env_remove("KAIRAN_CONFIG")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -87,10 +107,11 @@ impl Receivers {
             input,
             output: BufReader::new(output).lines(),
             port: 0,
+            hole: 0,
             pid,
         };
         let opened: Opened = receivers.answer(ANSWER_TIME).await?;
-        receivers.port = opened.port;
+        (receivers.port, receivers.hole) = (opened.port, opened.hole);
         Ok(receivers)
     }
 
@@ -116,13 +137,30 @@ impl Receivers {
             .map_err(|fault| gone(&fault))
     }
 
-    async fn ask(&mut self, command: Command, more: Duration) -> Result<Report, CliError> {
+    async fn ask<T: serde::de::DeserializeOwned>(
+        &mut self,
+        command: Command,
+        more: Duration,
+    ) -> Result<T, CliError> {
         self.tell(&command).await?;
         self.answer(ANSWER_TIME + more).await
     }
 
     pub async fn reset(&mut self) -> Result<(), CliError> {
-        self.ask(Command::Reset, Duration::ZERO).await.map(drop)
+        let _: Report = self.ask(Command::Reset, Duration::ZERO).await?;
+        Ok(())
+    }
+
+    /// From now on the first hit is told apart.
+    pub async fn mark(&mut self) -> Result<(), CliError> {
+        let _: Report = self.ask(Command::Mark, Duration::ZERO).await?;
+        Ok(())
+    }
+
+    /// When each notice since the last reset came.
+    pub async fn arrivals(&mut self) -> Result<Vec<u64>, CliError> {
+        let arrivals: Arrivals = self.ask(Command::Arrivals, Duration::ZERO).await?;
+        Ok(arrivals.nanos)
     }
 
     pub async fn report(&mut self) -> Result<Report, CliError> {
@@ -134,7 +172,7 @@ impl Receivers {
         let limit_ms = u64::try_from(STALL.as_millis()).unwrap_or(u64::MAX);
         let mut before = 0;
         loop {
-            let report = self.ask(Command::Wait { hits, limit_ms }, STALL).await?;
+            let report: Report = self.ask(Command::Wait { hits, limit_ms }, STALL).await?;
             if report.hits >= hits || report.hits == before {
                 return Ok(report);
             }

@@ -4,9 +4,10 @@
 use super::bare::{self, Poster};
 use super::figures::{Named, Outcome, Processes, Series};
 use super::filer::Filer;
+use super::ground::Cast;
 use super::shot::{Shot, shoot};
 use super::stage::Stage;
-use super::{Common, Scene};
+use super::{Common, Place, Scene};
 use crate::cli::CliError;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
@@ -31,17 +32,19 @@ struct Figures {
     arrived: Series,
     bare: Series,
     ratio: Series,
+    notice: Series,
     accept: Series,
     recorded: Series,
     ready: Series,
 }
 
 impl Figures {
-    fn add(&mut self, shot: &Shot, bare_ms: f64) {
+    fn add(&mut self, shot: &Shot, bare_ms: f64, banks: usize) {
         let ms = |time: std::time::Duration| time.as_secs_f64() * 1e3;
         self.arrived.add(ms(shot.arrived));
         self.bare.add(bare_ms);
         self.ratio.add(ms(shot.arrived) / bare_ms);
+        self.notice.add(ms(shot.arrived) * 1e3 / banks as f64);
         self.recorded.add(ms(shot.recorded));
         for accept in &shot.accepts {
             self.accept.add(ms(*accept));
@@ -53,6 +56,7 @@ impl Figures {
             ("last_arrival_ms", self.arrived),
             ("bare_sum_ms", self.bare),
             ("ratio_to_bare", self.ratio),
+            ("us_per_notice", self.notice),
             ("accept_ms", self.accept),
             ("recorded_ms", self.recorded),
         ];
@@ -73,12 +77,12 @@ struct Play<'a> {
 }
 
 impl Scene for Args {
-    fn common(&self) -> &Common {
-        &self.common
+    fn place(&self) -> &Place {
+        &self.common.place
     }
 
-    fn banks(&self) -> usize {
-        usize::from(self.banks)
+    fn cast(&self) -> Cast {
+        self.common.cast(self.banks)
     }
 
     fn steps(&self) -> u64 {
@@ -90,8 +94,8 @@ impl Scene for Args {
             "banks": self.banks,
             "repeat": self.repeat,
             "answer_ms": self.common.answer_ms,
-            "bare_commits": bare::commits(self.banks(), &stage.ground.settings.engine),
-            "at_once": bare::at_once(self.banks(), &stage.ground.settings.engine),
+            "bare_commits": bare::commits(usize::from(self.banks), &stage.ground.settings.engine),
+            "at_once": bare::at_once(usize::from(self.banks), &stage.ground.settings.engine),
         })
     }
 
@@ -166,7 +170,8 @@ impl Play<'_> {
     }
 
     fn take(&mut self, figures: &mut Figures, shot: Shot, bare: std::time::Duration) {
-        figures.add(&shot, bare.as_secs_f64() * 1e3);
+        let banks = self.stage.ground.banks;
+        figures.add(&shot, bare.as_secs_f64() * 1e3, banks);
         self.processes.add(&shot.used);
         self.failures.extend(shot.failures);
         self.bar.inc(1);

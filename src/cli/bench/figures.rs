@@ -146,13 +146,30 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy)]
 pub enum Sound {
     Delivery,
+    /// Some were sent twice, because the hub was killed.
+    Kill,
+    Acknowledgement,
+    /// The record was made up: no self-check would take it.
+    Audit,
     Log,
 }
 
 impl Sound {
+    /// Of a scene in which a hub runs: is its record held against the rules at the end?
+    pub fn is_self_checked(self) -> bool {
+        !matches!(self, Self::Audit)
+    }
+
     fn sentence(self) -> &'static str {
         match self {
             Self::Delivery => "every notice came exactly once, and the self-check found nothing",
+            Self::Kill => {
+                "every notice came, none twice that was not under way, and the self-check found nothing"
+            }
+            Self::Acknowledgement => {
+                "every notice came and was acknowledged exactly once, and the self-check found nothing"
+            }
+            Self::Audit => "every answer held all that was asked for",
             Self::Log => "every proof holds, and the whole log was judged sound",
         }
     }

@@ -6,7 +6,7 @@ use super::stage::Stage;
 use crate::cli::CliError;
 use crate::vault;
 use bytes::Bytes;
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const ANSWER_TIME: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_millis(2);
 
 #[derive(Clone)]
 pub struct Filer {
@@ -25,6 +26,8 @@ pub struct Filer {
     /// Makes idempotency keys that no other run made.
     run: Arc<str>,
     filed: Arc<AtomicUsize>,
+    /// Asks again, under the same key, while the hub does not answer.
+    persists: bool,
 }
 
 #[derive(Deserialize)]
@@ -48,12 +51,21 @@ impl Filer {
         Ok(Self {
             client,
             url: format!("http://{}/api/v1/incidents", stage.hub.address).into(),
-            bearer: format!("Bearer {}", stage.ground.key).into(),
+            bearer: format!("Bearer {}", stage.ground.key("officer")?).into(),
             body: incident().into(),
             banks: stage.ground.banks,
             run: hex::encode(vault::random::<8>()?).into(),
             filed: Arc::default(),
+            persists: false,
         })
+    }
+
+    /// The same officer, who asks again while the hub does not answer.
+    pub fn persistent(&self) -> Self {
+        Self {
+            persists: true,
+            ..self.clone()
+        }
     }
 
     /// Opens the connection, so that the first filing does not pay for it.
@@ -73,19 +85,17 @@ impl Filer {
     /// Files one incident; how long the 201 took. It must be owed to every bank.
     pub async fn file(&self) -> Result<Duration, CliError> {
         let number = self.filed.fetch_add(1, Ordering::Relaxed);
+        let key = format!("bench-{}-{number}", self.run);
         let started = Instant::now();
-        let answer = self
-            .client
-            .post(&*self.url)
-            .header("authorization", &*self.bearer)
-            .header("idempotency-key", format!("bench-{}-{number}", self.run))
-            .header("content-type", "application/json")
-            .body(self.body.clone())
-            .send()
-            .await
-            .map_err(failed)?;
-        let status = answer.status();
-        let body = answer.bytes().await.map_err(failed)?;
+        let (status, body) = loop {
+            match self.ask(&key).await {
+                Ok(answer) => break answer,
+                Err(_) if self.persists && started.elapsed() < ANSWER_TIME => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                Err(fault) => return Err(failed(fault)),
+            }
+        };
         let took = started.elapsed();
         if status.as_u16() != 201 {
             return Err(failed(format_args!(
@@ -101,6 +111,20 @@ impl Filer {
             )));
         }
         Ok(took)
+    }
+
+    async fn ask(&self, key: &str) -> reqwest::Result<(StatusCode, Bytes)> {
+        let answer = self
+            .client
+            .post(&*self.url)
+            .header("authorization", &*self.bearer)
+            .header("idempotency-key", key)
+            .header("content-type", "application/json")
+            .body(self.body.clone())
+            .send()
+            .await?;
+        let status = answer.status();
+        Ok((status, answer.bytes().await?))
     }
 
     /// Files so many, `at_once` of them at a time. Returns when the first was sent and what each took.

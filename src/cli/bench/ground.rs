@@ -6,13 +6,14 @@ use crate::actions::accept_invitation::accept_invitation;
 use crate::actions::bootstrap::bootstrap;
 use crate::actions::import_banks::import_banks;
 use crate::actions::invite::{InvitationInput, invite};
+use crate::actions::issue_key::{KeyInput, Owner, issue_key};
 use crate::actions::{Error, Rules};
 use crate::cli::{CliError, open};
 use crate::config::Settings;
 use crate::domain::id::Uid;
 use crate::storage::bare::{self, Bare};
 use crate::storage::session::{self, CredentialRow};
-use crate::storage::{Lane, Location, Tx, payload};
+use crate::storage::{Lane, Location, Tx, bank, payload};
 use crate::vault::{self, Vault, log_key, password, totp};
 use std::fmt::Write as _;
 use std::os::unix::fs::DirBuilderExt;
@@ -67,14 +68,43 @@ fn name() -> Result<String, CliError> {
     ))
 }
 
+/// Who plays: how many banks, and how they take what they are sent. The last of them are dead.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cast {
+    pub banks: usize,
+    /// How long a bank thinks before it answers.
+    pub answer_ms: u64,
+    /// So many take a notice and never answer, and after them so many are never reached.
+    pub silent: usize,
+    pub unreached: usize,
+}
+
+impl Cast {
+    /// The banks that answer: the first of all.
+    pub fn healthy(&self) -> usize {
+        self.banks.saturating_sub(self.silent + self.unreached)
+    }
+
+    fn is_reached(&self, bank: usize) -> bool {
+        bank <= self.banks.saturating_sub(self.unreached)
+    }
+}
+
+/// Where banks receive, and where nobody is let in.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    pub open: u16,
+    pub hole: u16,
+}
+
 pub struct Ground {
     pub banks: usize,
+    /// The first so many of them answer.
+    pub healthy: usize,
     pub settings: Settings,
     /// The same settings, for a process of its own.
     pub file: PathBuf,
-    /// The officer, and the API key that was made for them.
     pub officer: Uid,
-    pub key: String,
     /// Who can sign in at the desks, one for each, in the order of `DESKS`.
     pub desks: Vec<Person>,
     // Last: they outlive what lies in them.
@@ -83,21 +113,20 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Banks receive at `port`.
-    pub async fn lay(place: &Place, banks: usize, port: u16) -> Result<Self, CliError> {
+    pub async fn lay(place: &Place, cast: &Cast, ports: Ports) -> Result<Self, CliError> {
         machine::raise_open_files();
         let folder = Folder::make(&place.folder())?;
         let (url, fresh) = database(place.database.as_deref(), &folder.0)?;
         let (settings, file) = settings(&url, &folder.0)?;
         Vault::create_key_file(&settings.keys.file)?;
         log_key::create(&settings.evidence.key_file)?;
-        let (officer, key, desks) = fill(&settings, banks, port).await?;
+        let (officer, desks) = fill(&settings, cast, ports).await?;
         Ok(Self {
-            banks,
+            banks: cast.banks,
+            healthy: cast.healthy(),
             settings,
             file,
             officer,
-            key,
             desks,
             _fresh: fresh,
             folder,
@@ -116,6 +145,34 @@ impl Ground {
         };
         bare.prepare()?;
         Ok(bare)
+    }
+
+    /// The API key of whoever sits at a desk.
+    pub fn key(&self, desk: &str) -> Result<&str, CliError> {
+        let place = DESKS.iter().position(|known| *known == desk);
+        let person = place.and_then(|place| self.desks.get(place));
+        let person = person.ok_or_else(|| CliError::Failed(format!("nobody sits at {desk}")))?;
+        Ok(&person.key)
+    }
+
+    /// A new API key for every bank, in their order; no hub may run meanwhile.
+    pub async fn bank_keys(&self) -> Result<Vec<String>, CliError> {
+        let (store, _vault) = open::open_store(&self.settings).await?;
+        let (rules, banks) = (open::rules(&self.settings)?, self.banks);
+        let keys = store.write(Lane::Front, move |tx| {
+            let input = KeyInput {
+                label: "bench".into(),
+                days: None,
+            };
+            let of = |bank| -> Result<String, Error> {
+                let row = bank::by_code(tx, &bank_code(bank))?.ok_or(Error::NotFound)?;
+                Ok(issue_key(tx, &rules, Owner::Bank(row.id), &input)?.key)
+            };
+            (1..=banks).map(of).collect::<Result<Vec<_>, Error>>()
+        });
+        let keys = keys.await;
+        store.close();
+        Ok(keys?)
     }
 
     /// Where the database is.
@@ -159,7 +216,8 @@ fn database(server: Option<&str>, folder: &Path) -> Result<(String, Option<Fresh
     Ok((url.into(), Some(fresh)))
 }
 
-/// The defaults, but for where things are and how often one officer may file.
+/// The defaults, but for where things are, how often one officer may file, and how long a stopping hub waits for
+/// banks that never answer.
 fn settings(database: &str, folder: &Path) -> Result<(Settings, PathBuf), CliError> {
     let file = folder.join("hub.toml");
     // Free a moment ago; whoever takes it meanwhile makes the hub say so.
@@ -172,7 +230,7 @@ fn settings(database: &str, folder: &Path) -> Result<(Settings, PathBuf), CliErr
          [database]\nurl = {}\n[keys]\nfile = {}\n\
          [evidence]\nkey_file = {}\njournal = {}\n\
          [limits]\nrequests_per_second = 100000\nburst = 100000\nfree_floor_mib = 0\n\
-         [webhook]\nallow_networks = [\"127.0.0.0/8\"]\n[mail]\nrelay_host = \"\"\n",
+         [engine]\nstop_s = 2\n[webhook]\nallow_networks = [\"127.0.0.0/8\"]\n[mail]\nrelay_host = \"\"\n",
         quoted(database),
         quoted(&inside("kairan.key")),
         quoted(&inside("kairan-log.pem")),
@@ -183,21 +241,21 @@ fn settings(database: &str, folder: &Path) -> Result<(Settings, PathBuf), CliErr
     Ok((settings, file))
 }
 
-/// The register and the people, before the hub starts. Returns the officer with their API key, and who can sign in.
+/// The register and the people, before the hub starts. Returns the officer, and who can sign in.
 async fn fill(
     settings: &Settings,
-    banks: usize,
-    port: u16,
-) -> Result<(Uid, String, Vec<Person>), CliError> {
+    cast: &Cast,
+    ports: Ports,
+) -> Result<(Uid, Vec<Person>), CliError> {
     let (store, _vault) = open::open_store(settings).await?;
     let rules = Arc::new(open::rules(settings)?);
     let (password, secret) = (hex::encode(vault::random::<16>()?), vault::random()?);
     let hash = password::hash(Zeroizing::new(password.clone())).await;
     let hash = hash.map_err(|fault| CliError::Failed(format!("no password: {fault}")))?;
     let filled = async {
-        for first in (1..=banks).step_by(IMPORT_ROWS) {
-            let last = banks.min(first + IMPORT_ROWS - 1);
-            let (csv, rules) = (csv(first..=last, port), Arc::clone(&rules));
+        for first in (1..=cast.banks).step_by(IMPORT_ROWS) {
+            let last = cast.banks.min(first + IMPORT_ROWS - 1);
+            let (csv, rules) = (csv(first..=last, cast, ports), Arc::clone(&rules));
             store
                 .write(Lane::Front, move |tx| {
                     import_banks(tx, &rules, csv.as_bytes(), false).map(drop)
@@ -209,20 +267,26 @@ async fn fill(
             .write(Lane::Front, move |tx| people(tx, &rules, &hash, &secret))
             .await
     };
-    let filled: Result<(Uid, String, Vec<String>), Error> = filled.await;
+    let filled: Result<(Uid, Vec<(String, String)>), Error> = filled.await;
     store.close();
-    let (officer, key, emails) = filled?;
-    let desks = emails.into_iter().map(|email| Person {
+    let (officer, people) = filled?;
+    let desks = people.into_iter().map(|(email, key)| Person {
         email,
+        key,
         password: password.clone(),
         secret,
     });
-    Ok((officer, key, desks.collect()))
+    Ok((officer, desks.collect()))
 }
 
-fn csv(banks: std::ops::RangeInclusive<usize>, port: u16) -> String {
+fn csv(banks: std::ops::RangeInclusive<usize>, cast: &Cast, ports: Ports) -> String {
     let mut csv = "code,name_ja,name_en,language,linking,endpoint_url\n".to_owned();
     for bank in banks {
+        let port = if cast.is_reached(bank) {
+            ports.open
+        } else {
+            ports.hole
+        };
         let (code, url) = (bank_code(bank), bank_url(bank, port));
         // A String never refuses a write.
         let _ = writeln!(
@@ -236,6 +300,8 @@ fn csv(banks: std::ops::RangeInclusive<usize>, port: u16) -> String {
 /// Somebody with a desk, and what signing in takes.
 pub struct Person {
     pub email: String,
+    /// Their first API key.
+    pub key: String,
     pub password: String,
     pub secret: [u8; totp::SECRET],
 }
@@ -243,18 +309,18 @@ pub struct Person {
 /// The desks at which somebody sits.
 pub const DESKS: [&str; 4] = ["officer", "auditor", "administrator", "bank_administrator"];
 
-/// The first administrator invites somebody for every desk, as on any hub. Returns the officer
-/// with their API key, and everybody's address.
+/// The first administrator invites somebody for every desk, as on any hub. Returns the officer,
+/// and everybody's address and API key.
 fn people(
     tx: &mut Tx<'_>,
     rules: &Rules,
     password_hash: &str,
     secret: &[u8; totp::SECRET],
-) -> Result<(Uid, String, Vec<String>), Error> {
+) -> Result<(Uid, Vec<(String, String)>), Error> {
     let token = |link: &str| link.rsplit('/').next().unwrap_or_default().to_owned();
     let first = bootstrap(tx, rules, "Bench", "bench@operator.example", "en")?;
     let administrator = accept_invitation(tx, rules, &token(&first.link))?.person;
-    let (mut officer, mut key, mut emails) = (administrator, String::new(), Vec::new());
+    let (mut officer, mut people) = (administrator, Vec::new());
     for role in DESKS {
         let email = format!("{role}@operator.example");
         let input = InvitationInput {
@@ -275,9 +341,9 @@ fn people(
         };
         session::set_credential(tx, &row)?;
         if role == "officer" {
-            (officer, key) = (accepted.person, accepted.key.key);
+            officer = accepted.person;
         }
-        emails.push(email);
+        people.push((email, accepted.key.key));
     }
-    Ok((officer, key, emails))
+    Ok((officer, people))
 }

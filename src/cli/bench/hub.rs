@@ -53,6 +53,11 @@ impl Hub {
     /// A new process on the same data: no connection of the old one is left.
     pub async fn restart(&mut self) -> Result<(), CliError> {
         self.stop().await?;
+        self.resume().await
+    }
+
+    /// A new process, where the old one has ended.
+    pub async fn resume(&mut self) -> Result<(), CliError> {
         let started = Instant::now();
         (self.child, self.pid) = spawn(&self.config, &self.log)?;
         self.wait_until_ready(started).await
@@ -87,6 +92,21 @@ impl Hub {
             cpu_s: self.before.cpu_s + now.cpu_s,
             peak_kib: self.before.peak_kib.max(now.peak_kib),
         }
+    }
+
+    /// Ends it at once, as a lost machine would (SIGKILL).
+    pub async fn kill(&mut self) -> Result<(), CliError> {
+        self.before = self.used();
+        let killed = self.child.kill().await;
+        killed.map_err(|fault| self.failed(&format!("the hub cannot be killed: {fault}")))
+    }
+
+    /// What this process holds now, and the most that it held.
+    pub fn memory_kib(&self) -> (u64, u64) {
+        (
+            machine::resident_kib(self.pid),
+            machine::used(self.pid).peak_kib,
+        )
     }
 
     /// Asks it to stop and waits until it did.

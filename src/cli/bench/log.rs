@@ -7,7 +7,7 @@ mod made;
 mod proving;
 mod verifying;
 
-use super::figures::{Outcome, Sound};
+use super::figures::{Outcome, Series, Sound};
 use super::ground::Folder;
 use super::{Place, machine, progress};
 use crate::cli::{CliError, Done};
@@ -70,6 +70,12 @@ pub async fn run(args: &Args) -> Result<Done, CliError> {
         bar.inc(1);
     }
     outcome.figures.push(("verify log".into(), judged.named()));
+    let mut peak = Series::default();
+    peak.add(machine::used(std::process::id()).peak_kib as f64 / 1_024.0);
+    let sequencer = vec![("peak_mib", peak)];
+    outcome
+        .figures
+        .push(("appending, proving".into(), sequencer));
     bar.finish_and_clear();
     outcome.close(place.json)
 }

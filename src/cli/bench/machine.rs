@@ -75,6 +75,11 @@ pub fn used(pid: u32) -> Used {
     }
 }
 
+/// What a process holds now.
+pub fn resident_kib(pid: u32) -> u64 {
+    status_kib(&pid.to_string(), "VmRSS").unwrap_or_default()
+}
+
 /// A PostgreSQL server on this machine, by one of its backends: its first process and all that came of it.
 /// Memory shared between them counts once.
 pub fn server_used(backend: i32) -> Option<Used> {

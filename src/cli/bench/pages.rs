@@ -3,10 +3,10 @@
 
 use super::figures::{Named, Outcome, Series};
 use super::filer::Filer;
-use super::ground::{DESKS, Person, bank_code};
+use super::ground::{Cast, DESKS, Person, bank_code};
 use super::shot::{processes, shoot};
 use super::stage::Stage;
-use super::{Common, Scene};
+use super::{Common, Place, Scene};
 use crate::cli::CliError;
 use crate::vault::totp;
 use indicatif::ProgressBar;
@@ -153,12 +153,12 @@ impl Reader {
 }
 
 impl Scene for Args {
-    fn common(&self) -> &Common {
-        &self.common
+    fn place(&self) -> &Place {
+        &self.common.place
     }
 
-    fn banks(&self) -> usize {
-        usize::from(self.banks)
+    fn cast(&self) -> Cast {
+        self.common.cast(self.banks)
     }
 
     fn steps(&self) -> u64 {

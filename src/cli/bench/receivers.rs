@@ -1,7 +1,7 @@
 //! `kairan bench-receivers`: the banks of a bench, in a process of their own so that their work is not the
 //! hub's. As lean as can be: one port, a path per bank, the same short answer. Knows nothing of scenes.
 
-use super::control::{Command, Report};
+use super::control::{Arrivals, Command, Report};
 use super::machine;
 use crate::cli::{CliError, Done, say};
 use bytes::{Buf, BytesMut};
@@ -24,6 +24,9 @@ pub struct Args {
     /// How long a bank thinks before it answers
     #[arg(long, default_value_t = 0)]
     answer_ms: u64,
+    /// Banks from this number on take a notice and never answer
+    #[arg(long, default_value_t = u32::MAX)]
+    silent_from: u32,
 }
 
 /// One notice that came in.
@@ -37,7 +40,9 @@ struct Hit {
 struct Tally {
     hits: Vec<Hit>,
     strangers: u64,
+    silenced: u64,
     body_bytes: usize,
+    marked_nanos: Option<u64>,
     /// Whoever waits is told at so many hits.
     goal: usize,
 }
@@ -47,6 +52,7 @@ struct Banks {
     tally: Mutex<Tally>,
     reached: Notify,
     answer_after: Duration,
+    silent_from: u32,
 }
 
 impl Banks {
@@ -59,6 +65,10 @@ impl Banks {
         let mut tally = self.tally();
         if !body.starts_with(NOTICE) {
             tally.strangers += 1;
+            return;
+        }
+        if head.bank >= self.silent_from {
+            tally.silenced += 1;
             return;
         }
         tally.body_bytes = body.len();
@@ -100,12 +110,14 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
     machine::raise_open_files();
     let listener = listen().map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
+    let hole = Hole::dig().await.map_err(failed)?;
     let banks = Arc::new(Banks {
         answer_after: Duration::from_millis(args.answer_ms),
+        silent_from: args.silent_from,
         ..Banks::default()
     });
     tokio::spawn(accept(listener, Arc::clone(&banks)));
-    say::line(serde_json::json!({ "port": port }));
+    say::line(serde_json::json!({ "port": port, "hole": hole.port }));
     let mut commands = commands();
     while let Some(line) = commands.recv().await {
         let command = serde_json::from_str(&line).map_err(|fault| {
@@ -117,6 +129,12 @@ pub async fn run(args: Args) -> Result<Done, CliError> {
             Command::Stop => break,
             Command::Reset => *banks.tally() = Tally::default(),
             Command::Report => {}
+            Command::Mark => banks.tally().marked_nanos = Some(machine::monotonic_nanos()),
+            Command::Arrivals => {
+                let nanos = banks.tally().hits.iter().map(|hit| hit.at_nanos).collect();
+                say::line(serde_json::json!(Arrivals { nanos }));
+                continue;
+            }
             Command::Wait { hits, limit_ms } => {
                 banks.wait(hits, Duration::from_millis(limit_ms)).await
             }
@@ -148,6 +166,34 @@ fn listen() -> std::io::Result<TcpListener> {
     socket.listen(QUEUE)
 }
 
+/// A port that is open and full: the kernel drops whoever knocks, as a network does that swallows packets.
+struct Hole {
+    port: u16,
+    _listening: TcpListener,
+    _inside: Vec<TcpStream>,
+}
+
+impl Hole {
+    async fn dig() -> std::io::Result<Self> {
+        /// Longer than loopback ever takes.
+        const FULL: Duration = Duration::from_millis(100);
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from(([0, 0, 0, 0], 0)))?;
+        let listening = socket.listen(1)?;
+        let port = listening.local_addr()?.port();
+        let mut inside = Vec::new();
+        let knock = || TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)));
+        while let Ok(connected) = tokio::time::timeout(FULL, knock()).await {
+            inside.push(connected?);
+        }
+        Ok(Self {
+            port,
+            _listening: listening,
+            _inside: inside,
+        })
+    }
+}
+
 async fn accept(listener: TcpListener, banks: Arc<Banks>) {
     loop {
         let Ok((stream, peer)) = listener.accept().await else {
@@ -176,6 +222,9 @@ async fn serve(mut stream: TcpStream, banks: Arc<Banks>) {
             }
             banks.note(&head, &buffer[head.head_bytes..end]);
             buffer.advance(end);
+            if head.bank >= banks.silent_from {
+                continue;
+            }
             if !banks.answer_after.is_zero() {
                 tokio::time::sleep(banks.answer_after).await;
             }
@@ -234,6 +283,7 @@ fn report(tally: &Tally) -> Report {
     }
     let of_each = || seen.values().map(HashMap::len);
     let distinct: usize = of_each().sum();
+    let (first_marked_nanos, first_again_nanos) = after_mark(tally);
     Report {
         hits: tally.hits.len(),
         doubled: tally.hits.len() - distinct,
@@ -241,10 +291,34 @@ fn report(tally: &Tally) -> Report {
         fewest: of_each().min().unwrap_or(0),
         most: of_each().max().unwrap_or(0),
         strangers: tally.strangers,
+        silenced: tally.silenced,
         body_bytes: tally.body_bytes,
         first_nanos: tally.hits.iter().map(|hit| hit.at_nanos).min(),
         last_nanos: tally.hits.iter().map(|hit| hit.at_nanos).max(),
+        first_marked_nanos,
+        first_again_nanos,
     }
+}
+
+/// The first hit after the mark, and the first of those that had come before.
+fn after_mark(tally: &Tally) -> (Option<u64>, Option<u64>) {
+    let Some(mark) = tally.marked_nanos else {
+        return (None, None);
+    };
+    let mut known = std::collections::HashSet::new();
+    let (mut first, mut again) = (None, None);
+    // Hits stand in the order in which they came.
+    for hit in &tally.hits {
+        let is_new = known.insert((hit.bank, hit.id));
+        if hit.at_nanos < mark {
+            continue;
+        }
+        first = first.or(Some(hit.at_nanos));
+        if !is_new {
+            again = again.or(Some(hit.at_nanos));
+        }
+    }
+    (first, again)
 }
 
 #[cfg(test)]
@@ -278,5 +352,18 @@ mod tests {
         let report = report(&tally);
         assert_eq!((report.hits, report.doubled, report.banks), (3, 1, 2));
         assert_eq!((report.first_nanos, report.last_nanos), (Some(4), Some(9)));
+        let marked = Tally {
+            marked_nanos: Some(6),
+            ..tally
+        };
+        assert_eq!(after_mark(&marked), (Some(9), Some(9)));
+    }
+
+    #[tokio::test]
+    async fn nobody_gets_into_a_hole() {
+        let hole = Hole::dig().await.expect("a free port");
+        let address = SocketAddr::from(([127, 0, 0, 7], hole.port));
+        let knocked = tokio::time::timeout(Duration::from_millis(50), TcpStream::connect(address));
+        assert!(knocked.await.is_err(), "somebody was let in");
     }
 }

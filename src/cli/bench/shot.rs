@@ -5,6 +5,7 @@ use super::bare;
 use super::control::Report;
 use super::figures::Processes;
 use super::filer::Filer;
+use super::ground::bank_code;
 use super::machine;
 use super::stage::Stage;
 use crate::cli::CliError;
@@ -34,7 +35,7 @@ pub async fn shoot(
     incidents: usize,
     at_once: usize,
 ) -> Result<Shot, CliError> {
-    let expected = stage.ground.banks * incidents;
+    let expected = stage.ground.healthy * incidents;
     stage.receivers.reset().await?;
     let before = processes(stage);
     let (started, accepts) = filer.file_many(incidents, at_once).await?;
@@ -45,7 +46,7 @@ pub async fn shoot(
     let used = processes(stage).since(&before);
     // Once more: what came twice came last.
     let report = stage.receivers.report().await?;
-    let mut failures = judge(&report, stage.ground.banks, incidents);
+    let mut failures = judge(&report, stage.ground.healthy, incidents);
     if left > 0 {
         failures.push(format!("{left} deliveries have no recorded end"));
     }
@@ -59,12 +60,13 @@ pub async fn shoot(
     })
 }
 
-/// How many deliveries are open when all are recorded, or when nothing moves.
-async fn wait_for_records(stage: &mut Stage) -> Result<i64, CliError> {
+/// How many deliveries to banks that answer are open when all are recorded, or when nothing moves.
+pub async fn wait_for_records(stage: &mut Stage) -> Result<i64, CliError> {
     let (mut fewest, mut moved) = (i64::MAX, Instant::now());
+    let last = bank_code(stage.ground.healthy);
     loop {
         let asked = Instant::now();
-        let open = block_in_place(|| stage.beside.open_deliveries())?;
+        let open = block_in_place(|| stage.beside.open_deliveries(&last))?;
         if open < fewest {
             (fewest, moved) = (open, Instant::now());
         }
@@ -123,9 +125,12 @@ mod tests {
             fewest,
             most,
             strangers: 0,
+            silenced: 0,
             body_bytes: 1_500,
             first_nanos: None,
             last_nanos: None,
+            first_marked_nanos: None,
+            first_again_nanos: None,
         }
     }
 

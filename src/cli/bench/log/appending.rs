@@ -4,7 +4,7 @@
 use super::made::{Incident, uid};
 use crate::actions::issue::issue_incident;
 use crate::cli::bench::figures::{Named, Series};
-use crate::cli::bench::ground::Ground;
+use crate::cli::bench::ground::{Cast, Ground, Ports};
 use crate::cli::bench::{Place, filer};
 use crate::cli::{CliError, open};
 use crate::domain::incident::Filing;
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::task::block_in_place;
 
 /// No bank is sent anything.
-const NOBODY: u16 = 9;
+const NOBODY: Ports = Ports { open: 9, hole: 9 };
 /// Outcomes that the engine records in one transaction.
 const GROUP: usize = 100;
 /// What a batch of two entries adds: its run, its head, its entries in the journal; and its checkpoint.
@@ -42,7 +42,11 @@ pub struct Alone {
 impl Alone {
     /// Leads a log that holds its first entries.
     pub async fn on(place: &Place, banks: usize) -> Result<Self, CliError> {
-        let ground = Ground::lay(place, banks, NOBODY).await?;
+        let cast = Cast {
+            banks,
+            ..Cast::default()
+        };
+        let ground = Ground::lay(place, &cast, NOBODY).await?;
         let settings = &ground.settings;
         let (store, _vault) = open::open_store(settings).await?;
         let key = || -> Result<LogKey, CliError> {
