@@ -1,0 +1,1 @@
+DROP INDEX fanout_of_roster;
