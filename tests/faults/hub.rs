@@ -7,11 +7,13 @@ use crate::support::hub::On;
 use crate::support::postgres::fresh_postgres;
 use crate::support::receiver::{Answer, Receiver};
 use diesel::{Connection, QueryableByName, RunQueryDsl};
+use kairan::actions::Rules;
 use kairan::actions::add_contact::add_contact;
 use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
 use kairan::actions::register_bank::register_bank;
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
 use kairan::clock::Clock;
+use kairan::domain::address::AddressPolicy;
 use kairan::domain::id::Uid;
 use kairan::domain::instant::Instant as At;
 use kairan::storage::delivery::OutcomeRow;
@@ -29,6 +31,9 @@ use tempfile::TempDir;
 /// Sends at once to one bank, as shipped.
 pub const PER_BANK: usize = 4;
 
+/// Where partners may have their endpoints; what a hub sends to is for its own settings to say.
+const OPENED: [&str; 2] = ["127.0.0.0/8", "10.0.0.0/8"];
+
 /// One hub on one database, with all that a process on it needs.
 pub struct World {
     folder: TempDir,
@@ -43,6 +48,7 @@ pub struct World {
 }
 
 pub struct Partner {
+    pub id: Uid,
     pub receiver: Receiver,
     key: String,
 }
@@ -63,6 +69,11 @@ struct Count {
 impl World {
     /// `more` goes into the settings of every node.
     pub async fn prepare(on: On, banks: usize, more: &str) -> Arc<Self> {
+        Self::prepare_at(on, (0..banks).map(here).collect(), more).await
+    }
+
+    /// With partners at these receivers, each told at its address.
+    pub async fn prepare_at(on: On, partners: Vec<(Receiver, String)>, more: &str) -> Arc<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let key_file = folder.path().join("kairan.key");
         Vault::create_key_file(&key_file).expect("a key file");
@@ -89,15 +100,23 @@ impl World {
         vault.install(keys);
         let ground = Ground {
             store,
-            rules: Arc::new(rules()),
+            rules: Arc::new(Rules {
+                addresses: Arc::new(AddressPolicy {
+                    allowed: OPENED
+                        .map(|network| network.parse().expect("a network"))
+                        .into(),
+                    ..AddressPolicy::default()
+                }),
+                ..rules()
+            }),
             clock: Clock::new(),
             vault: Arc::clone(&vault),
             base,
         };
         let officer = key(&ground, Owner::Person(ground.person("officer").await)).await;
-        let mut partners = Vec::new();
-        for n in 1..=banks {
-            partners.push(partner(&ground, &format!("B{n:03}")).await);
+        let mut banks = Vec::new();
+        for (n, at) in partners.into_iter().enumerate() {
+            banks.push(partner(&ground, &code(n), at).await);
         }
         let Ground { store, base, .. } = ground;
         close(store).await;
@@ -106,7 +125,7 @@ impl World {
             database,
             vault,
             more: more.into(),
-            banks: partners,
+            banks,
             officer,
             client: client(),
             ledger: Mutex::default(),
@@ -120,6 +139,10 @@ impl World {
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port();
         let config = self.folder.path().join(format!("{name}.toml"));
+        let mail = match self.more.contains("[mail]") {
+            true => "",
+            false => "[mail]\nrelay_host = \"\"\ntimeout_ms = 1000\n",
+        };
         let text = format!(
             // One address for all nodes, as behind a proxy: it is part of what is sent.
             "[hub]\npublic_url = \"https://kairan.operator.example\"\noperator_name = \"Example Pay\"\n\
@@ -127,7 +150,7 @@ impl World {
              [database]\nurl = \"{}\"\n[keys]\nfile = \"{}\"\n\
              [evidence]\nkey_file = \"{}\"\njournal = \"{}\"\n\
              [limits]\nrequests_per_second = 100000\nburst = 100000\nfree_floor_mib = 0\n\
-             [log]\nlevel = \"warn\"\n[mail]\nrelay_host = \"\"\ntimeout_ms = 1000\n{}",
+             [log]\nlevel = \"warn\"\n{mail}{}",
             self.database,
             self.folder.path().join("kairan.key").display(),
             self.folder.path().join("kairan-log.pem").display(),
@@ -140,21 +163,31 @@ impl World {
     }
 
     /// Starts a hub and waits until it answers.
-    pub async fn start(&self, (config, url): (PathBuf, String)) -> Node {
+    pub async fn start(&self, place: (PathBuf, String)) -> Node {
+        self.start_with(place, |_| {}).await
+    }
+
+    /// The same, with more on its command line or in its environment.
+    pub async fn start_with(
+        &self,
+        (config, url): (PathBuf, String),
+        more: impl FnOnce(&mut Command),
+    ) -> Node {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
             .open(config.with_extension("log"));
-        let child = Command::new(env!("CARGO_BIN_EXE_kairan"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kairan"));
+        command
             .arg("--config")
             .arg(&config)
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log.expect("the hub's own log opens"))
-            .process_group(0)
-            .spawn()
-            .expect("the hub starts");
+            .process_group(0);
+        more(&mut command);
+        let child = command.spawn().expect("the hub starts");
         let mut node = Node { child, url, config };
         let until = Instant::now() + Duration::from_secs(30);
         // A client of its own: a connection to the hub's former life must not be in its pool.
@@ -189,7 +222,7 @@ impl World {
             .entry(marker.to_owned())
             .or_insert(None);
         let mut body = filing();
-        body["title"]["en"] = json!(marker);
+        body["title"] = json!({ "ja": marker, "en": marker });
         let status = self
             .post(
                 &format!("{url}/api/v1/incidents"),
@@ -287,7 +320,11 @@ impl World {
 
     /// Waits until every webhook is delivered or acknowledged.
     pub async fn settled(&self, node: &Node) {
-        let until = Instant::now() + Duration::from_secs(30);
+        self.settled_within(node, Duration::from_secs(30)).await;
+    }
+
+    pub async fn settled_within(&self, node: &Node, limit: Duration) {
+        let until = Instant::now() + limit;
         let open = "SELECT count(*) AS n FROM delivery WHERE channel = 'webhook' AND state IN ('due', 'waiting', 'leased')";
         loop {
             let left = self.count(open);
@@ -301,6 +338,17 @@ impl World {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// What was kept of an answer.
+    pub async fn answer_kept(&self, answer: Uid) -> Vec<u8> {
+        let store = open(&self.database, &self.vault).await;
+        let read = move |tx: &mut kairan::storage::Tx<'_>| {
+            Ok::<_, kairan::storage::Error>(payload::open(tx, answer)?.map(|kept| kept.to_vec()))
+        };
+        let kept = store.read(read).await.expect("the database reads");
+        close(store).await;
+        kept.expect("it was not erased")
     }
 
     /// The outcomes of attempts since an instant; the standing self-check finds nothing.
@@ -354,6 +402,17 @@ impl Node {
         (self.config.clone(), self.url.clone())
     }
 
+    /// Descriptors that it has open.
+    pub fn descriptors(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.expect("the hub lives").count()
+    }
+
+    /// Memory that it holds, in KiB.
+    pub fn memory_kib(&self) -> u64 {
+        memory_kib(self.child.id())
+    }
+
     pub fn log(&self) -> String {
         let text = std::fs::read_to_string(self.config.with_extension("log")).unwrap_or_default();
         let last: Vec<&str> = text.lines().rev().take(20).collect();
@@ -368,6 +427,27 @@ impl Drop for Node {
             drop(self.child.wait());
         }
     }
+}
+
+/// The code of a partner, counted from 0.
+pub fn code(bank: usize) -> String {
+    format!("B{:03}", bank + 1)
+}
+
+/// A receiver on this machine, and its address.
+fn here(_: usize) -> (Receiver, String) {
+    let receiver = Receiver::start();
+    let url = receiver.url("/hook");
+    (receiver, url)
+}
+
+/// Resident memory of a process, in KiB.
+pub fn memory_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+    let status = status.expect("the process lives");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let words = line.expect("Linux says it").split_whitespace().next();
+    words.and_then(|word| word.parse().ok()).expect("a number")
 }
 
 fn client() -> reqwest::Client {
@@ -401,12 +481,8 @@ async fn key(ground: &Ground, owner: Owner) -> String {
     made.await.expect("a key")
 }
 
-async fn partner(ground: &Ground, code: &str) -> Partner {
-    let receiver = Receiver::start();
-    let endpoint = EndpointInput {
-        url: receiver.url("/hook"),
-        ed25519: true,
-    };
+async fn partner(ground: &Ground, code: &str, (receiver, url): (Receiver, String)) -> Partner {
+    let endpoint = EndpointInput { url, ed25519: true };
     let (name, rules) = (code.to_owned(), Arc::clone(&ground.rules));
     let registered = ground.act(move |tx| {
         let id = register_bank(tx, &new_bank(&name))?;
@@ -416,6 +492,7 @@ async fn partner(ground: &Ground, code: &str) -> Partner {
     });
     let id = registered.await.expect("a bank");
     Partner {
+        id,
         receiver,
         key: key(ground, Owner::Bank(id)).await,
     }

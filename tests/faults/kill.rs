@@ -32,10 +32,10 @@ const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnec
     [engine]\nlease_s = 5\nscan_ms = 100\n";
 
 /// SplitMix64: moments that a seed repeats.
-struct Moments(u64);
+pub struct Moments(pub u64);
 
 impl Moments {
-    fn between(&mut self, least: u64, most: u64) -> u64 {
+    pub fn between(&mut self, least: u64, most: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -44,25 +44,25 @@ impl Moments {
     }
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     std::env::var(variable)
         .ok()
         .and_then(|text| text.parse().ok())
 }
 
 /// Past the test runner's capture: a seed is wanted most when the run never ends.
-fn say(text: &str) {
+pub fn say(text: &str) {
     drop(writeln!(std::io::stderr(), "{text}"));
 }
 
 /// Clients that file, and banks that acknowledge what arrives, until told to stop or the hub is gone.
-struct Load {
+pub struct Load {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<()>,
 }
 
 impl Load {
-    fn start(world: &Arc<World>, urls: &[String], round: u64, moments: &mut Moments) -> Self {
+    pub fn start(world: &Arc<World>, urls: &[String], round: u64, moments: &mut Moments) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
         for client in 0..CLIENTS {
@@ -108,7 +108,7 @@ impl Load {
         Self { stop, tasks }
     }
 
-    async fn end(mut self) {
+    pub async fn end(mut self) {
         self.stop.store(true, Ordering::Relaxed);
         while let Some(task) = self.tasks.join_next().await {
             task.expect("no client panics");
@@ -117,7 +117,7 @@ impl Load {
 }
 
 /// Whoever got no answer asks again with the same key, as a client does.
-async fn ask_again(world: &World, url: &str) {
+pub async fn ask_again(world: &World, url: &str) {
     let unanswered: Vec<String> = {
         let ledger = world.ledger();
         ledger
@@ -146,7 +146,7 @@ async fn ask_again(world: &World, url: &str) {
 
 /// What is held against the ledger after every restart, once all is delivered. Returns the outcomes of attempts
 /// since `from`.
-async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
+pub async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
     world.gather();
     let ledger = world.ledger().clone();
     assert_eq!(ledger.complaints(world.banks.len()), Vec::<String>::new());
@@ -195,7 +195,7 @@ async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
     log
 }
 
-fn unknown(log: Vec<OutcomeRow>) -> Vec<OutcomeRow> {
+pub fn unknown(log: Vec<OutcomeRow>) -> Vec<OutcomeRow> {
     log.into_iter()
         .filter(|row| row.outcome == "unknown")
         .collect()

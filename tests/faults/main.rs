@@ -11,12 +11,8 @@
 #[path = "../it/support"]
 mod support {
     pub mod ground;
-    pub mod hub;
-    pub mod log_check;
-    pub mod postgres;
-    pub mod receiver;
-}
-
+    pub mod authority;
 mod hub;
 mod kill;
 mod ledger;
+mod receivers;

@@ -33,6 +33,14 @@ pub enum Answer {
     Reset,
     /// These bytes instead of HTTP, then the end of the connection.
     Raw(Vec<u8>),
+    /// The head, and then the piece again and again, for as long as the caller stays.
+    Forever {
+        head: Vec<u8>,
+        piece: Vec<u8>,
+        pause: Duration,
+    },
+    /// Ends its own side without an answer, and goes on listening.
+    HalfClosed,
 }
 
 /// One request as it came in.
@@ -70,8 +78,12 @@ pub struct Receiver {
 impl Receiver {
     /// Listens on a free port of 127.0.0.1 and answers 204.
     pub fn start() -> Self {
-        let listener =
-            std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0");
+        Self::on(listener.expect("loopback has a free port"))
+    }
+
+    /// Listens where the test has bound, on another network for example.
+    pub fn on(listener: std::net::TcpListener) -> Self {
         listener
             .set_nonblocking(true)
             .expect("a fresh socket takes the option");
@@ -97,7 +109,7 @@ impl Receiver {
         }
     }
 
-    /// `http://127.0.0.1:port/path`; one receiver can play several banks by path.
+    /// `http://address:port/path`; one receiver can play several banks by path.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{}", self.address, path.trim_start_matches('/'))
     }
@@ -279,18 +291,14 @@ async fn give(stream: &mut TcpStream, answer: Answer) -> std::io::Result<bool> {
             send(stream, 204, "", b"").await
         }
         Answer::Drip => {
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
-                .await?;
-            loop {
-                stream.write_all(b".").await?;
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+            go_on(stream, head, b".", Duration::from_millis(50)).await
         }
-        Answer::Hang => {
-            // Ends when the caller gives up.
-            while stream.read(&mut [0; 64]).await? > 0 {}
-            Ok(false)
+        Answer::Forever { head, piece, pause } => go_on(stream, &head, &piece, pause).await,
+        Answer::Hang => until_gone(stream).await,
+        Answer::HalfClosed => {
+            stream.shutdown().await?;
+            until_gone(stream).await
         }
         Answer::Reset => {
             stream.set_zero_linger()?;
@@ -301,6 +309,25 @@ async fn give(stream: &mut TcpStream, answer: Answer) -> std::io::Result<bool> {
             Ok(false)
         }
     }
+}
+
+async fn go_on(
+    stream: &mut TcpStream,
+    head: &[u8],
+    piece: &[u8],
+    pause: Duration,
+) -> std::io::Result<bool> {
+    stream.write_all(head).await?;
+    loop {
+        stream.write_all(piece).await?;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Ends when the caller gives up.
+async fn until_gone(stream: &mut TcpStream) -> std::io::Result<bool> {
+    while stream.read(&mut [0; 64]).await? > 0 {}
+    Ok(false)
 }
 
 async fn send(
