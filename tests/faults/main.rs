@@ -15,4 +15,6 @@ mod support {
 mod hub;
 mod kill;
 mod ledger;
+mod mail;
 mod receivers;
+mod relay;
