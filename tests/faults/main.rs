@@ -16,5 +16,7 @@ mod hub;
 mod kill;
 mod ledger;
 mod mail;
+mod namespaces;
+mod network;
 mod receivers;
 mod relay;
