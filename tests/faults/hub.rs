@@ -22,7 +22,7 @@ use kairan::vault::{Vault, log_key};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -135,6 +135,16 @@ impl World {
 
     /// A new place for a hub; the same one for all its lives.
     pub fn place(&self, name: &str) -> (PathBuf, String) {
+        // One host: whoever leads the log holds the folder.
+        self.place_with(name, &self.database, "journal")
+    }
+
+    /// The same on a host of its own, with its own way to the database and its own journal.
+    pub fn host(&self, name: &str, database: &str) -> (PathBuf, String) {
+        self.place_with(name, database, &format!("journal-{name}"))
+    }
+
+    fn place_with(&self, name: &str, database: &str, journal: &str) -> (PathBuf, String) {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port();
@@ -151,11 +161,10 @@ impl World {
              [evidence]\nkey_file = \"{}\"\njournal = \"{}\"\n\
              [limits]\nrequests_per_second = 100000\nburst = 100000\nfree_floor_mib = 0\n\
              [log]\nlevel = \"warn\"\n{mail}{}",
-            self.database,
+            database,
             self.folder.path().join("kairan.key").display(),
             self.folder.path().join("kairan-log.pem").display(),
-            // One host: whoever leads the log holds the folder.
-            self.folder.path().join("journal").display(),
+            self.folder.path().join(journal).display(),
             self.more,
         );
         std::fs::write(&config, text).expect("the settings are written");
@@ -338,6 +347,32 @@ impl World {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Where the database is, as the settings say it.
+    pub fn database(&self) -> &str {
+        &self.database
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs `kairan` beside the hub, with a place's settings: its exit code, and what it said.
+    pub async fn run(
+        &self,
+        (config, _): &(PathBuf, String),
+        arguments: &[&str],
+    ) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kairan"));
+        command.arg("--config").arg(config).args(arguments);
+        let done = tokio::task::spawn_blocking(move || command.output()).await;
+        let done = done.expect("no panic").expect("kairan runs");
+        let said = [done.stdout, done.stderr].concat();
+        (
+            done.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
     }
 
     /// What was kept of an answer.

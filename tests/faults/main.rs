@@ -11,12 +11,20 @@
 #[path = "../it/support"]
 mod support {
     pub mod ground;
-    pub mod authority;
+    pub mod hub;
+    pub mod log_check;
+    pub mod postgres;
+    pub mod receiver;
+}
+
+mod authority;
+mod gate;
 mod hub;
 mod kill;
 mod ledger;
 mod mail;
 mod namespaces;
 mod network;
+mod nodes;
 mod receivers;
 mod relay;

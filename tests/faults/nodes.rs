@@ -1,0 +1,382 @@
+//! Several hubs on one PostgreSQL, each as on a host of its own, behind a load balancer: killed, paused past their
+//! leases, cut off from the database, and rolled, under load. Nothing is lost, late writes change nothing, and there
+//! is one log. `KAIRAN_NODES_ROUNDS` says how often (2 unless given), `KAIRAN_KILL_SEED` repeats a run.
+
+use crate::gate::{Gate, Way};
+use crate::hub::{Node, World};
+use crate::kill::{Load, Moments, ask_again, judge, number, say, unknown};
+use crate::support::hub::On;
+use kairan::clock::Clock;
+use kairan::log::keys::LogKey;
+use kairan::merkle::checkpoint::Checkpoint;
+use kairan::storage::delivery::OutcomeRow;
+use kairan::vault::{self, log_key};
+use rustix::process::Signal;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const BANKS: usize = 4;
+/// Answers slowly, so that something is always under way.
+const SLOW: usize = 2;
+/// Webhooks whose heads are held against the log, of each round.
+const HEADS: usize = 12;
+
+const LEASE: Duration = Duration::from_secs(5);
+/// Leases that run out while a test watches: just longer than four sends may take.
+const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 1200\n\
+    [engine]\nlease_s = 5\nscan_ms = 100\n";
+
+/// Freezes a node at a moment when it has deliveries under way and no transaction: the gate that a frozen
+/// transaction holds would keep everybody waiting, which is not what is shown here.
+async fn freeze(world: &World, node: &Node) {
+    // The first attempt of all was this node's: it was alone then.
+    let leases = "SELECT count(*) AS n FROM delivery WHERE state = 'leased' AND lease_owner =
+        (SELECT node_id FROM attempt ORDER BY started_at, id LIMIT 1)";
+    let transactions = "SELECT count(*) AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+    for _ in 0..50 {
+        node.signal(Signal::STOP);
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            if world.count(transactions) == 0 && world.count(leases) > 0 {
+                return;
+            }
+        }
+        node.signal(Signal::CONT);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("the node never has anything under way:\n{}", node.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_that_wakes_after_its_leases_ran_out_changes_nothing() {
+    let world = World::prepare(On::Postgres, 4, SHORT_LEASE).await;
+    world.banks[2].answers_after(Duration::from_millis(500));
+    let from = Clock::new().now();
+    let frozen: Node = world.start(world.place("frozen")).await;
+    assert_eq!(world.file(&frozen.url, "alone").await, Some(201));
+    world.settled(&frozen).await;
+    let other = world.start(world.place("other")).await;
+    let urls = [other.url.clone(), frozen.url.clone()];
+    let load = Load::start(&world, &urls, 0, &mut Moments(2));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    load.end().await;
+    freeze(&world, &frozen).await;
+    let taken_over = "SELECT count(*) AS n FROM attempt_outcome WHERE outcome = 'unknown'";
+    let until = Instant::now() + Duration::from_secs(15);
+    while world.count(taken_over) == 0 {
+        assert!(
+            Instant::now() < until,
+            "nobody takes over what the frozen node held:\n{}",
+            other.log()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.settled(&other).await;
+    frozen.signal(Signal::CONT);
+    ask_again(&world, &other.url).await;
+    world.settled(&other).await;
+    // What the woken node had under way ends, and it says what came of it.
+    let late = "SELECT count(*) AS n FROM attempt_outcome WHERE seq > 1";
+    let until = Instant::now() + Duration::from_secs(15);
+    while world.count(late) == 0 {
+        assert!(
+            Instant::now() < until,
+            "the woken node records nothing:\n{}",
+            frozen.log()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    world.settled(&other).await;
+
+    let log = judge(&world, from).await;
+    let first = |row: &&OutcomeRow| row.seq == 1 && row.outcome != "accepted";
+    let tried_again = log.iter().filter(first).count();
+    let again = world.ledger().duplicates();
+    let late = log.iter().filter(|row| row.seq > 1).count();
+    say(&format!(
+        "two nodes: {} outcomes unknown, {late} of them known later, {again} came twice, the same bytes",
+        unknown(log).len()
+    ));
+    assert!(
+        again <= tried_again,
+        "{again} came twice, {tried_again} were tried again"
+    );
+    assert_late_writes_changed_nothing(&world);
+}
+
+/// A further outcome follows only an unknown one: whoever comes late adds what it knows and changes nothing.
+fn assert_late_writes_changed_nothing(world: &World) {
+    let follows = "SELECT count(*) AS n FROM attempt_outcome o WHERE o.seq > 1 AND NOT EXISTS
+        (SELECT 1 FROM attempt_outcome f WHERE f.attempt_id = o.attempt_id AND f.seq = 1 AND f.outcome = 'unknown')";
+    assert_eq!(
+        world.count(follows),
+        0,
+        "a further outcome follows only an unknown one"
+    );
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Killed,
+    /// Stopped for longer than its leases, and then woken.
+    Paused,
+    /// The database neither answers nor refuses, for longer than its leases.
+    CutOff,
+    /// One after the other stops and starts again.
+    Rolled,
+}
+
+/// The short form plays the first two: kills are `kill.rs`, and a pause has its own test above.
+const FAULTS: [Fault; 4] = [Fault::CutOff, Fault::Rolled, Fault::Killed, Fault::Paused];
+
+/// Three nodes, their ways to the database, and the balancer before them.
+struct Fleet {
+    world: Arc<World>,
+    places: Vec<(PathBuf, String)>,
+    nodes: Vec<Node>,
+    databases: Vec<Gate>,
+    front: Gate,
+    heads: usize,
+}
+
+impl Fleet {
+    async fn start() -> Self {
+        let world = World::prepare(On::Postgres, BANKS, SHORT_LEASE).await;
+        world.banks[SLOW].answers_after(Duration::from_millis(300));
+        let mut database = url::Url::parse(world.database()).expect("a URL");
+        let port = database.port().expect("scripts/test names it");
+        let (mut places, mut databases) = (Vec::new(), Vec::new());
+        for name in ["a", "b", "c"] {
+            let gate = Gate::to(vec![([127, 0, 0, 1], port).into()]).await;
+            database
+                .set_port(Some(gate.address.port()))
+                .expect("a URL with a host");
+            places.push(world.host(name, database.as_str()));
+            databases.push(gate);
+        }
+        let address = |(_, url): &(PathBuf, String)| -> SocketAddr {
+            url.trim_start_matches("http://")
+                .parse()
+                .expect("an address")
+        };
+        let front = Gate::to(places.iter().map(address).collect()).await;
+        // The first begins the log, and the others join it with a head.
+        let first = world.start(places[0].clone()).await;
+        assert_eq!(world.file(&first.url, "first").await, Some(201));
+        world.settled(&first).await;
+        let export = export(&world, &places[0], "joining").await.0;
+        let head = export.join("checkpoint").display().to_string();
+        let mut nodes = vec![first];
+        for place in &places[1..] {
+            let (code, said) = world.run(place, &["log", "adopt", &head]).await;
+            assert_eq!(code, Some(0), "{said}");
+            nodes.push(world.start(place.clone()).await);
+        }
+        Self {
+            world,
+            places,
+            nodes,
+            databases,
+            front,
+            heads: 0,
+        }
+    }
+
+    async fn befalls(&mut self, fault: Fault, at: usize, load: Load, moments: &mut Moments) {
+        let a_moment = |moments: &mut Moments| Duration::from_millis(moments.between(200, 500));
+        match fault {
+            Fault::Killed => {
+                let place = self.nodes.remove(at).kill();
+                tokio::time::sleep(a_moment(moments)).await;
+                load.end().await;
+                self.nodes.insert(at, self.world.start(place).await);
+            }
+            Fault::Paused => {
+                self.nodes[at].signal(Signal::STOP);
+                self.left_out(at, load, moments).await;
+                self.nodes[at].signal(Signal::CONT);
+            }
+            Fault::CutOff => {
+                self.databases[at].set(0, Way::Silent);
+                self.left_out(at, load, moments).await;
+                self.databases[at].set(0, Way::Open);
+            }
+            Fault::Rolled => {
+                for (at, place) in self.places.iter().enumerate() {
+                    self.nodes[at].signal(Signal::TERM);
+                    let status = self.nodes[at].ended(Duration::from_secs(30)).await;
+                    assert_eq!(
+                        status.code(),
+                        Some(0),
+                        "{status}:\n{}",
+                        self.nodes[at].log()
+                    );
+                    self.nodes[at] = self.world.start(place.clone()).await;
+                }
+                load.end().await;
+            }
+        }
+        self.front.set(at, Way::Open);
+    }
+
+    /// The balancer notices after a moment; the node is away for longer than its leases.
+    async fn left_out(&self, at: usize, load: Load, moments: &mut Moments) {
+        let begun = Instant::now();
+        tokio::time::sleep(Duration::from_millis(moments.between(200, 500))).await;
+        self.front.set(at, Way::Cut);
+        tokio::time::sleep(Duration::from_millis(moments.between(200, 500))).await;
+        load.end().await;
+        tokio::time::sleep((LEASE + Duration::from_secs(1)).saturating_sub(begun.elapsed())).await;
+    }
+
+    /// Keeps some webhooks as a bank would, with the heads that they carry.
+    fn keep_heads(&mut self) -> std::io::Result<()> {
+        let folder = self.world.folder().join("heads");
+        std::fs::create_dir_all(&folder)?;
+        let hits = self
+            .world
+            .banks
+            .iter()
+            .flat_map(|bank| bank.receiver.hits());
+        let sealed = hits.filter(|hit| hit.json()["data"]["log"] != Value::Null);
+        for hit in sealed.take(HEADS) {
+            self.heads += 1;
+            std::fs::write(folder.join(format!("{:05}.json", self.heads)), &hit.body)?;
+        }
+        Ok(())
+    }
+}
+
+/// The log as files, and its key.
+async fn export(world: &World, place: &(PathBuf, String), name: &str) -> (PathBuf, String) {
+    let folder = world.folder().join(name);
+    let dir = folder.display().to_string();
+    let (code, said) = world.run(place, &["export", "log", &dir, "--json"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let told = said
+        .lines()
+        .find_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told = told.unwrap_or_else(|| serde_json::from_str(&said).expect("JSON"));
+    (folder, told["vkey"].as_str().expect("a key").to_owned())
+}
+
+fn a_file_below(folder: &Path) -> PathBuf {
+    let entry = std::fs::read_dir(folder).expect("a folder").next();
+    let path = entry.expect("not empty").expect("it reads").path();
+    if path.is_dir() {
+        a_file_below(&path)
+    } else {
+        path
+    }
+}
+
+/// One log and no fork, as the files and the heads of the banks show it; each with a control that is seen.
+async fn one_log(fleet: &Fleet) {
+    let (world, place) = (&fleet.world, &fleet.places[1]);
+    let (code, said) = world.run(place, &["check"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (folder, vkey) = export(world, place, "export").await;
+    let dir = folder.display().to_string();
+    let (code, said) = world
+        .run(place, &["verify", "log", &dir, "--key", &vkey])
+        .await;
+    assert_eq!(code, Some(0), "{said}");
+
+    let heads = std::fs::read_dir(world.folder().join("heads")).expect("kept");
+    let heads: Vec<String> = heads
+        .map(|head| head.expect("it reads").path().display().to_string())
+        .collect();
+    let judged = |more: Vec<String>| {
+        let mut arguments = vec!["verify".into(), "checkpoints".into()];
+        arguments.extend(more);
+        arguments.extend(["--key".into(), vkey.clone(), "--log".into(), dir.clone()]);
+        async move {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+            world.run(place, &arguments).await
+        }
+    };
+    assert!(!heads.is_empty(), "no head came with any webhook");
+    let (code, said) = judged(heads.clone()).await;
+    assert_eq!(code, Some(0), "{said}");
+
+    // The control: what a second leader would have signed.
+    let published = std::fs::read_to_string(folder.join("checkpoint")).expect("a checkpoint");
+    let text = published.split("\n\n").next().expect("a text");
+    let head = Checkpoint::parse(&format!("{text}\n")).expect("a checkpoint");
+    let seed = log_key::open(&world.folder().join("kairan-log.pem")).expect("the log's key");
+    let forged = Checkpoint {
+        root: [7; 32],
+        ..head
+    };
+    let signer = LogKey::new(seed, "kairan.operator.example").signer(1);
+    let note = signer.sign(&forged.to_text()).expect("signed");
+    let path = world.folder().join("forged");
+    std::fs::write(&path, note).expect("written");
+    let (code, said) = judged(vec![path.display().to_string()]).await;
+    assert_eq!(code, Some(1), "a fork is not seen: {said}");
+
+    // The control: an entry that is another.
+    let path = a_file_below(&folder.join("tile/entries"));
+    let mut bytes = std::fs::read(&path).expect("entries");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let (code, said) = world
+        .run(place, &["verify", "log", &dir, "--key", &vkey])
+        .await;
+    assert_eq!(code, Some(1), "a changed entry is not seen: {said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_nodes_lose_nothing_and_keep_one_log_whatever_befalls_one_of_them() {
+    let seed = number("KAIRAN_KILL_SEED")
+        .unwrap_or_else(|| u64::from_le_bytes(vault::random().expect("randomness")));
+    say(&format!("three nodes: KAIRAN_KILL_SEED={seed}"));
+    let (mut moments, mut fleet) = (Moments(seed), Fleet::start().await);
+    let rounds = number("KAIRAN_NODES_ROUNDS").unwrap_or(2);
+    let world = Arc::clone(&fleet.world);
+    let terms = world.count("SELECT max(term) AS n FROM log_head");
+    let (begun, mut failed, mut lost) = (Instant::now(), 0, 0);
+    for round in 1..=rounds {
+        let fault = FAULTS[usize::try_from((round - 1) % 4).expect("few")];
+        // The leader's turn comes, too: it is the first until the first is gone.
+        let at = usize::try_from(moments.between(0, 2)).expect("few");
+        let (from, started) = (Clock::new().now(), Instant::now());
+        let load = Load::start_before(&world, &fleet.front.url(), round, &mut moments);
+        tokio::time::sleep(Duration::from_millis(moments.between(300, 900))).await;
+        fleet.befalls(fault, at, load, &mut moments).await;
+        ask_again(&world, &fleet.front.url()).await;
+        let other = &fleet.nodes[(at + 1) % fleet.nodes.len()];
+        world.settled_within(other, Duration::from_secs(60)).await;
+        fleet.keep_heads().expect("written");
+        let log = judge(&world, from).await;
+        say(&format!(
+            "{fault:?}: node {at}, {:.1} s",
+            started.elapsed().as_secs_f64()
+        ));
+        assert_late_writes_changed_nothing(&world);
+        let first_failed = |row: &&OutcomeRow| row.seq == 1 && row.outcome != "accepted";
+        failed += log.iter().filter(first_failed).count();
+        lost += unknown(log).len();
+        let again = world.ledger().duplicates();
+        assert!(
+            again <= failed,
+            "{fault:?}: {again} came twice, {failed} were tried again"
+        );
+    }
+    one_log(&fleet).await;
+    let terms = world.count("SELECT max(term) AS n FROM log_head") - terms;
+    let ledger = world.ledger();
+    say(&format!(
+        "three nodes: {rounds} faults in {:.1} s, {} filings, {} arrivals, {} stamps, the lead changed hands {terms} times, \
+         {lost} outcomes unknown, {} came twice, the same bytes",
+        begun.elapsed().as_secs_f64(),
+        ledger.filings.len(),
+        ledger.arrivals.len(),
+        ledger.stamps.len(),
+        ledger.duplicates(),
+    ));
+}
