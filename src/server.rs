@@ -16,7 +16,7 @@ use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::log::keys::LogKey;
 use crate::log::sequencer::Sequencer;
-use crate::storage::{Location, Store};
+use crate::storage::{self, Location, Store};
 use crate::templates::Templates;
 use crate::vault::{self, Vault};
 use crate::web::live::Live;
@@ -56,6 +56,10 @@ impl Parts {
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
         let rules = Arc::new(open::rules(&settings)?);
         let (store, vault) = open::open_store(&settings).await?;
+        if let Err(fault) = store.prove().await {
+            store.close();
+            return Err(fault.into());
+        }
         let log_key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
         let templates = Templates::load()
             .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
@@ -291,13 +295,39 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     let public_url = settings.hub.public_url.clone();
     let parts = Parts::open(settings).await?;
     warn_of_holidays(&parts);
+    let failure = parts.store.failure();
     let running = parts.start()?;
     tracing::info!(address = %running.address, %public_url, "the hub is at work");
-    wait_for_signal().await?;
+    tokio::select! {
+        signal = wait_for_signal() => signal?,
+        () = end_at_failure(failure.clone()) => {}
+    }
     tracing::info!("stopping: finishing what is under way");
-    running.stop().await;
+    tokio::select! {
+        () = running.stop() => {}
+        () = end_at_failure(failure.clone()) => {}
+    }
+    if let Some(what) = failure.borrow().clone() {
+        return Err(CliError::Failed(failed(&what)));
+    }
     tracing::info!("stopped");
     Ok(())
+}
+
+fn failed(what: &str) -> String {
+    format!("{what}; nothing more is written, and what is there is proven at the next start")
+}
+
+/// Waits for a failed disk, and ends the process then: without closing, and without waiting for anybody, because
+/// whatever was still written could be confirmed and not be there.
+async fn end_at_failure(mut failure: watch::Receiver<Option<String>>) {
+    let what = match failure.wait_for(Option::is_some).await {
+        Ok(what) => what.clone().unwrap_or_default(),
+        // The store is closed: nothing can fail any more.
+        Err(_) => return std::future::pending().await,
+    };
+    tracing::error!("{}", failed(&what));
+    std::process::exit(1);
 }
 
 /// After the last year of the list, a bank's clock takes a holiday for a working day.
@@ -347,14 +377,5 @@ fn free_space(database_url: &str) -> FreeSpace {
         Ok(Location::Sqlite(path)) => path.parent().map(std::path::Path::to_path_buf),
         _ => None,
     };
-    Arc::new(move || {
-        let folder = folder.as_ref()?;
-        let folder = if folder.as_os_str().is_empty() {
-            std::path::Path::new(".")
-        } else {
-            folder
-        };
-        let space = rustix::fs::statvfs(folder).ok()?;
-        Some(space.f_bavail.saturating_mul(space.f_frsize))
-    })
+    Arc::new(move || storage::free_bytes(folder.as_ref()?))
 }

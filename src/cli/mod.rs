@@ -101,6 +101,7 @@ fn storage_sentence(error: &storage::Error) -> String {
             "another program holds it; wait for that to end, or stop it, and try again"
         }
         Error::Unavailable(_) => "check database.url, and that this user may read and write there",
+        Error::Disk(_) => "see to the disk, then start again",
         Error::Full => "free some space, then try again",
         Error::Duplicate(_) => "nothing was stored",
         Error::Corrupt(_) => {

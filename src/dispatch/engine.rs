@@ -10,6 +10,7 @@ use crate::actions::claim::{self, Claimed, Lease, Room};
 use crate::actions::record::{self, Finished};
 use crate::actions::{Error, cut_roster};
 use crate::domain::id::Uid;
+use crate::domain::instant::Instant as Time;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::Leases;
 use crate::storage::{Lane, Store, Tx};
@@ -19,6 +20,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+
+/// A clock that gains more than this between two scans was set forward.
+const LEAP: Duration = Duration::from_secs(1);
 
 /// The engine's bounds.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +111,10 @@ pub struct Engine {
     reading: Option<(Arc<[Lease]>, Reading)>,
     /// Ended, not recorded yet.
     finished: Arc<Basket>,
+    /// When leases were last looked at, by the clock and by this machine's pace.
+    looked: Option<(Time, Instant)>,
+    /// Until then none has run out.
+    held_until: Instant,
     ended: mpsc::UnboundedReceiver<Finished>,
     end: mpsc::UnboundedSender<Finished>,
     stopping: watch::Receiver<bool>,
@@ -132,6 +140,8 @@ impl Engine {
             unread: Vec::new(),
             reading: None,
             finished: Arc::default(),
+            looked: None,
+            held_until: Instant::now(),
             ended,
             end,
             stopping,
@@ -247,13 +257,11 @@ impl Engine {
     }
 
     /// What is done at every scan: leases that ran out, and rosters whose change takes effect.
-    async fn tick(&self) {
-        let ran_out = self
-            .store
-            .read(|tx| Ok::<_, Error>(Leases::RanOut(tx.now()?)))
-            .await;
-        let expired = match ran_out {
-            Ok(which) => self.expire(which).await,
+    async fn tick(&mut self) {
+        let now = self.store.read(|tx| Ok::<_, Error>(tx.now()?)).await;
+        let expired = match now {
+            Ok(now) if self.are_held(now) => Ok(0),
+            Ok(now) => self.expire(Leases::RanOut(now)).await,
             Err(fault) => Err(fault),
         };
         match expired {
@@ -268,6 +276,17 @@ impl Engine {
         if let Err(fault) = cut_due_rosters(&self.store).await {
             tracing::error!(%fault, "cutting a roster version");
         }
+    }
+
+    /// A clock that leaps ahead shortens no lease: whatever is held then may be held as long again.
+    fn are_held(&mut self, now: Time) -> bool {
+        let here = Instant::now();
+        let leaps = |(at, then): (Time, Instant)| now.since(at) > here - then + LEAP;
+        if self.looked.is_some_and(leaps) {
+            self.held_until = here + self.bounds.lease;
+        }
+        self.looked = Some((now, here));
+        here < self.held_until
     }
 
     async fn expire(&self, which: Leases) -> Result<usize, Error> {

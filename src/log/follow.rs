@@ -23,8 +23,10 @@ pub(super) struct Following {
 /// Why a journal is not abreast.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotKeptUp {
+    #[error(transparent)]
+    Journal(#[from] JournalFault),
     #[error("{0}")]
-    Journal(String),
+    Stopped(#[from] tokio::task::JoinError),
     #[error(transparent)]
     Action(#[from] Error),
 }
@@ -106,10 +108,7 @@ impl Following {
 async fn on_a_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JournalFault> + Send + 'static,
 ) -> Result<T, NotKeptUp> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(|fault| NotKeptUp::Journal(fault.to_string())),
-        Err(fault) => Err(NotKeptUp::Journal(fault.to_string())),
-    }
+    Ok(tokio::task::spawn_blocking(work).await??)
 }
 
 fn beyond(

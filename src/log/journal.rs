@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const FORMAT: &[u8] = b"kairan-journal/v1\n";
@@ -26,6 +26,9 @@ const RECORD_BYTES: u32 = 256 * 1024 * 1024;
 pub enum JournalFault {
     #[error("the journal in {0} cannot be used: {1}; see to the disk and its permissions")]
     Io(PathBuf, std::io::Error),
+    /// A sync failed: what it left unwritten, a second one would report as written. The process must end.
+    #[error("the disk failed under the journal in {0}: {1}; see to the disk")]
+    Unsynced(PathBuf, std::io::Error),
     #[error("the journal file {0} is damaged at byte {1}; put it back from a copy of the folder")]
     Damaged(PathBuf, u64),
     #[error("another process writes the journal in {0}; stop one of the two hubs")]
@@ -56,6 +59,10 @@ pub struct Journal {
 
 fn io(folder: &Path) -> impl Fn(std::io::Error) -> JournalFault + '_ {
     |fault| JournalFault::Io(folder.to_owned(), fault)
+}
+
+fn unsynced(folder: &Path) -> impl Fn(std::io::Error) -> JournalFault + '_ {
+    |fault| JournalFault::Unsynced(folder.to_owned(), fault)
 }
 
 fn segment(folder: &Path, number: u64) -> PathBuf {
@@ -89,9 +96,12 @@ impl Journal {
         let lock = lock(folder)?;
         let path = segment(folder, number);
         let mut records = Records::of(&path)?;
-        let mut head = None;
+        let (mut head, mut last) = (None, 0);
+        let mut begins = records.at;
         while let Some(record) = records.next_record()? {
             head = Some(record.head);
+            last = begins;
+            begins = records.at;
         }
         let bytes = records.at;
         let Some(head) = head else {
@@ -100,6 +110,7 @@ impl Journal {
         if records.end > bytes {
             put_aside(&path, bytes).map_err(io(folder))?;
         }
+        write_again(folder, &path, last..bytes)?;
         let file = File::options()
             .append(true)
             .open(&path)
@@ -146,15 +157,12 @@ impl Journal {
             self.number += 1;
         }
         let bytes = encode(record);
-        let written = self
-            .file
-            .write_all(&bytes)
-            .and_then(|()| self.file.sync_data());
-        if let Err(fault) = written {
+        if let Err(fault) = self.file.write_all(&bytes) {
             // What was half-written must not stand before the next record.
             let _ = self.file.set_len(self.bytes);
             return Err(io(&self.folder)(fault));
         }
+        self.file.sync_data().map_err(unsynced(&self.folder))?;
         self.bytes += bytes.len() as u64;
         self.head = record.head.clone();
         Ok(())
@@ -167,6 +175,28 @@ impl Journal {
         self.head = head.clone();
         Ok(())
     }
+}
+
+/// Writes the last record once more, and returns once it is on the disk: after a sync that failed, what the system
+/// hands out for it need not be there. All before it were synced, or nothing would have followed them.
+fn write_again(
+    folder: &Path,
+    path: &Path,
+    record: std::ops::Range<u64>,
+) -> Result<(), JournalFault> {
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .map_err(io(folder))?;
+    let length = usize::try_from(record.end - record.start).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, record.start)
+        .and_then(|()| file.write_all_at(&bytes, record.start))
+        .map_err(io(folder))?;
+    file.sync_all()
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(unsynced(folder))
 }
 
 /// Cuts a segment off, and keeps what was cut.
@@ -218,13 +248,13 @@ fn begin(folder: &Path, number: u64, head: &Checkpoint) -> Result<(File, u64), J
         .mode(0o600)
         .open(&fresh)
         .map_err(io(folder))?;
-    file.write_all(&bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(io(folder))?;
+    file.write_all(&bytes).map_err(io(folder))?;
+    file.sync_all().map_err(unsynced(folder))?;
     std::fs::rename(&fresh, &path).map_err(io(folder))?;
     File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io(folder))?;
+        .map_err(io(folder))?
+        .sync_all()
+        .map_err(unsynced(folder))?;
     let file = File::options()
         .append(true)
         .open(&path)

@@ -1,11 +1,11 @@
 //! Before anything is signed: what the database, the journal and the heads that were published say of the log
 //! must agree, or be provably the same log at different times.
 
-use super::journal::Journal;
 use crate::actions::Error;
 use crate::merkle::Hash;
 use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::growing::Growing;
+use crate::merkle::note::Note;
 use crate::storage::log::{self, Head};
 use crate::storage::{Tx, evidence, tree};
 
@@ -102,7 +102,8 @@ pub fn reconcile(
     journal: Option<&Checkpoint>,
 ) -> Result<Result<Agreed, Refusal>, Error> {
     let head = log::head(tx)?;
-    let published = log::latest_checkpoint(tx, head.log)?.map_or(0, |row| row.size);
+    let checkpoint = log::latest_checkpoint(tx, head.log)?;
+    let published = checkpoint.as_ref().map_or(0, |row| row.size);
     if published > head.size {
         let database = head.size;
         return Ok(Err(Refusal::CheckpointAhead {
@@ -141,12 +142,24 @@ pub fn reconcile(
     if journal.is_some_and(|journal| journal.root != settled.root()) {
         return Ok(Err(Refusal::Differs(journal_size)));
     }
+    if let Some(row) = checkpoint
+        && log::batch(tx, head.log, row.size)?.map(|batch| batch.root) != signed_root(&row.note)
+    {
+        return Ok(Err(Refusal::Tampered(format!(
+            "the checkpoint of {published} entries"
+        ))));
+    }
     Ok(Ok(Agreed {
         head,
         growing: grown,
         settled,
         published,
     }))
+}
+
+fn signed_root(note: &str) -> Option<Vec<u8>> {
+    let note = Note::parse(note.as_bytes()).ok()?;
+    Some(Checkpoint::parse(&note.text).ok()?.root.to_vec())
 }
 
 /// The size of a head that a bank was shown with a notice of this log's time, and that the log never had.
@@ -174,11 +187,6 @@ fn tree_at(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Result<Growing, Strin
         return Ok(Err(format!("the head of {size} entries")));
     }
     Ok(Ok(grown))
-}
-
-/// The journal's head, where there is one; a fault of the journal is a refusal.
-pub(super) fn open_journal(folder: &std::path::Path) -> Result<Option<Journal>, Refusal> {
-    Journal::open(folder).map_err(|fault| Refusal::Journal(fault.to_string()))
 }
 
 #[cfg(test)]

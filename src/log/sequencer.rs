@@ -3,9 +3,9 @@
 //! a process that is killed anywhere between goes on from there.
 
 use super::follow::{Following, NotKeptUp};
-use super::journal::{Journal, Record};
+use super::journal::{Journal, JournalFault, Record};
 use super::keys::{LogKey, Signing, signing};
-use super::reconcile::{Agreed, Refusal, disputed, open_journal, reconcile};
+use super::reconcile::{Agreed, Refusal, disputed, reconcile};
 use crate::actions::publish::{Signed, publish};
 use crate::actions::sequence::{Sequenced, sequence};
 use crate::actions::{Error, log_keys, log_refuses};
@@ -214,8 +214,10 @@ impl Sequencer {
             Some(journal) => Some(journal),
             None => {
                 let folder = self.journal.clone();
-                let opened = tokio::task::spawn_blocking(move || open_journal(&folder)).await;
-                opened.map_err(|fault| Refusal::Journal(fault.to_string()))??
+                let opened = tokio::task::spawn_blocking(move || Journal::open(&folder)).await;
+                opened
+                    .map_err(|fault| Refusal::Journal(fault.to_string()))?
+                    .map_err(|fault| self.unusable(&fault))?
             }
         };
         let origin = self.key.origin(head.log);
@@ -261,8 +263,9 @@ impl Sequencer {
         // Before anything stands in the log: a hub that is killed then finds its journal.
         let journal = match journal {
             Some(journal) => journal,
-            None => Journal::create(&self.journal, &empty)
-                .map_err(|fault| Refusal::Journal(fault.to_string()))?,
+            None => {
+                Journal::create(&self.journal, &empty).map_err(|fault| self.unusable(&fault))?
+            }
         };
         self.has_led = true;
         self.leading = Some(Leading {
@@ -291,8 +294,11 @@ impl Sequencer {
             self.look_again_at = tokio::time::Instant::now() + MENDED;
         }
         match kept_up {
+            Err(NotKeptUp::Journal(fault @ JournalFault::Unsynced(..))) => {
+                Err(self.unusable(&fault).into())
+            }
             // The log refuses nothing: another leads it. This node will when it has to lead.
-            Err(NotKeptUp::Journal(fault)) => {
+            Err(fault @ (NotKeptUp::Journal(_) | NotKeptUp::Stopped(_))) => {
                 tracing::warn!(%fault, "this node's journal does not follow the log");
                 self.following = None;
                 Ok(false)
@@ -447,9 +453,17 @@ impl Sequencer {
                 leading.journal = Some(journal);
                 Ok(())
             }
-            Ok(Err(fault)) => Err(Refusal::Journal(fault.to_string()).into()),
+            Ok(Err(fault)) => Err(self.unusable(&fault).into()),
             Err(fault) => Err(Refusal::Journal(fault.to_string()).into()),
         }
+    }
+
+    /// A disk that failed under the journal ends the process: the store says so to whoever runs it.
+    fn unusable(&self, fault: &JournalFault) -> Refusal {
+        if matches!(fault, JournalFault::Unsynced(..)) {
+            self.store.fail(&fault.to_string());
+        }
+        Refusal::Journal(fault.to_string())
     }
 
     /// Signs the head that the journal holds, outside any transaction, and publishes it.

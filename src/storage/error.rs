@@ -10,6 +10,9 @@ pub enum Error {
     /// The database cannot be reached or written; nothing is known to be stored.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The disk did not take or give what it was asked: after that nothing on it can be relied on.
+    #[error("the disk that holds the database failed: {0}")]
+    Disk(String),
     /// No space left for the database.
     #[error("the disk that holds the database is full")]
     Full,
@@ -51,6 +54,7 @@ fn by_message(text: String) -> Error {
         || has("deadlock detected")
         || has("lock timeout")
         || has("table is locked")
+        || has("statement timeout")
     {
         Error::Busy(text)
     } else if has("disk is full") || has("No space left") {
@@ -59,8 +63,9 @@ fn by_message(text: String) -> Error {
         Error::Unavailable(format!(
             "{text}; make the database file and its folder writable for this user"
         ))
-    } else if has("disk I/O error")
-        || has("server closed the connection")
+    } else if has("disk I/O error") {
+        Error::Disk(text)
+    } else if has("server closed the connection")
         || has("terminating connection")
     {
         Error::Unavailable(text)

@@ -464,6 +464,15 @@ pub fn batch(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Option<BatchRow>, E
         .optional()?))
 }
 
+/// When the log last took a batch in.
+pub(in crate::storage) fn last_batch_at(tx: &mut Tx<'_>) -> Result<Option<Instant>, Error> {
+    Ok(on_either!(tx, conn => log_batch::table
+        .order((log_batch::log.desc(), log_batch::size.desc()))
+        .select(log_batch::recorded_at)
+        .first(conn)
+        .optional()?))
+}
+
 /// A head as it was signed.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = log_checkpoint, treat_none_as_default_value = false)]

@@ -1,5 +1,6 @@
 //! Floor 2: the only room that knows diesel and the two databases. Rows, conversions and queries; no policy.
 
+mod durability;
 mod error;
 mod migrations;
 mod postgres;
@@ -43,6 +44,7 @@ pub mod service_level;
 pub mod session;
 pub mod tree;
 
+pub use durability::free_bytes;
 pub use error::Error;
 pub use store::{Bounds, Lane, Location, Store};
 pub use tx::Tx;

@@ -1,6 +1,8 @@
 //! PostgreSQL: a pool of connections on blocking threads, no grouping of our own. A closure that lost a
-//! deadlock or a serialization race is run again.
+//! deadlock or a serialization race is run again. Who waits for a connection waits in a queue with a bound, and
+//! filings leave one connection to those who confirm them.
 
+use super::durability::assert_postgres;
 use super::error::Error;
 use super::migrations;
 use super::store::{Bounds, Lane};
@@ -9,18 +11,46 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 
 /// How often a closure is run before the race is reported as busy.
 const RUNS: usize = 5;
+/// Connections of the engine.
+const ENGINES: u32 = 2;
+/// How long somebody waits for a connection that others use.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(in crate::storage) struct Postgres {
     front: PgPool,
     /// The engine has connections of its own, so that neither side can starve the other.
     back: PgPool,
     readers: PgPool,
+    gates: [Gate; 3],
+}
+
+/// Before a lane: how many may wait, and how many write at once.
+struct Gate {
+    queue: Arc<Semaphore>,
+    writing: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new(queue: usize, writing: u32) -> Self {
+        Self {
+            queue: Arc::new(Semaphore::new(queue)),
+            writing: Arc::new(Semaphore::new(writing as usize)),
+        }
+    }
+}
+
+/// A place in a lane; given back when dropped.
+pub(in crate::storage) struct Admitted {
+    _queue: OwnedSemaphorePermit,
+    _writing: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -68,7 +98,7 @@ fn pool(url: &str, size: u32) -> Result<PgPool, Error> {
     Pool::builder()
         .max_size(size.max(1))
         .min_idle(Some(0))
-        .connection_timeout(Duration::from_secs(5))
+        .connection_timeout(PATIENCE)
         .connection_customizer(Box::new(Setup))
         .build(ConnectionManager::new(url))
         .map_err(|fault| Error::Unavailable(fault.to_string()))
@@ -80,12 +110,39 @@ impl Postgres {
         let mut conn = PgConnection::establish(url).map_err(|fault| {
             Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}"))
         })?;
+        assert_postgres(&mut conn)?;
         migrations::run_postgres(&mut conn)?;
+        let gate = |writing: u32| Gate::new(bounds.queue, writing.max(1));
         Ok(Self {
             front: pool(url, bounds.writers)?,
-            back: pool(url, 2)?,
+            back: pool(url, ENGINES)?,
             readers: pool(url, bounds.readers)?,
+            gates: [
+                gate(bounds.writers),
+                gate(bounds.writers.saturating_sub(1)),
+                gate(ENGINES),
+            ],
         })
+    }
+
+    /// Waits for a place in this lane; busy if too many wait already, or nobody leaves.
+    pub(in crate::storage) async fn admit(&self, lane: Lane) -> Result<Admitted, Error> {
+        let [front, filing, back] = &self.gates;
+        let gate = match lane {
+            Lane::Front => front,
+            Lane::Filing => filing,
+            Lane::Back => back,
+        };
+        let queue = Arc::clone(&gate.queue).try_acquire_owned();
+        let queue = queue.map_err(|_| Error::Busy("too many writes are waiting".into()))?;
+        let writing = Arc::clone(&gate.writing).acquire_owned();
+        match tokio::time::timeout(PATIENCE, writing).await {
+            Ok(Ok(writing)) => Ok(Admitted {
+                _queue: queue,
+                _writing: writing,
+            }),
+            _ => Err(Error::Busy("all connections that write are in use".into())),
+        }
     }
 
     pub(in crate::storage) fn read<T, E: From<Error>>(
@@ -111,7 +168,7 @@ impl Postgres {
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut conn = connection(match lane {
-            Lane::Front => &self.front,
+            Lane::Front | Lane::Filing => &self.front,
             Lane::Back => &self.back,
         })?;
         let mut runs = 0;

@@ -3,7 +3,13 @@
 //! The writer never waits for company: it commits whatever is queued, at most `group` closures, the
 //! front lane first, and answers after the commit. If the commit fails, or the engine
 //! rolled everything back under one closure's feet, each closure is run again alone.
+//!
+//! A disk that fails at a commit ends the writer: what a sync that failed left unwritten, a second one reports
+//! as written.
 
+use super::durability::{
+    assert_sqlite, connect_sqlite, free_bytes, prove_sqlite, sync_folder, was_cut_off,
+};
 use super::error::Error;
 use super::migrations;
 use super::store::{Bounds, Lane};
@@ -13,7 +19,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -36,7 +42,13 @@ const COUNT: &str = "PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;";
 /// written again and again are carried over once.
 const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;";
 
+/// Below so many free bytes an I/O error is want of space: the file of shared memory beside the WAL, which grows by
+/// 32 KiB, has no other error for it.
+const SCANT: u64 = 256 * 1024;
+
 pub(in crate::storage) struct Sqlite {
+    path: PathBuf,
+    was_cut_off: bool,
     readers: Pool<ConnectionManager<SqliteConnection>>,
     queue: Arc<Queue>,
     bound: usize,
@@ -52,8 +64,34 @@ struct Queue {
 #[derive(Default)]
 struct Lanes {
     front: VecDeque<Box<dyn Job>>,
+    filing: VecDeque<Box<dyn Job>>,
     back: VecDeque<Box<dyn Job>>,
     closing: bool,
+}
+
+impl Lanes {
+    /// In the order in which they are served.
+    fn all(&mut self) -> [&mut VecDeque<Box<dyn Job>>; 3] {
+        [&mut self.front, &mut self.filing, &mut self.back]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.front.is_empty() && self.filing.is_empty() && self.back.is_empty()
+    }
+
+    /// At most `most`; a place is kept for each lane that would otherwise have none, so that a flood of one cannot
+    /// stop the others.
+    fn take(&mut self, most: usize) -> Vec<Box<dyn Job>> {
+        let waiting = self.all().map(|lane| lane.len());
+        let mut group = Vec::new();
+        for (place, lane) in self.all().into_iter().enumerate() {
+            let left = most - group.len();
+            let behind = waiting[place + 1..].iter().filter(|n| **n > 0).count();
+            let places = left.saturating_sub(behind).max(left.min(1));
+            group.extend(lane.drain(..lane.len().min(places)));
+        }
+        group
+    }
 }
 
 /// A closure on its way to the writer, its type forgotten.
@@ -135,16 +173,17 @@ impl Sqlite {
                 ))
             })?;
         }
-        let mut conn = SqliteConnection::establish(url).map_err(|fault| {
-            Error::Unavailable(format!("cannot open {}: {fault}", path.display()))
-        })?;
-        conn.batch_execute(PRAGMAS)?;
+        let was_cut_off = was_cut_off(path);
+        let mut conn = connect_sqlite(url, PRAGMAS)?;
         conn.batch_execute(WRITER_PRAGMAS)?;
         check_version(&mut conn)?;
         // Of a new file: most trees grow at one end, and half as many pages are half as many writes.
         conn.batch_execute("PRAGMA page_size = 8192;")?;
         // A file that may not be written is found here, before anything is promised.
         conn.batch_execute("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")?;
+        assert_sqlite(&mut conn)?;
+        // SQLite does not say when this fails for the name of the WAL.
+        sync_folder(path)?;
         migrations::run_sqlite(&mut conn)?;
         // Savepoints keep the pages they would restore; in memory rather than in a temporary file. Set after the
         // migrations, whose index builds must not fill the memory.
@@ -170,6 +209,7 @@ impl Sqlite {
             group: bounds.group.max(1),
             groups: 0,
             next_look: FIRST_LOOK,
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
         };
         let thread = std::thread::Builder::new()
             .name("kairan-writer".into())
@@ -178,11 +218,23 @@ impl Sqlite {
                 Error::Unavailable(format!("cannot start the writer thread: {fault}"))
             })?;
         Ok(Self {
+            path: path.to_owned(),
+            was_cut_off,
             readers,
             queue,
             bound: bounds.queue,
             writer: Mutex::new(Some(thread)),
         })
+    }
+
+    pub(in crate::storage) fn prove(&self) -> Result<(), Error> {
+        if !self.was_cut_off {
+            return Ok(());
+        }
+        let began = std::time::Instant::now();
+        prove_sqlite(&mut connect_sqlite(&self.path.to_string_lossy(), PRAGMAS)?)?;
+        tracing::info!(took = ?began.elapsed(), "the database was not closed; it is whole");
+        Ok(())
     }
 
     pub(in crate::storage) fn read<T, E: From<Error>>(
@@ -230,6 +282,7 @@ impl Sqlite {
         }
         let waiting = match lane {
             Lane::Front => &mut lanes.front,
+            Lane::Filing => &mut lanes.filing,
             Lane::Back => &mut lanes.back,
         };
         if waiting.len() >= self.bound {
@@ -282,6 +335,7 @@ struct Writer {
     /// Groups so far, and at how many the statistics are looked after.
     groups: u64,
     next_look: u64,
+    folder: PathBuf,
 }
 
 impl Writer {
@@ -295,20 +349,28 @@ impl Writer {
                     }
                     self.bells.ring(wakes);
                 }
+                Err(Error::Disk(what)) => return self.give_up(group, &what),
                 Err(fault) => {
+                    if matches!(fault, Error::Full) {
+                        self.make_room();
+                    }
                     if group.len() > 1 {
                         tracing::warn!(%fault, closures = group.len(), "group commit failed; running each alone");
                     }
-                    self.run_alone(group);
+                    if let Err((rest, what)) = self.run_alone(group) {
+                        return self.give_up(rest, &what);
+                    }
                 }
             }
             self.look_after_statistics();
         }
-        if let Err(fault) = self
+        let closed = self
             .conn
-            .batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
-        {
-            tracing::warn!(%fault, "closing the database");
+            .batch_execute("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);");
+        match closed.map_err(|fault| self.judged(fault)) {
+            Err(Error::Disk(what)) => self.give_up(Vec::new(), &what),
+            Err(fault) => tracing::warn!(%fault, "closing the database"),
+            Ok(()) => {}
         }
     }
 
@@ -317,11 +379,8 @@ impl Writer {
         if self.groups < self.next_look {
             return;
         }
-        {
-            let lanes = hold(&self.queue.lanes);
-            if !(lanes.front.is_empty() && lanes.back.is_empty()) {
-                return;
-            }
+        if !hold(&self.queue.lanes).is_empty() {
+            return;
         }
         self.next_look = self.groups * 2;
         if let Err(fault) = self.conn.batch_execute(COUNT) {
@@ -329,13 +388,47 @@ impl Writer {
         }
     }
 
+    /// Nothing more is asked of this connection, not even to close: that would copy the WAL as it seems to be.
+    fn give_up(self, group: Vec<Box<dyn Job>>, what: &str) {
+        self.bells.fail(&format!(
+            "the disk that holds the database failed at a commit ({what}); see to the disk"
+        ));
+        let mut lanes = hold(&self.queue.lanes);
+        lanes.closing = true;
+        let waiting = lanes.take(usize::MAX);
+        drop(lanes);
+        for job in group.into_iter().chain(waiting) {
+            job.answer(Some(Error::Disk(what.to_owned())));
+        }
+        std::mem::forget(self.conn);
+    }
+
+    /// What the WAL holds goes into the database, so that its room can be used again: a stamp may fit then.
+    fn make_room(&mut self) {
+        if let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::warn!(%fault, "the disk is full, and the WAL cannot be emptied");
+        }
+    }
+
+    /// What a fault of the transaction itself means.
+    fn judged(&self, fault: diesel::result::Error) -> Error {
+        match fault.into() {
+            Error::Disk(_) if free_bytes(&self.folder).is_some_and(|free| free < SCANT) => {
+                Error::Full
+            }
+            other => other,
+        }
+    }
+
+    fn execute(&mut self, statement: &str) -> Result<(), Error> {
+        let done = self.conn.batch_execute(statement);
+        done.map_err(|fault| self.judged(fault))
+    }
+
     /// Blocks until there is work; `None` once closed and empty.
     fn next_group(&self) -> Option<Vec<Box<dyn Job>>> {
         let mut lanes = hold(&self.queue.lanes);
-        loop {
-            if !(lanes.front.is_empty() && lanes.back.is_empty()) {
-                break;
-            }
+        while lanes.is_empty() {
             if lanes.closing {
                 return None;
             }
@@ -345,22 +438,13 @@ impl Writer {
                 .wait(lanes)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        // One place is kept for the engine, so that a flood of filings cannot stop the sending.
-        let for_back = usize::from(!lanes.back.is_empty());
-        let from_front = lanes
-            .front
-            .len()
-            .min(self.group - for_back.min(self.group - 1));
-        let mut group: Vec<_> = lanes.front.drain(..from_front).collect();
-        let from_back = lanes.back.len().min(self.group - group.len());
-        group.extend(lanes.back.drain(..from_back));
-        Some(group)
+        Some(lanes.take(self.group))
     }
 
     /// Runs all in one transaction: first without savepoints, which copy every page that is touched; if a
     /// closure refuses, again with one for each. `Err` = nothing of the group is stored.
     fn commit_group(&mut self, group: &mut [Box<dyn Job>]) -> Result<Wakes, Error> {
-        self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        self.execute("BEGIN IMMEDIATE")?;
         let mut wakes = Wakes::default();
         for job in group.iter_mut() {
             let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
@@ -380,10 +464,10 @@ impl Writer {
 
     /// Runs all in one transaction, a savepoint each, so that one refusal takes nothing from the others.
     fn commit_group_guarded(&mut self, group: &mut [Box<dyn Job>]) -> Result<Wakes, Error> {
-        self.conn.batch_execute("BEGIN IMMEDIATE")?;
+        self.execute("BEGIN IMMEDIATE")?;
         let mut wakes = Wakes::default();
         for job in group.iter_mut() {
-            self.conn.batch_execute("SAVEPOINT job")?;
+            self.execute("SAVEPOINT job")?;
             let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
             let keep = job.run(&mut tx);
             if keep {
@@ -394,10 +478,10 @@ impl Writer {
             } else {
                 "ROLLBACK TO job; RELEASE job"
             };
-            if let Err(fault) = self.conn.batch_execute(end) {
+            if let Err(fault) = self.execute(end) {
                 // The engine ended the whole transaction (disk full, I/O error): the savepoint is gone.
                 self.abandon();
-                return Err(fault.into());
+                return Err(fault);
             }
         }
         self.commit()?;
@@ -405,10 +489,11 @@ impl Writer {
     }
 
     fn commit(&mut self) -> Result<(), Error> {
-        self.conn.batch_execute("COMMIT").map_err(|fault| {
+        let committed = self.execute("COMMIT");
+        if committed.is_err() {
             self.abandon();
-            fault.into()
-        })
+        }
+        committed
     }
 
     fn abandon(&mut self) {
@@ -416,13 +501,18 @@ impl Writer {
         let _ = self.conn.batch_execute("ROLLBACK");
     }
 
-    fn run_alone(&mut self, group: Vec<Box<dyn Job>>) {
-        for job in group {
+    /// `Err` = the disk failed: who has no answer yet, and what happened.
+    fn run_alone(&mut self, group: Vec<Box<dyn Job>>) -> Result<(), (Vec<Box<dyn Job>>, String)> {
+        let mut rest = group.into_iter();
+        while let Some(job) = rest.next() {
             let mut single = [job];
             let failure = match self.commit_group(&mut single) {
                 Ok(wakes) => {
                     self.bells.ring(wakes);
                     None
+                }
+                Err(Error::Disk(what)) => {
+                    return Err((single.into_iter().chain(rest).collect(), what));
                 }
                 Err(fault) => {
                     tracing::error!(%fault, "commit failed");
@@ -431,6 +521,53 @@ impl Writer {
             };
             let [job] = single;
             job.answer(failure);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Named(&'static str);
+
+    impl Job for Named {
+        fn run(&mut self, _: &mut Tx<'_>) -> bool {
+            unreachable!("only lanes are tried: {}", self.0)
+        }
+        fn answer(self: Box<Self>, _: Option<Error>) {}
+    }
+
+    fn taken(front: usize, filing: usize, back: usize, most: usize) -> (usize, Lanes) {
+        let many = |name, n| {
+            (0..n)
+                .map(|_| Box::new(Named(name)) as Box<dyn Job>)
+                .collect()
+        };
+        let mut lanes = Lanes {
+            front: many("front", front),
+            filing: many("filing", filing),
+            back: many("back", back),
+            closing: false,
+        };
+        (lanes.take(most).len(), lanes)
+    }
+
+    #[test]
+    fn who_confirms_goes_before_who_files_and_no_lane_is_left_standing() {
+        for ((front, filing, back, most), left) in [
+            ((3, 100, 5, 32), [0, 72, 4]),
+            ((100, 100, 100, 32), [70, 99, 99]),
+            ((100, 0, 100, 32), [69, 0, 99]),
+            ((0, 0, 100, 32), [0, 0, 68]),
+            ((1, 1, 1, 32), [0, 0, 0]),
+            ((2, 2, 2, 1), [1, 2, 2]),
+            ((2, 2, 2, 2), [1, 1, 2]),
+        ] {
+            let (taken, mut lanes) = taken(front, filing, back, most);
+            assert_eq!(lanes.all().map(|lane| lane.len()), left);
+            assert_eq!(taken, front + filing + back - left.iter().sum::<usize>());
         }
     }
 }

@@ -43,15 +43,18 @@ pub struct Bounds {
     pub writers: u32,
     /// Closures per commit (SQLite only).
     pub group: usize,
-    /// Closures waiting for the writer before new ones are turned away.
+    /// Closures of one lane waiting to be written before new ones are turned away.
     pub queue: usize,
 }
 
-/// Who goes first when the writer is busy.
+/// Who goes first when the writer is busy. Each lane has a queue of its own: what fills one keeps no other waiting
+/// and turns nobody else away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lane {
     /// A person or a bank is waiting for the answer.
     Front,
+    /// A filing, which is told to every bank: it waits for those who confirm one.
+    Filing,
     /// The engine's outcomes and claims.
     Back,
 }
@@ -81,6 +84,7 @@ impl Store {
         let bells = Bells {
             engine: watch::Sender::new(()),
             sequencer: watch::Sender::new(()),
+            failure: watch::Sender::new(None),
         };
         let backend = match location {
             Location::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, bounds, &around, &bells)?),
@@ -122,13 +126,15 @@ impl Store {
     {
         match &*self.backend {
             Backend::Sqlite(sqlite) => sqlite.write(lane, work).await,
-            Backend::Postgres(_) => {
+            Backend::Postgres(postgres) => {
+                let admitted = postgres.admit(lane).await?;
                 let backend = Arc::clone(&self.backend);
                 let around = Arc::clone(&self.around);
                 let bells = self.bells.clone();
                 let span = tracing::Span::current();
                 off_thread(move || {
                     let _entered = span.enter();
+                    let _admitted = admitted;
                     match &*backend {
                         Backend::Postgres(postgres) => {
                             postgres.write(lane, &around, &bells, &mut work)
@@ -151,6 +157,32 @@ impl Store {
     /// Changes after a commit that staged evidence.
     pub fn staged_signal(&self) -> watch::Receiver<()> {
         self.bells.sequencer.subscribe()
+    }
+
+    /// Proves what an earlier process left behind, before anything is accepted: an embedded database that was cut
+    /// off is looked at page by page (a server sees to its own), and time goes on from where the log has come.
+    pub async fn prove(&self) -> Result<(), Error> {
+        let backend = Arc::clone(&self.backend);
+        off_thread(move || match &*backend {
+            Backend::Sqlite(sqlite) => sqlite.prove(),
+            Backend::Postgres(_) => Ok(()),
+        })
+        .await?;
+        if let Some(known) = self.read(super::log::last_batch_at).await? {
+            let known = self.around.clock.unshift(known);
+            self.around.steady.go_on_from(known);
+        }
+        Ok(())
+    }
+
+    /// Says that a disk has failed under what was promised to be on it: the process must end.
+    pub fn fail(&self, what: &str) {
+        self.bells.fail(what);
+    }
+
+    /// What failed, once something has. Whoever runs the process ends it then, at once and without closing.
+    pub fn failure(&self) -> watch::Receiver<Option<String>> {
+        self.bells.failure.subscribe()
     }
 
     /// True where one process owns the database.

@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use super::roster::Member;
-use crate::clock::Clock;
+use crate::clock::{Clock, Steady};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::vault::Vault;
@@ -14,6 +14,8 @@ use tokio::sync::watch;
 /// What outlives any transaction.
 pub struct Surroundings {
     pub clock: Clock,
+    /// The database's own time, as far as it does not go back.
+    pub steady: Steady,
     pub vault: Arc<Vault>,
     /// The roster last issued by, under the hash of its version's entry.
     roster: Mutex<Option<KeptRoster>>,
@@ -28,6 +30,7 @@ impl Surroundings {
     pub fn new(clock: Clock, vault: Arc<Vault>) -> Self {
         Self {
             clock,
+            steady: Steady::default(),
             vault,
             roster: Mutex::default(),
         }
@@ -53,9 +56,22 @@ impl std::ops::BitOrAssign for Wakes {
 pub(in crate::storage) struct Bells {
     pub engine: watch::Sender<()>,
     pub sequencer: watch::Sender<()>,
+    /// What failed for good.
+    pub failure: watch::Sender<Option<String>>,
 }
 
 impl Bells {
+    /// The first failure is the one to tell.
+    pub fn fail(&self, what: &str) {
+        self.failure.send_if_modified(|known| {
+            let is_first = known.is_none();
+            if is_first {
+                *known = Some(what.to_owned());
+            }
+            is_first
+        });
+    }
+
     pub fn ring(&self, wakes: Wakes) {
         if wakes.engine {
             self.engine.send_replace(());
@@ -113,24 +129,21 @@ impl<'c> Tx<'c> {
         }
     }
 
-    /// The database's time plus the test offset, in whole microseconds; the same all through one
-    /// transaction, except that entering the issue gate reads it anew.
+    /// The database's time, which never goes back, plus the test offset, in whole microseconds; the same all
+    /// through one transaction, except that entering the issue gate reads it anew.
     pub fn now(&mut self) -> Result<Instant, Error> {
         if let Some(now) = self.now {
             return Ok(now);
         }
-        let clock = &self.around.clock;
-        let now = match &mut self.conn {
+        let read: Instant = match &mut self.conn {
             // SQLite has no clock but this machine's.
-            Conn::Sqlite(_) => clock.now(),
-            Conn::Postgres(conn) => {
-                let database: Instant = diesel::select(diesel::dsl::sql::<
-                    super::schema::types::InstantSql,
-                >("clock_timestamp()"))
-                .get_result(*conn)?;
-                clock.shift(database)
-            }
+            Conn::Sqlite(_) => Clock::machine(),
+            Conn::Postgres(conn) => diesel::select(diesel::dsl::sql::<
+                super::schema::types::InstantSql,
+            >("clock_timestamp()"))
+            .get_result(*conn)?,
         };
+        let now = self.around.clock.shift(self.around.steady.reading(read));
         self.now = Some(now);
         Ok(now)
     }

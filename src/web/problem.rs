@@ -178,7 +178,7 @@ impl From<Error> for Problem {
                     1,
                 )
             }
-            Error::Storage(storage::Error::Unavailable(cause)) => {
+            Error::Storage(storage::Error::Unavailable(cause) | storage::Error::Disk(cause)) => {
                 tracing::error!(%cause, "the database is not available");
                 Self::later("unavailable", "the hub's database is not available", 5)
             }
@@ -345,6 +345,7 @@ mod tests {
                 storage::Error::Unavailable(text()).into(),
                 (503, "unavailable"),
             ),
+            (storage::Error::Disk(text()).into(), (503, "unavailable")),
             (storage::Error::Full.into(), (507, "storage_full")),
             (
                 storage::Error::Duplicate(text()).into(),

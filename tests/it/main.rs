@@ -24,6 +24,7 @@ mod demo;
 mod desks;
 mod floors;
 mod journeys;
+mod pressure;
 mod register;
 mod spine;
 mod verify;

@@ -399,7 +399,7 @@ pub async fn file(
     let by = caller.id();
     let answer = app
         .store
-        .write(Lane::Front, move |tx| {
+        .write(Lane::Filing, move |tx| {
             once::once(tx, by, &key.0, &request, |tx| {
                 let issued = issue::issue_incident(tx, &rules, by, &filing, from.draft)?;
                 Ok((201, page::bytes(&IssuedAnswer::from(issued))))
@@ -429,7 +429,7 @@ pub async fn revise(
     let by = caller.id();
     let answer = app
         .store
-        .write(Lane::Front, move |tx| {
+        .write(Lane::Filing, move |tx| {
             once::once(tx, by, &key.0, &request, |tx| {
                 let issued = issue::issue_revision(tx, &rules, by, &reference, &filing)?;
                 Ok((201, page::bytes(&IssuedAnswer::from(issued))))

@@ -1,0 +1,97 @@
+//! What a store turns away, and when: before anything is stored, and filings before stamps. And which servers it
+//! promises nothing on.
+
+use crate::support::ground::{BOUNDS, Base, Ground, on_both};
+use crate::support::postgres::fresh_postgres;
+use kairan::clock::Clock;
+use kairan::domain::id::Uid;
+use kairan::storage::{Bounds, Error, Lane, Location, Store};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// A store on the same database, in which little may wait.
+async fn narrow(ground: &Ground) -> Store {
+    let location = match &ground.base {
+        Base::Sqlite(folder) => Location::Sqlite(folder.path().join("kairan.db")),
+        Base::Postgres(fresh) => Location::Postgres(fresh.url().into()),
+    };
+    let bounds = Bounds {
+        queue: 3,
+        writers: 2,
+        ..BOUNDS
+    };
+    let vault = Arc::clone(&ground.vault);
+    let opened =
+        tokio::task::spawn_blocking(move || Store::open(&location, bounds, Clock::new(), vault));
+    opened.await.expect("no panic").expect("it opens")
+}
+
+on_both! {
+    async fn filings_beyond_the_queue_are_turned_away_and_a_stamp_goes_in(ground) {
+        let store = narrow(&ground).await;
+        let (release, released) = mpsc::channel::<()>();
+        let released = Mutex::new(released);
+        let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let mut filings: JoinSet<Result<Uid, Error>> = JoinSet::new();
+        let first = store.clone();
+        filings.spawn(async move {
+            let wait = move |tx: &mut kairan::storage::Tx<'_>| {
+                begin.send(()).expect("the test waits");
+                // Ends when the test lets go.
+                let _ = released.lock().expect("no panic").recv();
+                tx.new_id()
+            };
+            first.write(Lane::Filing, wait).await
+        });
+        begun.recv().await.expect("it is under way");
+        let mut turned_away = 0;
+        for _ in 0..10 {
+            let next = store.clone();
+            filings.spawn(async move { next.write(Lane::Filing, |tx| tx.new_id()).await });
+            let early = tokio::time::timeout(Duration::from_millis(100), filings.join_next()).await;
+            if let Ok(Some(done)) = early {
+                assert!(matches!(done.expect("no panic"), Err(Error::Busy(_))));
+                turned_away += 1;
+            }
+        }
+        assert!((7..=8).contains(&turned_away), "{turned_away} of 10");
+        let stamps = store.clone();
+        let stamp = tokio::spawn(async move { stamps.write(Lane::Front, |tx| tx.new_id()).await });
+        drop(release);
+        stamp.await.expect("no panic").expect("a stamp goes in");
+        while let Some(done) = filings.join_next().await {
+            done.expect("no panic").expect("what was taken in is done");
+        }
+        tokio::task::spawn_blocking(move || store.close()).await.expect("no panic");
+    }
+}
+
+#[test]
+fn a_server_that_answers_before_its_disk_is_refused_with_what_to_change() {
+    let fresh = fresh_postgres();
+    let open = || {
+        let vault = kairan::vault::Vault::new(kairan::vault::random().expect("randomness"));
+        let location = Location::Postgres(fresh.url().into());
+        Store::open(&location, BOUNDS, Clock::new(), Arc::new(vault)).map(|store| store.close())
+    };
+    let name = url::Url::parse(fresh.url()).expect("a URL");
+    let name = name.path().trim_start_matches('/').to_owned();
+    let set = |value: &str| {
+        fresh
+            .tamper(&format!(
+                "ALTER DATABASE {name} SET synchronous_commit = {value}"
+            ))
+            .expect("a setting");
+    };
+    for lax in ["off", "local", "remote_write"] {
+        set(lax);
+        let refused = open().expect_err("refused").to_string();
+        assert!(refused.contains("set synchronous_commit = on"), "{refused}");
+    }
+    for durable in ["on", "remote_apply"] {
+        set(durable);
+        open().expect("it opens");
+    }
+}
