@@ -38,6 +38,7 @@ const OPENED: [&str; 2] = ["127.0.0.0/8", "10.0.0.0/8"];
 pub struct World {
     folder: TempDir,
     database: String,
+    journal: PathBuf,
     vault: Arc<Vault>,
     more: String,
     pub banks: Vec<Partner>,
@@ -45,6 +46,13 @@ pub struct World {
     pub client: reqwest::Client,
     ledger: Mutex<Ledger>,
     _base: Base,
+}
+
+/// Where a hub's database and the journal of its log lie.
+pub struct Site {
+    /// As the settings say it.
+    pub database: String,
+    pub journal: PathBuf,
 }
 
 pub struct Partner {
@@ -75,10 +83,7 @@ impl World {
     /// With partners at these receivers, each told at its address.
     pub async fn prepare_at(on: On, partners: Vec<(Receiver, String)>, more: &str) -> Arc<Self> {
         let folder = tempfile::tempdir().expect("a folder");
-        let key_file = folder.path().join("kairan.key");
-        Vault::create_key_file(&key_file).expect("a key file");
-        log_key::create(&folder.path().join("kairan-log.pem")).expect("a key file");
-        let vault = Arc::new(Vault::open(&key_file).expect("the key file reads"));
+        let journal = folder.path().join("journal");
         let (database, base) = match on {
             On::Sqlite => {
                 let path = folder.path().join("kairan.db");
@@ -92,6 +97,30 @@ impl World {
                 (fresh.url().to_owned(), Base::Postgres(fresh))
             }
         };
+        let site = Site { database, journal };
+        Self::found(site, base, folder, partners, more).await
+    }
+
+    /// With database and journal where the test wants them.
+    pub async fn prepare_on(site: Site, banks: usize, more: &str) -> Arc<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let base = Base::Sqlite(tempfile::tempdir().expect("a folder"));
+        let partners = (0..banks).map(here).collect();
+        Self::found(site, base, folder, partners, more).await
+    }
+
+    async fn found(
+        site: Site,
+        base: Base,
+        folder: TempDir,
+        partners: Vec<(Receiver, String)>,
+        more: &str,
+    ) -> Arc<Self> {
+        let Site { database, journal } = site;
+        let key_file = folder.path().join("kairan.key");
+        Vault::create_key_file(&key_file).expect("a key file");
+        log_key::create(&folder.path().join("kairan-log.pem")).expect("a key file");
+        let vault = Arc::new(Vault::open(&key_file).expect("the key file reads"));
         let store = open(&database, &vault).await;
         let keys = store
             .write(Lane::Front, payload::hub_keys)
@@ -123,6 +152,7 @@ impl World {
         Arc::new(Self {
             folder,
             database,
+            journal,
             vault,
             more: more.into(),
             banks,
@@ -135,16 +165,22 @@ impl World {
 
     /// A new place for a hub; the same one for all its lives.
     pub fn place(&self, name: &str) -> (PathBuf, String) {
+        self.place_on(name, &self.database)
+    }
+
+    /// The same, reaching the database another way.
+    pub fn place_on(&self, name: &str, database: &str) -> (PathBuf, String) {
         // One host: whoever leads the log holds the folder.
-        self.place_with(name, &self.database, "journal")
+        self.place_with(name, database, &self.journal)
     }
 
     /// The same on a host of its own, with its own way to the database and its own journal.
     pub fn host(&self, name: &str, database: &str) -> (PathBuf, String) {
-        self.place_with(name, database, &format!("journal-{name}"))
+        let journal = self.folder.path().join(format!("journal-{name}"));
+        self.place_with(name, database, &journal)
     }
 
-    fn place_with(&self, name: &str, database: &str, journal: &str) -> (PathBuf, String) {
+    fn place_with(&self, name: &str, database: &str, journal: &Path) -> (PathBuf, String) {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port();
@@ -164,7 +200,7 @@ impl World {
             database,
             self.folder.path().join("kairan.key").display(),
             self.folder.path().join("kairan-log.pem").display(),
-            self.folder.path().join(journal).display(),
+            journal.display(),
             self.more,
         );
         std::fs::write(&config, text).expect("the settings are written");
@@ -182,6 +218,18 @@ impl World {
         (config, url): (PathBuf, String),
         more: impl FnOnce(&mut Command),
     ) -> Node {
+        match self.try_start((config, url), more).await {
+            Ok(node) => node,
+            Err((node, why)) => panic!("the hub does not answer ({why:?}):\n{}", node.log()),
+        }
+    }
+
+    /// The same for a hub that may not get so far; then how it ended, or `None` if it hangs.
+    pub async fn try_start(
+        &self,
+        (config, url): (PathBuf, String),
+        more: impl FnOnce(&mut Command),
+    ) -> Result<Node, (Node, Option<ExitStatus>)> {
         let log = std::fs::File::options()
             .create(true)
             .append(true)
@@ -208,14 +256,12 @@ impl World {
             .is_err()
         {
             let ended = node.child.try_wait().expect("the hub is our child");
-            assert!(
-                ended.is_none() && Instant::now() < until,
-                "the hub does not answer ({ended:?}):\n{}",
-                node.log()
-            );
+            if ended.is_some() || Instant::now() > until {
+                return Err((node, ended));
+            }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        node
+        Ok(node)
     }
 
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -244,6 +290,15 @@ impl World {
             self.ledger().filings.insert(marker.to_owned(), status);
         }
         status
+    }
+
+    /// Files it once more as another: what a client must not do.
+    pub async fn file_anew(&self, url: &str, marker: &str) -> Option<u16> {
+        let mut body = filing();
+        body["title"] = json!({ "ja": marker, "en": marker });
+        let url = format!("{url}/api/v1/incidents");
+        self.post(&url, &self.officer, &format!("{marker}-anew"), &body)
+            .await
     }
 
     /// Acknowledges a notice that arrived.
@@ -287,12 +342,13 @@ impl World {
         Some(status)
     }
 
-    /// What has arrived at a bank since it was last gathered.
+    /// The notices that have arrived at a bank since they were last gathered; what reminds of one is no notice.
     pub fn arrived(&self, bank: usize) -> Vec<Arrival> {
         self.banks[bank]
             .receiver
             .hits()
             .iter()
+            .filter(|hit| hit.json()["type"] != "notice.reminder")
             .map(|hit| Arrival::of(bank, hit))
             .collect()
     }
@@ -308,23 +364,7 @@ impl World {
 
     /// A count read beside the hub.
     pub fn count(&self, sql: &str) -> i64 {
-        let count: Result<Count, _> = match Location::parse(&self.database)
-            .expect("a good location")
-        {
-            Location::Sqlite(path) => {
-                let mut conn = diesel::SqliteConnection::establish(path.to_str().expect("UTF-8"))
-                    .expect("it opens");
-                diesel::sql_query("PRAGMA busy_timeout = 5000")
-                    .execute(&mut conn)
-                    .expect("a setting");
-                diesel::sql_query(sql).get_result(&mut conn)
-            }
-            Location::Postgres(url) => {
-                let mut conn = diesel::PgConnection::establish(&url).expect("it opens");
-                diesel::sql_query(sql).get_result(&mut conn)
-            }
-        };
-        count.expect("a count").n
+        count(&self.database, sql)
     }
 
     /// Waits until every webhook is delivered or acknowledged.
@@ -448,6 +488,11 @@ impl Node {
         memory_kib(self.child.id())
     }
 
+    /// Whether its process has not ended.
+    pub fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     pub fn log(&self) -> String {
         let text = std::fs::read_to_string(self.config.with_extension("log")).unwrap_or_default();
         let last: Vec<&str> = text.lines().rev().take(20).collect();
@@ -485,6 +530,25 @@ pub fn memory_kib(process: u32) -> u64 {
     words.and_then(|word| word.parse().ok()).expect("a number")
 }
 
+/// A count, read from a database.
+pub fn count(database: &str, sql: &str) -> i64 {
+    let count: Result<Count, _> = match Location::parse(database).expect("a good location") {
+        Location::Sqlite(path) => {
+            let mut conn = diesel::SqliteConnection::establish(path.to_str().expect("UTF-8"))
+                .expect("it opens");
+            diesel::sql_query("PRAGMA busy_timeout = 5000")
+                .execute(&mut conn)
+                .expect("a setting");
+            diesel::sql_query(sql).get_result(&mut conn)
+        }
+        Location::Postgres(url) => {
+            let mut conn = diesel::PgConnection::establish(&url).expect("it opens");
+            diesel::sql_query(sql).get_result(&mut conn)
+        }
+    };
+    count.expect("a count").n
+}
+
 fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder()
         .no_proxy()
@@ -509,7 +573,8 @@ async fn close(store: Store) {
 async fn key(ground: &Ground, owner: Owner) -> String {
     let input = KeyInput {
         label: "test".into(),
-        days: Some(30),
+        // Longer than any clock leaps here.
+        days: Some(365),
     };
     let rules = Arc::clone(&ground.rules);
     let made = ground.act(move |tx| Ok(issue_key(tx, &rules, owner, &input)?.key.to_string()));

@@ -18,11 +18,13 @@ mod support {
 }
 
 mod authority;
+mod disk;
 mod gate;
 mod hub;
 mod kill;
 mod ledger;
 mod mail;
+mod mounts;
 mod namespaces;
 mod network;
 mod nodes;
