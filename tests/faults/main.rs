@@ -28,5 +28,7 @@ mod mounts;
 mod namespaces;
 mod network;
 mod nodes;
+mod power;
 mod receivers;
 mod relay;
+mod server;
