@@ -18,6 +18,7 @@ mod support {
 }
 
 mod authority;
+mod database;
 mod disk;
 mod gate;
 mod hub;
@@ -29,6 +30,7 @@ mod namespaces;
 mod network;
 mod nodes;
 mod power;
+mod proxy;
 mod receivers;
 mod relay;
 mod server;

@@ -1,0 +1,237 @@
+//! A database that is restarted, cut off and killed while it is made. `KAIRAN_DATABASE_RESTARTS` and
+//! `KAIRAN_CUT_COMMITS` say how often (2 and 3 unless given).
+
+use crate::hub::{Node, Site, World, count};
+use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
+use crate::proxy::Proxy;
+use crate::server::{Server, Stop};
+use crate::support::hub::On;
+use crate::support::postgres::fresh_postgres;
+use kairan::clock::Clock;
+use kairan::vault;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+const BANKS: usize = 3;
+/// A hub files again within this time of its database's return.
+const AGAIN: Duration = Duration::from_secs(10);
+
+fn moments(what: &str) -> Moments {
+    let seed = number("KAIRAN_FAULT_SEED")
+        .unwrap_or_else(|| u64::from_le_bytes(vault::random().expect("randomness")));
+    say(&format!("{what}: KAIRAN_FAULT_SEED={seed}"));
+    Moments(seed)
+}
+
+/// How long it takes until something is filed.
+async fn until_filed(world: &World, node: &Node, marker: &str) -> Duration {
+    let asked = Instant::now();
+    loop {
+        let answer = world.file(&node.url, marker).await;
+        if answer == Some(201) {
+            return asked.elapsed();
+        }
+        assert!(matches!(answer, Some(503)), "{answer:?}:\n{}", node.log());
+        assert!(
+            asked.elapsed() < AGAIN,
+            "not within {AGAIN:?}:\n{}",
+            node.log()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_is_restarted_under_load_loses_and_doubles_nothing() {
+    let rounds = number("KAIRAN_DATABASE_RESTARTS").unwrap_or(2);
+    let mut moments = moments("database restarts");
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let mut node = world.start(world.place("hub")).await;
+    let mut longest = Duration::ZERO;
+    for round in 1..=rounds {
+        let from = Clock::new().now();
+        let load = Load::start(&world, std::slice::from_ref(&node.url), round, &mut moments);
+        tokio::time::sleep(Duration::from_millis(moments.between(200, 900))).await;
+        server.stop(match round % 2 {
+            0 => Stop::Fast,
+            _ => Stop::Immediate,
+        });
+        tokio::time::sleep(Duration::from_millis(moments.between(0, 500))).await;
+        server.start();
+        longest = longest.max(until_filed(&world, &node, &format!("again-{round}")).await);
+        load.end().await;
+        assert!(node.lives(), "one process all through:\n{}", node.log());
+        ask_again(&world, &node.url).await;
+        world.settled(&node).await;
+        judge(&world, from).await;
+    }
+    let ledger = world.ledger();
+    say(&format!(
+        "database: {rounds} restarts, {} filings, {} arrivals, {} stamps, {} came twice; filed again within {longest:?}",
+        ledger.filings.len(),
+        ledger.arrivals.len(),
+        ledger.stamps.len(),
+        ledger.duplicates()
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_there_once() {
+    let wanted = number("KAIRAN_CUT_COMMITS").unwrap_or(3);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let proxy = Proxy::to(server.port()).await;
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let node = world
+        .start(world.place_on("hub", &server.url_by(proxy.port)))
+        .await;
+    let incidents = || world.count("SELECT count(*) AS n FROM incident");
+    let from = Clock::new().now();
+    let (mut ambiguous, mut tried) = (0, 0);
+    while ambiguous < wanted {
+        tried += 1;
+        assert!(
+            tried <= wanted * 20,
+            "{ambiguous} of {tried} filings were cut after COMMIT, {} in all",
+            proxy.disarm()
+        );
+        let marker = format!("cut-{tried}");
+        world.settled(&node).await;
+        let before = incidents();
+        proxy.arm();
+        let answer = world.file(&node.url, &marker).await;
+        proxy.disarm();
+        // Another transaction's COMMIT may have been the next.
+        if answer == Some(201) {
+            continue;
+        }
+        assert_eq!(answer, Some(503), "nobody knows:\n{}", node.log());
+        let there = incidents() - before;
+        ambiguous += u64::from(there == 1);
+        until_filed(&world, &node, &marker).await;
+        assert_eq!(incidents() - before, 1, "filed once");
+    }
+    ask_again(&world, &node.url).await;
+    world.settled(&node).await;
+    judge(&world, from).await;
+    say(&format!(
+        "commits: {} cut, {ambiguous} of them filings; each there once",
+        proxy.disarm()
+    ));
+}
+
+/// The check that the journeys above close with finds what a retry without a key would do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn control_a_client_that_files_anew_instead_of_again_is_found_to_have_doubled() {
+    let world = World::prepare(On::Sqlite, BANKS, LOOPBACK).await;
+    let node = world.start(world.place("hub")).await;
+    assert_eq!(world.file(&node.url, "once").await, Some(201));
+    assert_eq!(world.file_anew(&node.url, "once").await, Some(201));
+    world.settled(&node).await;
+    world.gather();
+    let complaints = world.ledger().complaints(BANKS);
+    assert!(
+        complaints
+            .iter()
+            .any(|one| one.contains("became 2 incidents")),
+        "{complaints:?}"
+    );
+}
+
+fn migrations(kind: &str) -> i64 {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("migrations")
+        .join(kind);
+    let there = std::fs::read_dir(folder).expect("they are there").count();
+    i64::try_from(there).expect("few")
+}
+
+/// Kills `kairan serve` at every few milliseconds of its first start, later each time, until one has made the whole
+/// schema; then the database is as one that was never killed.
+async fn killed_while_migrating(on: On, database: String, kind: &str) {
+    let whole = migrations(kind);
+    let world = World::prepare(on, 1, LOOPBACK).await;
+    let place = world.place_on("migrating", &database);
+    let applied = || {
+        let known = match kind {
+            "sqlite" => {
+                "SELECT count(*) AS n FROM sqlite_master WHERE name = '__diesel_schema_migrations'"
+            }
+            _ => {
+                "SELECT count(*) AS n FROM pg_tables WHERE tablename = '__diesel_schema_migrations'"
+            }
+        };
+        match count(&database, known) {
+            0 => 0,
+            _ => count(
+                &database,
+                "SELECT count(*) AS n FROM __diesel_schema_migrations",
+            ),
+        }
+    };
+    let mut halves = Vec::new();
+    for step in 1..=400 {
+        let mut hub = Command::new(env!("CARGO_BIN_EXE_kairan"))
+            .arg("--config")
+            .arg(&place.0)
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the hub starts");
+        tokio::time::sleep(Duration::from_millis(15 + 5 * step)).await;
+        hub.kill().expect("it is our child");
+        hub.wait().expect("it is our child");
+        match applied() {
+            0 => {}
+            n if n < whole => halves.push(n),
+            _ => break,
+        }
+    }
+    assert!(!halves.is_empty(), "no kill came while it was migrated");
+    let node = world.start(place).await;
+    let columns = match kind {
+        "sqlite" => "SELECT count(*) AS n FROM sqlite_master AS m JOIN pragma_table_info(m.name)",
+        _ => "SELECT count(*) AS n FROM information_schema.columns WHERE table_schema = 'public'",
+    };
+    assert_eq!(applied(), whole);
+    assert_eq!(count(&database, columns), world.count(columns));
+    let ready = world
+        .client
+        .get(format!("{}/health/ready", node.url))
+        .send()
+        .await;
+    assert_eq!(ready.expect("it answers").status(), 200);
+    say(&format!(
+        "migrating {kind}: killed at {halves:?} of {whole}"
+    ));
+}
+
+mod a_hub_killed_while_it_migrates_goes_on_from_there {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_sqlite() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = format!("sqlite:{}", folder.path().join("kairan.db").display());
+        killed_while_migrating(On::Sqlite, database, "sqlite").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_postgres() {
+        let fresh = fresh_postgres();
+        killed_while_migrating(On::Postgres, fresh.url().to_owned(), "postgres").await;
+    }
+}
