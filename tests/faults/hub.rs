@@ -5,7 +5,7 @@ use super::ledger::{Arrival, Ledger, Stamp};
 use crate::support::ground::{BOUNDS, Base, Ground, contact, filing, new_bank, rules};
 use crate::support::hub::On;
 use crate::support::postgres::fresh_postgres;
-use crate::support::receiver::{Answer, Receiver};
+use crate::support::receiver::{Answer, Hit, Receiver};
 use diesel::{Connection, QueryableByName, RunQueryDsl};
 use kairan::actions::Rules;
 use kairan::actions::add_contact::add_contact;
@@ -21,6 +21,7 @@ use kairan::storage::{Lane, Location, Store, audit, payload, reading};
 use kairan::vault::{Vault, log_key};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -348,7 +349,7 @@ impl World {
             .receiver
             .hits()
             .iter()
-            .filter(|hit| hit.json()["type"] != "notice.reminder")
+            .filter(|hit| !reminds(hit))
             .map(|hit| Arrival::of(bank, hit))
             .collect()
     }
@@ -357,8 +358,17 @@ impl World {
     pub fn gather(&self) {
         for bank in 0..self.banks.len() {
             let arrivals = self.arrived(bank);
+            let hits = self.banks[bank].receiver.hits();
             self.banks[bank].receiver.forget();
-            self.ledger().arrivals.extend(arrivals);
+            let mut ledger = self.ledger();
+            ledger.arrivals.extend(arrivals);
+            for hit in hits.iter().filter(|hit| reminds(hit)) {
+                let notice = hit.json()["data"]["notice"]["id"]
+                    .as_str()
+                    .map(str::to_owned);
+                let hash = Sha256::digest(&hit.body).into();
+                ledger.reminders.extend(notice.map(|notice| (notice, hash)));
+            }
         }
     }
 
@@ -512,6 +522,10 @@ impl Drop for Node {
 /// The code of a partner, counted from 0.
 pub fn code(bank: usize) -> String {
     format!("B{:03}", bank + 1)
+}
+
+fn reminds(hit: &Hit) -> bool {
+    hit.json()["type"] == "notice.reminder"
 }
 
 /// A receiver on this machine, and its address.

@@ -201,8 +201,16 @@ pub async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
             .notice_id
             .expect("only notices are sent here")
             .to_string();
-        let hash = arrived.get(notice.as_str()).map(|hash| hash.to_vec());
-        assert_eq!(row.body_hash, hash, "the log says of {notice} what arrived");
+        let hash: Option<[u8; 32]> = row
+            .body_hash
+            .as_deref()
+            .and_then(|hash| hash.try_into().ok());
+        let is_reminder =
+            hash.is_some_and(|hash| ledger.reminders.contains(&(notice.clone(), hash)));
+        if !is_reminder {
+            let told = arrived.get(notice.as_str()).copied();
+            assert_eq!(hash, told, "the log says of {notice} what arrived");
+        }
     }
     log
 }

@@ -10,6 +10,8 @@ pub struct Ledger {
     /// The marker in its title → the status of a filing; `None` while no answer is known.
     pub filings: BTreeMap<String, Option<u16>>,
     pub arrivals: Vec<Arrival>,
+    /// What reminded of a notice: the notice, and the hash of the bytes.
+    pub reminders: BTreeSet<(String, [u8; 32])>,
     /// The notice → its bank, its digest, and the status of its acknowledgement.
     pub stamps: BTreeMap<String, Stamp>,
 }
@@ -157,7 +159,7 @@ fn good() -> Ledger {
             .into(),
         // The last one twice: redelivery of the same bytes is allowed.
         arrivals: arrivals.chain([arrival(2, "b")]).collect(),
-        stamps: BTreeMap::new(),
+        ..Ledger::default()
     }
 }
 

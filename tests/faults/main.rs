@@ -34,3 +34,4 @@ mod proxy;
 mod receivers;
 mod relay;
 mod server;
+mod time;
