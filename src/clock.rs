@@ -143,7 +143,7 @@ mod tests {
         let (begun, at) = (std::time::Instant::now(), Instant::from_micros(1 << 50));
         let after = |clock: Instant, passed: Duration| steady.reading_at(clock, begun + passed);
         let second = Duration::from_secs(1);
-        assert_eq!(after(at, second * 0), at);
+        assert_eq!(after(at, Duration::ZERO), at);
         assert_eq!(after(at + second, second), at + second);
         // Set back: by an hour, and further.
         assert_eq!(after(at + second * 2 - HOUR, second * 2), at + second * 2);

@@ -65,9 +65,7 @@ fn by_message(text: String) -> Error {
         ))
     } else if has("disk I/O error") {
         Error::Disk(text)
-    } else if has("server closed the connection")
-        || has("terminating connection")
-    {
+    } else if has("server closed the connection") || has("terminating connection") {
         Error::Unavailable(text)
     } else if has("malformed") || has("not a database") {
         Error::Corrupt(text)

@@ -65,7 +65,9 @@ pub async fn import(
     } else {
         app.room_to_file()?;
         app.store
-            .write(Lane::Filing, move |tx| import_banks(tx, &rules, &csv, false))
+            .write(Lane::Filing, move |tx| {
+                import_banks(tx, &rules, &csv, false)
+            })
             .await?
     };
     let banks = imported.banks.into_iter().map(|one| ImportedView {
