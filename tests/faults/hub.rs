@@ -38,9 +38,9 @@ const OPENED: [&str; 2] = ["127.0.0.0/8", "10.0.0.0/8"];
 /// One hub on one database, with all that a process on it needs.
 pub struct World {
     folder: TempDir,
-    database: String,
+    pub database: String,
     journal: PathBuf,
-    vault: Arc<Vault>,
+    pub vault: Arc<Vault>,
     more: String,
     pub banks: Vec<Partner>,
     officer: String,
@@ -570,7 +570,7 @@ fn client() -> reqwest::Client {
     builder.build().expect("a client without a proxy builds")
 }
 
-async fn open(database: &str, vault: &Arc<Vault>) -> Store {
+pub async fn open(database: &str, vault: &Arc<Vault>) -> Store {
     let location = Location::parse(database).expect("a good location");
     let vault = Arc::clone(vault);
     let opened =
@@ -578,7 +578,7 @@ async fn open(database: &str, vault: &Arc<Vault>) -> Store {
     opened.await.expect("no panic").expect("the database opens")
 }
 
-async fn close(store: Store) {
+pub async fn close(store: Store) {
     tokio::task::spawn_blocking(move || store.close())
         .await
         .expect("no panic");

@@ -21,6 +21,7 @@ mod authority;
 mod database;
 mod disk;
 mod gate;
+mod guard;
 mod hub;
 mod kill;
 mod ledger;
