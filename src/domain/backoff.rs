@@ -117,5 +117,26 @@ mod tests {
                 prop_assert!(taken == 0 || before + taken <= per_bank);
             }
         }
+
+        #[test]
+        fn who_comes_first_goes_first_and_nobody_is_passed_over_who_has_a_place(
+            banks in proptest::collection::vec(0_u8..6, 0..200),
+            busy in proptest::collection::vec(0_usize..8, 6),
+            per_bank in 1_usize..6,
+            room in 0_usize..100,
+        ) {
+            let bank_of = |n: u8| (n < 5).then(|| uid(n));
+            let in_flight: HashMap<_, _> = (0..6).map(|n: u8| (bank_of(n), busy[usize::from(n)])).collect();
+            let candidates: Vec<(usize, u8)> = banks.into_iter().enumerate().collect();
+            let chosen = choose(candidates.clone(), |(_, bank)| bank_of(*bank), &in_flight, per_bank, room);
+            // The order of preference is kept: a first attempt that stood before a retry still does.
+            prop_assert!(chosen.is_sorted_by_key(|(place, _)| *place));
+            for (place, bank) in candidates.into_iter().filter(|one| !chosen.contains(one)) {
+                let before = chosen.iter().filter(|(other, same)| *other < place && *same == bank).count();
+                let is_full = in_flight[&bank_of(bank)] + before >= per_bank;
+                let none_left = chosen.iter().filter(|(other, _)| *other < place).count() == room;
+                prop_assert!(is_full || none_left, "{place} of bank {bank} was passed over");
+            }
+        }
     }
 }

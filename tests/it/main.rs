@@ -22,6 +22,7 @@ mod canary;
 mod command_line;
 mod demo;
 mod desks;
+mod fairness;
 mod floors;
 mod journeys;
 mod pressure;
