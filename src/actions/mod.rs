@@ -50,6 +50,7 @@ pub mod prove;
 pub mod prove_completeness;
 pub mod publish;
 pub mod read_approvals;
+pub mod read_channels;
 pub mod read_log;
 pub mod read_reachability;
 pub mod read_register;

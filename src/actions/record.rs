@@ -4,14 +4,18 @@
 use super::claim::Claimed;
 use super::{Error, break_channel};
 use crate::domain::backoff;
+use crate::domain::channel::{self, Tried};
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::domain::level::Level;
 use crate::domain::outcome::{ErrorClass, Outcome};
-use crate::storage::delivery::{self, Advance, AttemptRow, Leases, OutcomeRow};
+use crate::storage::delivery::{self, Advance, AttemptRow, DueRow, Leases, OutcomeRow};
 use crate::storage::evidence::{self, Flag, Reached};
-use crate::storage::{Tx, facts, log, mail_report, notice, payload};
-use std::collections::HashSet;
+use crate::storage::{Tx, facts, log, mail_report, notice, payload, reachability};
+use std::collections::{HashMap, HashSet};
+
+/// A bank's newest outcomes in which an endpoint's failures in a row are looked for.
+const OUTCOMES_JUDGED: i64 = 100;
 
 /// An attempt that ended.
 #[derive(Debug, Clone)]
@@ -42,12 +46,21 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         .map(|one| attempt_row(&one.claimed))
         .collect();
     stage(tx, &attempts, &outcomes)?;
+    let accepted: Vec<Uid> = finished
+        .iter()
+        .filter(|one| one.outcome.accepted())
+        .map(|one| one.claimed.due.target_id)
+        .collect();
+    let mut known = Known {
+        broken: evidence::targets_with_open_task(tx, &accepted)?,
+        failing: HashMap::new(),
+    };
     for (one, row) in finished.iter().zip(&outcomes) {
         let late = !held.contains(&one.claimed.due.id);
         if late && one.outcome.accepted() {
             delivery::accept_late(tx, one.claimed.due.id)?;
         }
-        judge_channel(tx, one, row)?;
+        judge_channel(tx, one, row, &mut known)?;
     }
     Ok(())
 }
@@ -194,12 +207,26 @@ fn stage(tx: &mut Tx<'_>, attempts: &[AttemptRow], outcomes: &[OutcomeRow]) -> R
     Ok(())
 }
 
+/// What is read of addresses once for a batch.
+struct Known {
+    /// Of those that accepted something: whose task is open.
+    broken: HashSet<Uid>,
+    /// Whether a failing endpoint has failed for too long.
+    failing: HashMap<Uid, bool>,
+}
+
 /// Notes on the board what a failure means for the channel, and opens or closes its task.
-fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<(), Error> {
+fn judge_channel(
+    tx: &mut Tx<'_>,
+    one: &Finished,
+    row: &OutcomeRow,
+    known: &mut Known,
+) -> Result<(), Error> {
     let due = &one.claimed.due;
     if one.outcome.accepted() {
         // A relay that takes a mail proves nothing of a mailbox from which the last one came back.
-        let is_mended = due.failures > 0 && !mail_report::is_bouncing(tx, due.target_id)?;
+        let is_mended =
+            known.broken.contains(&due.target_id) && !mail_report::is_bouncing(tx, due.target_id)?;
         return if is_mended {
             break_channel::mended(tx, due.target_id)
         } else {
@@ -213,11 +240,13 @@ fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<()
         return Ok(());
     }
     let bounced = row.outcome == ErrorClass::MailRejected.code();
-    let broken = one.outcome.breaks_channel() || one.claimed.number >= backoff::FAILURES_THAT_BREAK;
-    if !broken {
+    let is_plain =
+        one.outcome.breaks_channel() || one.claimed.number >= backoff::FAILURES_THAT_BREAK;
+    if !is_plain && !keeps_failing(tx, due, known)? {
         return Ok(());
     }
-    if let Some(notice) = row.notice_id {
+    // What is amiss with a notice follows from its own attempts alone.
+    if let Some(notice) = row.notice_id.filter(|_| is_plain) {
         if bounced {
             evidence::flag(tx, notice, Flag::Bounced)?;
         }
@@ -231,6 +260,27 @@ fn judge_channel(tx: &mut Tx<'_>, one: &Finished, row: &OutcomeRow) -> Result<()
         }
         None => Ok(()),
     }
+}
+
+/// Whether an endpoint has failed ten times in a row, whatever messages these were of. Not asked of mail, where all
+/// addresses fail together while the relay does.
+fn keeps_failing(tx: &mut Tx<'_>, due: &DueRow, known: &mut Known) -> Result<bool, Error> {
+    let Some(bank) = due.bank_id.filter(|_| due.channel == "webhook") else {
+        return Ok(false);
+    };
+    if let Some(verdict) = known.failing.get(&due.target_id) {
+        return Ok(*verdict);
+    }
+    let newest = reachability::outcomes(tx, bank, OUTCOMES_JUDGED)?;
+    let tried: Vec<Tried> = newest
+        .into_iter()
+        .filter(|(target, ..)| *target == due.target_id)
+        .filter_map(|(_, outcome, at)| Tried::of(&outcome, at))
+        .collect();
+    let failures = i64::try_from(channel::failures_in_a_row(&tried)).unwrap_or(i64::MAX);
+    let verdict = failures >= backoff::FAILURES_THAT_BREAK;
+    known.failing.insert(due.target_id, verdict);
+    Ok(verdict)
 }
 
 /// Leases that hold no longer: their attempts are *unknown*, their deliveries due again. Returns how many.

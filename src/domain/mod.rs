@@ -4,6 +4,7 @@
 pub mod access;
 pub mod address;
 pub mod backoff;
+pub mod channel;
 pub mod chase;
 pub mod deadline;
 pub mod deferral;

@@ -16,7 +16,7 @@ use crate::domain::instant::Instant;
 use crate::domain::level::Level;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = notice_level, treat_none_as_default_value = false)]
@@ -452,6 +452,27 @@ pub fn open_task_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Option<TaskEv
         .first(conn)
         .optional()?);
     Ok(last.filter(|event| event.event == "opened"))
+}
+
+/// Those of these endpoints and contacts whose task is open.
+pub fn targets_with_open_task(tx: &mut Tx<'_>, targets: &[Uid]) -> Result<HashSet<Uid>, Error> {
+    let mut open = HashSet::new();
+    for part in targets.chunks(ROWS_AT_ONCE) {
+        let events: Vec<(Option<Uid>, String)> = on_either!(tx, conn => task_event::table
+            .filter(task_event::target_id.assume_not_null().eq_any(part))
+            .order((task_event::task_id, task_event::seq))
+            .select((task_event::target_id, task_event::event))
+            .load(conn)?);
+        for (target, event) in events {
+            let Some(target) = target else { continue };
+            if event == "opened" {
+                open.insert(target);
+            } else {
+                open.remove(&target);
+            }
+        }
+    }
+    Ok(open)
 }
 
 /// All task events, oldest first; the last event of a task tells its state.

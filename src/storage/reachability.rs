@@ -2,6 +2,7 @@
 //! however much was sent: what lies further back counts as not proven.
 
 use super::error::Error;
+use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, attempt_outcome, delivery, mail_report, notice, notice_level,
 };
@@ -9,22 +10,21 @@ use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use std::collections::HashMap;
 
 /// A bank's newest outcomes that are looked at: first the few that are enough where it answers, then more.
 const OUTCOMES: [i64; 2] = [20, 500];
+/// Waiting retries of a channel that are looked at.
+const RETRIES: i64 = 5_000;
 /// A bank's newest notices that are looked at.
 const NOTICES: i64 = 500;
 
 /// When one of these endpoints of a bank last answered 2xx.
 pub fn accepted(tx: &mut Tx<'_>, bank: Uid, endpoints: &[Uid]) -> Result<Option<Instant>, Error> {
     for limit in OUTCOMES {
-        let rows: Vec<(Uid, String, Instant)> = on_either!(tx, conn => attempt_outcome::table
-            .filter(attempt_outcome::bank_id.eq(bank))
-            .order((attempt_outcome::bank_id.desc(), attempt_outcome::attempt_id.desc()))
-            .limit(limit)
-            .select((attempt_outcome::target_id, attempt_outcome::outcome, attempt_outcome::recorded_at))
-            .load(conn)?);
+        let rows = outcomes(tx, bank, limit)?;
         let read = rows.len();
         let accepted = rows
             .into_iter()
@@ -50,6 +50,49 @@ pub fn accepted(tx: &mut Tx<'_>, bank: Uid, endpoints: &[Uid]) -> Result<Option<
         .select(notice_level::reached_at)
         .first(conn)
         .optional()?))
+}
+
+/// A bank's newest outcomes, newest first: at which address, what, when.
+pub fn outcomes(
+    tx: &mut Tx<'_>,
+    bank: Uid,
+    limit: i64,
+) -> Result<Vec<(Uid, String, Instant)>, Error> {
+    Ok(on_either!(tx, conn => attempt_outcome::table
+        .filter(attempt_outcome::bank_id.eq(bank))
+        .order((attempt_outcome::bank_id.desc(), attempt_outcome::attempt_id.desc()))
+        .limit(limit)
+        .select((attempt_outcome::target_id, attempt_outcome::outcome, attempt_outcome::recorded_at))
+        .load(conn)?))
+}
+
+/// When each address is tried again, of one bank or of all, with its bank; the soonest of the retries that are looked at.
+pub fn next_tries(
+    tx: &mut Tx<'_>,
+    bank: Option<Uid>,
+) -> Result<HashMap<Uid, (Uid, Instant)>, Error> {
+    let mut found = HashMap::new();
+    for channel in ["webhook", "email"] {
+        let rows: Vec<(Uid, Option<Uid>, Instant)> = on_either!(tx, conn => {
+            let mut query = delivery::table
+                .filter(sql::<Bool>("state = 'waiting'"))
+                .filter(delivery::channel.eq(channel))
+                .order((delivery::due_at, delivery::id))
+                .limit(RETRIES)
+                .select((delivery::target_id, delivery::bank_id, delivery::due_at))
+                .into_boxed();
+            if let Some(bank) = bank {
+                query = query.filter(delivery::bank_id.eq(bank));
+            }
+            query.load(conn)?
+        });
+        for (target, bank, due_at) in rows {
+            if let Some(bank) = bank {
+                found.entry(target).or_insert((bank, due_at));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// When a mail server last said that it has a mail to one of these contacts.

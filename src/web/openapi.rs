@@ -2,10 +2,10 @@
 //! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
 
 use super::api::{
-    approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
-    drafts, endpoints, evidence, exercises, health, import, inbox, incidents, invitations, keys,
-    log, notices, partnerships, people, questions, reachability, reports, resend, responses,
-    service_levels, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, channels, chases, contacts, deferrals,
+    deliveries, drafts, endpoints, evidence, exercises, health, import, inbox, incidents,
+    invitations, keys, log, notices, partnerships, people, questions, reachability, reports,
+    resend, responses, service_levels, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -62,6 +62,7 @@ use utoipa_swagger_ui::Config;
         approvals::decide,
         deliveries::list,
         resend::again,
+        resend::to_bank,
         tasks::list,
         service_levels::levels,
         as_of::as_of,
@@ -126,6 +127,8 @@ use utoipa_swagger_ui::Config;
         keys::revoke_of_bank,
         reachability::list,
         reachability::own,
+        channels::list,
+        channels::own,
         signing_keys::list_own,
         signing_keys::enrol_own,
         signing_keys::end_own,

@@ -2,10 +2,10 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, calls, certificates, chases, contacts, deferrals, deliveries,
-    drafts, endpoints, evidence, exercises, health, import, inbox, incidents, invitations, keys,
-    log, notices, partnerships, people, questions, reachability, reports, resend, responses,
-    service_levels, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, channels, chases, contacts, deferrals,
+    deliveries, drafts, endpoints, evidence, exercises, health, import, inbox, incidents,
+    invitations, keys, log, notices, partnerships, people, questions, reachability, reports,
+    resend, responses, service_levels, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -191,6 +191,7 @@ pub fn routes() -> Vec<Route> {
         GET "/incidents/{reference}/calls/{id}" OFFICER pages::calls::form;
         POST "/incidents/{reference}/calls/{id}" OFFICER pages::calls::complete;
         POST "/incidents/{reference}/notice-closings" OFFICER + CONFIRMED pages::officer::close_notice;
+        POST "/incidents/{reference}/resends" OFFICER pages::officer::resend;
 
         GET "/matrix" READERS pages::auditor::matrix;
         GET "/evidence/{id}" READERS pages::auditor::chain;
@@ -246,6 +247,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/incidents/{reference}/revisions/{number}" READERS incidents::revision;
         POST "/api/v1/incidents/{reference}/withdrawal" OFFICER incidents::withdraw;
         POST "/api/v1/incidents/{reference}/notice-closings" OFFICER incidents::close_notice;
+        POST "/api/v1/incidents/{reference}/resends" OFFICER resend::to_bank;
         GET "/api/v1/incidents/{reference}/notices" READERS board::board;
         GET "/api/v1/incidents/{reference}/responses" READERS responses::of_incident;
         GET "/api/v1/incidents/{reference}/chases" READERS chases::of_incident;
@@ -308,6 +310,7 @@ pub fn routes() -> Vec<Route> {
         PUT "/api/v1/banks/{code}/profile" ADMINISTRATOR banks::amend;
         GET "/api/v1/roster" OPERATOR banks::roster;
         GET "/api/v1/reachability" OPERATOR reachability::list;
+        GET "/api/v1/channels" OPERATOR channels::list;
         POST "/api/v1/import" ADMINISTRATOR import::import;
         GET "/api/v1/partnerships" OPERATOR partnerships::list;
         POST "/api/v1/partnerships" ADMINISTRATOR partnerships::join;
@@ -338,6 +341,7 @@ pub fn routes() -> Vec<Route> {
         GET "/api/v1/own/reports/{id}" BANK reports::read_own;
         GET "/api/v1/own/reports/{id}/proof" BANK reports::proof_own;
         GET "/api/v1/own/reachability" BANK reachability::own;
+        GET "/api/v1/own/channels" BANK channels::own;
         GET "/api/v1/own/contacts" BANK_PEOPLE contacts::list_own;
         POST "/api/v1/own/contacts" BANK_ADMINISTRATOR contacts::create_own;
         POST "/api/v1/own/contacts/{id}/replacement" BANK_ADMINISTRATOR contacts::replace_own;

@@ -31,6 +31,7 @@ macro_rules! journeys {
 mod acknowledging;
 mod ageing;
 mod bouncing;
+mod breaking;
 mod case;
 mod changing;
 mod chasing;

@@ -3,12 +3,13 @@
 use super::seat::{self, Fields, OwnForm};
 use super::words::{Said, say};
 use super::{Desk, document, input, show};
-use crate::actions::read_reachability;
 use crate::actions::register_bank::bank_by_code;
+use crate::actions::{read_channels, read_reachability};
 use crate::domain::vocabulary::Language;
 use crate::web::api::reachability::ReachabilityView;
 use crate::web::api::{
-    approvals, banks, contacts, endpoints, import, invitations, keys, partnerships, people,
+    approvals, banks, channels, contacts, endpoints, import, invitations, keys, partnerships,
+    people,
 };
 use crate::web::body::{RawCsv, Strict};
 use crate::web::problem::{Answered, Problem};
@@ -117,14 +118,16 @@ async fn bank_page(
     let hooks = document(endpoints::list(desk.app.clone(), path()).await).await?;
     let machine_keys = document(keys::list_of_bank(desk.app.clone(), path()).await).await?;
     let wanted = code.to_owned();
-    let reached = desk
+    let (reached, health) = desk
         .app
         .store
         .read(move |tx| -> Result<_, Problem> {
             let bank = bank_by_code(tx, &wanted)?.id;
-            Ok(read_reachability::of_bank(tx, bank)?)
+            let reached = read_reachability::of_bank(tx, bank)?;
+            Ok((reached, read_channels::of_bank(tx, bank)?))
         })
         .await?;
+    let health = json!(channels::views(health));
     let who = desk.who();
     let asked = document(approvals::list(desk.app.clone(), who).await).await?;
     let ending_waits = asked["approvals"]
@@ -146,6 +149,7 @@ async fn bank_page(
         "endpoints": hooks["endpoints"], "keys": machine_keys["keys"], "ending_waits": ending_waits,
         "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
         "ending": typed["ending"], "faults": faults, "reached": ReachabilityView::from(reached),
+        "channels": super::with_addresses(&health, &people["contacts"], &hooks["endpoints"]),
     });
     show(desk, status, "desk/administrator/bank.html", page)
 }

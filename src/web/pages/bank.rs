@@ -16,7 +16,9 @@ use crate::storage::delivery::OutcomeRow;
 use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, log, notice, payload, reading};
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
-use crate::web::api::{contacts, endpoints, keys, notices, reachability, responses, signing_keys};
+use crate::web::api::{
+    channels, contacts, endpoints, keys, notices, reachability, responses, signing_keys,
+};
 use crate::web::body::{RawJson, Strict};
 use crate::web::identity::BankWho;
 use crate::web::once_key::OnceKey;
@@ -426,6 +428,7 @@ async fn channels_page(
     let own_keys = document(keys::list_own(desk.app.clone(), who.clone()).await).await?;
     let signing = document(signing_keys::list_own(desk.app.clone(), who.clone()).await).await?;
     let reached = document(reachability::own(desk.app.clone(), who.clone()).await).await?;
+    let health = document(channels::own(desk.app.clone(), who.clone()).await).await?;
     let (bank, host) = (who.scope.bank(), desk.app.rules.public_host.clone());
     let own = desk.app.store.read(move |tx| bank::by_id(tx, bank)).await;
     let code = own?.ok_or_else(Problem::missing)?.code;
@@ -434,6 +437,7 @@ async fn channels_page(
         "signing_keys": signing["signing_keys"], "signing_name": format!("{code}.{host}/ack"), "signing_code": code, "signing_host": host,
         "signing": typed["signing"], "may_change": may_change, "secret": secret, "contact": typed["contact"], "endpoint": typed["endpoint"], "key": typed["key"],
         "test": test, "reached": reached, "faults": faults,
+        "channels": super::with_addresses(&health["channels"], &own_contacts["contacts"], &own_endpoints["endpoints"]),
     });
     show(desk, status, "desk/bank/channels.html", page)
 }

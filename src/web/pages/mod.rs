@@ -407,6 +407,31 @@ fn measures(value: &Value) -> Value {
     whole.collect()
 }
 
+/// How each address of a bank does, with the address itself: null = it was erased.
+fn with_addresses(channels: &Value, contacts: &Value, endpoints: &Value) -> Value {
+    let mut channels = list(channels);
+    let known: Vec<&Value> = [contacts, endpoints]
+        .into_iter()
+        .flat_map(|rows| rows.as_array().into_iter().flatten())
+        .collect();
+    for one in channels.as_array_mut().into_iter().flatten() {
+        let row = known.iter().find(|row| row["id"] == one["id"]);
+        let address = row.map(|row| {
+            if row["url"].is_null() {
+                &row["email"]
+            } else {
+                &row["url"]
+            }
+        });
+        one["address"] = json!(
+            address
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+        );
+    }
+    channels
+}
+
 /// A local time of a form (`2026-11-23T18:05`) as the instant it is in the person's zone, with its offset.
 fn entered(local: &str, zone: &str) -> Result<String, Problem> {
     let refuse = |_| Problem::bad_request("time_invalid", "write a time like 2026-11-23T18:05");

@@ -5,7 +5,7 @@ use super::{
     Desk, bank_names, deferrals, document, drafts, exercises, questions, reports, said, show, words,
 };
 use crate::actions::withdraw::waiting;
-use crate::actions::{Rules, read_register};
+use crate::actions::{Rules, read_channels, read_register};
 use crate::domain::id::Uid;
 use crate::domain::instant::Entered;
 use crate::domain::vocabulary::{Kind, Language, WithdrawalReason};
@@ -13,7 +13,9 @@ use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::incident::revisions;
 use crate::storage::reading::Flags;
 use crate::storage::{Tx, bank, reading};
-use crate::web::api::{board, calls, chases, contacts, incidents, reachability, responses, tasks};
+use crate::web::api::{
+    board, calls, channels, chases, contacts, incidents, reachability, resend, responses, tasks,
+};
 use crate::web::body::{RawJson, Strict};
 use crate::web::identity::Who;
 use crate::web::problem::{Answered, Problem};
@@ -49,11 +51,14 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let reached = document(reachability::list(desk.app.clone()).await).await?;
     let mut unproven = unproven(&reached["banks"]);
     named(&mut unproven, &names);
+    let failing = desk.app.store.read(read_channels::failing).await?;
+    let mut failing = failing_rows(failing);
+    named(&mut failing, &names);
     let page = json!({
         "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
         "reports": reports::waiting(&desk).await?, "questions": questions::waiting(&desk).await?,
         "deferrals": deferrals::in_force(&desk, None).await?, "exercise": exercises::next(&desk).await?,
-        "broken": kinds(&open_tasks, false), "approvals": waiting, "unproven": unproven,
+        "broken": kinds(&open_tasks, false), "approvals": waiting, "unproven": unproven, "failing": failing,
         "drafts": drafts::open(&desk).await?, "incidents": strips(&desk.app, who(), desk.language()).await?,
         "faults": [],
     });
@@ -72,6 +77,16 @@ fn unproven(banks: &Value) -> Value {
         }
     }
     Value::Array(found)
+}
+
+/// Addresses that fail, as the API shows them, with their bank's code.
+fn failing_rows(failing: Vec<(String, read_channels::Channel)>) -> Value {
+    let rows = failing.into_iter().map(|(bank, one)| {
+        let mut row = json!(channels::views(vec![one])[0]);
+        row["bank"] = json!(bank);
+        row
+    });
+    Value::Array(rows.collect())
 }
 
 /// Tasks with every field there, because a template knows no absent one.
@@ -290,11 +305,11 @@ async fn incident_page(
         "text": words(body, "text", language), "board": stamps, "revisions": revisions,
         "responses": answers, "response_counts": counts(&answered), "private": answered["private"],
         "change_summary": words(body, "change_summary", language), "countermeasures": super::measures(&body["countermeasures"]),
-        "tasks": own_tasks, "chases": chased, "aside": aside, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": if typed.get("bank").is_some() { Value::Null } else { typed.clone() }, "q_warnings": people.warnings, "faults": faults,
+        "tasks": own_tasks, "chases": chased, "aside": aside, "open": open && is_officer, "withdrawal": people.waiting, "withdrawal_values": if typed.get("reason").is_some() { typed.clone() } else { Value::Null }, "q_warnings": people.warnings, "faults": faults,
         "withdrawal_reasons": WithdrawalReason::ALL.iter().map(|reason| reason.code()).collect::<Vec<_>>(),
         "typology": super::list(&body["typology"]), "auth_exploited": super::list(&body["auth_exploited"]),
         "incident_digest": latest["incident_digest"], "map": mapped, "suspicion": suspicion, "related": related, "related_from": latest["related_from"], "closing": latest.get("closing"),
-        "unsettled": unsettled, "closed": closed, "closing_values": closing_typed(&typed), "remedial_actions": super::list(&body["remedial_actions"]), "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
+        "unsettled": unsettled, "closed": closed, "closing_values": closing_typed(&typed), "resend_bank": typed["resend_bank"], "remedial_actions": super::list(&body["remedial_actions"]), "deferrals": deferrals::in_force(desk, Some(reference)).await?, "source": body["source"], "unverified": body["unverified"] == true,
     });
     for field in [
         "phase",
@@ -534,6 +549,24 @@ pub(in crate::web) async fn close_notice(
             if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
         {
             let faults = super::faults_under("closing", &problem);
+            incident_page(&desk, &reference, problem.status, typed, faults).await
+        }
+        Err(problem) => Err(problem),
+    }
+}
+
+/// Sends a bank once more what it was told last of this incident.
+pub(in crate::web) async fn resend(desk: Desk, reference: Path<String>, form: OwnForm) -> Answered {
+    let bank = form.0.one("bank");
+    let input = Strict(resend::ResendInput { bank: bank.clone() });
+    let path = Path::from(reference.clone());
+    match resend::to_bank(desk.app.clone(), path, input).await {
+        Ok(_) => Ok(seat::see(&format!("/incidents/{reference}?done=sent"))),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
+            let faults = super::faults_under("resend", &problem);
+            let typed = json!({ "resend_bank": bank });
             incident_page(&desk, &reference, problem.status, typed, faults).await
         }
         Err(problem) => Err(problem),

@@ -93,6 +93,7 @@ fault-measure_times = A measure was taken in the past or is planned for the futu
 fault-media_type = This kind of content is not taken.
 fault-method_not_allowed = This address does not take that.
 fault-next_update_final = A final report promises no next update.
+fault-no_live_address = No address that this notice went to is still in use. Once the bank has one, it goes out by itself.
 fault-not_a_boolean = Write true or false.
 fault-not_found = There is nothing here, or nothing that you may see.
 fault-not_partner = The bank is not a partner.

@@ -14,6 +14,11 @@ home-number = No. { $number }
 home-todo = Waiting for you
 home-count = { $count }
 home-broken = Broken channels
+home-failing = Addresses that fail
+home-failures = { $count ->
+    [one] 1 failure in a row
+   *[other] { $count } failures in a row
+}
 home-unproven = Not proven for 90 days
 home-unproven-since = Last proven
 home-unproven-never = Never proven
@@ -336,6 +341,10 @@ closing-ask-hint = The bank is chased until another officer approves. A late con
 closing-ask-send = Ask for it
 closing-closed = This incident is closed
 closing-counts = { $acknowledged } banks had confirmed, { $closed } were closed by two people
+
+resend-ask = Send a bank its notice once more
+resend-hint = The newest notice of this incident goes out again, unchanged and under the same id, over every address that it went to.
+resend-send = Send it again
 related-earlier = named here
 related-later = names this one
 field-remedial_actions = Remedial actions

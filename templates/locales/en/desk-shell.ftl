@@ -150,3 +150,17 @@ reached-by-accepted = the endpoint accepted a message
 reached-by-delivery_report = the bank’s mail server reported a delivery
 reached-by-mail_link = somebody confirmed by the link of a mail
 reached-note = What a mail relay accepts proves nothing. A test notice shows whether a channel works.
+
+# How each address of a bank does
+channel-health = How each address does
+channel-health-address = Address
+channel-health-state = State
+channel-health-failures = Failures in a row
+channel-health-success = Last success
+channel-health-next = Next try
+channel-health-erased = erased
+channel-state-untried = Nothing sent yet
+channel-state-working = Works
+channel-state-failing = Failing
+channel-state-broken = Broken
+channel-state-since = since

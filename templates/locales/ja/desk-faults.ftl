@@ -93,6 +93,7 @@ fault-measure_times = 実施済みの日時は過去、予定の日時は未来�
 fault-media_type = この形式では受け付けられません。
 fault-method_not_allowed = この操作は受け付けられません。
 fault-next_update_final = 最終報告に次の報告の予定は入力できません。
+fault-no_live_address = この通知の宛先はいずれも終了しています。新しい宛先を登録すると、自動で送信されます。
 fault-not_a_boolean = trueかfalseで入力してください。
 fault-not_found = お探しのものが見つからないか、表示する権限がありません。
 fault-not_partner = この銀行は提携していません。

@@ -150,3 +150,17 @@ reached-by-accepted = エンドポイントが受け付けた
 reached-by-delivery_report = 銀行のメールサーバーが配信を報告した
 reached-by-mail_link = メールのリンクから受領確認があった
 reached-note = メール中継の受付は到達の証明になりません。テスト通知で確かめられます。
+
+# 宛先ごとの状態
+channel-health = 宛先ごとの状態
+channel-health-address = 宛先
+channel-health-state = 状態
+channel-health-failures = 連続失敗
+channel-health-success = 最後の成功
+channel-health-next = 次の送信
+channel-health-erased = 消去済み
+channel-state-untried = 送信なし
+channel-state-working = 正常
+channel-state-failing = 失敗中
+channel-state-broken = 不通
+channel-state-since = 開始：

@@ -301,6 +301,7 @@ fn content() -> Vec<Row> {
         GET "/api/v1/incidents/{reference}/revisions/{number}" "oa" 200/404 Incident, All, plain;
         POST "/api/v1/incidents/{reference}/withdrawal" "o" 202/404 Incident, All, |_, _| with(withdrawal());
         POST "/api/v1/incidents/{reference}/notice-closings" "o" 202/404 Incident, All, |_, _| with(json!({ "bank": "B002", "reason": "unreachable" }));
+        POST "/api/v1/incidents/{reference}/resends" "o" 202/404 Incident, All, |_, _| with(json!({ "bank": "B002" }));
         GET "/api/v1/incidents/{reference}/notices" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/incidents/{reference}/responses" "oa" 200/404 Incident, All, plain;
         GET "/api/v1/incidents/{reference}/chases" "oa" 200/404 Incident, All, plain;
@@ -372,6 +373,7 @@ fn register() -> Vec<Row> {
         PUT "/api/v1/banks/{code}/profile" "d" 200/404 Bank, All, |_, _| with(profile());
         GET "/api/v1/roster" "oad" 200/404 Nothing, All, plain;
         GET "/api/v1/reachability" "oad" 200/404 Nothing, All, plain;
+        GET "/api/v1/channels" "oad" 200/404 Nothing, All, plain;
         POST "/api/v1/import" "d" 200/404 Nothing, All, |_, _|
             ("?dry_run=false".into(), Body::Csv("code,name_ja,name_en,language\nCSV1,銀行,Bank,ja\n"));
         GET "/api/v1/partnerships" "oad" 200/404 Nothing, All, plain;
@@ -409,6 +411,7 @@ fn own() -> Vec<Row> {
         GET "/api/v1/own/reports/{id}" "mhk" 200/404 Report, Own, plain;
         GET "/api/v1/own/reports/{id}/proof" "mhk" 200/404 Report, Own, plain;
         GET "/api/v1/own/reachability" "mhk" 200/404 Nothing, Own, plain;
+        GET "/api/v1/own/channels" "mhk" 200/404 Nothing, Own, plain;
         GET "/api/v1/own/contacts" "mh" 200/404 Nothing, Own, plain;
         POST "/api/v1/own/contacts" "h" 201/404 Nothing, Own, |_, _| with(contact());
         POST "/api/v1/own/contacts/{id}/replacement" "h" 201/404 Contact(3), Own, |_, _| with(contact());

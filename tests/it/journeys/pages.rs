@@ -88,6 +88,7 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("GET", "/incidents/{reference}/calls/{id}", "o"),
     ("POST", "/incidents/{reference}/calls/{id}", "o"),
     ("POST", "/incidents/{reference}/notice-closings", "o+"),
+    ("POST", "/incidents/{reference}/resends", "o"),
     ("GET", "/matrix", "oa"),
     ("GET", "/evidence/{id}", "oa"),
     ("GET", "/evidence/incidents/{reference}", "oa"),
