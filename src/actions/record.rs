@@ -35,12 +35,17 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
     let advances: Vec<Advance> = finished.iter().map(|one| advance_of(one, now)).collect();
     let held = delivery::advance(tx, &advances)?;
     end_moot(tx, &advances)?;
+    let told = told_before(tx, finished, &held)?;
+    let finished = finished.iter();
+    let finished: Vec<&Finished> = finished
+        .filter(|one| !told.contains(&one.claimed.attempt))
+        .collect();
     let mut outcomes = Vec::with_capacity(finished.len());
-    for one in finished {
+    for one in &finished {
         outcomes.push(outcome_row(tx, one, held.contains(&one.claimed.due.id))?);
     }
     delivery::insert_outcomes(tx, &outcomes)?;
-    raise_levels(tx, finished)?;
+    raise_levels(tx, &finished)?;
     let attempts: Vec<AttemptRow> = finished
         .iter()
         .map(|one| attempt_row(&one.claimed))
@@ -63,6 +68,29 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         judge_channel(tx, one, row, &mut known)?;
     }
     Ok(())
+}
+
+/// Attempts whose outcome is on record: a commit that was thought to have failed had not.
+fn told_before(
+    tx: &mut Tx<'_>,
+    finished: &[Finished],
+    held: &HashSet<Uid>,
+) -> Result<HashSet<Uid>, Error> {
+    let mut told = HashSet::new();
+    for one in finished {
+        let attempt = one.claimed.attempt;
+        if held.contains(&one.claimed.due.id) {
+            continue;
+        }
+        let known = delivery::outcomes_of(tx, attempt)?;
+        if known
+            .iter()
+            .any(|row| row.outcome != ErrorClass::Unknown.code())
+        {
+            told.insert(attempt);
+        }
+    }
+    Ok(told)
 }
 
 fn advance_of(one: &Finished, now: crate::domain::instant::Instant) -> Advance {
@@ -144,7 +172,7 @@ fn outcome_row(tx: &mut Tx<'_>, one: &Finished, held: bool) -> Result<OutcomeRow
 }
 
 /// A webhook's 2xx shows delivery; a relay's acceptance shows only dispatch.
-fn raise_levels(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
+fn raise_levels(tx: &mut Tx<'_>, finished: &[&Finished]) -> Result<(), Error> {
     let now = tx.now()?;
     let mut seen = HashSet::new();
     let reached: Vec<Reached> = finished

@@ -4,7 +4,8 @@
 
 use crate::hub::{Node, Site, World};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
-use crate::mounts::{Small, may_mount};
+use crate::mounts::Small;
+use crate::needs::{Need, may};
 use crate::support::hub::On;
 use kairan::clock::Clock;
 use kairan::vault;
@@ -49,7 +50,7 @@ fn pages_are_sound(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_full_disk_turns_filings_away_and_takes_them_again_when_there_is_room() {
-    if !may_mount("a full disk") {
+    if !may(Need::Disks, "a full disk") {
         return;
     }
     let rounds = number("KAIRAN_DISK_FILLS").unwrap_or(2);
@@ -93,7 +94,7 @@ async fn a_full_disk_turns_filings_away_and_takes_them_again_when_there_is_room(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn below_the_floor_nothing_is_filed_and_stamps_still_go_in() {
-    if !may_mount("a nearly full disk") {
+    if !may(Need::Disks, "a nearly full disk") {
         return;
     }
     let disk = Small::mount(DISK_MIB);
@@ -129,7 +130,7 @@ async fn below_the_floor_nothing_is_filed_and_stamps_still_go_in() {
 /// Who takes an error for a success loses what it has confirmed, and is found out by what is there afterwards.
 #[test]
 fn control_a_writer_that_takes_a_full_disk_for_room_loses_what_it_confirmed() {
-    if !may_mount("a writer on a full disk") {
+    if !may(Need::Disks, "a writer on a full disk") {
         return;
     }
     let disk = Small::mount(4);
@@ -279,6 +280,9 @@ async fn sync_fails(world: &Arc<World>, n: u64, moments: &mut Moments) -> Vec<St
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_sync_that_fails_ends_the_hub_and_the_next_one_has_all_that_was_confirmed() {
+    if !may(Need::Tracing, "a sync that fails") {
+        return;
+    }
     let mut moments = moments("sync failures");
     let which: Vec<u64> = match number("KAIRAN_SYNC_FAILURES") {
         Some(last) => (1..=last).collect(),
@@ -297,6 +301,9 @@ async fn a_sync_that_fails_ends_the_hub_and_the_next_one_has_all_that_was_confir
 
 #[test]
 fn control_a_writer_that_takes_a_failed_sync_for_a_success_loses_what_it_confirmed() {
+    if !may(Need::Tracing, "a sync that fails unseen") {
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let words = failing(20, &folder.path().join("trace"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -28,6 +28,7 @@ mod ledger;
 mod mail;
 mod mounts;
 mod namespaces;
+mod needs;
 mod network;
 mod nodes;
 mod power;

@@ -6,19 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Whether this test can be played. One that cannot says so, and fails unless `scripts/test` has named it as left out.
-pub fn may_mount(test: &str) -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    let left_out = std::env::var("KAIRAN_TEST_UNPRIVILEGED").is_ok_and(|is| is == "yes");
-    assert!(
-        left_out,
-        "{test} needs root, to mount; scripts/test without root leaves it out and says so"
-    );
-    false
-}
-
 /// Runs a program to its end.
 pub fn run(program: &str, arguments: &[&str]) {
     let done = Command::new(program).args(arguments).output();

@@ -2,7 +2,6 @@
 //! bridge. Faults are rules of nftables within a group's namespace; the machine's own network is never touched.
 //! Needs root, `ip` and `nft`.
 
-use crate::kill::say;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
 use std::net::TcpListener;
@@ -29,20 +28,6 @@ pub struct Networks {
     name: String,
     groups: Vec<&'static str>,
     folder: TempDir,
-}
-
-/// Whether this test can be played. One that cannot says so, and fails unless `scripts/test` has named it as left out.
-pub fn may_run(test: &str) -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    let left_out = std::env::var("KAIRAN_TEST_UNPRIVILEGED").is_ok_and(|is| is == "yes");
-    assert!(
-        left_out,
-        "{test} needs root, ip and nft; scripts/test without root leaves it out and says so"
-    );
-    say(&format!("left out, for want of root: {test}"));
-    false
 }
 
 impl Networks {

@@ -4,7 +4,8 @@
 
 use crate::hub::{Node, PER_BANK, World, code};
 use crate::kill::{judge, number, say};
-use crate::namespaces::{Networks, Weather, may_run};
+use crate::namespaces::{Networks, Weather};
+use crate::needs::{Need, may};
 use crate::support::hub::On;
 use crate::support::receiver::{Answer, Receiver};
 use kairan::clock::Clock;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-const FILINGS: usize = 8;
+const FILINGS: usize = 20;
 /// A first attempt reaches a bank within this time of the 201, whatever the others do.
 const NOT_DELAYED: Duration = Duration::from_secs(5);
 const MORE_MEMORY_KIB: u64 = 64 * 1024;
@@ -282,7 +283,7 @@ async fn thirty_four_down(networks: Arc<Networks>) {
 #[test]
 fn with_34_of_35_banks_down_the_one_is_told_at_once_and_the_others_when_they_are_back() {
     let test = "with_34_of_35_banks_down_the_one_is_told_at_once_and_the_others_when_they_are_back";
-    if may_run(test) {
+    if may(Need::Networks, test) {
         play(
             Networks::lay(&GROUPS.map(|(group, _)| group)),
             thirty_four_down,
@@ -346,7 +347,7 @@ async fn lossy_and_dark(networks: Arc<Networks>) {
 fn with_three_of_ten_packets_lost_everybody_is_told_and_whoever_stays_in_the_dark_is_missed() {
     let test =
         "with_three_of_ten_packets_lost_everybody_is_told_and_whoever_stays_in_the_dark_is_missed";
-    if may_run(test) {
+    if may(Need::Networks, test) {
         play(Networks::lay(&["lossy", "dark"]), lossy_and_dark);
     }
 }

@@ -6,7 +6,8 @@
 
 use crate::hub::{Node, Site, World, count};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say, unknown};
-use crate::mounts::{Powered, may_mount, run};
+use crate::mounts::{Powered, run};
+use crate::needs::{Need, may};
 use crate::server::{Server, Stop};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
@@ -101,7 +102,7 @@ mod what_was_confirmed_outlives_a_power_cut {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn on_sqlite() {
-        if may_mount("a power cut") {
+        if may(Need::Disks, "a power cut") {
             let disk = Powered::mount(512);
             cuts(disk, None, number("KAIRAN_POWER_CUTS").unwrap_or(2)).await;
         }
@@ -109,7 +110,7 @@ mod what_was_confirmed_outlives_a_power_cut {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn on_postgres() {
-        if may_mount("a power cut") {
+        if may(Need::Disks, "a power cut") {
             let disk = Powered::mount(900);
             let server = Server::found(&disk.path());
             cuts(disk, Some(server), number("KAIRAN_POWER_CUTS").unwrap_or(1)).await;
@@ -175,7 +176,7 @@ fn rows(database: &str) -> usize {
 
 #[test]
 fn control_sqlite_that_syncs_at_checkpoints_only_loses_what_it_confirmed() {
-    if !may_mount("a power cut") {
+    if !may(Need::Disks, "a power cut") {
         return;
     }
     let mut disk = Powered::mount(128);
@@ -204,7 +205,7 @@ fn control_sqlite_that_syncs_at_checkpoints_only_loses_what_it_confirmed() {
 
 #[test]
 fn control_postgres_that_answers_before_its_disk_loses_what_it_confirmed() {
-    if !may_mount("a power cut") {
+    if !may(Need::Disks, "a power cut") {
         return;
     }
     let mut disk = Powered::mount(600);

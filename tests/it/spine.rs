@@ -154,6 +154,21 @@ on_both! {
         ground.assert_sound().await;
     }
 
+    async fn an_outcome_whose_commit_only_seemed_to_fail_is_on_record_once(ground) {
+        ground.banks(2).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await;
+        let attempt = claimed[0].attempt;
+        ground.accepted(claimed.clone()).await;
+        ground.clock.advance(Duration::from_secs(5));
+        // The answer to COMMIT was lost, so the engine says it again.
+        ground.accepted(claimed).await;
+        let outcomes = ground.store.read(move |tx| delivery::outcomes_of(tx, attempt)).await.expect("read");
+        assert_eq!(outcomes.iter().map(|row| row.outcome.as_str()).collect::<Vec<_>>(), ["accepted"]);
+        ground.assert_sound().await;
+    }
+
     async fn sixteen_filers_and_a_changing_register_never_break_a_fan_out(ground) {
         ground.banks(8).await;
         let officer = ground.person("officer").await;

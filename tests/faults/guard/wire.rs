@@ -4,6 +4,7 @@
 use super::name_server::{self, Asked, NAMES};
 use super::spellings::{DENIED, every};
 use crate::hub::{World, close, open};
+use crate::needs::{Need, may};
 use crate::support::ground::{Base, Ground, contact, filing, new_bank, rules};
 use crate::support::hub::On;
 use kairan::actions::Error;
@@ -280,8 +281,7 @@ async fn outcomes(world: &World) -> BTreeMap<Uid, String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_packet_leaves_for_a_denied_address_however_it_is_spelled_or_resolved() {
-    if !rustix::process::geteuid().is_root() {
-        // Only root makes networks.
+    if !may(Need::Networks, "packets to denied addresses") {
         return;
     }
     let world = World::prepare(On::Sqlite, 0, GUARDED).await;

@@ -266,24 +266,29 @@ impl Ground {
     /// Whatever is due by mail is sent, and taken by the far side.
     pub async fn send_mails(&self) {
         loop {
-            let room = Room {
-                node: Uid::from_bytes([7; 16]),
-                channel: "email",
-                lease: Duration::from_secs(60),
-                seal_patience: Duration::ZERO,
-                in_flight: HashMap::new(),
-                per_bank: 4,
-                total: 512,
-            };
-            let leases = self.act(move |tx| claim::claim(tx, &room)).await;
-            let leases = leases.expect("claimed");
-            let claimed = self.store.read(move |tx| claim::open(tx, &leases)).await;
-            let claimed = claimed.expect("read");
+            let claimed = self.claim("email").await;
             if claimed.is_empty() {
                 break;
             }
             self.accepted(claimed).await;
         }
+    }
+
+    /// Claims what is due, without waiting for a seal.
+    pub async fn claim(&self, channel: &'static str) -> Vec<Claimed> {
+        let room = Room {
+            node: Uid::from_bytes([7; 16]),
+            channel,
+            lease: Duration::from_secs(60),
+            seal_patience: Duration::ZERO,
+            in_flight: HashMap::new(),
+            per_bank: 4,
+            total: 512,
+        };
+        let leases = self.act(move |tx| claim::claim(tx, &room)).await;
+        let leases = leases.expect("claimed");
+        let claimed = self.store.read(move |tx| claim::open(tx, &leases)).await;
+        claimed.expect("read")
     }
 
     /// The far side took these.
