@@ -124,7 +124,7 @@ impl Steady {
         }
         *last = Some(Reading {
             at,
-            taken,
+            taken: last.map_or(taken, |last| last.taken.max(taken)),
             is_behind,
         });
         at

@@ -42,7 +42,7 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         .collect();
     let mut outcomes = Vec::with_capacity(finished.len());
     for one in &finished {
-        outcomes.push(outcome_row(tx, one, held.contains(&one.claimed.due.id))?);
+        outcomes.push(outcome_row(tx, one, held.contains(&one.claimed.attempt))?);
     }
     delivery::insert_outcomes(tx, &outcomes)?;
     raise_levels(tx, &finished)?;
@@ -61,7 +61,7 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         failing: HashMap::new(),
     };
     for (one, row) in finished.iter().zip(&outcomes) {
-        let late = !held.contains(&one.claimed.due.id);
+        let late = !held.contains(&one.claimed.attempt);
         if late && one.outcome.accepted() {
             delivery::accept_late(tx, one.claimed.due.id)?;
         }
@@ -79,7 +79,7 @@ fn told_before(
     let mut told = HashSet::new();
     for one in finished {
         let attempt = one.claimed.attempt;
-        if held.contains(&one.claimed.due.id) {
+        if held.contains(&attempt) {
             continue;
         }
         let known = delivery::outcomes_of(tx, attempt)?;
@@ -284,6 +284,8 @@ fn judge_channel(
     }
     match due.bank_id {
         Some(bank) => {
+            // A success later in this batch mends it.
+            known.broken.insert(due.target_id);
             break_channel::broken(tx, bank, row.notice_id, due.message_id, due.target_id, None)
         }
         None => Ok(()),
@@ -362,8 +364,8 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
     // Several nodes may see the same lease run out; the fence lets one of them record it.
     let held = delivery::advance(tx, &advances)?;
     end_moot(tx, &advances)?;
-    attempts.retain(|row| held.contains(&row.delivery_id));
-    outcomes.retain(|row| held.contains(&row.delivery_id));
+    attempts.retain(|row| held.contains(&row.id));
+    outcomes.retain(|row| held.contains(&row.attempt_id));
     delivery::insert_outcomes(tx, &outcomes)?;
     stage(tx, &attempts, &outcomes)?;
     Ok(outcomes.len())

@@ -104,7 +104,7 @@ pub struct Engine {
     node: Uid,
     sources: Arc<Sources>,
     /// Claimed and read: under way, or waiting for a place.
-    places: Places<Ready>,
+    places: Places<(Ready, Instant)>,
     /// Claimed, not read yet.
     unread: Vec<Lease>,
     /// Being read, and the reading.
@@ -371,8 +371,9 @@ impl Engine {
         let leases = self.reading.take().map(|(leases, _)| leases);
         match read {
             Ok(ready) => {
+                let now = Instant::now();
                 for one in ready {
-                    self.places.wait(one.0.due.bank_id, one);
+                    self.places.wait(one.0.due.bank_id, (one, now));
                 }
                 self.launch();
                 self.begin_reading();
@@ -393,10 +394,18 @@ impl Engine {
         }
     }
 
-    /// Sends what is ready and has a place.
+    /// Sends what is ready and has a place. What waited so long that its lease may end under it goes back unsent:
+    /// others would take it meanwhile.
     fn launch(&mut self) {
-        while let Some((one, parts)) = self.places.begin() {
-            self.send(one, parts);
+        let one_send = self.bounds.lease / u32::try_from(self.bounds.claims_per_send).unwrap_or(1);
+        let patience = self.bounds.lease - one_send;
+        while let Some(((one, parts), since)) = self.places.begin() {
+            if since.elapsed() < patience {
+                self.send(one, parts);
+            } else {
+                self.places.end(one.due.bank_id);
+                self.finished.put(released(one));
+            }
         }
     }
 
@@ -425,12 +434,8 @@ impl Engine {
         let until = Instant::now() + self.bounds.stop;
         self.begin_reading();
         self.finish_reading().await;
-        for (claimed, _) in self.places.drain() {
-            self.finished.put(Finished {
-                claimed,
-                outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
-                body_hash: None,
-            });
+        for ((claimed, _), _) in self.places.drain() {
+            self.finished.put(released(claimed));
         }
         while self.places.under_way() > 0 {
             match tokio::time::timeout_at(until, self.ended.recv()).await {
@@ -453,6 +458,15 @@ impl Engine {
         {
             tracing::error!(%fault, "recording the last outcomes");
         }
+    }
+}
+
+/// Goes back as if it had not been claimed.
+fn released(claimed: Claimed) -> Finished {
+    Finished {
+        claimed,
+        outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
+        body_hash: None,
     }
 }
 

@@ -108,7 +108,7 @@ impl Journal {
             return Err(JournalFault::Damaged(path, bytes));
         };
         if records.end > bytes {
-            put_aside(&path, bytes).map_err(io(folder))?;
+            put_aside(folder, &path, bytes)?;
         }
         write_again(folder, &path, last..bytes)?;
         let file = File::options()
@@ -200,21 +200,25 @@ fn write_again(
 }
 
 /// Cuts a segment off, and keeps what was cut.
-fn put_aside(path: &Path, bytes: u64) -> std::io::Result<()> {
-    let mut file = File::options().read(true).write(true).open(path)?;
-    let mut rest = Vec::new();
-    file.seek(SeekFrom::Start(bytes))?;
-    file.read_to_end(&mut rest)?;
-    let mut aside = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path.with_extension(format!("{bytes}.cut")))?;
-    aside.write_all(&rest)?;
-    aside.sync_all()?;
-    file.set_len(bytes)?;
-    file.sync_all()
+fn put_aside(folder: &Path, path: &Path, bytes: u64) -> Result<(), JournalFault> {
+    let copied = || -> std::io::Result<(File, File)> {
+        let mut file = File::options().read(true).write(true).open(path)?;
+        let mut rest = Vec::new();
+        file.seek(SeekFrom::Start(bytes))?;
+        file.read_to_end(&mut rest)?;
+        let mut aside = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path.with_extension(format!("{bytes}.cut")))?;
+        aside.write_all(&rest)?;
+        Ok((file, aside))
+    };
+    let (file, aside) = copied().map_err(io(folder))?;
+    aside.sync_all().map_err(unsynced(folder))?;
+    file.set_len(bytes).map_err(io(folder))?;
+    file.sync_all().map_err(unsynced(folder))
 }
 
 fn lock(folder: &Path) -> Result<File, JournalFault> {

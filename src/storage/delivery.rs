@@ -394,7 +394,7 @@ prepared!(EndLease:
     " AND lease_token = " token: UidSql = Uid,
 );
 
-/// Ends leases, fenced by their tokens; returns the deliveries whose token still held.
+/// Ends leases, fenced by their tokens; returns the tokens that still held. Two attempts of one delivery may end together.
 pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Error> {
     let mut held = HashSet::with_capacity(advances.len());
     match &mut tx.conn {
@@ -410,7 +410,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
                 }
                 .execute(*conn)?;
                 if changed == 1 {
-                    held.insert(to.delivery);
+                    held.insert(to.token);
                 }
             }
         }
@@ -418,7 +418,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
             #[derive(QueryableByName)]
             struct Held {
                 #[diesel(sql_type = UidSql)]
-                id: Uid,
+                token: Uid,
             }
             use diesel::sql_types::Array;
             let rows: Vec<Held> = diesel::sql_query(
@@ -426,7 +426,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
                     attempts = delivery.attempts - next.back, lease_owner = NULL, lease_token = NULL
                  FROM (SELECT unnest($1) AS id, unnest($2) AS token, unnest($3) AS state, unnest($4) AS due_at,
                     unnest($5) AS failures, unnest($6) AS back ORDER BY 1) AS next
-                 WHERE delivery.id = next.id AND delivery.lease_token = next.token RETURNING delivery.id",
+                 WHERE delivery.id = next.id AND delivery.lease_token = next.token RETURNING next.token",
             )
             .bind::<Array<UidSql>, _>(advances.iter().map(|to| to.delivery).collect::<Vec<_>>())
             .bind::<Array<UidSql>, _>(advances.iter().map(|to| to.token).collect::<Vec<_>>())
@@ -435,7 +435,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
             .bind::<Array<BigInt>, _>(advances.iter().map(|to| to.failures).collect::<Vec<_>>())
             .bind::<Array<BigInt>, _>(advances.iter().map(|to| i64::from(!to.counts)).collect::<Vec<_>>())
             .load(*conn)?;
-            held.extend(rows.into_iter().map(|row| row.id));
+            held.extend(rows.into_iter().map(|row| row.token));
         }
     }
     Ok(held)

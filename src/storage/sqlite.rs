@@ -351,8 +351,10 @@ impl Writer {
                 }
                 Err(Error::Disk(what)) => return self.give_up(group, &what),
                 Err(fault) => {
-                    if matches!(fault, Error::Full) {
-                        self.make_room();
+                    if matches!(fault, Error::Full)
+                        && let Err(Error::Disk(what)) = self.make_room()
+                    {
+                        return self.give_up(group, &what);
                     }
                     if group.len() > 1 {
                         tracing::warn!(%fault, closures = group.len(), "group commit failed; running each alone");
@@ -362,7 +364,9 @@ impl Writer {
                     }
                 }
             }
-            self.look_after_statistics();
+            if let Err(Error::Disk(what)) = self.look_after_statistics() {
+                return self.give_up(Vec::new(), &what);
+            }
         }
         let closed = self
             .conn
@@ -375,17 +379,13 @@ impl Writer {
     }
 
     /// In a moment in which nobody waits.
-    fn look_after_statistics(&mut self) {
-        if self.groups < self.next_look {
-            return;
-        }
-        if !hold(&self.queue.lanes).is_empty() {
-            return;
+    fn look_after_statistics(&mut self) -> Result<(), Error> {
+        if self.groups < self.next_look || !hold(&self.queue.lanes).is_empty() {
+            return Ok(());
         }
         self.next_look = self.groups * 2;
-        if let Err(fault) = self.conn.batch_execute(COUNT) {
-            tracing::warn!(%fault, "counting the tables");
-        }
+        self.execute(COUNT)
+            .inspect_err(|fault| tracing::warn!(%fault, "counting the tables"))
     }
 
     /// Nothing more is asked of this connection, not even to close: that would copy the WAL as it seems to be.
@@ -404,10 +404,10 @@ impl Writer {
     }
 
     /// What the WAL holds goes into the database, so that its room can be used again: a stamp may fit then.
-    fn make_room(&mut self) {
-        if let Err(fault) = self.execute("PRAGMA wal_checkpoint(PASSIVE)") {
-            tracing::warn!(%fault, "the disk is full, and the WAL cannot be emptied");
-        }
+    fn make_room(&mut self) -> Result<(), Error> {
+        self.execute("PRAGMA wal_checkpoint(PASSIVE)").inspect_err(
+            |fault| tracing::warn!(%fault, "the disk is full, and the WAL cannot be emptied"),
+        )
     }
 
     /// What a fault of the transaction itself means.
@@ -467,7 +467,10 @@ impl Writer {
         self.execute("BEGIN IMMEDIATE")?;
         let mut wakes = Wakes::default();
         for job in group.iter_mut() {
-            self.execute("SAVEPOINT job")?;
+            if let Err(fault) = self.execute("SAVEPOINT job") {
+                self.abandon();
+                return Err(fault);
+            }
             let mut tx = Tx::new(Conn::Sqlite(&mut self.conn), &self.around);
             let keep = job.run(&mut tx);
             if keep {

@@ -169,6 +169,23 @@ on_both! {
         ground.assert_sound().await;
     }
 
+    async fn a_lost_attempt_and_the_one_after_it_may_end_together(ground) {
+        ground.banks(1).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let lost = ground.claim("webhook").await;
+        let taken = ground.act(|tx| record::expire(tx, "webhook", Leases::Everyones, 10)).await.expect("taken back");
+        assert_eq!(taken, 1);
+        let next = ground.claim("webhook").await;
+        let attempts = [lost[0].attempt, next[0].attempt];
+        ground.accepted([lost, next].concat()).await;
+        for (attempt, told) in attempts.into_iter().zip([vec!["unknown", "accepted"], vec!["accepted"]]) {
+            let outcomes = ground.store.read(move |tx| delivery::outcomes_of(tx, attempt)).await.expect("read");
+            assert_eq!(outcomes.iter().map(|row| row.outcome.as_str()).collect::<Vec<_>>(), told);
+        }
+        ground.assert_sound().await;
+    }
+
     async fn sixteen_filers_and_a_changing_register_never_break_a_fan_out(ground) {
         ground.banks(8).await;
         let officer = ground.person("officer").await;
