@@ -85,12 +85,15 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
             room.per_bank,
             room.total,
         );
-        for (_, bank, _) in &chosen {
-            *room.in_flight.entry(*bank).or_insert(0) += 1;
+        let taken = take(tx, &room, now, &chosen)?;
+        for lease in &taken {
+            *room.in_flight.entry(lease.bank).or_insert(0) += 1;
         }
-        room.total -= chosen.len();
-        leases.extend(take(tx, &room, now, &chosen)?);
-        if is_all {
+        room.total -= taken.len();
+        // Another node was quicker with all that had a place: the next commit looks again.
+        let is_lost = taken.is_empty() && !chosen.is_empty();
+        leases.extend(taken);
+        if is_all || is_lost {
             break;
         }
         passing_over = full(&room);

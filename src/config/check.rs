@@ -78,7 +78,7 @@ impl Database {
             url,
             readers: r.number("database.readers", 1, 128),
             writers: r.number("database.writers", 1, 128),
-            group: r.number("database.group", 1, 32),
+            group: r.number("database.group", 3, 32),
             queue: r.number("database.queue", 16, 65_536),
         }
     }

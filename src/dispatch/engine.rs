@@ -373,7 +373,8 @@ impl Engine {
             Ok(ready) => {
                 let now = Instant::now();
                 for one in ready {
-                    self.places.wait(one.0.due.bank_id, (one, now));
+                    let (whose, is_retry) = (one.0.due.bank_id, one.0.number > 1);
+                    self.places.wait(whose, is_retry, (one, now));
                 }
                 self.launch();
                 self.begin_reading();

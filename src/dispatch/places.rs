@@ -1,5 +1,5 @@
-//! Who may send next: so many at once in all, so many to one bank, the banks in turn, and of each bank what came first.
-//! Each question is answered without a look at what waits for another bank, however much that is. Knows nothing of
+//! Who may send next: so many at once in all, so many to one bank, the banks in turn, and of each bank its first attempts
+//! before its retries (law 10). Each question is answered without a look at what waits for another bank, however much that is. Knows nothing of
 //! sending.
 
 use crate::domain::id::Uid;
@@ -20,15 +20,23 @@ pub struct Places<T> {
 
 struct Bank<T> {
     under_way: usize,
-    waiting: VecDeque<T>,
+    firsts: VecDeque<T>,
+    retries: VecDeque<T>,
     is_open: bool,
+}
+
+impl<T> Bank<T> {
+    fn waiting(&self) -> usize {
+        self.firsts.len() + self.retries.len()
+    }
 }
 
 impl<T> Default for Bank<T> {
     fn default() -> Self {
         Self {
             under_way: 0,
-            waiting: VecDeque::new(),
+            firsts: VecDeque::new(),
+            retries: VecDeque::new(),
             is_open: false,
         }
     }
@@ -57,16 +65,21 @@ impl<T> Places<T> {
 
     /// The same, by bank.
     pub fn held_by_bank(&self) -> HashMap<Whose, usize> {
-        let held = |bank: &Bank<T>| bank.under_way + bank.waiting.len();
+        let held = |bank: &Bank<T>| bank.under_way + bank.waiting();
         let all = self.banks.iter();
         all.map(|(whose, bank)| (*whose, held(bank))).collect()
     }
 
     /// Waits for a place.
-    pub fn wait(&mut self, whose: Whose, one: T) {
+    pub fn wait(&mut self, whose: Whose, is_retry: bool, one: T) {
         self.waiting += 1;
         let bank = self.banks.entry(whose).or_default();
-        bank.waiting.push_back(one);
+        let queue = if is_retry {
+            &mut bank.retries
+        } else {
+            &mut bank.firsts
+        };
+        queue.push_back(one);
         self.open(whose);
     }
 
@@ -78,7 +91,8 @@ impl<T> Places<T> {
         let whose = self.open.pop_front()?;
         let bank = self.banks.get_mut(&whose)?;
         bank.is_open = false;
-        let one = bank.waiting.pop_front()?;
+        let first = bank.firsts.pop_front();
+        let one = first.or_else(|| bank.retries.pop_front())?;
         bank.under_way += 1;
         self.under_way += 1;
         self.waiting -= 1;
@@ -93,7 +107,7 @@ impl<T> Places<T> {
         };
         bank.under_way -= 1;
         self.under_way -= 1;
-        if bank.under_way == 0 && bank.waiting.is_empty() {
+        if bank.under_way == 0 && bank.waiting() == 0 {
             self.banks.remove(&whose);
         } else {
             self.open(whose);
@@ -107,7 +121,8 @@ impl<T> Places<T> {
         let mut all = Vec::new();
         for bank in self.banks.values_mut() {
             bank.is_open = false;
-            all.extend(bank.waiting.drain(..));
+            all.extend(bank.firsts.drain(..));
+            all.extend(bank.retries.drain(..));
         }
         self.banks.retain(|_, bank| bank.under_way > 0);
         all.into_iter()
@@ -116,7 +131,7 @@ impl<T> Places<T> {
     fn open(&mut self, whose: Whose) {
         if let Some(bank) = self.banks.get_mut(&whose)
             && !bank.is_open
-            && !bank.waiting.is_empty()
+            && bank.waiting() > 0
             && bank.under_way < self.per_bank
         {
             bank.is_open = true;
@@ -138,13 +153,13 @@ mod tests {
     fn banks_take_turns_and_one_that_hangs_keeps_nobody() {
         let mut places = Places::new(4, 2);
         for n in 0..5 {
-            places.wait(bank(1), (1, n));
+            places.wait(bank(1), false, (1, n));
         }
-        places.wait(bank(2), (2, 0));
+        places.wait(bank(2), false, (2, 0));
         let begun: Vec<_> = std::iter::from_fn(|| places.begin()).collect();
         assert_eq!(begun, [(1, 0), (2, 0), (1, 1)]);
         // Bank 1 ends none of its two; whatever comes for another goes out at once.
-        places.wait(bank(3), (3, 0));
+        places.wait(bank(3), false, (3, 0));
         assert_eq!(places.begin(), Some((3, 0)));
         places.end(bank(2));
         assert_eq!(places.begin(), None);
@@ -153,40 +168,42 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and ends in whatever order: the bounds hold, each bank's come in their order, and a place
+        /// Whatever comes and ends in whatever order: the bounds hold, each bank's come in their order, first attempts before retries, and a place
         /// that is free for somebody who waits is taken.
         #[test]
         fn bounds_hold_order_holds_and_no_place_stays_empty(
             in_all in 1_usize..8,
             per_bank in 1_usize..4,
-            acts in proptest::collection::vec((0_u8..5, proptest::bool::ANY), 0..200),
+            acts in proptest::collection::vec((0_u8..5, 0_u8..4), 0..200),
         ) {
             let mut places = Places::new(in_all, per_bank);
-            let mut waiting: HashMap<u8, VecDeque<usize>> = HashMap::new();
+            // By bank: first attempts (false) stand before retries, each as they came.
+            let mut waiting: HashMap<u8, std::collections::BTreeSet<(bool, usize)>> = HashMap::new();
             let mut under_way: HashMap<u8, usize> = HashMap::new();
-            for (n, (whose, comes)) in acts.into_iter().enumerate() {
-                if comes {
-                    waiting.entry(whose).or_default().push_back(n);
-                    places.wait(bank(whose), (whose, n));
+            for (n, (whose, act)) in acts.into_iter().enumerate() {
+                if act < 2 {
+                    let one = (act == 1, n);
+                    waiting.entry(whose).or_default().insert(one);
+                    places.wait(bank(whose), one.0, (whose, one));
                 } else if under_way.get(&whose).is_some_and(|count| *count > 0) {
                     *under_way.entry(whose).or_default() -= 1;
                     places.end(bank(whose));
                 }
-                while let Some((whose, n)) = places.begin() {
-                    prop_assert_eq!(waiting.entry(whose).or_default().pop_front(), Some(n));
+                while let Some((whose, one)) = places.begin() {
+                    prop_assert_eq!(waiting.entry(whose).or_default().pop_first(), Some(one));
                     *under_way.entry(whose).or_default() += 1;
                 }
                 let all: usize = under_way.values().sum();
                 prop_assert!(all <= in_all && under_way.values().all(|count| *count <= per_bank));
                 prop_assert_eq!(places.under_way(), all);
-                let left: usize = waiting.values().map(VecDeque::len).sum();
+                let left: usize = waiting.values().map(|queue| queue.len()).sum();
                 prop_assert_eq!(places.held(), all + left);
                 let could = waiting.iter().any(|(whose, queue)| {
                     !queue.is_empty() && under_way.get(whose).copied().unwrap_or(0) < per_bank
                 });
                 prop_assert!(all == in_all || !could);
             }
-            let left: usize = waiting.values().map(VecDeque::len).sum();
+            let left: usize = waiting.values().map(|queue| queue.len()).sum();
             prop_assert_eq!(places.drain().count(), left);
             prop_assert_eq!(places.held(), places.under_way());
         }

@@ -2,8 +2,7 @@
 //! servers that fail. Each run is judged by a ledger that is kept outside (`ledger.rs`), and each fault has a
 //! control that must fail. Short in `scripts/test`; `scripts/faults` plays the long form.
 
-#[allow(
-    dead_code,
+#[expect(
     unused_imports,
     unused_macros,
     reason = "shared with tests/it, which uses what is not used here"
