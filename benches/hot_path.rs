@@ -1,9 +1,8 @@
-//! What is done once for every notice or every attempt: hashing, canonical bytes, signing, backoff, and its
+//! What is done once for every notice or every attempt: hashing, canonical bytes, signing, and its
 //! place in the log: append, proof, check.
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use ed25519_dalek::SigningKey;
-use kairan::domain::backoff;
 use kairan::domain::digest::Digest;
 use kairan::domain::entry::{Attempt, Entry};
 use kairan::domain::id::Uid;
@@ -15,7 +14,6 @@ use kairan::merkle::tree::Frontier;
 use kairan::merkle::{self, Hash, proof, tile};
 use kairan::storage::delivery::{AttemptRow, OutcomeRow};
 use kairan::storage::facts;
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hint::black_box;
 
@@ -124,15 +122,6 @@ fn attempts(c: &mut Criterion) {
                 black_box(&body),
             )
         });
-    });
-    c.bench_function("fair choice of 512 among 1 024", |b| {
-        let bank = |n: usize| Some(Uid::from_bytes([u8::try_from(n % 35).unwrap_or(0); 16]));
-        let due: Vec<_> = (0..1_024).map(bank).collect();
-        b.iter_batched(
-            || due.clone(),
-            |due| backoff::choose(due, |one| *one, &HashMap::new(), 4, 512),
-            BatchSize::SmallInput,
-        );
     });
 }
 

@@ -1,19 +1,16 @@
 //! Claiming: due deliveries get a lease, and their attempt is on record before a byte leaves (law 6).
 
 use super::Error;
-use crate::domain::backoff;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::Error::Corrupt;
 pub use crate::storage::delivery::Lease;
-use crate::storage::delivery::{self, AttemptRow, Candidate, DueRow, Full};
+use crate::storage::delivery::{self, AttemptRow, DueRow};
+use crate::storage::due::{self, Candidate, Look, Turn};
 use crate::storage::{Tx, payload};
 use std::collections::HashMap;
 use std::time::Duration;
 use zeroize::Zeroizing;
-
-/// Due deliveries that are looked at in one go.
-const LOOK_AT: usize = 512;
 
 /// What the claiming node can take.
 #[derive(Debug, Clone)]
@@ -29,6 +26,8 @@ pub struct Room {
     pub in_flight: HashMap<Option<Uid>, usize>,
     pub per_bank: usize,
     pub total: usize,
+    /// Banks behind this one, by id, come first: each has its turn where places are few.
+    pub after: Option<Uid>,
 }
 
 impl Room {
@@ -58,61 +57,32 @@ pub struct Claimed {
     pub inputs: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Leases what is due and fits, first attempts before retries, fairly between banks; in the order in which it
-/// is to be sent. What sending takes is read after the commit (`open`): it keeps no writer waiting.
+/// Leases what is due and fits, first attempts before retries, each bank's oldest first. What sending takes is read
+/// after the commit (`open`): it keeps no writer waiting.
 pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
     let now = tx.now()?;
     let mut room = room.clone();
     let mut leases = Vec::new();
-    // Mostly every bank has a place. Where some have none, what is due for them may hide the others: then these are
-    // looked for alone.
-    let mut passing_over = Full::default();
-    while room.total > 0 {
-        let look_at = room.total.min(LOOK_AT);
-        let candidates = delivery::due(
-            tx,
-            room.channel,
+    for turn in [Turn::First, Turn::Retry] {
+        let look = Look {
+            channel: room.channel,
             now,
-            now - room.seal_patience,
-            &passing_over,
-            i64::try_from(look_at).unwrap_or(i64::MAX),
-        )?;
-        let is_all = candidates.len() < look_at;
-        let chosen = backoff::choose(
-            candidates,
-            |(_, bank, _)| *bank,
-            &room.in_flight,
-            room.per_bank,
-            room.total,
-        );
-        let taken = take(tx, &room, now, &chosen)?;
+            patience_ends: now - room.seal_patience,
+            held: &room.in_flight,
+            per_bank: room.per_bank,
+            total: room.total,
+            after: room.after,
+        };
+        let found = due::due(tx, turn, &look)?;
+        // Another node may have been quicker: the next commit looks again.
+        let taken = take(tx, &room, now, &found)?;
         for lease in &taken {
             *room.in_flight.entry(lease.bank).or_insert(0) += 1;
         }
         room.total -= taken.len();
-        // Another node was quicker with all that had a place: the next commit looks again.
-        let is_lost = taken.is_empty() && !chosen.is_empty();
         leases.extend(taken);
-        if is_all || is_lost {
-            break;
-        }
-        passing_over = full(&room);
     }
     Ok(leases)
-}
-
-/// Who has no place left.
-fn full(room: &Room) -> Full {
-    let without_place = room.in_flight.iter();
-    let without_place = without_place.filter(|(_, count)| **count >= room.per_bank);
-    let mut full = Full::default();
-    for (bank, _) in without_place {
-        match bank {
-            Some(bank) => full.banks.push(*bank),
-            None => full.nobody = true,
-        }
-    }
-    full
 }
 
 fn take(

@@ -107,6 +107,8 @@ pub struct Engine {
     places: Places<(Ready, Instant)>,
     /// Claimed, not read yet.
     unread: Vec<Lease>,
+    /// Whose turn it was last.
+    after: Option<Uid>,
     /// Being read, and the reading.
     reading: Option<(Arc<[Lease]>, Reading)>,
     /// Ended, not recorded yet.
@@ -138,6 +140,7 @@ impl Engine {
             sources: Arc::default(),
             places: Places::new(bounds.in_flight, bounds.per_bank),
             unread: Vec::new(),
+            after: None,
             reading: None,
             finished: Arc::default(),
             looked: None,
@@ -322,6 +325,8 @@ impl Engine {
         match self.meanwhile(write).await {
             Ok((leases, recorded)) => {
                 self.finished.recorded();
+                let banks = leases.iter().rev();
+                self.after = banks.filter_map(|lease| lease.bank).next().or(self.after);
                 self.unread.extend(leases);
                 self.begin_reading();
                 recorded
@@ -351,6 +356,7 @@ impl Engine {
             per_bank: self.bounds.per_bank * self.bounds.claims_per_send,
             total: (self.bounds.in_flight * self.bounds.claims_per_send)
                 .saturating_sub(self.places.held() + self.unread.len() + read.len()),
+            after: self.after,
         }
     }
 

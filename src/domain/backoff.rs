@@ -1,9 +1,8 @@
-//! When a delivery is tried again, and which of the due ones are taken. Pure, so that a projection can be
+//! When a delivery is tried again. Pure, so that a projection can be
 //! rebuilt: the jitter comes from the delivery's id and attempt number, not from chance.
 
 use super::id::Uid;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
 use std::time::Duration;
 
 /// 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, then hourly.
@@ -30,37 +29,9 @@ pub fn delay_after(delivery: Uid, number: i64, retry_after: Option<Duration>) ->
     jittered.max(retry_after.unwrap_or_default())
 }
 
-/// Takes from `candidates` (in order of preference) as many as fit: at most `per_bank` in flight for each
-/// bank, counting those already `in_flight`, and `room` in all. What belongs to no bank shares one place.
-pub fn choose<T>(
-    candidates: Vec<T>,
-    bank_of: impl Fn(&T) -> Option<Uid>,
-    in_flight: &HashMap<Option<Uid>, usize>,
-    per_bank: usize,
-    room: usize,
-) -> Vec<T> {
-    let mut taken: HashMap<Option<Uid>, usize> = HashMap::new();
-    let mut chosen = Vec::with_capacity(room.min(candidates.len()));
-    for candidate in candidates {
-        if chosen.len() >= room {
-            break;
-        }
-        let bank = bank_of(&candidate);
-        let count = taken
-            .entry(bank)
-            .or_insert_with(|| in_flight.get(&bank).copied().unwrap_or(0));
-        if *count < per_bank {
-            *count += 1;
-            chosen.push(candidate);
-        }
-    }
-    chosen
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn uid(n: u8) -> Uid {
         Uid::from_bytes([n; 16])
@@ -98,45 +69,5 @@ mod tests {
             Duration::from_secs(90)
         );
         assert!(delay_after(uid(1), 6, Some(Duration::from_secs(1))) > Duration::from_secs(2_000));
-    }
-
-    proptest! {
-        #[test]
-        fn no_bank_ever_has_more_in_flight_than_its_bound(
-            banks in proptest::collection::vec(0_u8..6, 0..200),
-            busy in proptest::collection::vec(0_usize..8, 6),
-            per_bank in 1_usize..6,
-            room in 0_usize..100,
-        ) {
-            let in_flight: HashMap<_, _> = busy.iter().enumerate().map(|(n, count)| (Some(uid(u8::try_from(n).expect("small"))), *count)).collect();
-            let chosen = choose(banks, |bank| Some(uid(*bank)), &in_flight, per_bank, room);
-            prop_assert!(chosen.len() <= room);
-            for bank in 0..6_u8 {
-                let before = in_flight[&Some(uid(bank))];
-                let taken = chosen.iter().filter(|one| **one == bank).count();
-                prop_assert!(taken == 0 || before + taken <= per_bank);
-            }
-        }
-
-        #[test]
-        fn who_comes_first_goes_first_and_nobody_is_passed_over_who_has_a_place(
-            banks in proptest::collection::vec(0_u8..6, 0..200),
-            busy in proptest::collection::vec(0_usize..8, 6),
-            per_bank in 1_usize..6,
-            room in 0_usize..100,
-        ) {
-            let bank_of = |n: u8| (n < 5).then(|| uid(n));
-            let in_flight: HashMap<_, _> = (0..6).map(|n: u8| (bank_of(n), busy[usize::from(n)])).collect();
-            let candidates: Vec<(usize, u8)> = banks.into_iter().enumerate().collect();
-            let chosen = choose(candidates.clone(), |(_, bank)| bank_of(*bank), &in_flight, per_bank, room);
-            // The order of preference is kept: a first attempt that stood before a retry still does.
-            prop_assert!(chosen.is_sorted_by_key(|(place, _)| *place));
-            for (place, bank) in candidates.into_iter().filter(|one| !chosen.contains(one)) {
-                let before = chosen.iter().filter(|(other, same)| *other < place && *same == bank).count();
-                let is_full = in_flight[&bank_of(bank)] + before >= per_bank;
-                let none_left = chosen.iter().filter(|(other, _)| *other < place).count() == room;
-                prop_assert!(is_full || none_left, "{place} of bank {bank} was passed over");
-            }
-        }
     }
 }

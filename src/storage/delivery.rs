@@ -4,7 +4,7 @@ use super::error::Error;
 use super::facts::{self, fact};
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
-use super::schema::{attempt, attempt_outcome, delivery, log_seal, message, notice};
+use super::schema::{attempt, attempt_outcome, delivery, message, notice};
 use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
 use crate::domain::id::Uid;
@@ -142,89 +142,6 @@ pub fn insert_messages(tx: &mut Tx<'_>, rows: &[MessageRow]) -> Result<(), Error
 
 pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Error> {
     insert_all!(tx, delivery::table, rows)
-}
-
-/// A due delivery, whose it is, and whether it goes out without its notice's proof: all that choosing takes.
-pub type Candidate = (Uid, Option<Uid>, bool);
-
-/// Whose due deliveries are passed over.
-#[derive(Debug, Clone, Default)]
-pub struct Full {
-    pub banks: Vec<Uid>,
-    /// What belongs to no bank.
-    pub nobody: bool,
-}
-
-/// Due deliveries in order of preference: first attempts before retries, then by due time. Passed over is, besides
-/// `full`, what waits for the log: a notice younger than `patience_ends` that no published checkpoint covers. All of it
-/// stands in the partial index, which is why the state is written as a literal.
-pub fn due(
-    tx: &mut Tx<'_>,
-    channel: &str,
-    now: Instant,
-    patience_ends: Instant,
-    full: &Full,
-    limit: i64,
-) -> Result<Vec<Candidate>, Error> {
-    let mut rows: Vec<Candidate> = on_either!(tx, conn => {
-        let mut query = delivery::table
-            .left_join(log_seal::table.on(delivery::fanout_id.eq(log_seal::fanout_id.nullable())))
-            .filter(sql::<Bool>("delivery.state = 'due'"))
-            .filter(delivery::channel.eq(channel))
-            .filter(delivery::due_at.le(now))
-            .filter(
-                delivery::fanout_id.is_null()
-                    .or(log_seal::fanout_id.nullable().is_not_null())
-                    .or(delivery::due_at.le(patience_ends)),
-            )
-            .order((delivery::due_at, delivery::id))
-            .limit(limit)
-            .select((
-                delivery::id,
-                delivery::bank_id,
-                sql::<Bool>("delivery.fanout_id IS NOT NULL AND log_seal.fanout_id IS NULL"),
-            ))
-            .into_boxed();
-        if !full.banks.is_empty() {
-            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(&full.banks)));
-        }
-        if full.nobody {
-            query = query.filter(delivery::bank_id.is_not_null());
-        }
-        query.load(conn)?
-    });
-    let room = limit - i64::try_from(rows.len()).unwrap_or(limit);
-    if room > 0 {
-        rows.extend(waiting(tx, channel, now, full, room)?);
-    }
-    Ok(rows)
-}
-
-/// Retries, which go out as the first attempt did.
-fn waiting(
-    tx: &mut Tx<'_>,
-    channel: &str,
-    now: Instant,
-    full: &Full,
-    limit: i64,
-) -> Result<Vec<Candidate>, Error> {
-    Ok(on_either!(tx, conn => {
-        let mut query = delivery::table
-            .filter(sql::<Bool>("delivery.state = 'waiting'"))
-            .filter(delivery::channel.eq(channel))
-            .filter(delivery::due_at.le(now))
-            .order((delivery::due_at, delivery::id))
-            .limit(limit)
-            .select((delivery::id, delivery::bank_id, delivery::unsealed))
-            .into_boxed();
-        if !full.banks.is_empty() {
-            query = query.filter(delivery::bank_id.is_null().or(delivery::bank_id.assume_not_null().ne_all(&full.banks)));
-        }
-        if full.nobody {
-            query = query.filter(delivery::bank_id.is_not_null());
-        }
-        query.load(conn)?
-    }))
 }
 
 /// What sending these takes, with the attempt that holds each; those whose lease was lost are not there.

@@ -20,6 +20,7 @@ pub mod closing;
 pub mod deferral;
 pub mod delivery;
 pub mod draft;
+pub mod due;
 pub mod duty;
 pub mod evidence;
 pub mod exercise;
@@ -58,8 +59,13 @@ macro_rules! insert_all {
     ($tx:expr, $table:expr, $rows:expr) => {{
         match &mut $tx.conn {
             $crate::storage::tx::Conn::Sqlite(conn) => {
-                for row in $rows.iter() {
-                    $crate::storage::prepared::Inserting(row).execute(*conn)?;
+                let (many, single) = $rows.as_chunks::<{ $crate::storage::prepared::AT_ONCE }>();
+                for rows in many {
+                    $crate::storage::prepared::Inserting(rows).execute(*conn)?;
+                }
+                for row in single {
+                    $crate::storage::prepared::Inserting(std::array::from_ref(row))
+                        .execute(*conn)?;
                 }
             }
             $crate::storage::tx::Conn::Postgres(conn) => {

@@ -1,16 +1,18 @@
 //! What one claim takes: a backlog, of whosever, hides nobody's first attempt.
 
 use crate::support::ground::{Ground, on_both};
+use kairan::actions::Error;
 use kairan::actions::alert::OperatorAlert;
 use kairan::actions::claim::{self, Room};
 use kairan::actions::send_test::send_test;
 use kairan::domain::id::Uid;
+use kairan::domain::instant::Instant;
 use kairan::storage::delivery::{self, DeliveryRow, MessageRow};
 use kairan::storage::payload;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// More than one claim looks at.
+/// Far more than one bank has places.
 const BACKLOG: usize = 600;
 
 /// How many places of one claim each bank gets.
@@ -23,6 +25,7 @@ async fn claimed(ground: &Ground, channel: &'static str) -> HashMap<Option<Uid>,
         in_flight: HashMap::new(),
         per_bank: 8,
         total: 1_024,
+        after: None,
     };
     let leases = ground.act(move |tx| claim::claim(tx, &room)).await;
     let mut taken = HashMap::new();
@@ -42,7 +45,147 @@ async fn tests_to(ground: &Ground, code: &'static str, count: usize) {
     sent.await.expect("sent");
 }
 
+/// Numbers that only look random: the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).expect("31 bits") % bound
+    }
+}
+
+/// A due delivery in some bank's queue: a retry or a first attempt, and when it was due.
+fn open_delivery(message: Uid, bank: Uid, is_retry: bool, due_at: Instant) -> DeliveryRow {
+    DeliveryRow {
+        id: Uid::at(due_at),
+        message_id: message,
+        notice_id: None,
+        bank_id: Some(bank),
+        channel: "webhook".into(),
+        target_id: bank,
+        state: if is_retry { "waiting" } else { "due" }.into(),
+        attempts: i64::from(is_retry),
+        failures: i64::from(is_retry),
+        due_at,
+        lease_owner: None,
+        lease_token: None,
+        unsealed: false,
+        created_at: due_at,
+        fanout_id: None,
+    }
+}
+
+/// What is wrong with what was claimed of `rows`, if anything.
+fn fault_of(
+    rows: &[DeliveryRow],
+    room: &Room,
+    now: Instant,
+    taken: &HashSet<Uid>,
+) -> Option<String> {
+    if taken.len() > room.total {
+        return Some(format!("{} of {} places", taken.len(), room.total));
+    }
+    let held = |bank| room.in_flight.get(&Some(bank)).copied().unwrap_or(0);
+    let mut got: HashMap<Uid, usize> = HashMap::new();
+    for row in rows.iter().filter(|row| taken.contains(&row.id)) {
+        *got.entry(row.bank_id.expect("a bank's")).or_default() += 1;
+    }
+    if let Some((bank, got)) = got
+        .iter()
+        .find(|(bank, got)| *got + held(**bank) > room.per_bank)
+    {
+        return Some(format!("{bank} has {got} places beside {}", held(*bank)));
+    }
+    for row in rows.iter().filter(|row| !taken.contains(&row.id)) {
+        if row.due_at > now {
+            continue;
+        }
+        let bank = row.bank_id.expect("a bank's");
+        let is_full = got.get(&bank).copied().unwrap_or(0) + held(bank) >= room.per_bank;
+        if !is_full && taken.len() < room.total {
+            return Some(format!("passed over with a place free: {row:?}"));
+        }
+        let key = |one: &DeliveryRow| (one.state != "due", one.due_at, one.id);
+        let before = rows.iter().find(|one| {
+            taken.contains(&one.id) && one.bank_id == row.bank_id && key(one) > key(row)
+        });
+        if let Some(before) = before {
+            return Some(format!("{before:?} went before {row:?}"));
+        }
+        let retry = rows
+            .iter()
+            .find(|one| taken.contains(&one.id) && one.state != "due");
+        if let (Some(retry), "due", false) = (retry, row.state.as_str(), is_full) {
+            return Some(format!(
+                "the retry {retry:?} went before the first attempt {row:?}"
+            ));
+        }
+    }
+    rows.iter()
+        .find(|row| taken.contains(&row.id) && row.due_at > now)
+        .map(|row| format!("not due yet: {row:?}"))
+}
+
 on_both! {
+    async fn whatever_is_due_and_held_no_place_is_wasted_and_no_order_broken(ground) {
+        let banks = ground.banks(5).await;
+        tests_to(&ground, "B001", 1).await;
+        let bank = banks[0];
+        let message = ground.store.read(move |tx| {
+            let sent = delivery::of_latest_test(tx, bank, 1)?;
+            Ok::<_, Error>(sent[0].message_id)
+        });
+        let message = message.await.expect("read");
+        let mut dice = Dice(7);
+        for round in 0..40 {
+            ground.tamper("DELETE FROM delivery").expect("emptied");
+            let now = ground.clock.now();
+            let rows: Vec<DeliveryRow> = (0..dice.below(60)).map(|_| {
+                let bank = banks[dice.below(banks.len())];
+                let due_at = now + Duration::from_secs(1) - Duration::from_secs(dice.below(9) as u64);
+                open_delivery(message, bank, dice.below(2) == 1, due_at)
+            }).collect();
+            let room = Room {
+                node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
+                seal_patience: Duration::ZERO,
+                in_flight: banks.iter().map(|bank| (Some(*bank), dice.below(6))).collect(),
+                per_bank: 1 + dice.below(5), total: dice.below(30),
+                after: (dice.below(2) == 1).then(|| banks[dice.below(banks.len())]),
+            };
+            let (inserted, wanted) = (rows.clone(), room.clone());
+            let leases = ground.act(move |tx| {
+                delivery::insert_deliveries(tx, &inserted)?;
+                claim::claim(tx, &wanted)
+            });
+            let taken: HashSet<Uid> = leases.await.expect("claimed").iter().map(|lease| lease.delivery).collect();
+            assert_eq!(fault_of(&rows, &room, now, &taken), None, "round {round}: {room:?}");
+        }
+    }
+
+    async fn where_places_are_few_each_bank_has_its_turn(ground) {
+        let mut banks = ground.banks(5).await;
+        banks.sort();
+        for code in ["B001", "B002", "B003", "B004", "B005"] {
+            tests_to(&ground, code, 4).await;
+        }
+        let mut after = None;
+        let mut turns = Vec::new();
+        for _ in 0..5 {
+            let room = Room {
+                node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
+                seal_patience: Duration::ZERO, in_flight: HashMap::new(), per_bank: 2, total: 2, after,
+            };
+            let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
+            after = leases.last().and_then(|lease| lease.bank);
+            turns.extend(after);
+        }
+        assert_eq!(turns, banks);
+    }
+
     async fn a_banks_backlog_hides_nobody_elses_first_attempt(ground) {
         let banks = ground.banks(3).await;
         tests_to(&ground, "B001", BACKLOG).await;

@@ -115,6 +115,7 @@ on_both! {
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 10,
+            after: None,
         };
         let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
         let due = ground.store.read(move |tx| claim::open(tx, &leases)).await.expect("read");

@@ -139,6 +139,7 @@ on_both! {
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 4,
+            after: None,
         };
         let claimed = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
         assert_eq!(claimed.len(), 1);
@@ -241,6 +242,7 @@ fn fail_inside(tx: &mut Tx<'_>) -> Result<(), Error> {
         in_flight: HashMap::new(),
         per_bank: 4,
         total: 10,
+        after: None,
     };
     let leases = claim::claim(tx, &room)?;
     let claimed = claim::open(tx, &leases)?.remove(0);

@@ -11,9 +11,11 @@ use kairan::log::keys::LogKey;
 use kairan::log::recover::adopt;
 use kairan::log::sequencer::{Sequencer, Standing, Until};
 use kairan::merkle::note::VerifierKey;
+use kairan::storage::due::{Look, Turn, due};
 use kairan::storage::log;
 use kairan::vault::log_key;
 use serde_json::Value;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 
@@ -107,8 +109,16 @@ async fn alerts(hub: &TestHub) -> usize {
     hub.store
         .read(|tx| {
             let now = tx.now()?;
-            let due =
-                kairan::storage::delivery::due(tx, "email", now, now, &Default::default(), 100)?;
+            let look = Look {
+                channel: "email",
+                now,
+                patience_ends: now,
+                held: &HashMap::new(),
+                per_bank: 100,
+                total: 100,
+                after: None,
+            };
+            let due = due(tx, Turn::First, &look)?;
             let mut found = 0;
             for (id, _, _) in due {
                 let row = kairan::storage::delivery::by_id(tx, id)?.expect("due");

@@ -316,6 +316,7 @@ impl TestHub {
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 512,
+            after: None,
         };
         self.act(move |tx| {
             let leases = claim(tx, &room)?;

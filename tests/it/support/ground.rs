@@ -284,6 +284,7 @@ impl Ground {
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 512,
+            after: None,
         };
         let leases = self.act(move |tx| claim::claim(tx, &room)).await;
         let leases = leases.expect("claimed");

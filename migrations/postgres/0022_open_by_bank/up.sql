@@ -1,0 +1,4 @@
+-- What is due stands bank by bank: none hides what is due for another, and one without a place costs nothing.
+DROP INDEX delivery_open;
+CREATE INDEX delivery_open ON delivery (channel, state, bank_id, due_at, id, fanout_id)
+WHERE state = 'due' OR state = 'waiting' OR state = 'leased';
