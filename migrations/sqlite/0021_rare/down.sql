@@ -1,0 +1,4 @@
+DROP INDEX attempt_outcome_mailed_of_bank;
+DROP INDEX attempt_outcome_mailed;
+DROP INDEX attempt_outcome_failed_of_bank;
+DROP INDEX attempt_outcome_failed;
