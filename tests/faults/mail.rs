@@ -33,7 +33,7 @@ const FAULTS: [(Manner, &str, Option<i64>, bool); 23] = [
     (Manner::OffersNoTls, "tls", None, false),
     (Manner::Says(Step::StartTls, "454 4.7.0 TLS not available"), "mail_deferred", Some(454), false),
     (Manner::Stalls(Step::StartTls), "timeout", None, false),
-    (Manner::Drops(Step::StartTls), "tls", None, false),
+    (Manner::Drops(Step::StartTls), "connect", None, false),
     (Manner::Shows(Certificate::SelfSigned), "tls", None, false),
     (Manner::Shows(Certificate::Expired), "tls", None, false),
     (Manner::Shows(Certificate::OtherName), "tls", None, false),
