@@ -12,7 +12,7 @@ use crate::domain::id::Uid;
 use crate::domain::incident::{Filing, FilingContext};
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::{DeferralBasis, IncidentStatus};
+use crate::domain::vocabulary::{DeferralBasis, IncidentStatus, Kind};
 use crate::merkle;
 use crate::storage::approval::RequestRow;
 use crate::storage::deferral::{self, DeferralEndRow, DeferralRow};
@@ -58,6 +58,7 @@ pub struct Asked {
     pub until: Instant,
     /// Of the revision, where the incident has a title of its own.
     pub title: Option<crate::domain::incident::Words>,
+    pub kind: Kind,
 }
 
 /// Asks to hold a revision back; nothing is held before another officer approves.
@@ -291,6 +292,7 @@ pub(super) fn asked(tx: &mut Tx<'_>, details: &[u8]) -> Result<Asked, Error> {
     Ok(Asked {
         basis: details.basis,
         until: details.until.at,
+        kind: sealed.filing.kind,
         title: Some(sealed.filing.title),
     })
 }

@@ -19,10 +19,13 @@ pub enum About {
     Incident {
         reference: String,
         title: Option<Words>,
+        /// `actual`, `exercise` or `test`.
+        kind: String,
     },
     /// A revision of an incident that has no reference yet.
     Filing {
         title: Option<Words>,
+        kind: String,
     },
     Bank {
         code: String,
@@ -100,9 +103,13 @@ pub fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Option<About>, Error> 
         }
         defer::ACT => match defer::incident_of(&row.details)? {
             Some(incident) => of_incident(tx, incident),
-            None => Ok(Some(About::Filing {
-                title: defer::asked(tx, &row.details)?.title,
-            })),
+            None => {
+                let asked = defer::asked(tx, &row.details)?;
+                Ok(Some(About::Filing {
+                    title: asked.title,
+                    kind: asked.kind.code().into(),
+                }))
+            }
         },
         change_roles::ACT | recover::ACT => of_person(tx, row.subject_id),
         _ => of_bank(tx, row.subject_id),
@@ -122,10 +129,12 @@ fn of_incident(tx: &mut Tx<'_>, id: Uid) -> Result<Option<About>, Error> {
     let newest = incident::revisions(tx, id)?
         .into_iter()
         .rfind(|row| row.phase != "withdrawal");
+    let kind = newest.as_ref().map(|row| row.kind.clone());
     let title = newest.and_then(|row| serde_json::from_slice::<Titled>(&row.body).ok());
     Ok(Some(About::Incident {
         reference: row.reference,
         title: title.and_then(|body| body.title),
+        kind: kind.unwrap_or_default(),
     }))
 }
 

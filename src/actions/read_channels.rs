@@ -28,13 +28,19 @@ pub struct Channel {
 pub fn of_bank(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<Channel>, Error> {
     let endpoints = bank::endpoints_of(tx, bank_id)?;
     let contacts = bank::contacts_of(tx, bank_id)?;
-    let next_tries = reachability::next_tries(tx, Some(bank_id))?;
+    let mut next_tries = HashMap::new();
+    let hooks = endpoints.iter().map(|row| row.id);
+    for id in hooks.chain(contacts.iter().map(|row| row.id)) {
+        if let Some(at) = reachability::next_try(tx, id)? {
+            next_tries.insert(id, (bank_id, at));
+        }
+    }
     of(tx, bank_id, endpoints, contacts, &next_tries)
 }
 
 /// Those of every partner bank, by code.
 pub fn of_partners(tx: &mut Tx<'_>) -> Result<Vec<(String, Vec<Channel>)>, Error> {
-    let next_tries = reachability::next_tries(tx, None)?;
+    let next_tries = reachability::next_tries(tx)?;
     let mut endpoints: BTreeMap<Uid, Vec<EndpointRow>> = BTreeMap::new();
     for row in bank::endpoints(tx)? {
         endpoints.entry(row.bank_id).or_default().push(row);
@@ -59,7 +65,7 @@ pub fn of_partners(tx: &mut Tx<'_>) -> Result<Vec<(String, Vec<Channel>)>, Error
 
 /// The addresses that fail or are broken, by their bank's code; only banks that something waits for are looked at.
 pub fn failing(tx: &mut Tx<'_>) -> Result<Vec<(String, Channel)>, Error> {
-    let next_tries = reachability::next_tries(tx, None)?;
+    let next_tries = reachability::next_tries(tx)?;
     let mut banks: BTreeSet<Uid> = next_tries.values().map(|(bank, _)| *bank).collect();
     let mut last = BTreeMap::new();
     for event in evidence::task_events(tx)? {
@@ -82,6 +88,16 @@ pub fn failing(tx: &mut Tx<'_>) -> Result<Vec<(String, Channel)>, Error> {
     }
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(found)
+}
+
+/// The newest failure of an address that waits for its next try.
+fn failed(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<Tried>, Error> {
+    let failures = reachability::failures(tx, target, 1)?;
+    let tried = failures.into_iter().map(|(_, at)| Tried {
+        at,
+        accepted: false,
+    });
+    Ok(tried.collect())
 }
 
 fn of(
@@ -109,13 +125,17 @@ fn of(
         .chain(people)
         .map(|(id, channel, level)| {
             let task = evidence::open_task_of_target(tx, id)?;
-            let newest_first = tried.get(&id).map_or(&[][..], Vec::as_slice);
             let (broken, next) = (task.map(|task| task.recorded_at), next_tries.get(&id));
+            let newest_first = match tried.remove(&id) {
+                // The bank's other addresses were tried so often since.
+                None if next.is_some() => failed(tx, id)?,
+                tried => tried.unwrap_or_default(),
+            };
             Ok(Channel {
                 id,
                 channel,
                 level,
-                health: Health::of(newest_first, broken, next.map(|(_, at)| *at)),
+                health: Health::of(&newest_first, broken, next.map(|(_, at)| *at)),
             })
         })
         .collect()

@@ -4,7 +4,6 @@
 use super::claim::Claimed;
 use super::{Error, break_channel};
 use crate::domain::backoff;
-use crate::domain::channel::{self, Tried};
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::domain::level::Level;
@@ -13,9 +12,6 @@ use crate::storage::delivery::{self, Advance, AttemptRow, DueRow, Leases, Outcom
 use crate::storage::evidence::{self, Flag, Reached};
 use crate::storage::{Tx, facts, log, mail_report, notice, payload, reachability};
 use std::collections::{HashMap, HashSet};
-
-/// A bank's newest outcomes in which an endpoint's failures in a row are looked for.
-const OUTCOMES_JUDGED: i64 = 100;
 
 /// An attempt that ended.
 #[derive(Debug, Clone)]
@@ -301,14 +297,14 @@ fn keeps_failing(tx: &mut Tx<'_>, due: &DueRow, known: &mut Known) -> Result<boo
     if let Some(verdict) = known.failing.get(&due.target_id) {
         return Ok(*verdict);
     }
-    let newest = reachability::outcomes(tx, bank, OUTCOMES_JUDGED)?;
-    let tried: Vec<Tried> = newest
-        .into_iter()
-        .filter(|(target, ..)| *target == due.target_id)
-        .filter_map(|(_, outcome, at)| Tried::of(&outcome, at))
-        .collect();
-    let failures = i64::try_from(channel::failures_in_a_row(&tried)).unwrap_or(i64::MAX);
-    let verdict = failures >= backoff::FAILURES_THAT_BREAK;
+    let most = backoff::FAILURES_THAT_BREAK;
+    let failures = reachability::failures(tx, due.target_id, most)?;
+    let verdict = match failures.last() {
+        Some((oldest, _)) if i64::try_from(failures.len()).unwrap_or(most) >= most => {
+            !reachability::accepted_since(tx, bank, due.target_id, *oldest)?
+        }
+        _ => false,
+    };
     known.failing.insert(due.target_id, verdict);
     Ok(verdict)
 }

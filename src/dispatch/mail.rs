@@ -26,6 +26,8 @@ use lettre::transport::smtp::extension::{ClientId, MailParameter, RcptParameter}
 use lettre::transport::smtp::response::{Response, Severity};
 use parts::{boundary, header_text, id_text, names_loopback, plain_address};
 use sha2::{Digest, Sha256};
+use std::error::Error as _;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,7 +245,7 @@ impl Mailer {
             connection
                 .starttls(tls.clone(), &self.helo)
                 .await
-                .map_err(|error| Failure::from_smtp(&error, ErrorClass::Tls))?;
+                .map_err(|error| Failure::from_smtp(&error, in_starttls(&error)))?;
         }
         let reports = self.settings.reports && self.can_report(&mut connection).await?;
         if let Some((user, password)) = &self.settings.credentials {
@@ -370,6 +372,29 @@ impl Failure {
             answer_head: self.head,
             ..Outcome::failed(self.class, duration)
         }
+    }
+}
+
+/// Why a relay's STARTTLS failed, where the relay did not say. One that hangs up before the handshake, or stays away
+/// after it, has said nothing about TLS; whoever hangs up on our hello has, as with webhooks.
+fn in_starttls(error: &lettre::transport::smtp::Error) -> ErrorClass {
+    // Not offered.
+    if error.is_client() {
+        return ErrorClass::Tls;
+    }
+    // Of the handshake's failures lettre makes an error within an error.
+    let handshake = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<lettre::transport::smtp::Error>());
+    let Some(handshake) = handshake else {
+        return ErrorClass::Connect;
+    };
+    let fault = handshake
+        .source()
+        .and_then(|cause| cause.downcast_ref::<io::Error>());
+    match fault.map(io::Error::kind) {
+        None | Some(io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) => ErrorClass::Tls,
+        Some(_) => ErrorClass::Connect,
     }
 }
 

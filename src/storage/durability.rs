@@ -103,6 +103,12 @@ pub(in crate::storage) fn prove_sqlite(conn: &mut SqliteConnection) -> Result<()
     }
 }
 
+/// Pages that the WAL alone has.
+pub(in crate::storage) fn uncarried(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    let found: CarriedOver = diesel::sql_query("PRAGMA wal_checkpoint(NOOP)").get_result(conn)?;
+    Ok(found.log - found.checkpointed)
+}
+
 /// A connection of its own for the proof, set as the hub's others are.
 pub(in crate::storage) fn connect_sqlite(
     url: &str,
@@ -150,6 +156,25 @@ mod tests {
             let refused = assert_sqlite(&mut conn).expect_err("refused");
             assert!(refused.to_string().contains("local disk"), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_the_wal_alone_has_is_counted_and_carrying_it_over_ends_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut conn = database(folder.path());
+        let statements = "PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (x);
+            INSERT INTO t SELECT randomblob(100000)";
+        conn.batch_execute(statements).expect("rows");
+        let waiting = uncarried(&mut conn).expect("counted");
+        assert!((25..40).contains(&waiting), "{waiting}");
+        assert_eq!(
+            uncarried(&mut conn).expect("counted"),
+            waiting,
+            "a look carries nothing over"
+        );
+        conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE)")
+            .expect("carried over");
+        assert_eq!(uncarried(&mut conn).expect("counted"), 0);
     }
 
     #[test]

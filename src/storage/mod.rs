@@ -19,6 +19,7 @@ pub mod chase;
 pub mod closing;
 pub mod deferral;
 pub mod delivery;
+pub mod delivery_log;
 pub mod draft;
 pub mod due;
 pub mod duty;

@@ -2,7 +2,7 @@
 //! however much was sent: what lies further back counts as not proven.
 
 use super::error::Error;
-use super::schema::types::Bool;
+use super::schema::types::{Bool, InstantSql, UidSql};
 use super::schema::{
     acknowledgement, attempt_outcome, delivery, mail_report, notice, notice_level,
 };
@@ -10,14 +10,14 @@ use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
-use diesel::dsl::sql;
+use crate::domain::outcome::ErrorClass;
+use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
+use diesel::sql_types::Nullable;
 use std::collections::HashMap;
 
 /// A bank's newest outcomes that are looked at: first the few that are enough where it answers, then more.
 const OUTCOMES: [i64; 2] = [20, 500];
-/// Waiting retries of a channel that are looked at.
-const RETRIES: i64 = 5_000;
 /// A bank's newest notices that are looked at.
 const NOTICES: i64 = 500;
 
@@ -66,33 +66,74 @@ pub fn outcomes(
         .load(conn)?))
 }
 
-/// When each address is tried again, of one bank or of all, with its bank; the soonest of the retries that are looked at.
-pub fn next_tries(
+/// The newest failures at an address, newest first: which attempt, and when it was recorded. What says nothing of the
+/// address, because nothing was sent or nobody knows what came of it, is not among them.
+pub fn failures(tx: &mut Tx<'_>, target: Uid, limit: i64) -> Result<Vec<(Uid, Instant)>, Error> {
+    Ok(on_either!(tx, conn => attempt_outcome::table
+        .filter(attempt_outcome::target_id.eq(target))
+        .filter(sql::<Bool>("attempt_outcome.outcome <> 'accepted'"))
+        .filter(attempt_outcome::outcome.ne(ErrorClass::Released.code()))
+        .filter(attempt_outcome::outcome.ne(ErrorClass::Unknown.code()))
+        .order((attempt_outcome::target_id.desc(), attempt_outcome::attempt_id.desc()))
+        .limit(limit)
+        .select((attempt_outcome::attempt_id, attempt_outcome::recorded_at))
+        .load(conn)?))
+}
+
+/// Whether an address of a bank took anything in a later attempt than this.
+pub fn accepted_since(
     tx: &mut Tx<'_>,
-    bank: Option<Uid>,
-) -> Result<HashMap<Uid, (Uid, Instant)>, Error> {
-    let mut found = HashMap::new();
-    for channel in ["webhook", "email"] {
-        let rows: Vec<(Uid, Option<Uid>, Instant)> = on_either!(tx, conn => {
-            let mut query = delivery::table
-                .filter(sql::<Bool>("state = 'waiting'"))
-                .filter(delivery::channel.eq(channel))
-                .order((delivery::due_at, delivery::id))
-                .limit(RETRIES)
-                .select((delivery::target_id, delivery::bank_id, delivery::due_at))
-                .into_boxed();
-            if let Some(bank) = bank {
-                query = query.filter(delivery::bank_id.eq(bank));
-            }
-            query.load(conn)?
-        });
-        for (target, bank, due_at) in rows {
-            if let Some(bank) = bank {
-                found.entry(target).or_insert((bank, due_at));
-            }
-        }
-    }
-    Ok(found)
+    bank: Uid,
+    target: Uid,
+    attempt: Uid,
+) -> Result<bool, Error> {
+    let later = attempt_outcome::table
+        .filter(attempt_outcome::bank_id.eq(bank))
+        .filter(attempt_outcome::attempt_id.gt(attempt))
+        .filter(attempt_outcome::target_id.eq(target))
+        .filter(attempt_outcome::outcome.eq("accepted"));
+    Ok(on_either!(tx, conn => select(exists(later)).get_result(conn)?))
+}
+
+/// When one address is tried again.
+pub fn next_try(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Instant>, Error> {
+    Ok(on_either!(tx, conn => delivery::table
+        .filter(sql::<Bool>("state = 'waiting'"))
+        .filter(delivery::target_id.eq(target))
+        .order((delivery::target_id, delivery::due_at))
+        .select(delivery::due_at)
+        .first(conn)
+        .optional()?))
+}
+
+/// Goes by the index from each address to the next, so that it costs what the addresses are, however much waits for one.
+const NEXT_TRIES: &str = "WITH RECURSIVE address(id) AS (
+        SELECT (SELECT target_id FROM delivery WHERE state = 'waiting' ORDER BY target_id LIMIT 1)
+        UNION ALL
+        SELECT (SELECT d.target_id FROM delivery d WHERE d.state = 'waiting' AND d.target_id > address.id
+            ORDER BY d.target_id LIMIT 1) FROM address WHERE address.id IS NOT NULL)
+    SELECT address.id AS target_id,
+        (SELECT d.bank_id FROM delivery d WHERE d.state = 'waiting' AND d.target_id = address.id
+            ORDER BY d.due_at LIMIT 1) AS bank_id,
+        (SELECT d.due_at FROM delivery d WHERE d.state = 'waiting' AND d.target_id = address.id
+            ORDER BY d.due_at LIMIT 1) AS due_at
+    FROM address WHERE address.id IS NOT NULL";
+
+#[derive(QueryableByName)]
+struct NextTry {
+    #[diesel(sql_type = UidSql)]
+    target_id: Uid,
+    #[diesel(sql_type = Nullable<UidSql>)]
+    bank_id: Option<Uid>,
+    #[diesel(sql_type = Nullable<InstantSql>)]
+    due_at: Option<Instant>,
+}
+
+/// When each address of any bank is tried again, with its bank.
+pub fn next_tries(tx: &mut Tx<'_>) -> Result<HashMap<Uid, (Uid, Instant)>, Error> {
+    let rows: Vec<NextTry> = on_either!(tx, conn => diesel::sql_query(NEXT_TRIES).load(conn)?);
+    let of_bank = |row: NextTry| Some((row.target_id, (row.bank_id?, row.due_at?)));
+    Ok(rows.into_iter().filter_map(of_bank).collect())
 }
 
 /// When a mail server last said that it has a mail to one of these contacts.

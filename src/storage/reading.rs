@@ -1,10 +1,10 @@
-//! What people look at: the search over incidents, the stamp board, the as-of question, the delivery log.
-//! Pages are keysets; nothing here reads without a bound.
+//! What people look at: the search over incidents, the stamp board, the as-of question. Pages are keysets; nothing
+//! here reads without a bound. The delivery log is in `delivery_log`.
 
 use super::error::Error;
 use super::schema::{
-    acknowledgement, approval_request, attempt_outcome, bank, fanout, incident, log_entry, notice,
-    notice_closing, notice_level, notice_status, response, revision, roster_leaf, roster_version,
+    acknowledgement, approval_request, bank, fanout, incident, log_entry, notice, notice_closing,
+    notice_level, notice_status, response, revision, roster_leaf, roster_version,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -13,8 +13,8 @@ use crate::domain::level::Level;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use std::collections::HashMap;
+use std::time::Duration;
 
-use super::delivery::OutcomeRow;
 use super::incident::{IncidentRow, RevisionRow};
 use super::notice::NoticeRow;
 
@@ -234,7 +234,11 @@ pub fn levels_at(
         .collect())
 }
 
-/// A bank's notices issued by an instant, after a number.
+/// Numbers follow the times of issue, but for clocks that were set back, and by no more than this.
+const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
+
+/// A bank's notices issued by an instant, after a number. Ends at the first that was certainly issued later: whoever
+/// asks of long ago does not wait for everything since.
 pub fn told_by(
     tx: &mut Tx<'_>,
     bank_id: Uid,
@@ -242,13 +246,25 @@ pub fn told_by(
     after: i64,
     limit: i64,
 ) -> Result<Vec<NoticeRow>, Error> {
-    Ok(on_either!(tx, conn => notice::table
-        .filter(notice::bank_id.eq(bank_id).and(notice::number.gt(after)))
-        .filter(notice::issued_at.le(at))
-        .order(notice::number)
-        .limit(limit)
-        .select(NoticeRow::as_select())
-        .load(conn)?))
+    let (most, last) = (usize::try_from(limit).unwrap_or(0), at + CLOCKS_APART);
+    let (mut told, mut after) = (Vec::new(), after);
+    while told.len() < most {
+        let rows: Vec<NoticeRow> = on_either!(tx, conn => notice::table
+            .filter(notice::bank_id.eq(bank_id).and(notice::number.gt(after)))
+            .order(notice::number)
+            .limit(limit)
+            .select(NoticeRow::as_select())
+            .load(conn)?);
+        let Some(newest) = rows.last() else { break };
+        after = newest.number;
+        let is_past = rows.len() < most || rows.iter().any(|row| row.issued_at > last);
+        told.extend(rows.into_iter().filter(|row| row.issued_at <= at));
+        if is_past {
+            break;
+        }
+    }
+    told.truncate(most);
+    Ok(told)
 }
 
 /// Revisions accepted by an instant that were not addressed to a bank, oldest first. Only those are looked at that
@@ -299,109 +315,6 @@ fn versions_without(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<(i64, i64)>, Er
         }
     }
     Ok(ranges)
-}
-
-/// What to look for in the delivery log.
-#[derive(Debug, Clone, Default)]
-pub struct LogFilter {
-    pub bank: Option<Uid>,
-    pub incident: Option<Uid>,
-    pub channel: Option<String>,
-    pub outcome: Option<String>,
-    pub from: Option<Instant>,
-    pub to: Option<Instant>,
-}
-
-/// A place in the delivery log: rows after it, in the order (attempt, seq).
-pub type LogPlace = (Uid, i64);
-
-/// The newest place in the delivery log: the fixed end of an export.
-pub fn log_end(tx: &mut Tx<'_>) -> Result<Option<LogPlace>, Error> {
-    Ok(on_either!(tx, conn => attempt_outcome::table
-        .order((attempt_outcome::attempt_id.desc(), attempt_outcome::seq.desc()))
-        .select((attempt_outcome::attempt_id, attempt_outcome::seq))
-        .first(conn)
-        .optional()?))
-}
-
-/// A page of the delivery log in the order of attempts, oldest first, after a place and not beyond `end`. An attempt's
-/// id is made when it starts, and so bounds what is looked at by time.
-pub fn delivery_log(
-    tx: &mut Tx<'_>,
-    filter: &LogFilter,
-    after: Option<LogPlace>,
-    end: Option<LogPlace>,
-    limit: i64,
-) -> Result<Vec<OutcomeRow>, Error> {
-    // One bound at either end: of two, the database may look from the wider one.
-    let lowest = filter.from.map(|from| Uid::span(from).0);
-    let lowest = lowest.max(after.map(|(attempt, _)| attempt));
-    let highest = [
-        filter.to.map(|to| Uid::span(to).1),
-        end.map(|(attempt, _)| attempt),
-    ];
-    let highest = highest.into_iter().flatten().min();
-    Ok(on_either!(tx, conn => {
-        let mut query = attempt_outcome::table
-            .order((attempt_outcome::attempt_id, attempt_outcome::seq))
-            .limit(limit)
-            .select(OutcomeRow::as_select())
-            .into_boxed();
-        if let Some(bank) = filter.bank {
-            query = query.filter(attempt_outcome::bank_id.eq(bank));
-        }
-        if let Some(incident) = filter.incident {
-            query = query.filter(attempt_outcome::incident_id.eq(incident));
-        }
-        if let Some(channel) = &filter.channel {
-            query = query.filter(attempt_outcome::channel.eq(channel));
-        }
-        if let Some(outcome) = &filter.outcome {
-            query = query.filter(attempt_outcome::outcome.eq(outcome));
-        }
-        if let Some(from) = filter.from {
-            query = query.filter(attempt_outcome::started_at.ge(from));
-        }
-        if let Some(to) = filter.to {
-            query = query.filter(attempt_outcome::started_at.lt(to));
-        }
-        if let Some(lowest) = lowest {
-            query = query.filter(attempt_outcome::attempt_id.ge(lowest));
-        }
-        if let Some(highest) = highest {
-            query = query.filter(attempt_outcome::attempt_id.le(highest));
-        }
-        if let Some((attempt, seq)) = after {
-            query = query
-                .filter(attempt_outcome::attempt_id.gt(attempt).or(attempt_outcome::seq.gt(seq)));
-        }
-        if let Some((attempt, seq)) = end {
-            query = query
-                .filter(attempt_outcome::attempt_id.lt(attempt).or(attempt_outcome::seq.le(seq)));
-        }
-        query.load(conn)?
-    }))
-}
-
-/// The newest attempts to reach a bank, older than `before`.
-pub fn newest_attempts(
-    tx: &mut Tx<'_>,
-    bank_id: Uid,
-    before: Option<Uid>,
-    limit: i64,
-) -> Result<Vec<OutcomeRow>, Error> {
-    Ok(on_either!(tx, conn => {
-        let mut query = attempt_outcome::table
-            .filter(attempt_outcome::bank_id.eq(bank_id))
-            .order((attempt_outcome::attempt_id.desc(), attempt_outcome::seq.desc()))
-            .limit(limit)
-            .select(OutcomeRow::as_select())
-            .into_boxed();
-        if let Some(before) = before {
-            query = query.filter(attempt_outcome::attempt_id.lt(before));
-        }
-        query.load(conn)?
-    }))
 }
 
 /// The newest of what a board shows. Whoever looks again and finds it unchanged has probably missed nothing; only
@@ -532,21 +445,4 @@ pub fn notices_issued(tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
         .count()
         .get_result(conn)?);
     Ok((all - drilled, drilled))
-}
-
-/// Every outcome of the attempts to deliver one notice, oldest first.
-pub fn attempts_of_notice(
-    tx: &mut Tx<'_>,
-    incident_id: Uid,
-    bank_id: Uid,
-    notice_id: Uid,
-) -> Result<Vec<OutcomeRow>, Error> {
-    Ok(on_either!(tx, conn => attempt_outcome::table
-        .filter(attempt_outcome::incident_id.eq(incident_id))
-        .filter(attempt_outcome::bank_id.eq(bank_id))
-        .filter(attempt_outcome::notice_id.eq(notice_id))
-        .order((attempt_outcome::attempt_id, attempt_outcome::seq))
-        .limit(1_000)
-        .select(OutcomeRow::as_select())
-        .load(conn)?))
 }

@@ -4,11 +4,11 @@
 //! front lane first, and answers after the commit. If the commit fails, or the engine
 //! rolled everything back under one closure's feet, each closure is run again alone.
 //!
-//! A disk that fails at a commit ends the writer: what a sync that failed left unwritten, a second one reports
-//! as written.
+//! A disk that fails at a commit, or when the WAL is carried over, ends the writer: what a sync that failed left
+//! unwritten, a second one reports as written.
 
 use super::durability::{
-    assert_sqlite, connect_sqlite, free_bytes, prove_sqlite, sync_folder, was_cut_off,
+    assert_sqlite, connect_sqlite, free_bytes, prove_sqlite, sync_folder, uncarried, was_cut_off,
 };
 use super::error::Error;
 use super::migrations;
@@ -38,9 +38,19 @@ const FIRST_LOOK: u64 = 256;
 const COUNT: &str = "PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;";
 
 /// For the writer alone: 16 MiB of pages, which is what it comes back to (at many commits SQLite walks the whole
-/// table of cached pages, so that more would cost more than it saves), and a checkpoint every 32 MiB, so that pages
-/// written again and again are carried over once.
+/// table of cached pages, so that more would cost more than it saves).
 const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;";
+
+/// Set when the hub begins to serve. Savepoints keep the pages they would restore; in memory rather than in a temporary
+/// file (index builds of migrations must not fill it). SQLite's own checkpoints would keep their failures to themselves.
+const SERVING_PRAGMAS: &str = "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0;";
+
+/// The WAL is carried over every 32 MiB, so that pages written again and again are carried over once. It is looked at
+/// after so many groups, since a look costs as much as a small statement, and after one that took so long that it may
+/// have written much.
+const CARRIED_AT: i64 = 4096;
+const LOOK_EVERY: u64 = 8;
+const LONG: Duration = Duration::from_millis(10);
 
 /// Below so many free bytes an I/O error is want of space: the file of shared memory beside the WAL, which grows by
 /// 32 KiB, has no other error for it.
@@ -185,10 +195,8 @@ impl Sqlite {
         // SQLite does not say when this fails for the name of the WAL.
         sync_folder(path)?;
         migrations::run_sqlite(&mut conn)?;
-        // Savepoints keep the pages they would restore; in memory rather than in a temporary file. Set after the
-        // migrations, whose index builds must not fill the memory.
         conn.batch_execute(COUNT)?;
-        conn.batch_execute("PRAGMA temp_store = MEMORY;")?;
+        conn.batch_execute(SERVING_PRAGMAS)?;
 
         let readers = Pool::builder()
             .max_size(bounds.readers)
@@ -342,6 +350,7 @@ impl Writer {
     fn run(mut self) {
         while let Some(mut group) = self.next_group() {
             self.groups += 1;
+            let began = std::time::Instant::now();
             match self.commit_group(&mut group) {
                 Ok(wakes) => {
                     for job in group {
@@ -364,7 +373,10 @@ impl Writer {
                     }
                 }
             }
-            if let Err(Error::Disk(what)) = self.look_after_statistics() {
+            let looked = self
+                .carry_over(began.elapsed())
+                .and_then(|()| self.look_after_statistics());
+            if let Err(Error::Disk(what)) = looked {
                 return self.give_up(Vec::new(), &what);
             }
         }
@@ -376,6 +388,21 @@ impl Writer {
             Err(fault) => tracing::warn!(%fault, "closing the database"),
             Ok(()) => {}
         }
+    }
+
+    /// After the answers, so that nobody's own commit takes longer by it. A reader that keeps the WAL from being
+    /// emptied is no fault: it goes on at the next look.
+    fn carry_over(&mut self, took: Duration) -> Result<(), Error> {
+        if !self.groups.is_multiple_of(LOOK_EVERY) && took < LONG {
+            return Ok(());
+        }
+        let waiting = uncarried(&mut self.conn).map_err(|fault| self.judged(fault));
+        let carried = match waiting {
+            Ok(waiting) if waiting < CARRIED_AT => return Ok(()),
+            Ok(_) => self.execute("PRAGMA wal_checkpoint(PASSIVE)"),
+            Err(fault) => Err(fault),
+        };
+        carried.inspect_err(|fault| tracing::warn!(%fault, "carrying the WAL over"))
     }
 
     /// In a moment in which nobody waits.
@@ -391,7 +418,7 @@ impl Writer {
     /// Nothing more is asked of this connection, not even to close: that would copy the WAL as it seems to be.
     fn give_up(self, group: Vec<Box<dyn Job>>, what: &str) {
         self.bells.fail(&format!(
-            "the disk that holds the database failed at a commit ({what}); see to the disk"
+            "the disk that holds the database failed ({what}); see to the disk"
         ));
         let mut lanes = hold(&self.queue.lanes);
         lanes.closing = true;

@@ -223,6 +223,7 @@ pub fn routes() -> Vec<Route> {
         POST "/register/{code}/profile" ADMINISTRATOR pages::change::amend;
         POST "/register/{code}/partnership" ADMINISTRATOR pages::administrator::join;
         POST "/register/{code}/ending" ADMINISTRATOR + CONFIRMED pages::administrator::end_partnership;
+        POST "/register/{code}/test" DECIDERS pages::administrator::send_test;
         POST "/register/{code}/contacts" ADMINISTRATOR pages::administrator::add_contact;
         GET "/register/{code}/contacts/{id}" ADMINISTRATOR pages::change::contact;
         POST "/register/{code}/contacts/{id}" ADMINISTRATOR pages::change::replace_contact_of;

@@ -190,8 +190,8 @@ fn rows(path: &Path) -> usize {
     usize::try_from(count.expect("a count")).expect("small")
 }
 
-/// What lets the n-th sync of each thread fail, and every program under it.
-fn failing(n: u64, trace: &Path) -> Vec<String> {
+/// What lets the n-th sync of each thread fail, of any file or of one, and every program under it.
+fn failing(n: u64, of: Option<&Path>, trace: &Path) -> Vec<String> {
     let words = [
         "strace",
         "-f",
@@ -204,6 +204,9 @@ fn failing(n: u64, trace: &Path) -> Vec<String> {
     ];
     let mut words: Vec<String> = words.map(str::to_owned).into();
     words.push(format!("inject=fdatasync,fsync:error=EIO:when={n}"));
+    if let Some(file) = of {
+        words.extend(["-P".to_owned(), file.display().to_string()]);
+    }
     words.push("-o".into());
     words.push(trace.display().to_string());
     words
@@ -220,7 +223,12 @@ fn failed(trace: &Path) -> Vec<String> {
 }
 
 /// Lets one sync fail under load; the process must end by it, and the next one goes on with all that was confirmed.
-async fn sync_fails(world: &Arc<World>, n: u64, moments: &mut Moments) -> Vec<String> {
+async fn sync_fails(
+    world: &Arc<World>,
+    n: u64,
+    of: Option<&Path>,
+    moments: &mut Moments,
+) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let trace = folder.path().join("trace");
     let place = world.place(&format!("hub-{n}"));
@@ -229,7 +237,7 @@ async fn sync_fails(world: &Arc<World>, n: u64, moments: &mut Moments) -> Vec<St
         .append(true)
         .open(place.0.with_extension("log"));
     let log = log.expect("the hub's own log opens");
-    let words = failing(n, &trace);
+    let words = failing(n, of, &trace);
     let under_strace = |command: &mut Command| {
         let mut traced = Command::new(&words[0]);
         traced
@@ -249,9 +257,13 @@ async fn sync_fails(world: &Arc<World>, n: u64, moments: &mut Moments) -> Vec<St
         Err((node, None)) => panic!("the hub hangs:\n{}", node.log()),
     };
     let load = Load::start(world, std::slice::from_ref(&node.url), n, moments);
-    let until = Instant::now() + Duration::from_secs(20);
-    // A sync of the database itself belongs to a checkpoint: SQLite keeps the WAL until one has succeeded.
-    let is_fatal = |file: &String| file.ends_with("-wal") || file.contains("/journal");
+    // A checkpoint comes only with much that was written.
+    let patience = if of.is_some() { 90 } else { 20 };
+    let until = Instant::now() + Duration::from_secs(patience);
+    // A sync of the database itself belongs to a checkpoint.
+    let is_fatal = |file: &String| {
+        file.ends_with("-wal") || file.ends_with("kairan.db") || file.contains("/journal")
+    };
     while node.lives() && Instant::now() < until && !failed(&trace).iter().any(is_fatal) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -290,7 +302,7 @@ async fn a_sync_that_fails_ends_the_hub_and_the_next_one_has_all_that_was_confir
     };
     let world = World::prepare(On::Sqlite, BANKS, LOOPBACK).await;
     for n in which {
-        let files = sync_fails(&world, n, &mut moments).await;
+        let files = sync_fails(&world, n, None, &mut moments).await;
         let names = files.iter().map(|file| file.rsplit('/').next());
         say(&format!(
             "sync {n} of a thread failed: {:?}",
@@ -299,13 +311,33 @@ async fn a_sync_that_fails_ends_the_hub_and_the_next_one_has_all_that_was_confir
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_checkpoint_whose_sync_fails_ends_the_hub_too() {
+    if !may(Need::Tracing, "a checkpoint that fails") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("kairan.db");
+    let site = Site {
+        database: format!("sqlite:{}", database.display()),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let mut moments = moments("checkpoint failure");
+    let files = sync_fails(&world, 1, Some(&database), &mut moments).await;
+    assert!(
+        files.iter().all(|file| file.ends_with("kairan.db")),
+        "{files:?}"
+    );
+}
+
 #[test]
 fn control_a_writer_that_takes_a_failed_sync_for_a_success_loses_what_it_confirmed() {
     if !may(Need::Tracing, "a sync that fails unseen") {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
-    let words = failing(20, &folder.path().join("trace"));
+    let words = failing(20, None, &folder.path().join("trace"));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (confirmed, there) = careless(&folder.path().join("a.db"), &words, || {});
     assert!(there < confirmed, "{confirmed} confirmed, {there} there");

@@ -17,7 +17,7 @@ use kairan::domain::address::AddressPolicy;
 use kairan::domain::id::Uid;
 use kairan::domain::instant::Instant as At;
 use kairan::storage::delivery::OutcomeRow;
-use kairan::storage::{Lane, Location, Store, audit, payload, reading};
+use kairan::storage::{Lane, Location, Store, audit, delivery_log, payload};
 use kairan::vault::{Vault, log_key};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
@@ -439,12 +439,12 @@ impl World {
     /// The outcomes of attempts since an instant; the standing self-check finds nothing.
     pub async fn outcomes_since(&self, from: At) -> Vec<OutcomeRow> {
         let store = open(&self.database, &self.vault).await;
-        let filter = reading::LogFilter {
+        let filter = delivery_log::LogFilter {
             from: Some(from),
             ..Default::default()
         };
         let read = store.read(move |tx| {
-            let log = reading::delivery_log(tx, &filter, None, None, 100_000)?;
+            let log = delivery_log::page(tx, &filter, None, None, 100_000)?;
             Ok::<_, kairan::storage::Error>((audit::findings(tx)?, log))
         });
         let (findings, log) = read.await.expect("the database reads");

@@ -12,7 +12,7 @@ use crate::support::hub::{Bank, On, Person, TestHub};
 use kairan::actions::add_contact::ContactInput;
 use kairan::clock::Clock;
 use kairan::storage::delivery::OutcomeRow;
-use kairan::storage::{audit, reading};
+use kairan::storage::{audit, delivery_log};
 use mail_parser::MessageParser;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -33,7 +33,7 @@ const FAULTS: [(Manner, &str, Option<i64>, bool); 23] = [
     (Manner::OffersNoTls, "tls", None, false),
     (Manner::Says(Step::StartTls, "454 4.7.0 TLS not available"), "mail_deferred", Some(454), false),
     (Manner::Stalls(Step::StartTls), "timeout", None, false),
-    (Manner::Drops(Step::StartTls), "tls", None, false),
+    (Manner::Drops(Step::StartTls), "connect", None, false),
     (Manner::Shows(Certificate::SelfSigned), "tls", None, false),
     (Manner::Shows(Certificate::Expired), "tls", None, false),
     (Manner::Shows(Certificate::OtherName), "tls", None, false),
@@ -109,12 +109,12 @@ impl Case {
 
     /// The attempts of mails to banks, oldest first.
     async fn mails(&self) -> Vec<OutcomeRow> {
-        let filter = reading::LogFilter {
+        let filter = delivery_log::LogFilter {
             channel: Some("email".into()),
             ..Default::default()
         };
         let read = move |tx: &mut kairan::storage::Tx<'_>| {
-            let rows = reading::delivery_log(tx, &filter, None, None, 100_000)?;
+            let rows = delivery_log::page(tx, &filter, None, None, 100_000)?;
             Ok::<_, kairan::storage::Error>((rows, audit::findings(tx)?))
         };
         let (mut rows, findings) = self.hub.store.read(read).await.expect("the log reads");

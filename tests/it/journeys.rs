@@ -62,6 +62,7 @@ pub mod recovery;
 mod register;
 mod reports;
 mod responding;
+mod rolling;
 mod rotating;
 mod sealing;
 mod service_levels;

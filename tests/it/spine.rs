@@ -1,14 +1,16 @@
 //! The laws below the web: one filing, all notices, dense numbers, facts that cannot be changed.
 
-use crate::support::ground::{Ground, filing, on_both};
+use crate::support::ground::{Ground, contact, filing, on_both};
 use kairan::actions::acknowledge::{self, Confirmation};
+use kairan::actions::add_contact::add_contact;
 use kairan::actions::claim::{self, Room};
 use kairan::actions::draft;
 use kairan::actions::issue::Issued;
 use kairan::actions::record::Finished;
 use kairan::actions::self_check::record_verdict;
-use kairan::actions::{Error, decide, end_partnership, record, register_bank};
+use kairan::actions::{Error, decide, end_partnership, read_channels, record, register_bank};
 use kairan::domain::access::BankScope;
+use kairan::domain::channel::State;
 use kairan::domain::digest::Digest;
 use kairan::domain::id::Uid;
 use kairan::domain::level::AckClass;
@@ -38,6 +40,35 @@ on_both! {
         let kinds: Vec<_> = tasks.iter().map(|task| (task.kind.as_str(), task.event.as_str())).collect();
         assert_eq!(kinds, [("channel_broken", "opened")]);
         ground.assert_sound().await;
+    }
+
+    async fn ten_failures_in_a_row_are_seen_however_many_mails_went_out_between(ground) {
+        let bank = bank_with_contacts(&ground, 12).await;
+        let officer = ground.person("officer").await;
+        for nth in 1..=10 {
+            ground.file(officer, &filing()).await.expect("filed");
+            ground.act(fail_outside).await.expect("recorded");
+            ground.send_mails().await;
+            let tasks = ground.store.read(evidence::task_events).await.expect("read");
+            assert_eq!(tasks.len(), usize::from(nth == 10), "after {nth}");
+        }
+        let channels = ground.store.read(move |tx| read_channels::of_bank(tx, bank)).await.expect("read");
+        assert_eq!((channels[0].channel, channels[0].health.state), ("webhook", State::Broken));
+    }
+
+    async fn an_address_that_failed_before_hundreds_of_mails_to_others_still_fails(ground) {
+        let bank = bank_with_contacts(&ground, 20).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        ground.act(fail_outside).await.expect("recorded");
+        for _ in 1..=26 {
+            ground.send_mails().await;
+            ground.file(officer, &filing()).await.expect("filed");
+        }
+        let channels = ground.store.read(move |tx| read_channels::of_bank(tx, bank)).await.expect("read");
+        assert_eq!((channels[0].health.state, channels[0].health.failures), (State::Failing, 1));
+        let failing = ground.store.read(read_channels::failing).await.expect("read");
+        assert_eq!(failing.len(), 1);
     }
 
     async fn every_partner_bank_is_told_and_numbers_have_no_gap(ground) {
@@ -234,6 +265,14 @@ on_both! {
 
 /// A due webhook is claimed, and fails for a reason of the hub's own.
 fn fail_inside(tx: &mut Tx<'_>) -> Result<(), Error> {
+    fail(tx, ErrorClass::Internal)
+}
+
+fn fail_outside(tx: &mut Tx<'_>) -> Result<(), Error> {
+    fail(tx, ErrorClass::Broken)
+}
+
+fn fail(tx: &mut Tx<'_>, class: ErrorClass) -> Result<(), Error> {
     let room = Room {
         node: tx.new_id()?,
         channel: "webhook",
@@ -246,13 +285,28 @@ fn fail_inside(tx: &mut Tx<'_>) -> Result<(), Error> {
     };
     let leases = claim::claim(tx, &room)?;
     let claimed = claim::open(tx, &leases)?.remove(0);
-    let outcome = Outcome::failed(ErrorClass::Internal, Duration::ZERO);
+    let outcome = Outcome::failed(class, Duration::ZERO);
     let finished = Finished {
         claimed,
         outcome,
         body_hash: None,
     };
     record::record(tx, &[finished])
+}
+
+/// A bank with one endpoint, and so many people of the first level.
+async fn bank_with_contacts(ground: &Ground, contacts: usize) -> Uid {
+    let bank = ground.bank("B001").await;
+    let more = move |tx: &mut Tx<'_>| -> Result<(), Error> {
+        for nth in 2..=contacts {
+            let mut input = contact("B001", 1);
+            input.email = format!("desk{nth}@b001.example");
+            add_contact(tx, bank, &input)?;
+        }
+        Ok(())
+    };
+    ground.act(more).await.expect("contacts");
+    bank
 }
 
 /// A key of the bank that has ended, and a head that it is said to have seen.

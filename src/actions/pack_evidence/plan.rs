@@ -6,8 +6,8 @@ use super::{Packing, Part, file};
 use crate::actions::prove_completeness::{self, Head};
 use crate::actions::{Error, Rules, certify, log_keys, read_log};
 use crate::domain::json;
+use crate::storage::delivery_log::{self, LogFilter};
 use crate::storage::incident::RevisionRow;
-use crate::storage::reading::{self, LogFilter};
 use crate::storage::{Tx, bank, incident, log, notice};
 use crate::templates::{LANGUAGES, Templates};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ fn lists(
     naming: Naming,
     filter: LogFilter,
 ) -> Result<[Work; 5], Error> {
-    let end = reading::log_end(tx)?;
+    let end = delivery_log::end(tx)?;
     Ok([
         Work::Index(all.clone(), naming, false),
         Work::Acknowledgements(all.clone(), false),

@@ -10,9 +10,9 @@ use crate::domain::id::Uid;
 use crate::domain::proof::completeness::{Completeness, ProvenAcknowledgement};
 use crate::domain::refusal::Refusal;
 use crate::merkle::note::Signer;
+use crate::storage::delivery_log::{self, LogFilter, LogPlace};
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::notice::{self, FanoutRow, NoticeRow};
-use crate::storage::reading::{self, LogFilter, LogPlace};
 use crate::storage::{Tx, evidence, mail_report};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -329,7 +329,7 @@ fn attempts(
     begun: bool,
 ) -> Result<Gathered, Error> {
     let rows = match end {
-        Some(_) => reading::delivery_log(tx, filter, after, end, ATTEMPTS)?,
+        Some(_) => delivery_log::page(tx, filter, after, end, ATTEMPTS)?,
         // Nothing had been tried when the pack was planned.
         None => Vec::new(),
     };

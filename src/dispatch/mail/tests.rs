@@ -346,3 +346,38 @@ async fn a_relay_that_keeps_silent_costs_no_more_than_the_limit() {
     assert_eq!(outcome.error, Some(ErrorClass::Timeout));
     assert!(outcome.duration < Duration::from_secs(2));
 }
+
+/// A relay that offers STARTTLS, says this to it, and hangs up on whatever comes then. Returns its port.
+fn hanging_up(said: &'static str) -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a hub");
+        let mut lines = BufReader::new(stream.try_clone().expect("a handle"));
+        let answers = ["220 relay\r\n", "250-relay\r\n250 STARTTLS\r\n", said];
+        for answer in answers.into_iter().filter(|answer| !answer.is_empty()) {
+            stream.write_all(answer.as_bytes()).expect("said");
+            lines.fill_buf().expect("heard");
+            let heard = lines.buffer().len();
+            lines.consume(heard);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn a_relay_that_hangs_up_at_starttls_has_said_nothing_about_tls() {
+    for (said, class) in [
+        ("", ErrorClass::Connect),
+        ("220 Go on\r\n", ErrorClass::Tls),
+        ("what\r\n", ErrorClass::Connect),
+    ] {
+        let mut encrypted = settings(hanging_up(said));
+        encrypted.tls = MailTls::Required;
+        let mailer = Mailer::new(encrypted).expect("good settings");
+        let built = mailer.build(parts()).expect("it builds");
+        let outcome = mailer.send(&built).await;
+        assert_eq!(outcome.error, Some(class), "{said:?}: {outcome:?}");
+    }
+}

@@ -51,6 +51,9 @@ pub struct ApprovalView {
 pub struct AboutView {
     /// `incident`, `filing` (an incident that is not issued yet), `bank` or `person`.
     kind: &'static str,
+    /// Of an incident or a filing: `actual`, `exercise` or `test`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident_kind: Option<String>,
     /// The incident's reference, the bank's code, the person's id.
     key: String,
     /// The incident's title, or the name; null where there is none, or it was erased.
@@ -128,12 +131,18 @@ impl From<Contact> for SignOffView {
 
 impl From<About> for AboutView {
     fn from(about: About) -> Self {
+        let incident_kind = match &about {
+            About::Incident { kind, .. } | About::Filing { kind, .. } => Some(kind.clone()),
+            About::Bank { .. } | About::Person { .. } => None,
+        };
         let (kind, key, name_ja, name_en) = match about {
-            About::Incident { reference, title } => {
+            About::Incident {
+                reference, title, ..
+            } => {
                 let title = title.unwrap_or_default();
                 ("incident", reference, title.ja, title.en)
             }
-            About::Filing { title } => {
+            About::Filing { title, .. } => {
                 let title = title.unwrap_or_default();
                 ("filing", String::new(), title.ja, title.en)
             }
@@ -142,6 +151,7 @@ impl From<About> for AboutView {
         };
         Self {
             kind,
+            incident_kind,
             key,
             name_ja,
             name_en,

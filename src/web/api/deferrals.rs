@@ -44,6 +44,8 @@ pub struct DeferralView {
     /// What is held back is called so; null once erased.
     title_ja: Option<String>,
     title_en: Option<String>,
+    /// `actual`, `exercise` or `test`; null once erased, where it is a new incident.
+    kind: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -56,7 +58,13 @@ fn view(tx: &mut Tx<'_>, (row, end): Deferral) -> Result<DeferralView, Problem> 
     let (request, decision) = asked.ok_or_else(|| Problem::internal(&"a deferral unasked"))?;
     let decision = decision.ok_or_else(|| Problem::internal(&"a deferral unapproved"))?;
     // Erased content leaves the rest in sight.
-    let title = defer::filing(tx, &row).map_or_else(|_| Words::default(), |filing| filing.title);
+    let (title, mut kind) = match defer::filing(tx, &row) {
+        Ok(filing) => (filing.title, Some(filing.kind.code().to_owned())),
+        Err(_) => (Words::default(), None),
+    };
+    if let Some(id) = row.incident_id {
+        kind = incident::kind_of(tx, id)?;
+    }
     let reference = |tx: &mut Tx<'_>, id| -> Result<Option<String>, Problem> {
         Ok(incident::by_id(tx, id)?.map(|row| row.reference))
     };
@@ -89,6 +97,7 @@ fn view(tx: &mut Tx<'_>, (row, end): Deferral) -> Result<DeferralView, Problem> 
         issued,
         title_ja: title.ja,
         title_en: title.en,
+        kind,
     })
 }
 

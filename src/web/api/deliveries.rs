@@ -4,8 +4,8 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Entered;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::delivery::OutcomeRow;
+use crate::storage::delivery_log::{self, LogFilter, LogPlace};
 use crate::storage::mail_report::MailReportRow;
-use crate::storage::reading::{self, LogFilter, LogPlace};
 use crate::storage::{Tx, bank, incident, mail_report};
 use crate::web::App;
 use crate::web::cursor::Binding;
@@ -275,7 +275,7 @@ async fn one_page(app: Data<App>, asking: Asking, binding: Binding) -> Answered 
                 Some(cursor) => Some(place(&binding.open(key, cursor)?)?),
             };
             let filter = asking.filter(tx)?;
-            let mut rows = reading::delivery_log(tx, &filter, after, None, limit + 1)?;
+            let mut rows = delivery_log::page(tx, &filter, after, None, limit + 1)?;
             let more = page::cut(&mut rows, limit);
             let last = rows
                 .last()
@@ -297,7 +297,7 @@ async fn whole(app: Data<App>, asking: Asking, shape: Shape) -> Answered {
     }
     let (filter, end) = app
         .store
-        .read(move |tx| -> Result<_, Problem> { Ok((asking.filter(tx)?, reading::log_end(tx)?)) })
+        .read(move |tx| -> Result<_, Problem> { Ok((asking.filter(tx)?, delivery_log::end(tx)?)) })
         .await?;
     Ok(export::stream(app, filter, end, shape))
 }

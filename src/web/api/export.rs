@@ -2,7 +2,7 @@
 //! start, each page its own short
 //! read, one ahead of what is sent. A fault breaks the stream off, so that no one takes half for whole.
 
-use crate::storage::reading::{self, LogFilter, LogPlace};
+use crate::storage::delivery_log::{self, LogFilter, LogPlace};
 use crate::web::App;
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
@@ -153,7 +153,7 @@ impl Export {
         let page = app.store.read(move |tx| -> Result<Page, Problem> {
             // An empty log has nothing before its end.
             let rows = match end {
-                Some(_) => reading::delivery_log(tx, &filter, after, end, limit)?,
+                Some(_) => delivery_log::page(tx, &filter, after, end, limit)?,
                 None => Vec::new(),
             };
             let full = i64::try_from(rows.len()).unwrap_or(limit) >= limit;

@@ -9,7 +9,7 @@ use crate::domain::vocabulary::Language;
 use crate::web::api::reachability::ReachabilityView;
 use crate::web::api::{
     approvals, banks, channels, contacts, endpoints, import, invitations, keys, partnerships,
-    people,
+    people, test_notice,
 };
 use crate::web::body::{RawCsv, Strict};
 use crate::web::problem::{Answered, Problem};
@@ -204,6 +204,16 @@ pub(in crate::web) async fn end_partnership(
         Err(problem) => Err(problem),
     };
     changed(&desk, &code, answer, ("ending", typed), None).await
+}
+
+/// Officers ask for it at home, where they see which addresses fail or were not proven for long.
+pub(in crate::web) async fn send_test(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {
+    let back = match form.0.one("from").as_str() {
+        "home" => "/home".to_owned(),
+        _ => format!("/register/{code}"),
+    };
+    test_notice::send(desk.app.clone(), code).await?;
+    Ok(seat::see(&format!("{back}?done=tested")))
 }
 
 pub(in crate::web) async fn add_contact(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {

@@ -54,6 +54,7 @@ async fn list_page(desk: &Desk, recovery: Value) -> Answered {
         let (subject_name, subject_href) = subject(&one["about"], desk.language(), may);
         one["subject_name"] = json!(subject_name);
         one["subject_href"] = json!(subject_href);
+        one["incident_kind"] = one["about"]["incident_kind"].take();
         // The API leaves out what is not there; a template knows no absent field.
         for field in ["approver", "decided_at"] {
             one[field] = one[field].take();

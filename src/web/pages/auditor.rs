@@ -11,7 +11,8 @@ use crate::domain::outcome::ErrorClass;
 use crate::domain::service_level::nearest_rank;
 use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::{
-    self, Tx, audit, bank, evidence, facts, incident, log, mail_report, notice, reading,
+    self, Tx, audit, bank, delivery_log, evidence, facts, incident, log, mail_report, notice,
+    reading,
 };
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, calls, certificates, deliveries, incidents};
@@ -192,7 +193,7 @@ fn chain_of(
             "evidence": level.evidence_id.to_string() })
     }))
     .collect();
-    let outcomes = reading::attempts_of_notice(tx, row.incident_id, row.bank_id, id)?;
+    let outcomes = delivery_log::attempts_of_notice(tx, row.incident_id, row.bank_id, id)?;
     let mut subjects = vec![id, row.revision_id, row.fanout_id];
     let tried: Vec<Uid> = outcomes.iter().map(|outcome| outcome.attempt_id).collect();
     let reported = mail_report::of_attempts(tx, &tried)?;

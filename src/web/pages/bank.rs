@@ -13,7 +13,9 @@ use crate::domain::level::AckClass;
 use crate::domain::proof::notice::FILE_NAME;
 use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
 use crate::storage::delivery::OutcomeRow;
-use crate::storage::{Lane, Tx, bank, delivery, evidence, incident, log, notice, payload, reading};
+use crate::storage::{
+    Lane, Tx, bank, delivery, delivery_log, evidence, incident, log, notice, payload, reading,
+};
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
 use crate::web::api::{
@@ -463,7 +465,7 @@ fn latest_test(tx: &mut Tx<'_>, scope: BankScope) -> Result<Value, Problem> {
     let Some(sent_at) = deliveries.first().map(|row| row.created_at) else {
         return Ok(Value::Null);
     };
-    let newest = reading::newest_attempts(tx, scope.bank(), None, 2 * CHANNELS)?;
+    let newest = delivery_log::newest_attempts(tx, scope.bank(), None, 2 * CHANNELS)?;
     let mut ways = Vec::with_capacity(deliveries.len());
     for row in deliveries {
         let outcome = newest.iter().find(|one| one.delivery_id == row.id);
@@ -658,7 +660,7 @@ pub(in crate::web) async fn deliveries(desk: Desk, who: BankWho) -> Answered {
     let page = desk.app
         .store
         .read(move |tx| -> Result<Value, Problem> {
-            let mut rows = reading::newest_attempts(tx, who.scope.bank(), before, LINES + 1)?;
+            let mut rows = delivery_log::newest_attempts(tx, who.scope.bank(), before, LINES + 1)?;
             let more = page::cut(&mut rows, LINES);
             let last = rows.last().filter(|_| more).map(|row| row.attempt_id);
             let numbers = numbers_of(tx, &rows)?;

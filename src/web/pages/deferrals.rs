@@ -69,7 +69,7 @@ async fn lines(desk: &Desk) -> Result<Vec<Value>, Problem> {
         let left_s = expires.map_or(0, |at| (at.as_second() - now).max(0));
         let title = [&ours, "title_ja", "title_en"].iter().find_map(|field| one[*field].as_str());
         json!({
-            "id": one["id"], "state": one["state"], "basis": one["basis"], "reason": one["reason"], "title": title,
+            "id": one["id"], "state": one["state"], "basis": one["basis"], "reason": one["reason"], "title": title, "kind": one["kind"],
             "requester_name": name(&one["requester"]), "approver_name": name(&one["approver"]), "since": one["since"],
             "expires_at": one["expires_at"], "left_s": left_s, "incident": one.get("incident"),
             "ended_at": one.get("ended_at"), "issued": one.get("issued"), "is_renewal": one.get("renews").is_some(),

@@ -161,7 +161,7 @@ fn standing(seat: &Seat) -> Value {
 
 /// What was just done, where the address says so; only words that we have.
 fn done(req: &HttpRequest) -> Option<String> {
-    const KNOWN: [&str; 7] = [
+    const KNOWN: [&str; 8] = [
         "acknowledged",
         "responded",
         "reported",
@@ -169,6 +169,7 @@ fn done(req: &HttpRequest) -> Option<String> {
         "asked",
         "saved",
         "sent",
+        "tested",
     ];
     url::form_urlencoded::parse(req.query_string().as_bytes())
         .find(|(name, _)| name == "done")

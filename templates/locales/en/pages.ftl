@@ -36,3 +36,4 @@ done-issued = Issued. Every partner bank is being told.
 done-asked = Asked for. It waits for a second person.
 done-saved = Saved.
 done-sent = Sent. The delivery log shows what comes of it.
+done-tested = A test notice is on its way. How the addresses do shows what comes of it.

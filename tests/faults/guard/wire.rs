@@ -16,7 +16,7 @@ use kairan::domain::id::Uid;
 use kairan::domain::json;
 use kairan::merkle;
 use kairan::storage::bank::{self, EndpointRow, EndpointSecretRow};
-use kairan::storage::{Tx, payload, reading};
+use kairan::storage::{Tx, delivery_log, payload};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -271,8 +271,8 @@ async fn until(hub: &Hub, within: Duration, what: &str, holds: impl Fn() -> bool
 /// What came of the first attempt at each endpoint.
 async fn outcomes(world: &World) -> BTreeMap<Uid, String> {
     let store = open(&world.database, &world.vault).await;
-    let filter = reading::LogFilter::default();
-    let rows = store.read(move |tx| reading::delivery_log(tx, &filter, None, None, 10_000));
+    let filter = delivery_log::LogFilter::default();
+    let rows = store.read(move |tx| delivery_log::page(tx, &filter, None, None, 10_000));
     let rows = rows.await.expect("the database reads");
     close(store).await;
     let first = rows.into_iter().filter(|row| row.number == 1);

@@ -7,6 +7,7 @@ use crate::support::hub::{Bank, Person, TestHub};
 use crate::support::receiver::Answer;
 use kairan::actions::add_contact::add_contact;
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
+use kairan::domain::id::Uid;
 use kairan::storage::{bank, delivery};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -96,6 +97,27 @@ fn without_tls() -> String {
     format!("https://{address}/hook")
 }
 
+/// Repeats the waiting webhook of a bank so many times, all due before it.
+fn backlog(is_postgres: bool, bank: Uid, times: i64) -> String {
+    let bytes = bank.to_string().replace('-', "");
+    let (id, bank, due) = if is_postgres {
+        (
+            "gen_random_uuid()",
+            format!("'{bank}'"),
+            "due_at - interval '1 second'",
+        )
+    } else {
+        ("randomblob(16)", format!("x'{bytes}'"), "due_at - 1000000")
+    };
+    format!(
+        "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < {times})
+         INSERT INTO delivery (id, message_id, notice_id, bank_id, channel, target_id, state, attempts, failures, due_at,
+            unsealed, created_at, fanout_id)
+         SELECT {id}, message_id, notice_id, bank_id, channel, target_id, state, attempts, failures, {due}, unsealed,
+            created_at, fanout_id FROM s CROSS JOIN delivery WHERE state = 'waiting' AND bank_id = {bank}"
+    )
+}
+
 journeys! {
     async fn an_endpoint_that_was_not_found_breaks_the_channel(hub) {
         breaks_at_once(&hub, Answer::Status(404), "status").await;
@@ -180,6 +202,21 @@ journeys! {
             assert!(page.contains("Failures in a row") && page.contains(&bank.receiver.url("/hook")), "{path}");
             assert!(page.contains("channel-state-failing") || page.contains("Failing"), "{path}");
         }
+    }
+
+    async fn a_backlog_of_one_bank_hides_no_failing_address_of_another(hub) {
+        let (officer, many, one) = (hub.officer().await, hub.bank("B001").await, hub.bank("B002").await);
+        for bank in [&many, &one] { bank.receiver.answer(Answer::Status(500)); }
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let before = webhook(&hub, &one).await;
+        hub.tamper(&backlog(hub.postgres.is_some(), many.id, 6_000));
+        let all = hub.get("/api/v1/channels", &officer.key).await.expect(200).json();
+        assert_eq!(all["banks"][1]["channels"][0], before);
+        assert_ne!(all["banks"][0]["channels"][0]["next_try_at"], Value::Null);
+        let home = seated(&hub, &officer).await.page(&hub, "/home").await;
+        let failing = home.split("Addresses that fail").nth(1).expect("the list");
+        assert!(failing.contains("B001") && failing.contains("B002"), "{failing}");
     }
 
     async fn an_officer_sends_one_bank_its_notice_once_more_unchanged(hub) {

@@ -1,6 +1,7 @@
 //! Exercises: filed like any incident and gone the whole way, marked as such everywhere, counted as telling nowhere; and
 //! their schedule, of which the operator's people are told. Nothing sleeps: the hub's clock is set by hand.
 
+use super::deferring::deferral;
 use super::mail::relay;
 use super::pages::seated;
 use super::reports::officer_at;
@@ -74,6 +75,26 @@ journeys! {
         assert_eq!((&shown["open"], &listed["schedule"]["last"]), (&json!(["B002"]), &json!(reference)));
         let page = seated(&hub, &auditor).await.page(&hub, "/exercises").await;
         assert!(page.contains(&reference) && page.contains("<code>B002</code>"), "{page}");
+    }
+
+    async fn what_two_people_decide_of_an_exercise_says_that_it_is_one(hub) {
+        let (officer, second) = (hub.officer().await, hub.officer().await);
+        hub.bank("B001").await;
+        let reference = drilled(&hub, &officer).await;
+        hub.ask_withdrawal(&officer, &reference).await;
+        let mut held = deferral(&hub);
+        held["filing"] = drill();
+        hub.ask_deferral(&officer, &held).await;
+        let asked = hub.get("/api/v1/approvals", &second.key).await.expect(200).json();
+        let kinds: Vec<&Value> = asked["approvals"].as_array().expect("both").iter().map(|one| &one["about"]["incident_kind"]).collect();
+        assert_eq!(kinds, ["exercise", "exercise"]);
+        let desk = seated(&hub, &second).await;
+        let badge = "<span class=\"badge warn\">Exercise</span>";
+        assert_eq!(desk.page(&hub, "/approvals").await.matches(badge).count(), 2);
+        hub.hold_this_back(&officer, &held).await;
+        assert_eq!(hub.deferrals(&officer).await[0]["kind"], "exercise");
+        assert!(desk.page(&hub, "/deferrals").await.contains(badge));
+        assert!(desk.page(&hub, "/home").await.contains(badge));
     }
 
     async fn mails_about_an_exercise_say_so_in_subject_and_first_line(hub, relay()) {

@@ -117,6 +117,7 @@ pub const PAGES: &[(&str, &str, &str)] = &[
     ("POST", "/register/{code}/profile", "d"),
     ("POST", "/register/{code}/partnership", "d"),
     ("POST", "/register/{code}/ending", "d+"),
+    ("POST", "/register/{code}/test", "od"),
     ("POST", "/register/{code}/contacts", "d"),
     ("GET", "/register/{code}/contacts/{id}", "d"),
     ("POST", "/register/{code}/contacts/{id}", "d"),

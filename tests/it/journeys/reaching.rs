@@ -56,6 +56,23 @@ journeys! {
         assert_eq!(way(&again["banks"][0], "webhook"), by("accepted"));
     }
 
+    async fn officers_and_administrators_send_a_bank_a_test_notice_where_they_see_its_addresses(hub) {
+        let bank = hub.bank("B001").await;
+        hub.advance(hours(90 * 24 + 1));
+        let (officer, admin) = (hub.officer().await, hub.administrator().await);
+        for (person, page, from) in [(&officer, "/home", "home"), (&admin, "/register/B001", "")] {
+            let browser = seated(&hub, person).await;
+            assert!(browser.page(&hub, page).await.contains("action=\"/register/B001/test\""), "{page}");
+            let sent = browser.post(&hub, "/register/B001/test", &[("from", from)]).await.expect(303);
+            assert_eq!(sent.headers["location"], format!("{page}?done=tested"));
+            assert_eq!(hub.deliver_due().await, 1);
+            let hits = bank.receiver.hits();
+            assert_eq!(hits.last().expect("told").json()["type"], "notice.test");
+        }
+        let all = hub.get("/api/v1/reachability", &officer.key).await.expect(200).json();
+        assert_eq!(way(&all["banks"][0], "webhook"), by("accepted"));
+    }
+
     async fn what_reached_the_former_endpoint_proves_nothing_of_the_new_one(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
         hub.file(&officer).await;

@@ -143,6 +143,35 @@ journeys! {
         assert_eq!(seen, all);
     }
 
+    async fn pages_of_failures_are_those_of_the_whole_log_in_its_order(hub) {
+        let officer = hub.officer().await;
+        let ill = [hub.bank("B001").await, hub.bank("B002").await];
+        for bank in &ill { bank.receiver.answer(Answer::Status(500)); }
+        let mut between = String::new();
+        for _ in 0..3 {
+            hub.file(&officer).await;
+            hub.deliver_due().await;
+            between = now(&hub);
+            hub.advance(hours(1));
+        }
+        ill[1].receiver.answer(Answer::Status(204));
+        hub.deliver_due().await;
+        let all = hub.log(&officer, "").await;
+        for (query, bank, is_after) in [("", "", false), ("&bank=B001", "B001", false), ("&bank=B002&channel=webhook", "B002", false), (&*format!("&from={between}"), "", true)] {
+            let wanted = all.iter().filter(|line| line["outcome"] == "status" && (bank.is_empty() || line["bank"] == bank));
+            let wanted = wanted.filter(|line| !is_after || text(line, "started_at") >= between.as_str());
+            let wanted: Vec<_> = wanted.map(|line| text(line, "attempt").to_owned()).collect();
+            assert!(wanted.len() > 2, "{query}");
+            let mut read = page(&hub, &officer, &format!("limit=2&outcome=status{query}")).await;
+            let mut seen = attempts(&read);
+            while let Some(cursor) = read["next_cursor"].as_str().map(str::to_owned) {
+                read = page(&hub, &officer, &format!("limit=2&outcome=status{query}&cursor={cursor}")).await;
+                seen.extend(attempts(&read));
+            }
+            assert_eq!(seen, wanted, "{query}");
+        }
+    }
+
     async fn a_cursor_serves_nobody_else_and_no_other_question(hub) {
         let (officer, other) = (hub.officer().await, hub.auditor().await);
         for code in ["B001", "B002"] { hub.bank(code).await; }

@@ -1,6 +1,6 @@
 //! The questions: what a bank had been told by an instant (a page of 100), an incident's board at an instant, a page
-//! of the delivery log from an instant on and the same of one bank; each at random, beside a look-up of one row by
-//! its key. An answer that does not hold all that was asked for is a failure.
+//! of the delivery log from an instant on, the same of one bank and the same of what the record has none of; each at
+//! random, beside a look-up of one row by its key. An answer that does not hold all that was asked for is a failure.
 
 use super::drawn;
 use crate::cli::CliError;
@@ -33,6 +33,7 @@ pub struct Answers {
     board: Series,
     log: Series,
     log_of_bank: Series,
+    log_of_rare: Series,
     bare: Series,
     /// The slowest of all, which says whether one plan went astray.
     slowest: Series,
@@ -45,6 +46,7 @@ impl Answers {
             ("board_at_p99_ms", self.board),
             ("delivery_log_p99_ms", self.log),
             ("log_of_bank_p99_ms", self.log_of_bank),
+            ("log_of_rare_p99_ms", self.log_of_rare),
             ("bare_lookup_p99_ms", self.bare),
             ("slowest_ms", self.slowest),
         ]
@@ -68,6 +70,10 @@ pub fn growth(asked: &[(String, Answers)]) -> Vec<Named> {
         (
             "log_of_bank_ratio",
             ratio(&small.log_of_bank, &large.log_of_bank),
+        ),
+        (
+            "log_of_rare_ratio",
+            ratio(&small.log_of_rare, &large.log_of_rare),
         ),
         ("bare_lookup_ratio", ratio(&small.bare, &large.bare)),
     ]
@@ -106,29 +112,32 @@ impl Asker {
     ) -> Result<Answers, CliError> {
         let mut answers = Answers::default();
         for _ in 0..repeat {
-            let mut series: [Series; 5] = Default::default();
+            let mut series: [Series; 6] = Default::default();
             for _ in 0..requests {
                 let questions = [
                     self.as_of()?,
                     self.board()?,
                     self.log()?,
                     self.log_of_bank()?,
+                    self.log_of_rare()?,
                 ];
                 for (question, series) in questions.into_iter().zip(&mut series) {
                     series.add(self.put(&question, failures).await?);
                 }
-                series[4].add(self.look_up(stage)?);
+                series[5].add(self.look_up(stage)?);
             }
             let mut slowest = 0.0_f64;
-            for asked in &series[..4] {
+            for asked in &series[..5] {
                 slowest = slowest.max(asked.quantile(1.0));
             }
             answers.slowest.add(slowest);
-            let [as_of, board, log, log_of_bank, bare] = series.map(|one| one.quantile(0.99));
+            let [as_of, board, log, log_of_bank, log_of_rare, bare] =
+                series.map(|one| one.quantile(0.99));
             answers.as_of.add(as_of);
             answers.board.add(board);
             answers.log.add(log);
             answers.log_of_bank.add(log_of_bank);
+            answers.log_of_rare.add(log_of_rare);
             answers.bare.add(bare);
             bar.inc(1);
         }
@@ -182,6 +191,25 @@ impl Asker {
             ),
             list: "deliveries",
             lines: PAGE.min((self.incidents - first) * TRIES),
+        })
+    }
+
+    /// A failure or a channel that no attempt of the record had, of all banks or of one.
+    fn log_of_rare(&self) -> Result<Question, CliError> {
+        let (bank, first) = (drawn(self.banks)? + 1, drawn(self.incidents)?);
+        let of = match drawn(4)? {
+            0 => "outcome=tls".to_owned(),
+            1 => format!("outcome=tls&bank={}", code(bank)),
+            2 => "channel=email".to_owned(),
+            _ => format!("channel=email&bank={}", code(bank)),
+        };
+        Ok(Question {
+            path: format!(
+                "deliveries?{of}&from={}&limit={PAGE}",
+                made::accepted_at(first)
+            ),
+            list: "deliveries",
+            lines: 0,
         })
     }
 
