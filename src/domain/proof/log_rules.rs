@@ -1,6 +1,7 @@
 //! The rules of a whole log, fed with its entries in order. Holds one roster, the numbers of its banks and
 //! the notices that are still open, never the log. Knows not how entries are stored, nor their tree.
 
+mod hashing;
 mod stamped;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use super::leaves::NoticeLeaf;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::merkle::Hash;
+use hashing::Keyed;
 use stamped::Stamped;
 use std::collections::{HashMap, HashSet};
 
@@ -60,11 +62,11 @@ pub struct LogRules {
     /// An incident whose fan-out has to come next.
     waiting: Option<Waiting>,
     /// Leaf hashes of all incidents so far.
-    registered: HashSet<Hash>,
+    registered: HashSet<Hash, Keyed>,
     /// The last revision of each incident.
-    revisions: HashMap<Uid, i64>,
+    revisions: HashMap<Uid, i64, Keyed>,
     /// The last number of each bank.
-    numbers: HashMap<Uid, i64>,
+    numbers: HashMap<Uid, i64, Keyed>,
     stamped: Stamped,
     /// Of rosters and incidents.
     newest_at: Option<Instant>,
@@ -106,8 +108,8 @@ pub struct Told {
     pub key: String,
 }
 
-impl From<&NoticeLeaf> for ListedNotice {
-    fn from(leaf: &NoticeLeaf) -> Self {
+impl<T> From<&NoticeLeaf<T>> for ListedNotice {
+    fn from(leaf: &NoticeLeaf<T>) -> Self {
         Self {
             bank: leaf.bank,
             notice: leaf.notice,
@@ -125,9 +127,9 @@ impl LogRules {
             keys: Vec::new(),
             roster: None,
             waiting: None,
-            registered: HashSet::new(),
-            revisions: HashMap::new(),
-            numbers: HashMap::new(),
+            registered: HashSet::default(),
+            revisions: HashMap::default(),
+            numbers: HashMap::default(),
             stamped: Stamped::default(),
             newest_at: None,
             told: Told::default(),
