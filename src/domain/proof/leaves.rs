@@ -119,8 +119,12 @@ impl<'a> FanoutList<&'a str> {
         let kind = rest.text()?;
         rest.pass(",\"leaves\":[")?;
         let mut leaves = Vec::with_capacity(bytes.len() / LEAF_BYTES);
+        // Most banks are told over the same channels as the one before.
+        let mut usual = "";
         loop {
-            leaves.push(NoticeLeaf::as_written(&mut rest)?);
+            let leaf = NoticeLeaf::as_written(&mut rest, usual)?;
+            usual = leaf.channels;
+            leaves.push(leaf);
             if rest.pass(",").is_none() {
                 break;
             }
@@ -135,11 +139,11 @@ impl<'a> FanoutList<&'a str> {
 }
 
 impl<'a> NoticeLeaf<&'a str> {
-    fn as_written(rest: &mut Spelled<'a>) -> Option<Self> {
+    fn as_written(rest: &mut Spelled<'a>, usual: &'a str) -> Option<Self> {
         rest.pass("{\"bank\":")?;
         let bank = rest.uid()?;
         rest.pass(",\"channels\":")?;
-        let channels = rest.text()?;
+        let channels = rest.text_or(usual)?;
         rest.pass(",\"commitment\":")?;
         let commitment = rest.hash()?;
         rest.pass(",\"facts\":")?;

@@ -7,7 +7,7 @@ mod stamped;
 mod tests;
 
 use super::Finding;
-use super::entries::{Acknowledged, Entry, Fanout, KeyChanged, Opening, Registered, Roster};
+use super::entries::{Entry, Fanout, KeyChanged, Opening, Registered, Roster};
 use super::leaves::NoticeLeaf;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -179,9 +179,15 @@ impl LogRules {
             Entry::Roster(roster) => self.roster(index, hash, &roster, list),
             Entry::Registered(registered) => self.registered(index, hash, &registered),
             Entry::Fanout(fanout) => self.fanout(index, &fanout, list),
-            Entry::Acknowledged(acknowledged) => self.acknowledged(index, &acknowledged),
+            Entry::Acknowledged(one) => self.stamp(index, one.notice),
             Entry::Opening(_) | Entry::Passed | Entry::Unknown => {}
         }
+    }
+
+    /// The same for a confirmation that is not the first entry: all that is needed of it, for a log is full of them.
+    pub fn confirmed(&mut self, index: u64, notice: Uid) {
+        self.end_waiting();
+        self.stamp(index, notice);
     }
 
     /// The log ends here.
@@ -411,10 +417,9 @@ impl LogRules {
         self.stamped.open(notice);
     }
 
-    fn acknowledged(&mut self, index: u64, acknowledged: &Acknowledged) {
+    fn stamp(&mut self, index: u64, notice: Uid) {
         self.told.acknowledgements += 1;
-        if let Err(code) = self.stamped.stamp(acknowledged.notice) {
-            let notice = acknowledged.notice;
+        if let Err(code) = self.stamped.stamp(notice) {
             let told = match code {
                 stamped::TWICE => "is confirmed once more",
                 _ => "is confirmed, and is none that is open",

@@ -6,6 +6,7 @@ use super::canonical::MAX_INTEGER;
 use super::encoding;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::domain::level::AckClass;
 use crate::merkle::Hash;
 
 /// What has not been read yet.
@@ -129,6 +130,30 @@ impl<'a> Spelled<'a> {
     #[inline(always)]
     pub fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.plain()?).ok()
+    }
+
+    /// A text that is often `usual`.
+    #[inline(always)]
+    pub fn text_or(&mut self, usual: &'a str) -> Option<&'a str> {
+        let same = self
+            .0
+            .strip_prefix(b"\"")
+            .and_then(|rest| rest.strip_prefix(usual.as_bytes()));
+        match same.and_then(|rest| rest.strip_prefix(b"\"")) {
+            Some(rest) => {
+                self.0 = rest;
+                Some(usual)
+            }
+            None => self.text(),
+        }
+    }
+
+    #[inline(always)]
+    pub fn class(&mut self) -> Option<AckClass> {
+        let text = self.plain()?;
+        AckClass::ALL
+            .into_iter()
+            .find(|class| class.code().as_bytes() == text)
     }
 
     /// As RFC 8785 spells it, not negative.

@@ -31,9 +31,16 @@ const MAX_FINDINGS: usize = 16;
 pub struct Read {
     pub count: u64,
     pub tree: Subtree,
-    pub items: Vec<Item>,
+    pub items: Vec<Seen>,
     pub unknown: u64,
     pub findings: Vec<Finding>,
+}
+
+/// What the rules need to see; by itself what a log is full of, so that little is handed on.
+pub enum Seen {
+    Item(Box<Item>),
+    /// The notice that the entry at this index confirms.
+    Confirmed(u64, Uid),
 }
 
 /// The hashes of a bundle, as far as the tree above needs them.
@@ -190,7 +197,7 @@ fn subtree(hashes: &mut Vec<Hash>) -> Subtree {
 struct Reading<'e> {
     export: &'e Export,
     first: u64,
-    items: Vec<Item>,
+    items: Vec<Seen>,
     unknown: u64,
     findings: Vec<Finding>,
     /// For a list.
@@ -223,18 +230,21 @@ impl Reading<'_> {
                 Entry::Unknown
             }
         };
-        if entry == Entry::Unknown {
-            self.unknown += 1;
-        }
-        if LogRules::needs(index, &entry) {
-            let list = self.list(&entry)?;
-            self.items.push(Item {
-                index,
-                hash,
-                entry,
-                list,
-            });
-        }
+        self.unknown += u64::from(matches!(entry, Entry::Unknown));
+        let seen = match entry {
+            Entry::Acknowledged(one) if index > 0 => Seen::Confirmed(index, one.notice),
+            entry if LogRules::needs(index, &entry) => {
+                let list = self.list(&entry)?;
+                Seen::Item(Box::new(Item {
+                    index,
+                    hash,
+                    entry,
+                    list,
+                }))
+            }
+            _ => return Ok(()),
+        };
+        self.items.push(seen);
         Ok(())
     }
 

@@ -3,7 +3,6 @@
 //! kind needs no line here.
 
 use super::{Acknowledged, Entry};
-use crate::domain::level::AckClass;
 use crate::domain::proof::spelled::Spelled;
 
 /// Reads an entry of version 1: its keys in order, each with the method of [`Spelled`] that reads its value, and the
@@ -46,13 +45,13 @@ fn kind(bytes: &[u8]) -> Option<&[u8]> {
 
 fn acknowledged(bytes: &[u8]) -> Option<Entry> {
     let (acknowledgement, at, bank, class, covered_by, _, note, notice) = fields!(bytes:
-        acknowledgement uid, at time, bank uid, class text, covered_by uid_or_null, facts hash, note hash_or_null,
+        acknowledgement uid, at time, bank uid, class class, covered_by uid_or_null, facts hash, note hash_or_null,
         notice uid; "notice.acknowledged")?;
     Some(Entry::Acknowledged(Acknowledged {
         acknowledgement,
         at,
         bank,
-        class: AckClass::parse(class)?,
+        class,
         covered_by,
         note,
         notice,
