@@ -2,7 +2,7 @@
 //! what is read here is what [`super::Entry::parse_in_full`] reads, and what is refused here is read there. A new
 //! kind needs no line here.
 
-use super::{Acknowledged, Entry};
+use super::{Acknowledged, Entry, Fanout, Registered};
 use crate::domain::proof::spelled::Spelled;
 
 /// Reads an entry of version 1: its keys in order, each with the method of [`Spelled`] that reads its value, and the
@@ -25,6 +25,8 @@ macro_rules! fields {
 pub fn read(bytes: &[u8]) -> Option<Entry> {
     let passed = match kind(bytes)? {
         b"notice.acknowledged" => return acknowledged(bytes),
+        b"incident.registered" => return registered(bytes),
+        b"notice.fanout" => return fanout(bytes),
         b"notice.attempt" => attempt(bytes),
         b"notice.accessed" => accessed(bytes),
         b"notice.chased" => chased(bytes),
@@ -56,6 +58,46 @@ fn acknowledged(bytes: &[u8]) -> Option<Entry> {
         note,
         notice,
     }))
+}
+
+fn registered(bytes: &[u8]) -> Option<Entry> {
+    let (
+        accepted_at,
+        commitment,
+        _,
+        incident,
+        kind,
+        phase,
+        revision,
+        revision_number,
+        roster,
+        roster_version,
+    ) = fields!(bytes: accepted_at time, commitment hash, facts hash, incident uid, kind text, phase text,
+        revision uid, revision_number integer, roster hash, roster_version integer; "incident.registered")?;
+    Some(Entry::Registered(Box::new(Registered {
+        accepted_at,
+        commitment,
+        incident,
+        kind: kind.to_owned(),
+        phase: phase.to_owned(),
+        revision,
+        revision_number,
+        roster,
+        roster_version,
+    })))
+}
+
+fn fanout(bytes: &[u8]) -> Option<Entry> {
+    let (_, fanout, kind, n, notices_root, registered, roster_version) = fields!(bytes: facts hash, fanout uid,
+        kind text, n integer, notices_root hash, registered hash, roster_version integer; "notice.fanout")?;
+    Some(Entry::Fanout(Box::new(Fanout {
+        fanout,
+        kind: kind.to_owned(),
+        n,
+        notices_root,
+        registered,
+        roster_version,
+    })))
 }
 
 fn attempt(bytes: &[u8]) -> Option<()> {
