@@ -42,14 +42,14 @@ impl Instant {
     pub fn from_millis_string(text: impl AsRef<[u8]>) -> Option<Self> {
         let bytes: &[u8; 24] = text.as_ref().try_into().ok()?;
         let (mut digits, mut strange) = ([0; 24], [false; 24]);
-        for place in 0..24 {
-            let (digit, shape) = (bytes[place].wrapping_sub(b'0'), SHAPE[place]);
-            digits[place] = digit;
+        let places = digits.iter_mut().zip(&mut strange);
+        for ((digit, strange), (byte, shape)) in places.zip(bytes.iter().zip(SHAPE)) {
+            *digit = byte.wrapping_sub(b'0');
             // Of each byte for itself, so that many are looked at together.
-            strange[place] = if shape == b'0' {
-                digit > 9
+            *strange = if *shape == b'0' {
+                *digit > 9
             } else {
-                bytes[place] != shape
+                byte != shape
             };
         }
         let number = |from: usize, to: usize| {
