@@ -184,5 +184,5 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 fn is_plain(byte: u8) -> bool {
-    (0x20 <= byte) & (byte < 0x80) & (byte != b'"') & (byte != b'\\')
+    (0x20..0x80).contains(&byte) & (byte != b'"') & (byte != b'\\')
 }
