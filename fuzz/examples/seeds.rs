@@ -8,6 +8,9 @@ use kairan::merkle::tile::encode_bundle;
 use kairan::sample::{HOST, Story, Twist, handed_over_twice, note, notice, signer, uid};
 use std::path::Path;
 
+/// As the hub writes one; those of the story are shorter.
+const ATTEMPT: &str = r#"{"at":"2019-05-17T02:11:09.120Z","attempt":"09090909-0909-0909-0909-090909090909","bank":null,"channel":"webhook","facts":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","n":1,"notice":null,"outcome":"accepted","seq":1,"status":200,"t":"notice.attempt","v":1}"#;
+
 fn write(target: &str, name: &str, bytes: impl AsRef<[u8]>) {
     let folder = Path::new("seeds").join(target);
     std::fs::create_dir_all(&folder).expect("a folder");
@@ -53,6 +56,7 @@ fn main() {
         write("entry", name, &story.log.entries[n]);
     }
     write("entry", "key", &log.entries[2]);
+    write("entry", "attempt", ATTEMPT);
     write(
         "log_rules",
         "entries",
@@ -117,6 +121,7 @@ fn certificate(at: Instant, story: &Story) -> proof::certificate::Certificate {
     let one = |number: i64| proof::certificate::CertifiedNotice {
         number,
         incident: "INC-2019-0003".into(),
+        kind: "actual".into(),
         revision: number,
         notice: uid(4, number as u8),
         digest: kairan::domain::digest::Digest::of(&object),

@@ -1,4 +1,5 @@
-//! What passes for an entry is canonical JSON as another implementation writes it, within its bound.
+//! What passes for an entry is canonical JSON as another implementation writes it, within its bound; and it is the
+//! same entry, or refused for the same reason, whether it is read at once or by the rules alone.
 #![no_main]
 
 use kairan::domain::entry::MAX_BYTES;
@@ -16,7 +17,9 @@ fuzz_target!(|bytes: &[u8]| {
         let keys = value.as_object().expect("an entry is an object");
         assert_eq!(keys.len(), fields.len());
     }
-    if Entry::parse(bytes).is_ok() {
+    let entry = Entry::parse(bytes);
+    assert_eq!(entry, Entry::parse_in_full(bytes, &mut fields));
+    if entry.is_ok() {
         assert!(scanned && bytes.len() <= MAX_BYTES);
     }
 });

@@ -12,7 +12,13 @@ use kairan::sample::ORIGIN;
 use libfuzzer_sys::fuzz_target;
 
 fn list(bytes: &[u8]) -> List {
-    if let Ok(list) = FanoutList::parse(bytes) {
+    let written = FanoutList::parse_as_written(bytes);
+    let read = FanoutList::parse(bytes);
+    if let Some(written) = written {
+        let read = read.as_ref().expect("what is spelled as we spell it is JSON");
+        assert_eq!(json::canonical(&written), json::canonical(read));
+    }
+    if let Ok(list) = read {
         let again = FanoutList::parse(&json::canonical(&list));
         assert_eq!(again.as_ref(), Ok(&list));
         return List::Notices(list.leaves.iter().map(ListedNotice::from).collect());

@@ -444,15 +444,21 @@ pub fn notice_leaf(
     facts: &Hash,
     channels: &str,
 ) -> Hash {
-    let mut bytes = Vec::with_capacity(160);
-    bytes.extend_from_slice(b"kairan-notice-leaf/v1\0");
-    bytes.extend_from_slice(bank.as_bytes());
-    bytes.extend_from_slice(notice.as_bytes());
-    bytes.extend_from_slice(&number.to_be_bytes());
-    bytes.extend_from_slice(commitment);
-    bytes.extend_from_slice(facts);
-    bytes.extend_from_slice(channels.as_bytes());
-    merkle::leaf_hash(&bytes)
+    let mut head = [0; 126];
+    let mut rest = &mut head[..];
+    for part in [
+        b"kairan-notice-leaf/v1\0",
+        &bank.as_bytes()[..],
+        notice.as_bytes(),
+        &number.to_be_bytes(),
+        commitment,
+        facts,
+    ] {
+        let (place, after) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = after;
+    }
+    merkle::leaf_hash_of([&head, channels.as_bytes()])
 }
 
 #[cfg(test)]

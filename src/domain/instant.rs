@@ -41,24 +41,30 @@ impl Instant {
     /// read through it.
     pub fn from_millis_string(text: impl AsRef<[u8]>) -> Option<Self> {
         let bytes: &[u8; 24] = text.as_ref().try_into().ok()?;
-        let mut digits = [0_i64; 24];
-        for (digit, (byte, shape)) in digits.iter_mut().zip(bytes.iter().zip(SHAPE)) {
-            match shape {
-                b'0' if byte.is_ascii_digit() => *digit = i64::from(byte - b'0'),
-                other if byte == other => {}
-                _ => return None,
-            }
+        let (mut digits, mut strange) = ([0; 24], [false; 24]);
+        let places = digits.iter_mut().zip(&mut strange);
+        for ((digit, strange), (byte, shape)) in places.zip(bytes.iter().zip(SHAPE)) {
+            *digit = byte.wrapping_sub(b'0');
+            // Of each byte for itself, so that many are looked at together.
+            *strange = if *shape == b'0' {
+                *digit > 9
+            } else {
+                byte != shape
+            };
         }
-        let number = |from: usize, to: usize| digits[from..to].iter().fold(0, |n, d| n * 10 + d);
+        let number = |from: usize, to: usize| {
+            digits[from..to]
+                .iter()
+                .fold(0, |n, digit| n * 10 + i64::from(*digit))
+        };
         let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
         let (hour, minute, second) = (number(11, 13), number(14, 16), number(17, 19));
-        // Of a date that does not exist another one comes back.
-        let days = days_of(year, month, day);
-        let back = civil(days);
-        let exists = (back.0, i64::from(back.1), i64::from(back.2)) == (year, month, day);
-        if !exists || days < 0 || hour > 23 || minute > 59 || second > 59 {
+        let is_shaped = strange == [false; 24];
+        let exists = (1..=12).contains(&month) && (1..=last_day(year, month)).contains(&day);
+        if !is_shaped || !exists || year < 1970 || hour > 23 || minute > 59 || second > 59 {
             return None;
         }
+        let days = days_of(year, month, day);
         let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
         Some(Self((seconds * 1_000 + number(20, 23)) * 1_000))
     }
@@ -72,7 +78,17 @@ impl Instant {
 /// Where digits stand in the form that is hashed, and what stands between them.
 const SHAPE: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
 
-/// Days from the epoch to a civil date (proleptic Gregorian); of a date that does not exist, to another one.
+/// Of a month from 1 to 12 (proleptic Gregorian).
+fn last_day(year: i64, month: i64) -> i64 {
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from the epoch to a civil date (proleptic Gregorian).
 fn days_of(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let era = year.div_euclid(400);
@@ -253,6 +269,20 @@ impl<'de> serde::Deserialize<'de> for Entered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of a date that does not exist another one comes back.
+    #[test]
+    fn dates_that_do_not_exist_are_refused() {
+        for year in [1970, 1999, 2000, 2019, 2024, 2100, 9999] {
+            for (month, day) in (0..20).flat_map(|month| (0..40).map(move |day| (month, day))) {
+                let text = format!("{year:04}-{month:02}-{day:02}T02:11:09.120Z");
+                let back = civil(days_of(year, month, day));
+                let exists = (back.0, i64::from(back.1), i64::from(back.2)) == (year, month, day);
+                let read = Instant::from_millis_string(&text).map(Instant::to_millis_string);
+                assert_eq!(read, exists.then_some(text));
+            }
+        }
+    }
 
     #[test]
     fn a_time_keeps_the_offset_in_which_it_was_written() {

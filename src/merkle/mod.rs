@@ -25,6 +25,13 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
         .into()
 }
 
+/// The same of an entry that lies in two parts.
+pub fn leaf_hash_of(parts: [&[u8]; 2]) -> Hash {
+    let hash = Sha256::new().chain_update([0]);
+    let [head, tail] = parts;
+    hash.chain_update(head).chain_update(tail).finalize().into()
+}
+
 /// `SHA-256(0x01 || left || right)`: the hash of an inner node.
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Sha256::new()

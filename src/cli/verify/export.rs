@@ -11,6 +11,9 @@ use crate::merkle::tree::Node;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+/// A tile is never longer.
+pub const MAX_TILE: usize = 256 * 32;
+
 /// A folder with an exported log.
 #[derive(Debug, Clone)]
 pub struct Export {
@@ -44,14 +47,35 @@ impl Export {
         }
     }
 
-    /// Fills `room` with a file's bytes; `Ok(false)` if there is no such file. At most `limit` bytes and one
-    /// more are read.
-    pub fn fill(&self, name: &str, limit: u64, room: &mut Vec<u8>) -> std::io::Result<bool> {
-        room.clear();
-        match std::fs::File::open(self.path(name)) {
-            Ok(file) => file.take(limit + 1).read_to_end(room).map(|_| true),
-            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(fault) => Err(fault),
+    /// A file's bytes, in a room that is kept between files; `None` if there is no such file. At most `limit` bytes
+    /// and one more are read.
+    pub fn read<'r>(
+        &self,
+        name: &str,
+        limit: usize,
+        room: &'r mut Vec<u8>,
+    ) -> std::io::Result<Option<&'r [u8]>> {
+        let mut file = match std::fs::File::open(self.path(name)) {
+            Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened?,
+        };
+        // One more than it is said to hold, so that the end is seen without a larger room.
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        let mut bound = length.min(limit) + 1;
+        let mut filled = 0;
+        loop {
+            if room.len() < bound {
+                room.resize(bound, 0);
+            }
+            match file.read(&mut room[filled..bound]) {
+                Ok(0) => return Ok(Some(&room[..filled])),
+                Ok(read) => filled += read,
+                Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(fault) => return Err(fault),
+            }
+            if filled == bound && bound <= limit {
+                bound = (bound * 2).min(limit + 1);
+            }
         }
     }
 
@@ -71,7 +95,6 @@ impl Export {
 
     fn tile(&self, tile: &Tile) -> Option<Vec<Hash>> {
         let mut room = Vec::new();
-        self.fill(&tile.path(), 256 * 32, &mut room).ok()?;
-        decode_hashes(&room)
+        decode_hashes(self.read(&tile.path(), MAX_TILE, &mut room).ok()??)
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::proof::log_rules::{LogRules, Told};
 use crate::domain::proof::{Finding, Unreadable};
 use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::note::VerifierKey;
-use bundles::Read;
+use bundles::{Read, Seen};
 use indicatif::{ProgressBar, ProgressStyle};
 use levels::Levels;
 use std::path::Path;
@@ -106,8 +106,11 @@ fn walk(export: &Export, checkpoint: &Checkpoint, mut rules: LogRules) -> Result
             rules.note(finding);
         }
         rules.count_unknown(bundle.unknown);
-        for item in bundle.items {
-            rules.take(item);
+        for seen in bundle.items {
+            match seen {
+                Seen::Item(item) => rules.take(*item),
+                Seen::Confirmed(index, notice) => rules.confirmed(index, notice),
+            }
         }
         if let Some(finding) = levels.push(export, bundle.tree)? {
             rules.note(finding);

@@ -5,7 +5,7 @@
 /// Lists and objects nested deeper than this are refused.
 const MAX_DEPTH: u8 = 16;
 /// The largest integer that every reader of JSON keeps exact (RFC 8785 §3.2.2.3, RFC 7493 §2.2).
-const MAX_INTEGER: u64 = (1 << 53) - 1;
+pub(super) const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// One field of the outermost object: its key without quotes, its value as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

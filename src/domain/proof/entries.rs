@@ -1,6 +1,8 @@
 //! Entries as a verifier reads them: strictly, from their bytes. Kinds that some rule needs get a typed view;
 //! every other `t` or `v` is unknown here, which is no fault: it is hashed all the same.
 
+mod frequent;
+
 use super::canonical::{Field, NotCanonical, scan};
 use super::encoding::hash_of;
 use crate::domain::entry::MAX_BYTES;
@@ -135,6 +137,17 @@ impl Entry {
 
     /// The same, with room for the fields that the caller keeps between entries.
     pub fn parse_with<'a>(bytes: &'a [u8], room: &mut Vec<Field<'a>>) -> Result<Self, NotAnEntry> {
+        if bytes.len() > MAX_BYTES {
+            return Err(NotAnEntry::Long);
+        }
+        frequent::read(bytes).map_or_else(|| Self::parse_in_full(bytes, room), Ok)
+    }
+
+    /// By the rules alone, whatever is frequent. For whoever compares.
+    pub fn parse_in_full<'a>(
+        bytes: &'a [u8],
+        room: &mut Vec<Field<'a>>,
+    ) -> Result<Self, NotAnEntry> {
         if bytes.len() > MAX_BYTES {
             return Err(NotAnEntry::Long);
         }

@@ -2,11 +2,15 @@
 //! the lists of them that travel beside the log.
 
 use super::entries::{Fanout, Roster};
+use super::spelled::Spelled;
 use super::{Finding, Unreadable, encoding, hold};
 use crate::domain::entry::{notice_leaf, roster_leaf};
 use crate::domain::id::Uid;
 use crate::merkle::{self, Hash};
 use serde::{Deserialize, Serialize};
+
+/// About as many bytes as a notice has in a list.
+const LEAF_BYTES: usize = 256;
 
 /// One bank on a roster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +29,13 @@ pub struct RosterLeaf {
     pub member_since: i64,
 }
 
-/// One notice of a fan-out.
+/// One notice of a fan-out. `T` is a text, its own or one of the bytes that were read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NoticeLeaf {
+pub struct NoticeLeaf<T = String> {
     pub bank: Uid,
     /// One name for each address that was told at once, as `webhook email`.
-    pub channels: String,
+    pub channels: T,
     /// Salted commitment to the notice object.
     #[serde(with = "encoding::hash")]
     pub commitment: Hash,
@@ -65,7 +69,7 @@ impl RosterLeaf {
     }
 }
 
-impl NoticeLeaf {
+impl<T: AsRef<str>> NoticeLeaf<T> {
     /// The leaf in the fan-out's tree.
     pub fn hash(&self) -> Hash {
         let (bank, notice, number) = (self.bank, self.notice, self.number);
@@ -75,7 +79,7 @@ impl NoticeLeaf {
             number,
             &self.commitment,
             &self.facts,
-            &self.channels,
+            self.channels.as_ref(),
         )
     }
 }
@@ -83,10 +87,10 @@ impl NoticeLeaf {
 /// `kairan/fanouts/<id>.json` of an export: all notices of one fan-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FanoutList {
+pub struct FanoutList<T = String> {
     pub fanout: Uid,
-    pub kind: String,
-    pub leaves: Vec<NoticeLeaf>,
+    pub kind: T,
+    pub leaves: Vec<NoticeLeaf<T>>,
 }
 
 /// `kairan/rosters/<version>.json` of an export: all banks of one roster version.
@@ -98,16 +102,73 @@ pub struct RosterList {
 }
 
 impl FanoutList {
-    /// Reads a list. Straight into its shape, which refuses a key that is unknown or stands there twice: a log
-    /// has very many of them.
+    /// Reads a list. Straight into its shape, which refuses a key that is unknown or stands there twice.
     pub fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         serde_json::from_slice(bytes).map_err(|why| Unreadable(why.to_string()))
     }
+}
 
+impl<'a> FanoutList<&'a str> {
+    /// Reads a list in the spelling in which the hub writes it, and makes no text its own: a log has very many of
+    /// them. `None` says nothing; what is read is what [`FanoutList::parse`] reads.
+    pub fn parse_as_written(bytes: &'a [u8]) -> Option<Self> {
+        let mut rest = Spelled(bytes);
+        rest.pass("{\"fanout\":")?;
+        let fanout = rest.uid()?;
+        rest.pass(",\"kind\":")?;
+        let kind = rest.text()?;
+        rest.pass(",\"leaves\":[")?;
+        let mut leaves = Vec::with_capacity(bytes.len() / LEAF_BYTES);
+        // Most banks are told over the same channels as the one before.
+        let mut usual = "";
+        loop {
+            let leaf = NoticeLeaf::as_written(&mut rest, usual)?;
+            usual = leaf.channels;
+            leaves.push(leaf);
+            if rest.pass(",").is_none() {
+                break;
+            }
+        }
+        rest.end("]}")?;
+        Some(Self {
+            fanout,
+            kind,
+            leaves,
+        })
+    }
+}
+
+impl<'a> NoticeLeaf<&'a str> {
+    fn as_written(rest: &mut Spelled<'a>, usual: &'a str) -> Option<Self> {
+        rest.pass("{\"bank\":")?;
+        let bank = rest.uid()?;
+        rest.pass(",\"channels\":")?;
+        let channels = rest.text_or(usual)?;
+        rest.pass(",\"commitment\":")?;
+        let commitment = rest.hash()?;
+        rest.pass(",\"facts\":")?;
+        let facts = rest.hash()?;
+        rest.pass(",\"notice\":")?;
+        let notice = rest.uid()?;
+        rest.pass(",\"number\":")?;
+        let number = rest.integer()?;
+        rest.pass("}")?;
+        Some(Self {
+            bank,
+            channels,
+            commitment,
+            facts,
+            notice,
+            number,
+        })
+    }
+}
+
+impl<T: AsRef<str>> FanoutList<T> {
     /// Whether this is the list that the entry commits to. Codes: `list_other`, and those of the leaves.
     pub fn check(&self, entry: &Fanout) -> Result<(), Finding> {
         hold(
-            self.fanout == entry.fanout && self.kind == entry.kind,
+            self.fanout == entry.fanout && self.kind.as_ref() == entry.kind,
             "list_other",
             || {
                 format!(
@@ -139,12 +200,15 @@ impl RosterList {
 }
 
 /// Number, order and root of a fan-out's notices. Codes: `fanout_count`, `fanout_order`, `fanout_root`.
-pub(super) fn check_notices(leaves: &[NoticeLeaf], entry: &Fanout) -> Result<(), Finding> {
-    let name = format!("fan-out {}", entry.fanout);
+pub(super) fn check_notices<T: AsRef<str>>(
+    leaves: &[NoticeLeaf<T>],
+    entry: &Fanout,
+) -> Result<(), Finding> {
+    let fanout = entry.fanout;
     let count = i64::try_from(leaves.len()).ok();
     hold(count == Some(entry.n), "fanout_count", || {
         format!(
-            "{name}: {} notices are listed, and the log says {}",
+            "fan-out {fanout}: {} notices are listed, and the log says {}",
             leaves.len(),
             entry.n
         )
@@ -152,11 +216,11 @@ pub(super) fn check_notices(leaves: &[NoticeLeaf], entry: &Fanout) -> Result<(),
     hold(
         ascending(leaves.iter().map(|leaf| leaf.bank)),
         "fanout_order",
-        || format!("{name}: its banks are not in order, or one stands there twice"),
+        || format!("fan-out {fanout}: its banks are not in order, or one stands there twice"),
     )?;
     let root = merkle::root(leaves.iter().map(NoticeLeaf::hash));
     hold(root == entry.notices_root, "fanout_root", || {
-        format!("{name}: its notices are not those that the log committed to")
+        format!("fan-out {fanout}: its notices are not those that the log committed to")
     })
 }
 
@@ -224,7 +288,7 @@ mod tests {
         bytes.extend([5; 32]);
         assert_eq!(leaf.hash(), merkle::leaf_hash(&bytes));
 
-        let leaf = NoticeLeaf {
+        let leaf: NoticeLeaf = NoticeLeaf {
             bank: uid(1),
             channels: "webhook email".into(),
             commitment: [2; 32],
@@ -261,5 +325,63 @@ mod tests {
         assert!(honest.is_plain() && !hidden.is_plain());
         honest.keys = vec![key, key];
         assert!(!honest.is_plain());
+    }
+    /// A list of two, as the hub writes one.
+    fn list() -> FanoutList {
+        let uid = |byte| Uid::from_bytes([byte; 16]);
+        let leaf = |byte, number, channels: &str| NoticeLeaf {
+            bank: uid(byte),
+            channels: channels.into(),
+            commitment: [byte; 32],
+            facts: [3; 32],
+            notice: uid(4),
+            number,
+        };
+        FanoutList {
+            fanout: uid(7),
+            kind: "roster".into(),
+            leaves: vec![leaf(1, 1, "webhook email"), leaf(2, 42, "")],
+        }
+    }
+
+    fn owned(list: FanoutList<&str>) -> FanoutList {
+        let leaf = |leaf: NoticeLeaf<&str>| NoticeLeaf {
+            bank: leaf.bank,
+            channels: leaf.channels.to_owned(),
+            commitment: leaf.commitment,
+            facts: leaf.facts,
+            notice: leaf.notice,
+            number: leaf.number,
+        };
+        FanoutList {
+            fanout: list.fanout,
+            kind: list.kind.to_owned(),
+            leaves: list.leaves.into_iter().map(leaf).collect(),
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_as_it_is_written_and_never_as_another() {
+        let list = list();
+        let bytes = serde_json::to_vec(&list).expect("JSON");
+        assert_eq!(FanoutList::parse_as_written(&bytes).map(owned), Some(list));
+        let agree = |bytes: &[u8]| {
+            if let Some(read) = FanoutList::parse_as_written(bytes) {
+                let told = String::from_utf8_lossy(bytes);
+                assert_eq!(FanoutList::parse(bytes), Ok(owned(read)), "{told}");
+            }
+        };
+        for place in 0..bytes.len() {
+            let mut spoilt = bytes.clone();
+            for byte in 0..=u8::MAX {
+                spoilt[place] = byte;
+                agree(&spoilt);
+            }
+            spoilt[place] = bytes[place];
+            spoilt.insert(place, bytes[place]);
+            agree(&spoilt);
+            spoilt.drain(place..place + 2);
+            agree(&spoilt);
+        }
     }
 }

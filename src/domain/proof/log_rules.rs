@@ -1,16 +1,18 @@
 //! The rules of a whole log, fed with its entries in order. Holds one roster, the numbers of its banks and
 //! the notices that are still open, never the log. Knows not how entries are stored, nor their tree.
 
+mod hashing;
 mod stamped;
 #[cfg(test)]
 mod tests;
 
 use super::Finding;
-use super::entries::{Acknowledged, Entry, Fanout, KeyChanged, Opening, Registered, Roster};
+use super::entries::{Entry, Fanout, KeyChanged, Opening, Registered, Roster};
 use super::leaves::NoticeLeaf;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::merkle::Hash;
+use hashing::Keyed;
 use stamped::Stamped;
 use std::collections::{HashMap, HashSet};
 
@@ -60,11 +62,11 @@ pub struct LogRules {
     /// An incident whose fan-out has to come next.
     waiting: Option<Waiting>,
     /// Leaf hashes of all incidents so far.
-    registered: HashSet<Hash>,
+    registered: HashSet<Hash, Keyed>,
     /// The last revision of each incident.
-    revisions: HashMap<Uid, i64>,
+    revisions: HashMap<Uid, i64, Keyed>,
     /// The last number of each bank.
-    numbers: HashMap<Uid, i64>,
+    numbers: HashMap<Uid, i64, Keyed>,
     stamped: Stamped,
     /// Of rosters and incidents.
     newest_at: Option<Instant>,
@@ -106,8 +108,8 @@ pub struct Told {
     pub key: String,
 }
 
-impl From<&NoticeLeaf> for ListedNotice {
-    fn from(leaf: &NoticeLeaf) -> Self {
+impl<T> From<&NoticeLeaf<T>> for ListedNotice {
+    fn from(leaf: &NoticeLeaf<T>) -> Self {
         Self {
             bank: leaf.bank,
             notice: leaf.notice,
@@ -125,9 +127,9 @@ impl LogRules {
             keys: Vec::new(),
             roster: None,
             waiting: None,
-            registered: HashSet::new(),
-            revisions: HashMap::new(),
-            numbers: HashMap::new(),
+            registered: HashSet::default(),
+            revisions: HashMap::default(),
+            numbers: HashMap::default(),
             stamped: Stamped::default(),
             newest_at: None,
             told: Told::default(),
@@ -177,9 +179,15 @@ impl LogRules {
             Entry::Roster(roster) => self.roster(index, hash, &roster, list),
             Entry::Registered(registered) => self.registered(index, hash, &registered),
             Entry::Fanout(fanout) => self.fanout(index, &fanout, list),
-            Entry::Acknowledged(acknowledged) => self.acknowledged(index, &acknowledged),
+            Entry::Acknowledged(one) => self.stamp(index, one.notice),
             Entry::Opening(_) | Entry::Passed | Entry::Unknown => {}
         }
+    }
+
+    /// The same for a confirmation that is not the first entry: all that is needed of it, for a log is full of them.
+    pub fn confirmed(&mut self, index: u64, notice: Uid) {
+        self.end_waiting();
+        self.stamp(index, notice);
     }
 
     /// The log ends here.
@@ -409,10 +417,9 @@ impl LogRules {
         self.stamped.open(notice);
     }
 
-    fn acknowledged(&mut self, index: u64, acknowledged: &Acknowledged) {
+    fn stamp(&mut self, index: u64, notice: Uid) {
         self.told.acknowledgements += 1;
-        if let Err(code) = self.stamped.stamp(acknowledged.notice) {
-            let notice = acknowledged.notice;
+        if let Err(code) = self.stamped.stamp(notice) {
             let told = match code {
                 stamped::TWICE => "is confirmed once more",
                 _ => "is confirmed, and is none that is open",

@@ -15,6 +15,7 @@ pub mod log_rules;
 pub mod notice;
 pub mod receipt;
 pub mod signing_key;
+mod spelled;
 
 #[cfg(test)]
 mod house {

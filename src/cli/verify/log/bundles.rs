@@ -16,12 +16,14 @@ use crate::merkle::tree::Frontier;
 use crate::merkle::{Hash, leaf_hash, node_hash};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// Bundles that wait in order behind each thread.
-const AHEAD: usize = 4;
+/// Bundles that a thread reads and hands on together: to wake another for each would cost more than its rules.
+const AT_ONCE: u64 = 8;
+/// How often as many wait in order behind each thread.
+const AHEAD: usize = 2;
 /// No bundle of entries within our bound is longer.
-const MAX_BUNDLE: u64 = WIDTH * (MAX_BYTES as u64 + 2);
+const MAX_BUNDLE: usize = WIDTH as usize * (MAX_BYTES + 2);
 /// No list that we write is longer: many thousand banks.
-const MAX_LIST: u64 = 16 << 20;
+const MAX_LIST: usize = 16 << 20;
 /// Findings that are kept of one bundle.
 const MAX_FINDINGS: usize = 16;
 
@@ -29,9 +31,16 @@ const MAX_FINDINGS: usize = 16;
 pub struct Read {
     pub count: u64,
     pub tree: Subtree,
-    pub items: Vec<Item>,
+    pub items: Vec<Seen>,
     pub unknown: u64,
     pub findings: Vec<Finding>,
+}
+
+/// What the rules need to see; by itself what a log is full of, so that little is handed on.
+pub enum Seen {
+    Item(Box<Item>),
+    /// The notice that the entry at this index confirms.
+    Confirmed(u64, Uid),
 }
 
 /// The hashes of a bundle, as far as the tree above needs them.
@@ -50,82 +59,106 @@ pub fn read_all(
     size: u64,
     mut take: impl FnMut(Read) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    let bundles = size.div_ceil(WIDTH);
+    let runs = size.div_ceil(WIDTH * AT_ONCE);
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     std::thread::scope(|scope| {
         let begin = |first: u64| {
             let (sender, receiver) = sync_channel(AHEAD);
-            let numbers = (first..bundles).step_by(threads as usize);
+            let numbers = (first..runs).step_by(threads as usize);
             scope.spawn(move || read_some(export, size, numbers, &sender));
             receiver
         };
-        let lanes: Vec<Receiver<Result<Read, Stop>>> = (0..threads).map(begin).collect();
-        for number in 0..bundles {
+        let lanes: Vec<Receiver<Run>> = (0..threads).map(begin).collect();
+        for number in 0..runs {
             let lane = &lanes[(number % threads) as usize];
             // A thread ends before its last bundle only by a panic, which the scope passes on.
-            let Ok(read) = lane.recv() else { break };
-            take(read?)?;
+            let Ok(run) = lane.recv() else { break };
+            for read in run {
+                take(read?)?;
+            }
         }
         Ok(())
     })
 }
 
+/// Some bundles after one another; nothing after the first that stops.
+type Run = Vec<Result<Read, Stop>>;
+
 /// Ends when nobody listens any more.
 fn read_some(
     export: &Export,
     size: u64,
-    numbers: impl Iterator<Item = u64>,
-    sender: &SyncSender<Result<Read, Stop>>,
+    runs: impl Iterator<Item = u64>,
+    sender: &SyncSender<Run>,
 ) {
-    let mut content = Vec::new();
-    for number in numbers {
-        let width = (size - number * WIDTH).min(WIDTH) as u16;
-        let read = read_one(export, &Bundle { number, width }, &mut content);
-        if sender.send(read).is_err() {
+    let mut room = Room::default();
+    for run in runs {
+        let numbers = run * AT_ONCE..((run + 1) * AT_ONCE).min(size.div_ceil(WIDTH));
+        let read = numbers.map(|number| {
+            let width = (size - number * WIDTH).min(WIDTH) as u16;
+            read_one(export, &Bundle { number, width }, &mut room)
+        });
+        if sender.send(read.collect()).is_err() {
             return;
         }
     }
 }
 
-fn read_one(export: &Export, bundle: &Bundle, content: &mut Vec<u8>) -> Result<Read, Stop> {
+/// What a thread keeps between bundles, so that it asks for memory once.
+#[derive(Default)]
+struct Room {
+    content: Vec<u8>,
+    tile: Vec<u8>,
+    list: Vec<u8>,
+    hashes: Vec<Hash>,
+}
+
+fn read_one(export: &Export, bundle: &Bundle, room: &mut Room) -> Result<Read, Stop> {
+    let Room {
+        content,
+        tile,
+        list,
+        hashes,
+    } = room;
     let path = bundle.path();
-    match export.fill(&path, MAX_BUNDLE, content) {
-        Ok(true) => {}
-        Ok(false) => {
+    let content = match export.read(&path, MAX_BUNDLE, content) {
+        Ok(Some(content)) => content,
+        Ok(None) => {
             return Err(Unreadable(format!(
                 "{path} is not there: export the log again"
             )));
         }
         Err(fault) => return Err(Unreadable(format!("{path}: {fault}"))),
-    }
+    };
     let mut reading = Reading {
         export,
         first: bundle.number * WIDTH,
         items: Vec::new(),
         unknown: 0,
         findings: Vec::new(),
+        room: list,
     };
     let entries = decode_bundle(content).unwrap_or_default();
-    if entries.len() != usize::from(bundle.width) || content.len() as u64 > MAX_BUNDLE {
+    if entries.len() != usize::from(bundle.width) || content.len() > MAX_BUNDLE {
         let told = format!(
             "{path} does not hold {} entries of at most {MAX_BYTES} bytes",
             bundle.width
         );
         reading.find("bundle", told);
     }
-    let mut hashes = Vec::with_capacity(entries.len());
-    let mut room = Vec::new();
+    hashes.clear();
+    let mut fields = Vec::new();
     for (index, bytes) in (reading.first..).zip(entries) {
         let hash = leaf_hash(bytes);
         hashes.push(hash);
-        reading.entry(index, hash, bytes, &mut room)?;
+        reading.entry(index, hash, bytes, &mut fields)?;
     }
-    let tile = Tile {
+    let place = Tile {
         level: 0,
         number: bundle.number,
         width: bundle.width,
     };
-    if let Some(finding) = compare(export, &tile, &hashes)? {
+    if let Some(finding) = compare(export, &place, hashes, tile)? {
         reading.findings.push(finding);
     }
     let Reading {
@@ -144,10 +177,11 @@ fn read_one(export: &Export, bundle: &Bundle, content: &mut Vec<u8>) -> Result<R
     })
 }
 
-fn subtree(mut hashes: Vec<Hash>) -> Subtree {
+/// Over these leaves, which it overwrites.
+fn subtree(hashes: &mut Vec<Hash>) -> Subtree {
     if (hashes.len() as u64) < WIDTH {
         let mut rest = Frontier::default();
-        hashes.into_iter().for_each(|hash| rest.push(hash));
+        hashes.drain(..).for_each(|hash| rest.push(hash));
         return Subtree::Partial(rest);
     }
     while hashes.len() > 1 {
@@ -163,9 +197,11 @@ fn subtree(mut hashes: Vec<Hash>) -> Subtree {
 struct Reading<'e> {
     export: &'e Export,
     first: u64,
-    items: Vec<Item>,
+    items: Vec<Seen>,
     unknown: u64,
     findings: Vec<Finding>,
+    /// For a list.
+    room: &'e mut Vec<u8>,
 }
 
 impl Reading<'_> {
@@ -180,9 +216,9 @@ impl Reading<'_> {
         index: u64,
         hash: Hash,
         bytes: &'a [u8],
-        room: &mut Vec<Field<'a>>,
+        fields: &mut Vec<Field<'a>>,
     ) -> Result<(), Stop> {
-        let entry = match Entry::parse_with(bytes, room) {
+        let entry = match Entry::parse_with(bytes, fields) {
             Ok(entry) => entry,
             Err(why) => {
                 let code = if matches!(why, NotAnEntry::Form(_)) {
@@ -194,18 +230,21 @@ impl Reading<'_> {
                 Entry::Unknown
             }
         };
-        if entry == Entry::Unknown {
-            self.unknown += 1;
-        }
-        if LogRules::needs(index, &entry) {
-            let list = self.list(&entry)?;
-            self.items.push(Item {
-                index,
-                hash,
-                entry,
-                list,
-            });
-        }
+        self.unknown += u64::from(matches!(entry, Entry::Unknown));
+        let seen = match entry {
+            Entry::Acknowledged(one) if index > 0 => Seen::Confirmed(index, one.notice),
+            entry if LogRules::needs(index, &entry) => {
+                let list = self.list(&entry)?;
+                Seen::Item(Box::new(Item {
+                    index,
+                    hash,
+                    entry,
+                    list,
+                }))
+            }
+            _ => return Ok(()),
+        };
+        self.items.push(seen);
         Ok(())
     }
 
@@ -222,23 +261,24 @@ impl Reading<'_> {
         }))
     }
 
-    fn notices(&self, fanout: &Fanout) -> Result<Result<List, Finding>, Stop> {
+    fn notices(&mut self, fanout: &Fanout) -> Result<Result<List, Finding>, Stop> {
         let name = format!("kairan/fanouts/{}.json", fanout.fanout);
-        let Some(bytes) = self.beside(&name)? else {
+        let Some(bytes) = beside(self.export, &name, self.room)? else {
             return Ok(Ok(List::None));
         };
-        let list = FanoutList::parse(&bytes).map_err(|why| unreadable(&name, &why))?;
-        Ok(list
-            .check(fanout)
-            .map(|()| List::Notices(list.leaves.iter().map(ListedNotice::from).collect())))
+        if let Some(list) = FanoutList::parse_as_written(bytes) {
+            return Ok(listed(&list, fanout));
+        }
+        let list = FanoutList::parse(bytes).map_err(|why| unreadable(&name, &why))?;
+        Ok(listed(&list, fanout))
     }
 
-    fn banks(&self, roster: &Roster) -> Result<Result<List, Finding>, Stop> {
+    fn banks(&mut self, roster: &Roster) -> Result<Result<List, Finding>, Stop> {
         let name = format!("kairan/rosters/{}.json", roster.version);
-        let Some(bytes) = self.beside(&name)? else {
+        let Some(bytes) = beside(self.export, &name, self.room)? else {
             return Ok(Ok(List::None));
         };
-        let list = RosterList::parse(&bytes).map_err(|why| unreadable(&name, &why))?;
+        let list = RosterList::parse(bytes).map_err(|why| unreadable(&name, &why))?;
         let banks = |list: &RosterList| {
             list.leaves
                 .iter()
@@ -247,14 +287,24 @@ impl Reading<'_> {
         };
         Ok(list.check(roster).map(|()| List::Banks(banks(&list))))
     }
+}
 
-    fn beside(&self, name: &str) -> Result<Option<Vec<u8>>, Stop> {
-        let mut bytes = Vec::new();
-        match self.export.fill(name, MAX_LIST, &mut bytes) {
-            Ok(there) => Ok(there.then_some(bytes)),
-            Err(fault) => Err(Unreadable(format!("{name}: {fault}"))),
-        }
-    }
+fn listed<T: AsRef<str>>(list: &FanoutList<T>, fanout: &Fanout) -> Result<List, Finding> {
+    list.check(fanout)?;
+    Ok(List::Notices(
+        list.leaves.iter().map(ListedNotice::from).collect(),
+    ))
+}
+
+/// The bytes of a list, if it is there.
+fn beside<'r>(
+    export: &Export,
+    name: &str,
+    room: &'r mut Vec<u8>,
+) -> Result<Option<&'r [u8]>, Stop> {
+    export
+        .read(name, MAX_LIST, room)
+        .map_err(|fault| Unreadable(format!("{name}: {fault}")))
 }
 
 fn unreadable(name: &str, why: &Unreadable) -> Stop {

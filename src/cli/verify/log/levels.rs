@@ -2,10 +2,10 @@
 
 use super::Unreadable;
 use super::bundles::Subtree;
-use crate::cli::verify::export::Export;
+use crate::cli::verify::export::{Export, MAX_TILE};
 use crate::domain::proof::Finding;
 use crate::merkle::checkpoint::Checkpoint;
-use crate::merkle::tile::{Tile, WIDTH, encode_hashes};
+use crate::merkle::tile::{Tile, WIDTH};
 use crate::merkle::tree::Frontier;
 use crate::merkle::{Hash, root};
 use base64::prelude::*;
@@ -19,6 +19,8 @@ pub struct Levels {
     full: Frontier,
     /// Of the last bundle, if it is not full.
     rest: Frontier,
+    /// For tiles that are read.
+    room: Vec<u8>,
 }
 
 impl Levels {
@@ -49,7 +51,7 @@ impl Levels {
                 width: WIDTH as u16,
             };
             let hashes = std::mem::take(hashes);
-            found = found.or(compare(export, &tile, &hashes)?);
+            found = found.or(compare(export, &tile, &hashes, &mut self.room)?);
             carried = root(hashes);
         }
         Ok(found)
@@ -57,7 +59,7 @@ impl Levels {
 
     /// All bundles have been taken: the tiles at the right edge, and the root.
     pub fn finish(
-        self,
+        mut self,
         export: &Export,
         checkpoint: &Checkpoint,
     ) -> Result<Vec<Finding>, Unreadable> {
@@ -76,6 +78,7 @@ impl Levels {
                     width,
                 },
                 hashes,
+                &mut self.room,
             )?);
         }
         let size = self.full.size() * WIDTH + self.rest.size();
@@ -97,16 +100,16 @@ pub fn compare(
     export: &Export,
     tile: &Tile,
     hashes: &[Hash],
+    room: &mut Vec<u8>,
 ) -> Result<Option<Finding>, Unreadable> {
     let path = tile.path();
-    let mut content = Vec::new();
-    match export.fill(&path, WIDTH * 32, &mut content) {
-        Ok(true) if content == encode_hashes(hashes) => Ok(None),
-        Ok(true) => {
+    match export.read(&path, MAX_TILE, room) {
+        Ok(Some(content)) if content == hashes.as_flattened() => Ok(None),
+        Ok(Some(_)) => {
             let told = format!("{path} does not hold the hashes of the entries below it");
             Ok(Some(Finding::new("tile", told)))
         }
-        Ok(false) => Err(Unreadable(format!(
+        Ok(None) => Err(Unreadable(format!(
             "{path} is not there: export the log again"
         ))),
         Err(fault) => Err(Unreadable(format!("{path}: {fault}"))),

@@ -1,6 +1,7 @@
 //! Which notices may still be confirmed. Where every fan-out's list is at hand the open ones are kept, and no
 //! others; else those that were confirmed, by half of their id, so that millions fit.
 
+use super::hashing::Keyed;
 use crate::domain::id::Uid;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -16,7 +17,7 @@ const SHARDS: usize = 32;
 
 #[derive(Debug, Default)]
 pub struct Stamped {
-    open: HashSet<Uid>,
+    open: HashSet<Uid, Keyed>,
     misses_some: bool,
     /// The last eight bytes of ids, which are random (RFC 9562 §5.7).
     stamped: Vec<HashSet<u64, BuildHasherDefault<AsItIs>>>,
