@@ -2,7 +2,7 @@
 //! entries, in one transaction. A result whose lease was lost is stored as a further outcome of its attempt.
 
 use super::claim::Claimed;
-use super::{Error, break_channel};
+use super::{Error, break_channel, prove_endpoint};
 use crate::domain::backoff;
 use crate::domain::channel::{self, Tried};
 use crate::domain::entry::{self, Entry};
@@ -51,6 +51,7 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         .map(|one| attempt_row(&one.claimed))
         .collect();
     stage(tx, &attempts, &outcomes)?;
+    prove_endpoint::prove(tx, &finished)?;
     let accepted: Vec<Uid> = finished
         .iter()
         .filter(|one| one.outcome.accepted())
@@ -263,7 +264,7 @@ fn judge_channel(
     }
     if matches!(
         one.outcome.error,
-        Some(ErrorClass::Released | ErrorClass::Unknown)
+        Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::WrongAnswer)
     ) {
         return Ok(());
     }

@@ -22,6 +22,7 @@ pub mod delivery;
 pub mod draft;
 pub mod due;
 pub mod duty;
+pub mod endpoint_proof;
 pub mod evidence;
 pub mod exercise;
 pub mod facts;
