@@ -2,7 +2,10 @@
 //! orders it and the database takes one answer.
 
 use super::alert::{OperatorAlert, alert};
-use super::{Error, Rules, answer_report, defer, exercises, share_responses, suspicion};
+use super::{
+    Error, Rules, answer_report, challenge_endpoint, defer, exercises, redirect, share_responses,
+    suspicion,
+};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::{Tx, bank, deferral, draft, lapse, report};
@@ -28,6 +31,10 @@ pub enum Lapsed {
     Responses(Uid),
     /// A deferral is over: what it held back goes out.
     Deferral(Uid),
+    /// Nobody has answered the challenge of an endpoint for too long.
+    Unproven(Uid),
+    /// What takes the place of an endpoint is proven, and was beside it for long enough.
+    Replaced(Uid),
     /// The next exercise comes near, or is overdue.
     Exercise,
 }
@@ -57,6 +64,14 @@ pub fn lapsed(tx: &mut Tx<'_>, rules: &Rules) -> Result<Vec<Lapsed>, Error> {
             .into_iter()
             .map(|(id, at)| (at, Lapsed::Responses(id))),
     );
+    let silent = challenge_endpoint::unanswered(tx, now, AT_ONCE)?;
+    found.extend(
+        silent
+            .into_iter()
+            .map(|(id, at)| (at, Lapsed::Unproven(id))),
+    );
+    let replaced = redirect::settled(tx, now, AT_ONCE)?;
+    found.extend(replaced.into_iter().map(|id| (now, Lapsed::Replaced(id))));
     let near = exercises::unsaid(tx, rules)?;
     found.extend(near.map(|at| (at, Lapsed::Exercise)));
     found.sort_by_key(|(at, _)| *at);
@@ -69,6 +84,8 @@ pub fn run_out(tx: &mut Tx<'_>, rules: &Rules, lapsed: Lapsed) -> Result<bool, E
         Lapsed::Triage(id) => warn_of_report(tx, id),
         Lapsed::Responses(id) => share_responses::share(tx, id),
         Lapsed::Exercise => exercises::tell(tx, rules),
+        Lapsed::Unproven(id) => challenge_endpoint::warn(tx, id),
+        Lapsed::Replaced(id) => redirect::settle(tx, id),
         Lapsed::Ceiling(id) => warn_of_draft(tx, id),
         Lapsed::Deferral(id) => Ok(defer::issue_by_expiry(tx, rules, id)?.is_some()),
         Lapsed::Silence(id) => Ok(answer_report::issue_by_silence(tx, rules, id)?.is_some()),

@@ -10,7 +10,6 @@ use super::register_bank::bank_by_code;
 use super::set_endpoint::{self, EndpointInput, EndpointMade, Signing};
 use super::{Error, Rules, cut_roster};
 use crate::domain::id::Uid;
-use crate::domain::refusal::Refusal;
 use crate::storage::approval::RequestRow;
 use crate::storage::{self, Tx, bank, payload, people};
 use serde::{Deserialize, Serialize};
@@ -85,7 +84,7 @@ pub fn replace_endpoint(
 ) -> Result<Requested, Error> {
     let bank_id = bank_by_code(tx, code)?.id;
     set_endpoint::own(tx, bank_id, old)?;
-    live(tx, bank_id, old)?;
+    set_endpoint::replaceable(tx, bank_id, old)?;
     let payload = seal(tx, rules, bank_id, input)?;
     ask(
         tx,
@@ -107,7 +106,7 @@ pub fn end_endpoint(
 ) -> Result<Requested, Error> {
     let bank_id = bank_by_code(tx, code)?.id;
     set_endpoint::own(tx, bank_id, old)?;
-    live(tx, bank_id, old)?;
+    set_endpoint::live(tx, bank_id, old)?;
     ask(
         tx,
         rules,
@@ -138,15 +137,6 @@ pub fn revoke_key(
         Act::RevokeKey { key }.to_bytes(),
         reason,
     )
-}
-
-fn live(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), Error> {
-    let found = bank::endpoints_of(tx, bank_id)?
-        .iter()
-        .any(|row| row.id == endpoint);
-    found
-        .then_some(())
-        .ok_or_else(|| Refusal::AlreadyReplaced.into())
 }
 
 fn read(details: &[u8]) -> Result<Act, Error> {
@@ -201,9 +191,9 @@ pub fn approved(tx: &mut Tx<'_>, rules: &Rules, request: &RequestRow) -> Result<
             enter(tx, rules, bank_id, payload, as_before)?;
         }
         Act::Replace { old, payload } => {
-            live(tx, bank_id, old)?;
+            set_endpoint::replaceable(tx, bank_id, old)?;
             let new = enter(tx, rules, bank_id, payload, Some(old))?;
-            set_endpoint::end(tx, bank_id, old, Some(new))?;
+            set_endpoint::put_beside(tx, bank_id, old, new)?;
         }
         Act::End { old } => set_endpoint::end(tx, bank_id, old, None)?,
         Act::RevokeKey { key } => {

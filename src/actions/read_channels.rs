@@ -6,7 +6,7 @@ use crate::domain::channel::{Health, State, Tried};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::bank::{ContactRow, EndpointRow};
-use crate::storage::{Tx, bank, evidence, reachability};
+use crate::storage::{Tx, bank, endpoint_proof, evidence, reachability};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A bank's newest outcomes that are looked at.
@@ -21,6 +21,8 @@ pub struct Channel {
     pub channel: &'static str,
     /// A contact's place on the ladder.
     pub level: Option<i64>,
+    /// Since when an endpoint is proven to be the bank's.
+    pub proven_since: Option<Instant>,
     pub health: Health,
 }
 
@@ -115,6 +117,8 @@ fn of(
             .extend(Tried::of(&outcome, at));
     }
     contacts.sort_by_key(|row| (row.level, row.id));
+    let ids: Vec<Uid> = endpoints.iter().map(|row| row.id).collect();
+    let proven = endpoint_proof::proven_since(tx, &ids)?;
     let hooks = endpoints
         .into_iter()
         .map(|row| (row.id, "webhook", None::<i64>));
@@ -135,6 +139,7 @@ fn of(
                 id,
                 channel,
                 level,
+                proven_since: proven.get(&id).copied(),
                 health: Health::of(&newest_first, broken, next.map(|(_, at)| *at)),
             })
         })

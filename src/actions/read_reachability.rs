@@ -1,11 +1,12 @@
 //! When each channel of a bank was last proven to reach it: over its live addresses alone, since what reached an
-//! address that was replaced says nothing of the one that is there now.
+//! address that was replaced says nothing of the one that is there now. What an endpoint took counts once it is proven
+//! whose it is.
 
 use super::Error;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::reachability::{How, Proof, Standing};
-use crate::storage::{Tx, bank, reachability};
+use crate::storage::{Tx, bank, endpoint_proof, reachability};
 
 /// One channel with live addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +32,12 @@ pub fn of_bank(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Reachability, Error> {
     let webhook = match endpoints.iter().map(|row| row.recorded_at).min() {
         None => None,
         Some(since) => {
-            let at = reachability::accepted(tx, bank_id, &hooks)?;
+            let proven = endpoint_proof::proven_since(tx, &hooks)?;
+            let proven: Vec<Uid> = proven.into_keys().collect();
+            let at = match proven.as_slice() {
+                [] => None,
+                proven => reachability::accepted(tx, bank_id, proven)?,
+            };
             Some(way(proof(at, How::Accepted), since, now))
         }
     };

@@ -7,7 +7,7 @@ use super::add_contact::ContactPayload;
 use super::invite::PersonPayload;
 use super::issue_key::Owner;
 use super::set_endpoint::EndpointPayload;
-use super::{Error, Rules, enrol_signing_key};
+use super::{Error, Rules, enrol_signing_key, redirect};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::merkle::note::VerifierKey;
@@ -16,7 +16,7 @@ use crate::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
 use crate::storage::evidence::{self, AcknowledgementRow, HeadDisputeRow};
 use crate::storage::people::{self, ApiKeyRow, PersonRow};
 use crate::storage::roster::{self, RosterVersionRow};
-use crate::storage::{self, Tx, delivery, payload};
+use crate::storage::{self, Tx, delivery, endpoint_proof, payload};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
@@ -105,6 +105,10 @@ pub struct KnownEndpoint {
     pub known: Option<EndpointPayload>,
     /// Until then the former secret signs beside the new one; `None` = one secret signs.
     pub previous_until: Option<Instant>,
+    /// Since when it is proven to be the bank's; `None` = it is not.
+    pub proven_since: Option<Instant>,
+    /// The live endpoint that takes its place, once that is proven.
+    pub replaced_by: Option<Uid>,
 }
 
 /// Live endpoints of a bank.
@@ -114,7 +118,10 @@ pub fn endpoints(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<KnownEndpoint>, Er
     for endpoint in bank::endpoints_of(tx, bank_id)? {
         let newest = bank::secrets(tx, endpoint.id)?.into_iter().next();
         let overlap = newest.and_then(|secret| secret.previous_until);
+        let proven = endpoint_proof::proven_since(tx, &[endpoint.id])?;
         found.push(KnownEndpoint {
+            proven_since: proven.get(&endpoint.id).copied(),
+            replaced_by: redirect::successor(tx, endpoint.id)?,
             known: open(tx, endpoint.payload_id)?,
             previous_until: overlap.filter(|end| *end > now),
             endpoint,
@@ -256,7 +263,7 @@ pub fn keys(tx: &mut Tx<'_>, owner: Owner) -> Result<Vec<ApiKeyRow>, Error> {
     })
 }
 
-fn open<T: DeserializeOwned>(tx: &mut Tx<'_>, id: Uid) -> Result<Option<T>, Error> {
+pub(super) fn open<T: DeserializeOwned>(tx: &mut Tx<'_>, id: Uid) -> Result<Option<T>, Error> {
     let Some(opened) = payload::open(tx, id)? else {
         return Ok(None);
     };

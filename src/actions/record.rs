@@ -2,7 +2,7 @@
 //! entries, in one transaction. A result whose lease was lost is stored as a further outcome of its attempt.
 
 use super::claim::Claimed;
-use super::{Error, break_channel};
+use super::{Error, break_channel, prove_endpoint};
 use crate::domain::backoff;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
@@ -47,6 +47,7 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
         .map(|one| attempt_row(&one.claimed))
         .collect();
     stage(tx, &attempts, &outcomes)?;
+    prove_endpoint::prove(tx, &finished)?;
     let accepted: Vec<Uid> = finished
         .iter()
         .filter(|one| one.outcome.accepted())
@@ -259,7 +260,7 @@ fn judge_channel(
     }
     if matches!(
         one.outcome.error,
-        Some(ErrorClass::Released | ErrorClass::Unknown)
+        Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::WrongAnswer)
     ) {
         return Ok(());
     }

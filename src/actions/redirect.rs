@@ -1,13 +1,21 @@
 //! What happens to what is still to be sent when a way of reaching a bank begins or ends: open deliveries
-//! move, and nothing goes quiet (law 3). The gate is entered by the caller.
+//! move, and nothing goes quiet (law 3). An endpoint that takes the place of another receives beside it until it is
+//! proven, so that neither a slip nor an insider makes a bank deaf. The gate is entered by the caller.
 
 use super::fan_out::{Sealed, delivery_row};
-use super::{Error, end_partnership};
+use super::{Error, cut_roster, end_partnership, set_endpoint};
+use crate::domain::challenge;
 use crate::domain::id::Uid;
+use crate::domain::instant::Instant;
 use crate::storage::delivery::{self, DeliveryRow};
+use crate::storage::endpoint_proof;
 use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::{Tx, bank};
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An endpoint whose place another takes goes on for so long at least.
+const BESIDE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One way of reaching a bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +72,9 @@ pub fn end_way(
     }
     let superseded = delivery::supersede_of_target(tx, ended)?;
     for row in &superseded {
+        if is_challenge(tx, row)? {
+            continue;
+        }
         match replacement {
             Some(way) => resend_over(tx, row, &[way])?,
             None if row.notice_id.is_some() => resend_over(tx, row, &left)?,
@@ -80,6 +91,82 @@ pub fn end_way(
         tx.wake_engine();
     }
     Ok(())
+}
+
+/// A question to one address is put to no other.
+fn is_challenge(tx: &mut Tx<'_>, row: &DeliveryRow) -> Result<bool, Error> {
+    if row.notice_id.is_some() {
+        return Ok(false);
+    }
+    let message = delivery::message(tx, row.message_id)?;
+    Ok(message.is_some_and(|message| message.kind == challenge::KIND))
+}
+
+/// After `new` was entered to take the place of `old`: what is still to be sent goes to both.
+pub(super) fn begin_beside(tx: &mut Tx<'_>, bank_id: Uid, old: Uid, new: Way) -> Result<(), Error> {
+    for row in delivery::open_of_target(tx, old)? {
+        if !is_challenge(tx, &row)? {
+            resend_over(tx, &row, &[new])?;
+        }
+    }
+    end_partnership::announce_over(tx, bank_id, new.channel, new.target)?;
+    tx.wake_engine();
+    Ok(())
+}
+
+/// The live endpoint that was entered to take the place of this one.
+pub(super) fn successor(tx: &mut Tx<'_>, endpoint: Uid) -> Result<Option<Uid>, Error> {
+    for row in endpoint_proof::replacements(tx, endpoint)? {
+        if bank::is_live(tx, row.endpoint_id)? {
+            return Ok(Some(row.endpoint_id));
+        }
+    }
+    Ok(None)
+}
+
+/// The live and proven endpoint that takes the place of this one, itself or through others: each has been beside the
+/// one before it for long enough.
+fn proven_successor(tx: &mut Tx<'_>, endpoint: Uid, now: Instant) -> Result<Option<Uid>, Error> {
+    // Whatever replaces was entered after what it replaces: this ends.
+    let mut open = vec![endpoint];
+    while let Some(one) = open.pop() {
+        for row in endpoint_proof::replacements(tx, one)? {
+            if now.since(row.recorded_at) < BESIDE {
+                continue;
+            }
+            let new = row.endpoint_id;
+            if bank::is_live(tx, new)? && !endpoint_proof::proven_since(tx, &[new])?.is_empty() {
+                return Ok(Some(new));
+            }
+            open.push(new);
+        }
+    }
+    Ok(None)
+}
+
+/// Live endpoints that end now, because what takes their place is proven.
+pub(super) fn settled(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<Uid>, Error> {
+    let mut found = Vec::new();
+    for old in endpoint_proof::being_replaced(tx, now - BESIDE, limit)? {
+        if proven_successor(tx, old, now)?.is_some() {
+            found.push(old);
+        }
+    }
+    Ok(found)
+}
+
+/// Ends an endpoint whose place is taken; false = it has ended, or its place is not taken yet.
+pub(super) fn settle(tx: &mut Tx<'_>, old: Uid) -> Result<bool, Error> {
+    let mut gate = cut_roster::enter(tx)?;
+    let now = tx.now()?;
+    let new = proven_successor(tx, old, now)?;
+    let (Some(row), Some(new), true) = (bank::endpoint(tx, old)?, new, bank::is_live(tx, old)?)
+    else {
+        return Ok(false);
+    };
+    set_endpoint::end(tx, row.bank_id, old, Some(new))?;
+    cut_roster::cut_if_changed(tx, &mut gate)?;
+    Ok(true)
 }
 
 fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), Error> {

@@ -1,11 +1,10 @@
 //! A new signing secret for an endpoint; the former one signs beside it until the bank has had time to
-//! take the new one up.
+//! take the new one up. A proof stays: it is of the address, and whoever rotates is let in by another way than it.
 
-use super::set_endpoint::{fresh_secret, own, spell_secret, store_secret};
+use super::set_endpoint::{fresh_secret, live, own, spell_secret, store_secret};
 use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use crate::domain::refusal::Refusal;
 use crate::storage::{Tx, bank};
 
 /// A new secret, shown this once, and until when the former one signs too.
@@ -23,12 +22,7 @@ pub fn rotate_secret(
     endpoint: Uid,
 ) -> Result<Rotated, Error> {
     own(tx, bank_id, endpoint)?;
-    if !bank::endpoints_of(tx, bank_id)?
-        .iter()
-        .any(|live| live.id == endpoint)
-    {
-        return Err(Refusal::AlreadyReplaced.into());
-    }
+    live(tx, bank_id, endpoint)?;
     let newest = bank::secrets(tx, endpoint)?
         .into_iter()
         .next()

@@ -3,13 +3,14 @@
 
 pub use super::on_behalf::{ACT, approved};
 use super::redirect::{self, Way};
-use super::{Error, Rules, cut_roster};
+use super::{Error, Rules, challenge_endpoint, cut_roster};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::json;
 use crate::domain::refusal::Refusal;
 use crate::merkle;
 use crate::storage::bank::{self, EndpointRow, EndpointSecretRow};
+use crate::storage::endpoint_proof::{self, ReplacementRow};
 use crate::storage::{self, Tx, payload};
 use crate::vault::{self, SecretKey};
 use base64::prelude::*;
@@ -76,7 +77,8 @@ pub fn add_endpoint(
     Ok(made)
 }
 
-/// Puts another endpoint in the place of a live one; what is still to be sent goes to the new.
+/// Enters an endpoint that takes the place of a live one: what is still to be sent goes to both, until the new one is
+/// proven and a day has passed.
 pub fn replace_endpoint(
     tx: &mut Tx<'_>,
     rules: &Rules,
@@ -87,8 +89,9 @@ pub fn replace_endpoint(
     let url = check_url(rules, "/url", &input.url)?;
     let mut gate = cut_roster::enter(tx)?;
     own(tx, bank_id, old)?;
+    replaceable(tx, bank_id, old)?;
     let made = enter_endpoint(tx, bank_id, &url, input.ed25519, Signing::Fresh)?;
-    end(tx, bank_id, old, Some(made.id))?;
+    put_beside(tx, bank_id, old, made.id)?;
     cut_roster::cut_if_changed(tx, &mut gate)?;
     Ok(made)
 }
@@ -102,9 +105,13 @@ pub fn end_endpoint(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), 
     Ok(())
 }
 
-/// Refuses one endpoint more than a bank may have.
+/// Refuses one endpoint more than a bank may have; one whose place another takes is not counted.
 pub(super) fn check_room(tx: &mut Tx<'_>, bank_id: Uid) -> Result<(), Error> {
-    if bank::endpoints_of(tx, bank_id)?.len() >= ENDPOINTS_LIMIT {
+    let mut staying = 0;
+    for endpoint in bank::endpoints_of(tx, bank_id)? {
+        staying += usize::from(redirect::successor(tx, endpoint.id)?.is_none());
+    }
+    if staying >= ENDPOINTS_LIMIT {
         return Err(Error::invalid(
             "",
             "too_many_endpoints",
@@ -121,7 +128,37 @@ pub(super) fn own(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<Endpoi
         .ok_or(Error::NotFound)
 }
 
-/// The rows of a new endpoint. The gate is entered, and a version is cut, by the caller.
+/// Refuses what has ended.
+pub(super) fn live(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), Error> {
+    let found = bank::endpoints_of(tx, bank_id)?
+        .iter()
+        .any(|row| row.id == endpoint);
+    found
+        .then_some(())
+        .ok_or_else(|| Refusal::AlreadyReplaced.into())
+}
+
+/// Refuses what has ended, or has another beside it that will take its place.
+pub(super) fn replaceable(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), Error> {
+    live(tx, bank_id, endpoint)?;
+    match redirect::successor(tx, endpoint)? {
+        Some(_) => Err(Refusal::AlreadyReplaced.into()),
+        None => Ok(()),
+    }
+}
+
+/// Notes that `new` was entered to take the place of `old`. The gate is entered, and a version is cut, by the caller.
+pub(super) fn put_beside(tx: &mut Tx<'_>, bank_id: Uid, old: Uid, new: Uid) -> Result<(), Error> {
+    let row = ReplacementRow {
+        endpoint_id: new,
+        replaces: old,
+        recorded_at: tx.now()?,
+    };
+    endpoint_proof::insert_replacement(tx, &row)?;
+    redirect::begin_beside(tx, bank_id, old, Way::webhook(new))
+}
+
+/// The rows of a new endpoint, and its challenge. The gate is entered, and a version is cut, by the caller.
 pub(super) fn enter_endpoint(
     tx: &mut Tx<'_>,
     bank_id: Uid,
@@ -154,6 +191,7 @@ pub(super) fn enter_endpoint(
         Signing::As(other) => secret_of(tx, other)?,
     };
     store_secret(tx, bank_id, id, 1, None, &secret)?;
+    challenge_endpoint::challenge(tx, bank_id, id, url)?;
     redirect::begin_way(tx, bank_id, Way::webhook(id))?;
     Ok(EndpointMade {
         id,

@@ -16,7 +16,7 @@ use crate::domain::signature::Received;
 use crate::vault::log_key;
 use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
-use bank::Bank;
+use bank::{Answer, Bank, Taken};
 use events::Event;
 use hub::Hub;
 use memory::Memory;
@@ -190,16 +190,26 @@ async fn take(desk: Data<Desk>, request: HttpRequest, body: Bytes) -> HttpRespon
         })
     })
     .await;
-    let Ok(Ok((status, events))) = taken else {
+    let Ok(Ok(taken)) = taken else {
         // It could not be kept: the hub tries again.
         return HttpResponse::ServiceUnavailable().finish();
     };
+    let response = taken.respond();
     // Nobody listens any more when the receiver ends.
-    let _ = desk.events.send(events);
-    if status == 204 {
-        HttpResponse::NoContent().finish()
-    } else {
-        HttpResponse::BadRequest().finish()
+    let _ = desk.events.send(taken.events);
+    response
+}
+
+impl Taken {
+    /// What the hub is told.
+    pub fn respond(&self) -> HttpResponse {
+        match &self.answer {
+            Answer::Kept => HttpResponse::NoContent().finish(),
+            Answer::Shown(body) => HttpResponse::Ok()
+                .content_type("application/json")
+                .body(body.clone()),
+            Answer::Refused => HttpResponse::BadRequest().finish(),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
 use crate::actions::{chase, end_partnership, recover, share_responses};
+use crate::domain::challenge;
 use crate::domain::chase::LATE;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
@@ -95,11 +96,12 @@ pub fn webhook_body(
 }
 
 /// Messages whose webhook says all that was frozen for them.
-const TOLD_IN_FULL: [&str; 4] = [
+const TOLD_IN_FULL: [&str; 5] = [
     end_partnership::ENDING,
     answer_report::ANSWERED,
     answer_response::ANSWERED,
     share_responses::SHARED,
+    challenge::KIND,
 ];
 
 fn told_in_full(due: &DueRow, inputs: &[u8]) -> Result<Bytes, NotAssembled> {

@@ -8,6 +8,7 @@ use crate::actions::Rules;
 use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::clock::Clock;
+use crate::domain::challenge::{self, Challenge};
 use crate::domain::id::Uid;
 use crate::domain::mail_id;
 use crate::domain::outcome::{ErrorClass, Outcome};
@@ -132,8 +133,22 @@ impl WebhookTransport {
             signature_header,
             body,
         };
-        (self.client.send(request, now).await, Some(body_hash))
+        let mut outcome = self.client.send(request, now).await;
+        if claimed.due.kind == challenge::KIND
+            && outcome.accepted()
+            && !is_answered(claimed, &outcome, &endpoint)
+        {
+            outcome.error = Some(ErrorClass::WrongAnswer);
+        }
+        (outcome, Some(body_hash))
     }
+}
+
+/// Judged by the head of the answer, of 4 KiB at most.
+fn is_answered(claimed: &Claimed, outcome: &Outcome, endpoint: &EndpointParts) -> bool {
+    let inputs = claimed.inputs.as_ref();
+    let asked = inputs.and_then(|inputs| serde_json::from_slice::<Challenge>(inputs).ok());
+    asked.is_some_and(|asked| asked.is_answered_by(&outcome.answer_head, &endpoint.secrets))
 }
 
 /// Mail through the operator's relay.

@@ -12,10 +12,11 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// `None` where the outcome says nothing of the address: nothing was sent, or nobody knows what came of it.
+    /// `None` where the outcome says nothing of how the address does: nothing was sent, nobody knows what came of it, or
+    /// a challenge got an answer, and not the right one.
     pub fn of(outcome: &str, at: Instant) -> Option<Self> {
         match ErrorClass::from_code(outcome) {
-            Some(ErrorClass::Released | ErrorClass::Unknown) => None,
+            Some(ErrorClass::Released | ErrorClass::Unknown | ErrorClass::WrongAnswer) => None,
             class => Some(Self {
                 at,
                 accepted: class.is_none(),
@@ -153,6 +154,7 @@ mod tests {
             ("mail_rejected", Some(false)),
             ("released", None),
             ("unknown", None),
+            ("wrong_answer", None),
         ] {
             let known = Tried::of(outcome, at(1)).map(|tried| tried.accepted);
             assert_eq!(known, accepted, "{outcome}");

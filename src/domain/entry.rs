@@ -34,6 +34,7 @@ pub enum Entry<'a> {
     Response(Response),
     Report(Report),
     MailReport(MailReport<'a>),
+    EndpointProven(EndpointProven),
     Deferral(Deferral<'a>),
     NoticeClosed(NoticeClosed),
     IncidentClosed(IncidentClosed),
@@ -198,6 +199,23 @@ pub struct MailReport<'a> {
     pub report: Uid,
     /// RFC 3463.
     pub status: Option<&'a str>,
+    pub t: &'static str,
+    pub v: u8,
+}
+
+/// Whoever answers at an endpoint's address showed the endpoint's secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct EndpointProven {
+    pub at: Instant,
+    pub attempt: Uid,
+    pub bank: Uid,
+    /// The message with the challenge.
+    pub challenge: Uid,
+    pub endpoint: Uid,
+    /// The hub's own commitment to the row.
+    #[serde(serialize_with = "as_base64")]
+    pub facts: Hash,
+    pub proof: Uid,
     pub t: &'static str,
     pub v: u8,
 }
@@ -387,6 +405,7 @@ impl Entry<'_> {
             Self::Response(entry) => entry.t,
             Self::Report(entry) => entry.t,
             Self::MailReport(entry) => entry.t,
+            Self::EndpointProven(entry) => entry.t,
             Self::Deferral(entry) => entry.t,
             Self::NoticeClosed(entry) => entry.t,
             Self::IncidentClosed(entry) => entry.t,
@@ -603,6 +622,17 @@ mod tests {
                 report: id,
                 status: Some("5.1.1"),
                 t: "mail.report",
+                v: 1,
+            }),
+            Entry::EndpointProven(EndpointProven {
+                at,
+                attempt: id,
+                bank: id,
+                challenge: id,
+                endpoint: id,
+                facts: hash,
+                proof: id,
+                t: "endpoint.proven",
                 v: 1,
             }),
             Entry::Deferral(Deferral {

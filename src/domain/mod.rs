@@ -4,6 +4,7 @@
 pub mod access;
 pub mod address;
 pub mod backoff;
+pub mod challenge;
 pub mod channel;
 pub mod chase;
 pub mod deadline;

@@ -19,6 +19,8 @@ pub enum ErrorClass {
     Broken,
     /// A complete HTTP answer that is not 2xx.
     Status,
+    /// A 2xx to a challenge that does not show the endpoint's secret.
+    WrongAnswer,
     /// An SMTP 4xx answer.
     MailDeferred,
     /// An SMTP 5xx answer.
@@ -32,7 +34,7 @@ pub enum ErrorClass {
 }
 
 impl ErrorClass {
-    pub const ALL: [ErrorClass; 12] = [
+    pub const ALL: [ErrorClass; 13] = [
         Self::AddressRefused,
         Self::Dns,
         Self::Connect,
@@ -40,6 +42,7 @@ impl ErrorClass {
         Self::Timeout,
         Self::Broken,
         Self::Status,
+        Self::WrongAnswer,
         Self::MailDeferred,
         Self::MailRejected,
         Self::Internal,
@@ -57,6 +60,7 @@ impl ErrorClass {
             Self::Timeout => "timeout",
             Self::Broken => "broken",
             Self::Status => "status",
+            Self::WrongAnswer => "wrong_answer",
             Self::MailDeferred => "mail_deferred",
             Self::MailRejected => "mail_rejected",
             Self::Internal => "internal",

@@ -357,6 +357,15 @@ pub fn endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointRow>, Error> 
     )
 }
 
+/// Whether an endpoint has not ended.
+pub fn is_live(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
+    let ended: i64 = on_either!(tx, conn => endpoint_end::table
+        .find(id)
+        .count()
+        .get_result(conn)?);
+    Ok(ended == 0)
+}
+
 /// Live endpoints of one bank.
 pub fn endpoints_of(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<EndpointRow>, Error> {
     Ok(on_either!(tx, conn => endpoint::table

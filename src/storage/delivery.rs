@@ -508,14 +508,19 @@ pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
 /// As the partial index says it, so that the open deliveries are found without the finished ones.
 const OPEN: &str = "(state = 'due' OR state = 'waiting' OR state = 'leased')";
 
-/// Supersedes the open deliveries to an address; returns them as they were. One under way keeps its lease
-/// until its outcome is recorded; `end_moot` ends it then.
-pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryRow>, Error> {
-    let rows: Vec<DeliveryRow> = on_either!(tx, conn => delivery::table
+/// The open deliveries to an address.
+pub fn open_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryRow>, Error> {
+    Ok(on_either!(tx, conn => delivery::table
         .filter(delivery::target_id.eq(target))
         .filter(sql::<Bool>(OPEN))
         .select(DeliveryRow::as_select())
-        .load(conn)?);
+        .load(conn)?))
+}
+
+/// Supersedes the open deliveries to an address; returns them as they were. One under way keeps its lease
+/// until its outcome is recorded; `end_moot` ends it then.
+pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryRow>, Error> {
+    let rows = open_of_target(tx, target)?;
     on_either!(tx, conn => diesel::update(
             delivery::table
                 .filter(delivery::target_id.eq(target))

@@ -23,6 +23,7 @@ pub mod delivery_log;
 pub mod draft;
 pub mod due;
 pub mod duty;
+pub mod endpoint_proof;
 pub mod evidence;
 pub mod exercise;
 pub mod facts;

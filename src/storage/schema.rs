@@ -1098,6 +1098,39 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use super::types::*;
+
+    endpoint_challenge (message_id) {
+        message_id -> UidSql,
+        delivery_id -> UidSql,
+        endpoint_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    endpoint_proof (id) {
+        id -> UidSql,
+        endpoint_id -> UidSql,
+        message_id -> UidSql,
+        attempt_id -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
+diesel::table! {
+    use super::types::*;
+
+    endpoint_replacement (endpoint_id) {
+        endpoint_id -> UidSql,
+        replaces -> UidSql,
+        recorded_at -> InstantSql,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     bank,
     bank_profile,
@@ -1175,4 +1208,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     observer,
     late_joiner,
     mail_report,
+    endpoint_challenge,
+    endpoint_proof,
+    endpoint_replacement,
 );

@@ -243,13 +243,14 @@ pub enum Alert {
     DraftAgeing,
     IssueStuck,
     EndingUntold,
+    EndpointUnproven,
     ExerciseNear,
     ExerciseOverdue,
     JoinerUntold,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 15] = [
+    pub const ALL: [Alert; 16] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -262,6 +263,7 @@ impl Alert {
         Self::DraftAgeing,
         Self::IssueStuck,
         Self::EndingUntold,
+        Self::EndpointUnproven,
         Self::ExerciseNear,
         Self::ExerciseOverdue,
         Self::JoinerUntold,
@@ -282,6 +284,7 @@ impl Alert {
             Self::DraftAgeing => "draft-ageing",
             Self::IssueStuck => "issue-stuck",
             Self::EndingUntold => "ending-untold",
+            Self::EndpointUnproven => "endpoint-unproven",
             Self::JoinerUntold => "joiner-untold",
             Self::ExerciseNear => "exercise-near",
             Self::ExerciseOverdue => "exercise-overdue",

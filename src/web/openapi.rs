@@ -2,10 +2,10 @@
 //! webhooks that the hub sends; and Swagger UI, embedded, to read it with.
 
 use super::api::{
-    approvals, as_of, banks, board, calls, certificates, channels, chases, contacts, deferrals,
-    deliveries, drafts, endpoints, evidence, exercises, health, import, inbox, incidents,
-    invitations, keys, log, notices, partnerships, people, questions, reachability, reports,
-    resend, responses, service_levels, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, challenges, channels, chases, contacts,
+    deferrals, deliveries, drafts, endpoints, evidence, exercises, health, import, inbox,
+    incidents, invitations, keys, log, notices, partnerships, people, questions, reachability,
+    reports, resend, responses, service_levels, signing_keys, tasks, test_notice,
 };
 use super::page;
 use super::problem::{Answered, Problem, ProblemDocument};
@@ -127,6 +127,8 @@ use utoipa_swagger_ui::Config;
         keys::revoke_of_bank,
         reachability::list,
         reachability::own,
+        challenges::send,
+        challenges::send_own,
         channels::list,
         channels::own,
         signing_keys::list_own,
@@ -215,6 +217,10 @@ fn webhooks() -> Value {
         "named": { "type": "array", "description": "those that agreed to be named", "items": { "type": "object" } } } });
     let ending = json!({ "type": "object", "properties": {
         "recorded_at": { "type": "string", "format": "date-time" }, "ends_at": { "type": "string", "format": "date-time" } } });
+    let challenge = json!({ "type": "object", "required": ["challenge", "endpoint", "url"], "properties": {
+        "challenge": { "type": "string", "description": "base64url of 32 random bytes, without padding" },
+        "endpoint": { "type": "string", "format": "uuid" },
+        "url": { "type": "string", "description": "the address to be proven; answer for no other than your own" } } });
     let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
     json!({
         "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
@@ -224,8 +230,23 @@ fn webhooks() -> Value {
         "report.answered": webhook("A report of this bank is no incident, and why. It owes no stamp.", &answered),
         "response.answered": webhook("The operator's answer to a question or an objection of this bank.", &replied),
         "response.shared": webhook("What other banks did, as they share it: told together, by webhook alone.", &shared),
+        "endpoint.challenge": answered_webhook(
+            "Proves whose the endpoint is. It has no number and owes no stamp, and is sent again until it is answered or another one is sent.", &challenge),
         "notice.test": webhook("Proves that the channel works. It has no number and owes no stamp.", &test),
     })
+}
+
+/// A challenge: a 2xx alone is no answer to it.
+fn answered_webhook(summary: &str, data: &Value) -> Value {
+    let mut whole = webhook(summary, data);
+    whole["post"]["responses"] = json!({ "2XX": {
+        "description": "an answer, of 4 KiB at most; with any other than the right response the endpoint stays not proven",
+        "content": { "application/json": { "schema": {
+            "type": "object", "required": ["challenge_response"], "properties": { "challenge_response": {
+                "type": "string",
+                "description": "base64url without padding of HMAC-SHA256, under the bytes of the endpoint's secret (those after whsec_, decoded), \
+                    over the text kairan-challenge/v1.{endpoint}.{challenge} with both as they stand in data" } } } } } } });
+    whole
 }
 
 fn webhook(summary: &str, data: &Value) -> Value {
@@ -341,7 +362,7 @@ mod tests {
         assert!(whole["paths"]["/health/live"]["get"]["security"].is_null());
         assert_eq!(
             whole["webhooks"].as_object().map(serde_json::Map::len),
-            Some(8)
+            Some(9)
         );
     }
 

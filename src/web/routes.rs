@@ -2,10 +2,10 @@
 //! it, the document of the API is held to it, and the access matrix is tried from it.
 
 use super::api::{
-    approvals, as_of, banks, board, calls, certificates, channels, chases, contacts, deferrals,
-    deliveries, drafts, endpoints, evidence, exercises, health, import, inbox, incidents,
-    invitations, keys, log, notices, partnerships, people, questions, reachability, reports,
-    resend, responses, service_levels, signing_keys, tasks, test_notice,
+    approvals, as_of, banks, board, calls, certificates, challenges, channels, chases, contacts,
+    deferrals, deliveries, drafts, endpoints, evidence, exercises, health, import, inbox,
+    incidents, invitations, keys, log, notices, partnerships, people, questions, reachability,
+    reports, resend, responses, service_levels, signing_keys, tasks, test_notice,
 };
 use super::{openapi, pages};
 use crate::domain::access::{Role, Roles};
@@ -159,6 +159,7 @@ pub fn routes() -> Vec<Route> {
         GET "/own/endpoints/{id}" BANK_ADMINISTRATOR pages::change::own_endpoint;
         POST "/own/endpoints/{id}" BANK_ADMINISTRATOR + CONFIRMED pages::change::replace_own_endpoint;
         POST "/own/endpoints/{id}/rotate" BANK_ADMINISTRATOR + CONFIRMED pages::bank::rotate_secret;
+        POST "/own/endpoints/{id}/challenge" BANK_ADMINISTRATOR pages::bank::challenge_endpoint;
         POST "/own/endpoints/{id}/end" BANK_ADMINISTRATOR + CONFIRMED pages::bank::end_endpoint;
         POST "/own/keys" BANK_ADMINISTRATOR + CONFIRMED pages::bank::make_key;
         POST "/own/keys/{id}/revoke" BANK_ADMINISTRATOR + CONFIRMED pages::bank::revoke_key;
@@ -231,6 +232,7 @@ pub fn routes() -> Vec<Route> {
         POST "/register/{code}/endpoints" ADMINISTRATOR + CONFIRMED pages::administrator::add_endpoint;
         GET "/register/{code}/endpoints/{id}" ADMINISTRATOR pages::change::endpoint;
         POST "/register/{code}/endpoints/{id}" ADMINISTRATOR + CONFIRMED pages::change::ask_endpoint;
+        POST "/register/{code}/endpoints/{id}/challenge" ADMINISTRATOR pages::administrator::challenge_endpoint;
         POST "/register/{code}/endpoints/{id}/end" ADMINISTRATOR + CONFIRMED pages::change::ask_endpoint_ending;
         GET "/register/{code}/keys/{id}" ADMINISTRATOR pages::change::key;
         POST "/register/{code}/keys/{id}" ADMINISTRATOR + CONFIRMED pages::change::ask_revocation;
@@ -324,6 +326,7 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/banks/{code}/endpoints" ADMINISTRATOR endpoints::create;
         POST "/api/v1/banks/{code}/endpoints/{id}/replacement" ADMINISTRATOR endpoints::replace;
         POST "/api/v1/banks/{code}/endpoints/{id}/ending" ADMINISTRATOR endpoints::end;
+        POST "/api/v1/banks/{code}/endpoints/{id}/challenge" DECIDERS challenges::send;
         GET "/api/v1/banks/{code}/keys" REGISTRARS keys::list_of_bank;
         POST "/api/v1/banks/{code}/keys" ADMINISTRATOR keys::create_of_bank;
         POST "/api/v1/banks/{code}/keys/{id}/revocation" ADMINISTRATOR keys::revoke_of_bank;
@@ -352,6 +355,7 @@ pub fn routes() -> Vec<Route> {
         POST "/api/v1/own/endpoints/{id}/replacement" BANK_ADMINISTRATOR endpoints::replace_own;
         DELETE "/api/v1/own/endpoints/{id}" BANK_ADMINISTRATOR endpoints::end_own;
         POST "/api/v1/own/endpoints/{id}/secret" BANK_ADMINISTRATOR endpoints::rotate_own;
+        POST "/api/v1/own/endpoints/{id}/challenge" BANK_ADMINISTRATOR challenges::send_own;
         GET "/api/v1/own/keys" BANK_PEOPLE keys::list_own;
         POST "/api/v1/own/keys" BANK_ADMINISTRATOR keys::create_own;
         DELETE "/api/v1/own/keys/{id}" BANK_ADMINISTRATOR keys::revoke_own;

@@ -9,6 +9,7 @@ use crate::support::receiver::{Answer, Hit, Receiver};
 use diesel::{Connection, QueryableByName, RunQueryDsl};
 use kairan::actions::Rules;
 use kairan::actions::add_contact::add_contact;
+use kairan::actions::challenge_endpoint::withdraw;
 use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
 use kairan::actions::register_bank::register_bank;
 use kairan::actions::set_endpoint::{EndpointInput, add_endpoint};
@@ -601,7 +602,9 @@ async fn partner(ground: &Ground, code: &str, (receiver, url): (Receiver, String
     let registered = ground.act(move |tx| {
         let id = register_bank(tx, &new_bank(&name))?;
         add_contact(tx, id, &contact(&name, 1))?;
-        add_endpoint(tx, &rules, id, &endpoint)?;
+        let made = add_endpoint(tx, &rules, id, &endpoint)?;
+        // What is told of incidents is tried here, and nothing else.
+        withdraw(tx, made.id)?;
         Ok::<Uid, kairan::actions::Error>(id)
     });
     let id = registered.await.expect("a bank");

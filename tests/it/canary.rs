@@ -128,12 +128,20 @@ impl Story {
         self.done("/api/v1/banks/B001/contacts", admin, &contact)
             .await;
         let url = json!({ "url": receiver.url(&format!("/{CANARY}")), "ed25519": true });
-        self.done(
-            "/api/v1/banks/B001/endpoints",
-            admin,
-            &json!({ "endpoint": url }),
-        )
-        .await;
+        let made = self
+            .done(
+                "/api/v1/banks/B001/endpoints",
+                admin,
+                &json!({ "endpoint": url }),
+            )
+            .await;
+        receiver.knows(&text(&made, "secret"));
+        // The first may have come before it knew.
+        let again = format!(
+            "/api/v1/banks/B001/endpoints/{}/challenge",
+            text(&made, "id")
+        );
+        self.done(&again, admin, &json!({})).await;
         self.done(
             "/api/v1/banks/B001/endpoints",
             admin,

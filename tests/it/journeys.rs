@@ -54,6 +54,7 @@ pub mod mail;
 pub mod pages;
 mod people;
 mod problems;
+mod proving;
 mod reaching;
 mod reading;
 mod reading_the_log;

@@ -132,7 +132,7 @@ on_both! {
         ground.assert_sound().await;
     }
 
-    async fn a_replaced_endpoint_gets_what_is_still_to_be_sent(ground) {
+    async fn what_is_still_to_be_sent_goes_to_the_new_endpoint_beside_the_one_that_it_replaces(ground) {
         let ids = ground.banks(1).await;
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
@@ -146,7 +146,7 @@ on_both! {
         let notice = ground.store.read(move |tx| notice::inbox(tx, bank, 0, 1)).await.expect("read")[0].id;
         let sent = ground.store.read(move |tx| delivery::of_notice(tx, notice)).await.expect("read");
         let state = |target: Uid| sent.iter().find(|row| row.target_id == target).map(|row| row.state.as_str());
-        assert_eq!((state(old), state(made.id)), (Some("superseded"), Some("due")));
+        assert_eq!((state(old), state(made.id)), (Some("due"), Some("due")));
         ground.assert_sound().await;
     }
 

@@ -4,6 +4,7 @@
 use super::{Place, machine};
 use crate::actions::accept_invitation::accept_invitation;
 use crate::actions::bootstrap::bootstrap;
+use crate::actions::challenge_endpoint;
 use crate::actions::import_banks::import_banks;
 use crate::actions::invite::{InvitationInput, invite};
 use crate::actions::issue_key::{KeyInput, Owner, issue_key};
@@ -262,6 +263,7 @@ async fn fill(
                 })
                 .await?;
         }
+        store.write(Lane::Front, call_back_challenges).await?;
         let rules = Arc::clone(&rules);
         store
             .write(Lane::Front, move |tx| people(tx, &rules, &hash, &secret))
@@ -277,6 +279,14 @@ async fn fill(
         secret,
     });
     Ok((officer, desks.collect()))
+}
+
+/// The scenes measure how banks are told: no endpoint is asked whose it is, neither before nor meanwhile.
+fn call_back_challenges(tx: &mut Tx<'_>) -> Result<(), Error> {
+    for endpoint in bank::endpoints(tx)? {
+        challenge_endpoint::withdraw(tx, endpoint.id)?;
+    }
+    Ok(())
 }
 
 fn csv(banks: std::ops::RangeInclusive<usize>, cast: &Cast, ports: Ports) -> String {

@@ -257,7 +257,7 @@ impl Report {
                 self.verified += 1;
                 self.sealed += usize::from(*sealed);
             }
-            Event::Other { .. } => self.verified += 1,
+            Event::Other { .. } | Event::Challenged => self.verified += 1,
             Event::Again { .. } => {
                 self.verified += 1;
                 self.duplicates += 1;
@@ -288,6 +288,7 @@ fn bank(
         bank: play.code.clone(),
         secrets: vec![handover.secret.parse().map_err(|fault| unusable(&fault))?],
         webhook_key: None,
+        endpoint: None,
         log_keys: log_key.into(),
     };
     let person = Person {
@@ -328,11 +329,12 @@ async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> Htt
             body: &body,
         })
     });
-    let Ok(Ok((status, events))) = taken.await else {
+    let Ok(Ok(taken)) = taken.await else {
         return HttpResponse::ServiceUnavailable().finish();
     };
-    street.count_events(&receiver.play.code, &events);
-    for event in events {
+    street.count_events(&receiver.play.code, &taken.events);
+    let response = taken.respond();
+    for event in taken.events {
         if let Event::Received { notice, .. } = event {
             let street = street.clone().into_inner();
             let runtime = street.runtime.clone();
@@ -347,11 +349,7 @@ async fn receive(street: Data<Street>, request: HttpRequest, body: Bytes) -> Htt
             });
         }
     }
-    if status == 204 {
-        HttpResponse::NoContent().finish()
-    } else {
-        HttpResponse::BadRequest().finish()
-    }
+    response
 }
 
 /// A bank that was away confirms what it was told before.

@@ -61,6 +61,24 @@ struct Tried {
     again_at: Instant,
 }
 
+/// What came of one webhook.
+#[derive(Debug)]
+pub struct Taken {
+    pub answer: Answer,
+    pub events: Vec<Event>,
+}
+
+/// What the hub is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It is on the disk.
+    Kept,
+    /// The body that answers a challenge.
+    Shown(String),
+    /// It is not believed.
+    Refused,
+}
+
 /// A panic elsewhere does not spoil what is kept: it is written before it is remembered.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -110,18 +128,28 @@ impl Bank {
         Ok(Event::Enrolled { key })
     }
 
-    /// Judges one webhook, and keeps it. The status that it is answered with: 204 once it is on the disk.
-    pub fn take(&self, received: &Received<'_>) -> io::Result<(u16, Vec<Event>)> {
+    /// Judges one webhook, and keeps it.
+    pub fn take(&self, received: &Received<'_>) -> io::Result<Taken> {
         let now = self.clock.now();
         let mut memory = lock(&self.memory);
         let events = match judge(&self.trust, &memory.known, received, now) {
             Judgement::Refused(refused) => {
                 let event = refuse(&mut memory, refused, received)?;
-                return Ok((400, vec![event]));
+                return Ok(Taken {
+                    answer: Answer::Refused,
+                    events: vec![event],
+                });
             }
             Judgement::Again => vec![Event::Again {
                 webhook: received.id.to_owned(),
             }],
+            // Not kept: it is answered anew as often as it comes.
+            Judgement::Challenge(body) => {
+                return Ok(Taken {
+                    answer: Answer::Shown(body),
+                    events: vec![Event::Challenged],
+                });
+            }
             Judgement::Other(kind) => {
                 memory.keep_webhook(received.id, received.body, now)?;
                 vec![Event::Other { kind }]
@@ -133,7 +161,10 @@ impl Bank {
                 events
             }
         };
-        Ok((204, events))
+        Ok(Taken {
+            answer: Answer::Kept,
+            events,
+        })
     }
 
     /// The heads of handovers are heads like any other: they have to belong to the one history.

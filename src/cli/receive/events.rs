@@ -26,6 +26,8 @@ pub enum Event {
     Again {
         webhook: String,
     },
+    /// A challenge, answered.
+    Challenged,
     /// A webhook without a notice.
     Other {
         kind: String,
@@ -122,6 +124,7 @@ impl fmt::Display for Event {
                 }
             }
             Self::Again { webhook } => write!(f, "{webhook} came before"),
+            Self::Challenged => write!(f, "showed the endpoint's secret to a challenge"),
             Self::Other { kind } => write!(f, "{kind}: stored"),
             Self::Received {
                 number,

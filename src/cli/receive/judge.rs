@@ -2,6 +2,7 @@
 //! believed. Pure: the same for every receiver, whatever it stores and however it is reached.
 
 use super::heads::{self, Heads, Relation};
+use crate::domain::challenge::{self, Challenge};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -23,6 +24,8 @@ pub struct Trust {
     pub secrets: Vec<SymmetricSecret>,
     /// The hub's key of `v1a` signatures; where there is one, both must hold.
     pub webhook_key: Option<VerifyingKey>,
+    /// Its own address at the hub: challenges are answered for no other, where it is known.
+    pub endpoint: Option<String>,
     /// Of the hub's log, and of its successors.
     pub log_keys: LogKeys,
 }
@@ -100,13 +103,15 @@ pub enum Judgement {
     Refused(Refused),
     /// Its `webhook-id` came before.
     Again,
+    /// It asks for the secret to be shown, as often as it comes: the body to answer with.
+    Challenge(String),
     /// It carries no notice; its type.
     Other(String),
     Notice(Box<Believed>),
 }
 
 /// Signature and time first; then that this id is new; then all that the body claims. Codes: `signature`,
-/// `body`, `handover`, `other_bank`, `contradiction`, and those of [`Webhook::check`].
+/// `body`, `handover`, `other_bank`, `other_endpoint`, `contradiction`, and those of [`Webhook::check`].
 pub fn judge(trust: &Trust, known: &Known, received: &Received<'_>, now: Instant) -> Judgement {
     if let Err(finding) = check_signature(trust, received, now) {
         return Judgement::Refused(Refused {
@@ -114,10 +119,7 @@ pub fn judge(trust: &Trust, known: &Known, received: &Received<'_>, now: Instant
             is_authentic: false,
         });
     }
-    if known.seen.contains(received.id) {
-        return Judgement::Again;
-    }
-    match read(trust, known, received.id, received.body) {
+    match read(trust, known, received, now) {
         Ok(judgement) => judgement,
         Err(finding) => Judgement::Refused(Refused {
             finding,
@@ -150,9 +152,21 @@ struct Typed {
     kind: String,
 }
 
-fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement, Finding> {
+fn read(
+    trust: &Trust,
+    known: &Known,
+    received: &Received<'_>,
+    now: Instant,
+) -> Result<Judgement, Finding> {
+    let (id, body) = (received.id, received.body);
+    if known.seen.contains(id) {
+        return Ok(Judgement::Again);
+    }
     let typed: Typed =
         serde_json::from_slice(body).map_err(|why| Finding::new("body", why.to_string()))?;
+    if typed.kind == challenge::KIND {
+        return answer(trust, received, now);
+    }
     if !matches!(
         typed.kind.as_str(),
         "notice.issued" | "notice.withdrawn" | "notice.reminder"
@@ -190,6 +204,28 @@ fn read(trust: &Trust, known: &Known, id: &str, body: &[u8]) -> Result<Judgement
         skipped: (highest + 1..kept.number).collect(),
         kept,
     })))
+}
+
+#[derive(Deserialize)]
+struct Asked {
+    data: Challenge,
+}
+
+/// The answer to a challenge, under the secret that signed it. Codes: `body`, `other_endpoint`.
+fn answer(trust: &Trust, received: &Received<'_>, now: Instant) -> Result<Judgement, Finding> {
+    let asked: Asked = serde_json::from_slice(received.body)
+        .map_err(|why| Finding::new("body", why.to_string()))?;
+    let url = &asked.data.url;
+    if trust.endpoint.as_ref().is_some_and(|own| own != url) {
+        // Whoever got it sent it on, to have it answered here.
+        let told = format!("it is a challenge to {url}");
+        return Err(Finding::new("other_endpoint", told));
+    }
+    let signed = trust.secrets.iter().find(|secret| {
+        signature::verify(received, std::slice::from_ref(secret), now, TOLERANCE).is_ok()
+    });
+    let secret = signed.ok_or_else(|| Finding::new("signature", "no secret fits"))?;
+    Ok(Judgement::Challenge(asked.data.answer(secret)))
 }
 
 /// The keys that are believed once these handovers were seen, and which of them are new. Code: `handover`.

@@ -22,6 +22,7 @@ pub const EXAMPLE: &str = r#"The file:
   secret_file = "webhook.secret"             # whsec_…, one a line: two during a rotation
   log_keys = ["kairan.operator.example/log/1+…"]  # the operator's key for its log, handed over by another way than this hub
   # webhook_key = "whpk_…"                   # where v1a signatures are asked for
+  # endpoint = "https://hooks.bank.example/kairan"  # your address at the hub: challenges to any other are not answered
   key_file = "ack.pem"                       # your acknowledgement key; --enrol makes it
   person = "Duty officer"
   role = "Fraud desk"
@@ -37,6 +38,7 @@ struct Written {
     secret_file: PathBuf,
     log_keys: Vec<String>,
     webhook_key: Option<String>,
+    endpoint: Option<String>,
     key_file: PathBuf,
     person: String,
     role: String,
@@ -77,6 +79,7 @@ impl Settings {
             bank: written.bank,
             secrets: secrets.map_err(|fault| wrong(format!("secret_file: {fault}")))?,
             webhook_key,
+            endpoint: written.endpoint,
             log_keys: log_keys.map_err(|fault| wrong(format!("log_keys: {fault}")))?,
         };
         if trust.secrets.is_empty() || written.log_keys.is_empty() {

@@ -104,6 +104,7 @@ const PASSED: &[&str] = &[
     "bank.report",
     "bank.response",
     "deferral",
+    "endpoint.proven",
     "fact.recorded",
     "incident.closed",
     "mail.report",

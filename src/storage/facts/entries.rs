@@ -83,6 +83,7 @@ pub(super) struct Said<'a> {
     fanout: Option<Uid>,
     incident: Option<Uid>,
     notice: Option<Uid>,
+    proof: Option<Uid>,
     report: Option<Uid>,
     request: Option<Uid>,
     response: Option<Uid>,
@@ -104,6 +105,7 @@ impl Said<'_> {
             "bank.response" => self.response,
             "deferral" => self.deferral,
             "approval" => self.request,
+            "endpoint.proven" => self.proof,
             RECORDED => self.subject,
             _ => None,
         }

@@ -14,6 +14,7 @@ use crate::storage::chase::StepRow;
 use crate::storage::closing::{IncidentClosingRow, NoticeClosingRow};
 use crate::storage::deferral::{DeferralEndRow, DeferralRow};
 use crate::storage::delivery::{AttemptRow, MessageRow, OutcomeRow};
+use crate::storage::endpoint_proof::{ChallengeRow, ProofRow, ReplacementRow};
 use crate::storage::error::Error;
 use crate::storage::evidence::{
     AcknowledgementRow, AnswerRow, HeadDisputeRow, LevelRow, ResponseRow, TaskEventRow,
@@ -105,6 +106,9 @@ pub(super) const WALKS: &[Walk] = &[
     walk!(endpoint.id EndpointRow, RECORDED),
     walk!(endpoint_end.endpoint_id EndpointEndRow, RECORDED),
     walk!(endpoint_secret.endpoint_id EndpointSecretRow, RECORDED),
+    walk!(endpoint_challenge.message_id ChallengeRow, RECORDED),
+    walk!(endpoint_proof.id ProofRow, "endpoint.proven"),
+    walk!(endpoint_replacement.endpoint_id ReplacementRow, RECORDED),
     Walk {
         table: "roster_version",
         kind: "roster.version",

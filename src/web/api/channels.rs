@@ -19,6 +19,8 @@ pub struct ChannelView {
     channel: String,
     /// A contact's place on the ladder; null of an endpoint.
     level: Option<i64>,
+    /// Since when an endpoint is proven to be the bank's, by its answer to a challenge; null = it is not.
+    proven_since: Option<String>,
     /// `untried`, `working`, `failing` (the newest attempt failed) or `broken` (its task is open).
     state: String,
     /// Failures since the last success.
@@ -56,6 +58,7 @@ impl From<Channel> for ChannelView {
             id: known.id.to_string(),
             channel: known.channel.to_owned(),
             level: known.level,
+            proven_since: text(known.proven_since),
             state: health.state.code().to_owned(),
             failures: health.failures,
             failing_since: text(health.failing_since),

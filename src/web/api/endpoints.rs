@@ -31,6 +31,10 @@ pub struct EndpointView {
     entered_at: String,
     /// Until then the former secret signs beside the new one; null = one secret signs.
     previous_until: Option<String>,
+    /// Since when it is proven to be the bank's, by its answer to a challenge; null = it is not.
+    proven_since: Option<String>,
+    /// The endpoint that takes its place: once that one is proven, and a day after it was entered, this one ends.
+    replaced_by: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -73,6 +77,8 @@ impl From<KnownEndpoint> for EndpointView {
             ed25519: one.endpoint.ed25519,
             entered_at: one.endpoint.recorded_at.to_string(),
             previous_until: one.previous_until.map(|at| at.to_string()),
+            proven_since: one.proven_since.map(|at| at.to_string()),
+            replaced_by: one.replaced_by.map(|id| id.to_string()),
         }
     }
 }
@@ -129,7 +135,8 @@ pub async fn create(
     })
 }
 
-/// Ask to put another endpoint in the place of a bank's; the bank's secret stays.
+/// Ask to put another endpoint in the place of a bank's; the bank's secret stays. Both receive until the new one is
+/// proven, for a day at least.
 #[utoipa::path(post, path = "/api/v1/banks/{code}/endpoints/{id}/replacement", tag = "register",
     params(("code" = String, Path), ("id" = String, Path)), request_body = EndpointOnBehalfInput,
     responses((status = 202, body = WaitingAnswer)))]
@@ -205,7 +212,8 @@ pub async fn create_own(
     Ok(made(endpoint))
 }
 
-/// Put another endpoint in the place of one; it gets a new secret, and what is still to be sent.
+/// Put another endpoint in the place of one; it gets a new secret, and what is still to be sent. Both receive until the
+/// new one is proven, for a day at least.
 #[utoipa::path(post, path = "/api/v1/own/endpoints/{id}/replacement", tag = "own", params(("id" = String, Path)),
     request_body = EndpointInput, responses((status = 201, body = EndpointAnswer)))]
 pub async fn replace_own(

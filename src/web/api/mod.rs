@@ -6,6 +6,7 @@ pub mod banks;
 pub mod board;
 pub mod calls;
 pub mod certificates;
+pub mod challenges;
 pub mod channels;
 pub mod chases;
 pub mod contacts;

@@ -8,8 +8,8 @@ use crate::actions::{read_channels, read_reachability};
 use crate::domain::vocabulary::Language;
 use crate::web::api::reachability::ReachabilityView;
 use crate::web::api::{
-    approvals, banks, channels, contacts, endpoints, import, invitations, keys, partnerships,
-    people, test_notice,
+    approvals, banks, challenges, channels, contacts, endpoints, import, invitations, keys,
+    partnerships, people, test_notice,
 };
 use crate::web::body::{RawCsv, Strict};
 use crate::web::problem::{Answered, Problem};
@@ -255,6 +255,19 @@ pub(in crate::web) async fn add_endpoint(
     };
     let once = Some((Said::EndpointSecret, "secret"));
     changed(&desk, &code, answer, ("endpoint", typed), once).await
+}
+
+/// A new challenge to an endpoint of a bank.
+pub(in crate::web) async fn challenge_endpoint(
+    desk: Desk,
+    path: Path<(String, String)>,
+    _form: OwnForm,
+) -> Answered {
+    let (code, _) = path.clone();
+    match challenges::send(desk.app.clone(), path).await {
+        Ok(_) => Ok(seat::see(&format!("/register/{code}?done=sent"))),
+        refused => changed(&desk, &code, refused, ("endpoint", Value::Null), None).await,
+    }
 }
 
 pub(in crate::web) async fn make_key(desk: Desk, code: Path<String>, form: OwnForm) -> Answered {

@@ -19,7 +19,7 @@ use crate::storage::{
 use crate::web::api::deliveries::Names;
 use crate::web::api::inbox::InboxLine;
 use crate::web::api::{
-    channels, contacts, endpoints, keys, notices, reachability, responses, signing_keys,
+    challenges, channels, contacts, endpoints, keys, notices, reachability, responses, signing_keys,
 };
 use crate::web::body::{RawJson, Strict};
 use crate::web::identity::BankWho;
@@ -591,6 +591,19 @@ pub(in crate::web) async fn rotate_secret(
 ) -> Answered {
     let answer = endpoints::rotate_own(desk.app.clone(), who.clone(), id).await;
     changed(&desk, who, answer, What::Secret, &form.0).await
+}
+
+/// A new challenge to an endpoint.
+pub(in crate::web) async fn challenge_endpoint(
+    desk: Desk,
+    who: BankWho,
+    id: Path<String>,
+    form: OwnForm,
+) -> Answered {
+    match challenges::send_own(desk.app.clone(), who.clone(), id).await {
+        Ok(_) => Ok(seat::see("/own?done=sent")),
+        refused => changed(&desk, who, refused, What::Endpoint, &form.0).await,
+    }
 }
 
 pub(in crate::web) async fn end_endpoint(

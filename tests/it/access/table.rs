@@ -388,6 +388,7 @@ fn register() -> Vec<Row> {
         POST "/api/v1/banks/{code}/endpoints" "d" 202/404 Bank, All, on_behalf;
         POST "/api/v1/banks/{code}/endpoints/{id}/replacement" "d" 202/404 Endpoint(1), All, on_behalf;
         POST "/api/v1/banks/{code}/endpoints/{id}/ending" "d" 202/404 Endpoint(1), All, reason;
+        POST "/api/v1/banks/{code}/endpoints/{id}/challenge" "od" 202/404 Endpoint(3), All, plain;
         GET "/api/v1/banks/{code}/keys" "da" 200/404 Bank, All, plain;
         POST "/api/v1/banks/{code}/keys" "d" 201/404 Keyless, All, key;
         POST "/api/v1/banks/{code}/keys/{id}/revocation" "d" 202/404 MachineKey, All, reason;
@@ -421,6 +422,7 @@ fn own() -> Vec<Row> {
         POST "/api/v1/own/endpoints/{id}/replacement" "h" 201/404 Endpoint(1), Own, |cast, _| with(endpoint(cast));
         DELETE "/api/v1/own/endpoints/{id}" "h" 204/404 Endpoint(2), Own, plain;
         POST "/api/v1/own/endpoints/{id}/secret" "h" 201/404 Endpoint(3), Own, plain;
+        POST "/api/v1/own/endpoints/{id}/challenge" "h" 202/404 Endpoint(3), Own, plain;
         GET "/api/v1/own/keys" "mh" 200/404 Nothing, Own, plain;
         DELETE "/api/v1/own/keys/{id}" "h" 204/404 MachineKey, Own, plain;
         POST "/api/v1/own/keys" "h" 201/404 Nothing, Own, key;

@@ -178,7 +178,9 @@ journeys! {
     async fn how_an_address_does_shows_to_the_operator_and_to_its_own_bank(hub) {
         let (officer, admin, bank) = (hub.officer().await, hub.administrator().await, hub.bank("B001").await);
         let other = hub.bank("B002").await;
-        assert_eq!(standing(&webhook(&hub, &bank).await), ("untried", 0));
+        let entered = webhook(&hub, &bank).await;
+        assert_eq!(standing(&entered), ("working", 0), "it has answered its challenge");
+        assert!(text(&entered, "proven_since") >= text(&entered, "last_success_at"));
         hub.file(&officer).await;
         hub.deliver_due().await;
         let working = webhook(&hub, &bank).await;

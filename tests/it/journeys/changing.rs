@@ -85,10 +85,15 @@ journeys! {
             let asked = newest_request(&hub, &admin).await;
             assert_eq!(asked["change"]["do"], what, "{asked}");
             hub.decide(&second, text(&asked, "id"), true).await.expect(200);
-            browser.get(&hub, &path).await.expect(404);
+            match what {
+                "revoke_key" => drop(browser.get(&hub, &path).await.expect(404)),
+                // Both receive, and the former one takes no third.
+                _ => drop(browser.post(&hub, &path, &typed).await.expect(409)),
+            }
         }
+        assert!(browser.page(&hub, "/register/B001").await.contains("Receives until the new endpoint is proven"));
         hub.get("/api/v1/inbox", &bank.key).await.expect(401);
-        let hook = first(&hub, &admin, &bank, "endpoints").await;
+        let hook = hub.endpoint_at(&admin, "B001", &moved).await;
         let nothing = browser.post(&hub, &format!("/register/B001/endpoints/{hook}/end"), &[("reason", "")]).await.expect(422);
         assert!(shown(&nothing).contains("e-ending-reason"));
         browser.post(&hub, &format!("/register/B001/endpoints/{hook}/end"), &[("reason", "closed")]).await.expect(303);

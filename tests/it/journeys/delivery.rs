@@ -248,7 +248,8 @@ journeys! {
         hub.deliver_due().await;
         let line = hub.log(&officer, "").await.remove(0);
         let path = format!("/api/v1/own/endpoints/{}/replacement", hub.endpoint_of(&head).await);
-        hub.post(&path, &head.key, &json!({ "url": new.url("/new") })).await.expect(201);
+        let made = hub.post(&path, &head.key, &json!({ "url": new.url("/new") })).await.expect(201).json();
+        hub.settle_replacement(&new, text(&made, "secret")).await;
         let again = format!("/api/v1/deliveries/{}/resend", text(&line, "delivery"));
         let refused = hub.call(Method::POST, &again, &officer.key, None).await;
         assert_eq!(refused.expect(409).code(), "already_replaced");
@@ -263,12 +264,14 @@ journeys! {
         hub.file(&officer).await;
         hub.deliver_due().await;
         let path = format!("/api/v1/own/endpoints/{}/replacement", hub.endpoint_of(&head).await);
-        hub.post(&path, &head.key, &json!({ "url": new.url("/new") })).await.expect(201);
+        let made = hub.post(&path, &head.key, &json!({ "url": new.url("/new") })).await.expect(201).json();
         hub.deliver_due().await;
+        assert_eq!(bank.receiver.hits()[0].body, new.hits()[0].body);
+        hub.settle_replacement(&new, text(&made, "secret")).await;
+        bank.receiver.forget();
         hub.advance(hours(2));
         hub.deliver_due().await;
-        assert_eq!((bank.receiver.hits().len(), new.hits().len()), (1, 1));
-        assert_eq!(bank.receiver.hits()[0].body, new.hits()[0].body);
+        assert_eq!((bank.receiver.hits().len(), new.hits().len()), (0, 1), "the former one has ended");
     }
 
     async fn a_hub_that_is_told_to_stop_finishes_what_is_under_way(hub) {

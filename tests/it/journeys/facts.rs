@@ -104,6 +104,7 @@ async fn life(hub: &TestHub) {
     // Three quarters of what the operator gave itself.
     hub.advance(seconds(60 * 3_600));
     hub.chase_due().await;
+    hub.run_out().await;
     hub.leave("B003").await;
     hub.withdraw(&officer, text(&filed, "reference")).await;
     hub.deliver_due().await;
@@ -131,7 +132,7 @@ async fn reported(hub: &TestHub) {
 async fn move_house(hub: &TestHub, bank: &Bank) {
     let (id, url) = (bank.id, bank.receiver.url("/new"));
     let rules = std::sync::Arc::new(crate::support::ground::rules());
-    hub.act(move |tx| {
+    let made = hub.act(move |tx| {
         let second = add_contact(tx, id, &contact("B001", 2))?;
         replace_contact(tx, id, second, &contact("B001", 3))?;
         let old = bank::endpoints_of(tx, id)?.remove(0).id;
@@ -140,8 +141,8 @@ async fn move_house(hub: &TestHub, bank: &Bank) {
             ed25519: false,
         };
         replace_endpoint(tx, &rules, id, old, &new)
-    })
-    .await;
+    });
+    bank.receiver.knows(&made.await.secret);
 }
 
 /// A call that was made, and signed off.

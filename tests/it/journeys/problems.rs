@@ -202,6 +202,9 @@ async fn of_the_register(hub: &TestHub, refused: &mut Refused) {
     hub.post(&format!("{endpoint}/replacement"), &head.key, &elsewhere)
         .await
         .expect(201);
+    hub.call(Method::DELETE, &endpoint, &head.key, None)
+        .await
+        .expect(204);
     refused
         .post(hub, &format!("{endpoint}/secret"), &head.key, json!({}))
         .await;

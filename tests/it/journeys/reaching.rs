@@ -7,7 +7,7 @@ use super::steps::{hours, text};
 use crate::support::hub::{Bank, TestHub};
 use crate::support::maildir::mailbox;
 use crate::support::receiver::Answer;
-use kairan::actions::set_endpoint::{EndpointInput, replace_endpoint};
+use kairan::actions::set_endpoint::{EndpointInput, end_endpoint, replace_endpoint};
 use kairan::storage::bank;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn by(how: &str) -> (Option<String>, String) {
 journeys! {
     async fn a_bank_that_answers_is_proven_for_ninety_days_and_then_the_officer_is_warned(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
-        assert_eq!(way(&reached(&hub, &bank).await, "webhook"), (None, "new".into()));
+        assert_eq!(way(&reached(&hub, &bank).await, "webhook"), by("accepted"), "it has answered its challenge");
         hub.file(&officer).await;
         hub.deliver_due().await;
         let seen = reached(&hub, &bank).await;
@@ -81,7 +81,8 @@ journeys! {
         let rules = std::sync::Arc::new(crate::support::ground::rules());
         hub.act(move |tx| {
             let old = bank::endpoints_of(tx, id)?.remove(0).id;
-            replace_endpoint(tx, &rules, id, old, &EndpointInput { url: url.clone(), ed25519: false })
+            replace_endpoint(tx, &rules, id, old, &EndpointInput { url: url.clone(), ed25519: false })?;
+            end_endpoint(tx, id, old)
         }).await;
         assert_eq!(way(&reached(&hub, &bank).await, "webhook"), (None, "new".into()));
     }

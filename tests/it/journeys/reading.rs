@@ -139,7 +139,7 @@ journeys! {
             read = page(&hub, &officer, &format!("limit=2&cursor={cursor}")).await;
             seen.extend(attempts(&read));
         }
-        let all: Vec<_> = hub.log(&officer, "").await.iter().map(|line| text(line, "attempt").to_owned()).collect();
+        let all: Vec<_> = hub.whole_log(&officer, "").await.iter().map(|line| text(line, "attempt").to_owned()).collect();
         assert_eq!(seen, all);
     }
 

@@ -38,6 +38,7 @@ pub fn machine(hub: &TestHub, bank: &Bank, folder: &Path) -> bank::Bank {
         bank: bank.code.clone(),
         secrets: vec![bank.secret.parse().expect("a secret")],
         webhook_key: None,
+        endpoint: None,
         log_keys: hub_key(hub).verifier().into(),
     };
     let person = Person {
@@ -85,9 +86,9 @@ pub fn take(machine: &bank::Bank, webhooks: &[[String; 4]]) -> Vec<Event> {
             signature,
             body: body.as_bytes(),
         };
-        let (status, news) = machine.take(&received).expect("kept");
-        assert_eq!(status, 204, "{news:?}");
-        events.extend(news);
+        let taken = machine.take(&received).expect("kept");
+        assert_eq!(taken.answer, bank::Answer::Kept, "{:?}", taken.events);
+        events.extend(taken.events);
     }
     events
 }

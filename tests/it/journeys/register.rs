@@ -183,6 +183,11 @@ journeys! {
         hub.decide(&other, text(&asked, "request"), true).await.expect(200);
         hub.file(&officer).await;
         hub.deliver_due().await;
-        assert_eq!((bank.receiver.hits().len(), new.hits().len()), (1, 1));
+        assert_eq!((bank.receiver.hits().len(), new.hits().len()), (2, 1), "the former one goes on beside it");
+        // The bank's own secret, which nobody at the operator has seen.
+        hub.settle_replacement(&new, &bank.secret).await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        assert_eq!((bank.receiver.hits().len(), new.hits().len()), (2, 2));
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::support::ground::filing;
 use crate::support::hub::{Bank, Person, Reply, TestHub, key_of};
+use crate::support::receiver::Receiver;
 use kairan::actions::claim::{self, Claimed, Room, claim};
 use kairan::actions::issue_key::Owner;
 use kairan::actions::record::{Finished, expire, record};
@@ -146,8 +147,46 @@ impl TestHub {
             .clone()
     }
 
-    /// The delivery log; `query` is like `&bank=B001`.
+    /// The delivery log without the challenges to endpoints; `query` is like `&bank=B001`.
     pub async fn log(&self, reader: &Person, query: &str) -> Vec<Value> {
+        let mut lines = self.whole_log(reader, query).await;
+        let challenges = self.challenges();
+        lines.retain(|line| !challenges.contains(&text(line, "delivery").replace('-', "")));
+        lines
+    }
+
+    /// What came of each challenge to an endpoint, in the order of attempts.
+    pub async fn challenge_outcomes(&self, reader: &Person) -> Vec<String> {
+        let challenges = self.challenges();
+        let lines = self.whole_log(reader, "").await;
+        let of_challenges = lines
+            .iter()
+            .filter(|line| challenges.contains(&text(line, "delivery").replace('-', "")));
+        of_challenges
+            .map(|line| text(line, "outcome").to_owned())
+            .collect()
+    }
+
+    /// The deliveries of challenges, as hexadecimal digits.
+    fn challenges(&self) -> Vec<String> {
+        self.texts(if self.postgres.is_some() {
+            "SELECT replace(delivery_id::text, '-', '') AS text FROM endpoint_challenge"
+        } else {
+            "SELECT lower(hex(delivery_id)) AS text FROM endpoint_challenge"
+        })
+    }
+
+    /// Whoever answers at this receiver shows the secret, and a day goes by: what it replaces ends.
+    pub async fn settle_replacement(&self, receiver: &Receiver, secret: &str) {
+        receiver.knows(secret);
+        // By then a first answer without the secret is asked for again.
+        self.advance(hours(24) + seconds(1));
+        self.challenge_due().await;
+        self.run_out().await;
+    }
+
+    /// The delivery log as it is.
+    pub async fn whole_log(&self, reader: &Person, query: &str) -> Vec<Value> {
         let page = self
             .get(&format!("/api/v1/deliveries?limit=200{query}"), &reader.key)
             .await
@@ -304,6 +343,15 @@ impl TestHub {
             .expect(200)
             .json();
         text(&list["endpoints"][0], "id").to_owned()
+    }
+
+    /// The id of a bank's live endpoint at this address.
+    pub async fn endpoint_at(&self, reader: &Person, bank: &str, url: &str) -> String {
+        let path = format!("/api/v1/banks/{bank}/endpoints");
+        let list = self.get(&path, &reader.key).await.expect(200).json();
+        let rows = list["endpoints"].as_array().expect("endpoints");
+        let found = rows.iter().find(|row| row["url"] == url);
+        text(found.expect("an endpoint there"), "id").to_owned()
     }
 
     /// Another node claims everything that is due, and sends nothing.

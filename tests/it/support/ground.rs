@@ -3,6 +3,7 @@
 
 use super::postgres::{FreshPostgres, fresh_postgres};
 use kairan::actions::add_contact::{ContactInput, add_contact};
+use kairan::actions::challenge_endpoint::withdraw;
 use kairan::actions::claim::{self, Claimed, Room};
 use kairan::actions::issue::{self, Issued};
 use kairan::actions::record::{Finished, record};
@@ -216,7 +217,9 @@ impl Ground {
                 url: format!("http://127.0.0.1:9/{code}"),
                 ed25519: false,
             };
-            add_endpoint(tx, &rules, id, &endpoint)?;
+            let made = add_endpoint(tx, &rules, id, &endpoint)?;
+            // Nobody is there to answer.
+            withdraw(tx, made.id)?;
             Ok(id)
         })
         .await

@@ -451,6 +451,8 @@ impl TestHub {
                 Ok((id, key_of(tx, Owner::Bank(id))?, made.secret.to_string()))
             })
             .await;
+        receiver.knows(&secret);
+        self.challenge_due().await;
         Bank {
             id,
             code: code.into(),
@@ -458,6 +460,11 @@ impl TestHub {
             receiver,
             secret,
         }
+    }
+
+    /// Sends what is due by webhook: the challenges to endpoints that were just entered.
+    pub async fn challenge_due(&self) -> usize {
+        self.process.webhooks.lock().await.deliver_due().await
     }
 }
 

@@ -1,8 +1,12 @@
 //! A scripted bank: a small HTTP/1.1 server on loopback that records every hit and answers as told.
-//! Verifies nothing; a test decides what a hit proves. Runs on its own thread, so it serves tests
+//! Verifies nothing; a test decides what a hit proves. Challenges to its endpoint stand apart from the hits, and are
+//! answered under the secrets that it knows. Runs on its own thread, so it serves tests
 //! with and without a runtime, and goes on while they block.
 #![allow(dead_code, reason = "the harness offers more than each test takes")]
 
+use kairan::domain::challenge::{Challenge, KIND};
+use kairan::domain::instant::Instant as HubInstant;
+use kairan::domain::signature::{Received, SymmetricSecret, verify};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
@@ -64,6 +68,10 @@ struct Script {
     next: VecDeque<Answer>,
     at_path: HashMap<String, Answer>,
     hits: Vec<Hit>,
+    /// What its hub has given it; wiped on drop.
+    secrets: Vec<SymmetricSecret>,
+    challenges: Vec<Hit>,
+    to_challenges: Option<Answer>,
     connections: u64,
 }
 
@@ -135,7 +143,28 @@ impl Receiver {
             .insert(format!("/{}", path.trim_start_matches('/')), answer);
     }
 
-    /// Every hit so far, in order of arrival.
+    /// It was given this secret, `whsec_…`.
+    pub fn knows(&self, secret: &str) {
+        let secret = secret.parse().expect("a secret");
+        self.script().secrets.push(secret);
+    }
+
+    /// From now on, every challenge is answered so, instead of rightly.
+    pub fn answer_challenges(&self, answer: Answer) {
+        self.script().to_challenges = Some(answer);
+    }
+
+    /// From now on, every challenge is answered as it should be.
+    pub fn answer_challenges_rightly(&self) {
+        self.script().to_challenges = None;
+    }
+
+    /// Every challenge so far, in order of arrival.
+    pub fn challenges(&self) -> Vec<Hit> {
+        self.script().challenges.clone()
+    }
+
+    /// Every hit so far but the challenges, in order of arrival.
     pub fn hits(&self) -> Vec<Hit> {
         self.script().hits.clone()
     }
@@ -203,7 +232,46 @@ impl Drop for Receiver {
     }
 }
 
+impl Script {
+    /// Under the secret that signed it; 204 where that is not known.
+    fn answer_to(&self, hit: &Hit) -> Answer {
+        if let Some(answer) = &self.to_challenges {
+            return answer.clone();
+        }
+        let header = |name| hit.header(name).unwrap_or_default();
+        let seconds: i64 = header("webhook-timestamp").parse().unwrap_or(0);
+        let received = Received {
+            id: header("webhook-id"),
+            timestamp: header("webhook-timestamp"),
+            signature: header("webhook-signature"),
+            body: &hit.body,
+        };
+        // Clocks of tests leap: the signature is what tells.
+        let now = HubInstant::from_micros(seconds * 1_000_000);
+        let fits = |secret: &&SymmetricSecret| {
+            verify(
+                &received,
+                std::slice::from_ref(*secret),
+                now,
+                Duration::ZERO,
+            )
+            .is_ok()
+        };
+        let asked: Challenge =
+            serde_json::from_value(hit.json()["data"].clone()).expect("a challenge");
+        match self.secrets.iter().find(fits) {
+            Some(secret) => Answer::Body(200, asked.answer(secret).into_bytes()),
+            None => Answer::Status(204),
+        }
+    }
+}
+
 impl Hit {
+    fn is_challenge(&self) -> bool {
+        self.body
+            .starts_with(format!(r#"{{"type":"{KIND}""#).as_bytes())
+    }
+
     /// The first header of this name, written in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -263,12 +331,18 @@ async fn converse(
         hit.connection = connection;
         let answer = {
             let mut script = locked(script);
-            let by_path = script.at_path.get(&hit.path).cloned();
-            let answer = by_path
-                .or_else(|| script.next.pop_front())
-                .or_else(|| script.always.clone());
-            script.hits.push(hit);
-            answer.unwrap_or(Answer::Status(204))
+            if hit.is_challenge() {
+                let answer = script.answer_to(&hit);
+                script.challenges.push(hit);
+                answer
+            } else {
+                let by_path = script.at_path.get(&hit.path).cloned();
+                let answer = by_path
+                    .or_else(|| script.next.pop_front())
+                    .or_else(|| script.always.clone());
+                script.hits.push(hit);
+                answer.unwrap_or(Answer::Status(204))
+            }
         };
         if !give(&mut stream, answer).await? {
             break;

@@ -1,0 +1,3 @@
+DROP TABLE endpoint_replacement;
+DROP TABLE endpoint_proof;
+DROP TABLE endpoint_challenge;
