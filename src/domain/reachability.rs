@@ -10,7 +10,7 @@ pub const PROOF_LASTS: Duration = Duration::from_secs(90 * 86_400);
 /// What proved it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// The bank's endpoint answered 2xx.
+    /// A proven endpoint of the bank answered 2xx.
     Accepted,
     /// The bank's mail server reported that it has a mail.
     DeliveryReport,

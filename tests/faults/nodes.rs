@@ -37,7 +37,7 @@ async fn freeze(world: &World, node: &Node) {
         (SELECT node_id FROM attempt ORDER BY started_at, id LIMIT 1)";
     let transactions = "SELECT count(*) AS n FROM pg_stat_activity
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-    for _ in 0..50 {
+    for n in 0..50 {
         node.signal(Signal::STOP);
         let until = Instant::now() + Duration::from_millis(200);
         while Instant::now() < until {
@@ -46,7 +46,11 @@ async fn freeze(world: &World, node: &Node) {
             }
         }
         node.signal(Signal::CONT);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        // On a slow machine all may have ended by now: something new gets under way.
+        assert_eq!(
+            world.file(&node.url, &format!("freezing-{n}")).await,
+            Some(201)
+        );
     }
     panic!("the node never has anything under way:\n{}", node.log());
 }

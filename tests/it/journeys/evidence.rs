@@ -305,7 +305,7 @@ journeys! {
         assert_eq!((certificate.bank, certificate.last_number()), (bank.id, 21));
         assert_eq!(certificate.notices[20].level, "acknowledged");
         assert_eq!(pack.lines("acknowledgements.jsonl").len(), 1);
-        assert_eq!(pack.lines("attempts.jsonl").len(), hub.log(&auditor, "&bank=B001").await.len());
+        assert_eq!(pack.lines("attempts.jsonl").len(), hub.whole_log(&auditor, "&bank=B001").await.len());
         assert!(pack.text("README.txt").contains("numbers 1 to 21"));
     }
 

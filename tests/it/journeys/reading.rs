@@ -194,7 +194,7 @@ journeys! {
         ill.receiver.answer(Answer::Hang);
         hub.file(&officer).await;
         hub.deliver_due().await;
-        let rows = hub.log(&officer, "").await;
+        let rows = hub.whole_log(&officer, "").await;
         let lines = hub.get("/api/v1/deliveries?format=jsonl", &officer.key).await.expect(200).body;
         let lines: Vec<Value> = lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
         assert_eq!(lines, rows);
