@@ -4,6 +4,7 @@
 use super::claim::Claimed;
 use super::{Error, break_channel, prove_endpoint};
 use crate::domain::backoff;
+use crate::domain::challenge;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::domain::level::Level;
@@ -265,8 +266,10 @@ fn judge_channel(
         return Ok(());
     }
     let bounced = row.outcome == ErrorClass::MailRejected.code();
-    let is_plain =
-        one.outcome.breaks_channel() || one.claimed.number >= backoff::FAILURES_THAT_BREAK;
+    // A challenge is tried again after answers that were no failures.
+    let counts = due.kind != challenge::KIND;
+    let is_plain = one.outcome.breaks_channel()
+        || counts && one.claimed.number >= backoff::FAILURES_THAT_BREAK;
     if !is_plain && !keeps_failing(tx, due, known)? {
         return Ok(());
     }

@@ -135,7 +135,10 @@ fn proven_successor(tx: &mut Tx<'_>, endpoint: Uid, now: Instant) -> Result<Opti
                 continue;
             }
             let new = row.endpoint_id;
-            if bank::is_live(tx, new)? && !endpoint_proof::proven_since(tx, &[new])?.is_empty() {
+            let is_proven =
+                bank::is_live(tx, new)? && !endpoint_proof::proven_since(tx, &[new])?.is_empty();
+            // One that is broken by now takes no place either.
+            if is_proven && evidence::open_task_of_target(tx, new)?.is_none() {
                 return Ok(Some(new));
             }
             open.push(new);

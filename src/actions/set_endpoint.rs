@@ -141,10 +141,18 @@ pub(super) fn live(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), E
 /// Refuses what has ended, or has another beside it that will take its place.
 pub(super) fn replaceable(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<(), Error> {
     live(tx, bank_id, endpoint)?;
-    match redirect::successor(tx, endpoint)? {
-        Some(_) => Err(Refusal::AlreadyReplaced.into()),
-        None => Ok(()),
+    if redirect::successor(tx, endpoint)?.is_some() {
+        return Err(Refusal::AlreadyReplaced.into());
     }
+    // Whatever is replaced goes on until it is settled: a chain of those must end somewhere.
+    if bank::endpoints_of(tx, bank_id)?.len() >= 2 * ENDPOINTS_LIMIT {
+        return Err(Error::invalid(
+            "",
+            "too_many_endpoints",
+            "too many endpoints wait for their successors to be proven: end one first",
+        ));
+    }
+    Ok(())
 }
 
 /// Notes that `new` was entered to take the place of `old`. The gate is entered, and a version is cut, by the caller.

@@ -5,7 +5,7 @@
 use super::error::Error;
 use super::prepared::prepared;
 use super::schema::types::{BigInt, Bool, InstantSql, Nullable, Text, UidSql};
-use super::tx::{Conn, Tx};
+use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
@@ -81,12 +81,29 @@ prepared!(NextWithRetries returns UidSql:
     " ORDER BY bank_id LIMIT 1",
 );
 
+prepared!(AnyRetry returns UidSql:
+    "SELECT id FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
+    " AND due_at <= " now: InstantSql = Instant,
+    " LIMIT 1",
+);
+
+/// Mostly nothing is: then nobody's retries are walked by, however many wait for their time.
+fn is_any_due(tx: &mut Tx<'_>, look: &Look<'_>) -> Result<bool, Error> {
+    let (channel, now) = (look.channel, look.now);
+    let found: Option<Uid> =
+        on_either!(tx, conn => AnyRetry { channel, now }.get_result(conn).optional()?);
+    Ok(found.is_some())
+}
+
 /// What is due and has a place, each bank's oldest first.
 pub fn due(tx: &mut Tx<'_>, turn: Turn, look: &Look<'_>) -> Result<Vec<Candidate>, Error> {
     let nil = Uid::from_bytes([0; 16]);
     let last = Uid::from_bytes([0xff; 16]);
     let after = look.after.unwrap_or(nil);
     let mut found = Vec::new();
+    if look.total == 0 || turn == Turn::Retry && !is_any_due(tx, look)? {
+        return Ok(found);
+    }
     match &mut tx.conn {
         Conn::Sqlite(conn) => {
             of_one(conn, turn, look, None, &mut found)?;
@@ -234,15 +251,15 @@ fn of_banks(
     };
     let rows: Vec<Found> = diesel::sql_query(format!(
         "WITH RECURSIVE whose (bank_id) AS (
-            ({first}) UNION ALL SELECT ({next}) FROM whose WHERE whose.bank_id IS NOT NULL
+            ({first}) UNION ALL SELECT ({next}) FROM whose WHERE whose.bank_id < $8
          )
          SELECT one.id, whose.bank_id, one.unsealed FROM whose
-         LEFT JOIN (SELECT unnest($5) AS bank_id, unnest($6) AS places) AS held ON held.bank_id = whose.bank_id
          CROSS JOIN LATERAL (
             SELECT d.id, {unsealed} AS unsealed
             FROM delivery d LEFT JOIN log_seal s ON s.fanout_id = d.fanout_id
             WHERE d.state = '{state}' AND d.channel = $1 AND d.bank_id = whose.bank_id AND d.due_at <= $2 AND {ready}
-            ORDER BY d.due_at, d.id LIMIT greatest($7 - coalesce(held.places, 0), 0)
+            ORDER BY d.due_at, d.id LIMIT greatest($7 - coalesce(
+                (SELECT held.places FROM unnest($5, $6) AS held (bank_id, places) WHERE held.bank_id = whose.bank_id), 0), 0)
          ) AS one
          WHERE whose.bank_id <= $8 LIMIT $9",
         first = next("$4"),

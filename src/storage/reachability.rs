@@ -67,13 +67,15 @@ pub fn outcomes(
 }
 
 /// The newest failures at an address, newest first: which attempt, and when it was recorded. What says nothing of the
-/// address, because nothing was sent or nobody knows what came of it, is not among them.
+/// address, because nothing was sent, or nobody knows what came of it, or a challenge alone was answered amiss, is not
+/// among them.
 pub fn failures(tx: &mut Tx<'_>, target: Uid, limit: i64) -> Result<Vec<(Uid, Instant)>, Error> {
     Ok(on_either!(tx, conn => attempt_outcome::table
         .filter(attempt_outcome::target_id.eq(target))
         .filter(sql::<Bool>("attempt_outcome.outcome <> 'accepted'"))
         .filter(attempt_outcome::outcome.ne(ErrorClass::Released.code()))
         .filter(attempt_outcome::outcome.ne(ErrorClass::Unknown.code()))
+        .filter(attempt_outcome::outcome.ne(ErrorClass::WrongAnswer.code()))
         .order((attempt_outcome::target_id.desc(), attempt_outcome::attempt_id.desc()))
         .limit(limit)
         .select((attempt_outcome::attempt_id, attempt_outcome::recorded_at))

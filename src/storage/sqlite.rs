@@ -38,12 +38,13 @@ const FIRST_LOOK: u64 = 256;
 const COUNT: &str = "PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;";
 
 /// For the writer alone: 16 MiB of pages, which is what it comes back to (at many commits SQLite walks the whole
-/// table of cached pages, so that more would cost more than it saves).
-const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 4096;";
+/// table of cached pages, so that more would cost more than it saves). SQLite's own checkpoints would keep their
+/// failures to themselves.
+const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 0;";
 
-/// Set when the hub begins to serve. Savepoints keep the pages they would restore; in memory rather than in a temporary
-/// file (index builds of migrations must not fill it). SQLite's own checkpoints would keep their failures to themselves.
-const SERVING_PRAGMAS: &str = "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0;";
+/// Set when the hub begins to serve: what the migrations wrote is carried over, and savepoints keep the pages they would
+/// restore in memory rather than in a temporary file (index builds of migrations must not fill it).
+const SERVING_PRAGMAS: &str = "PRAGMA wal_checkpoint(PASSIVE); PRAGMA temp_store = MEMORY;";
 
 /// The WAL is carried over every 32 MiB, so that pages written again and again are carried over once. It is looked at
 /// after so many groups, since a look costs as much as a small statement, and after one that took so long that it may

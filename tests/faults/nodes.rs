@@ -51,6 +51,8 @@ async fn freeze(world: &World, node: &Node) {
             world.file(&node.url, &format!("freezing-{n}")).await,
             Some(201)
         );
+        // Until it is being sent: what was claimed and not read yet leaves no trace of the node that claimed it.
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     panic!("the node never has anything under way:\n{}", node.log());
 }

@@ -184,6 +184,26 @@ journeys! {
         assert_eq!((bank.receiver.hits().len(), new.hits().len()), (1, 2));
     }
 
+    async fn one_that_is_broken_takes_no_others_place_though_it_was_proven(hub) {
+        let (officer, bank, new) = (hub.officer().await, hub.bank("B001").await, Receiver::start());
+        let head = hub.head_of(&bank).await;
+        let old = hub.endpoint_of(&head).await;
+        let (_, secret) = replaced(&hub, &head, &old, &new).await;
+        new.knows(&secret);
+        hub.challenge_due().await;
+        new.answer(Answer::Status(410));
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        for (answers, live) in [(410, 2), (204, 1)] {
+            new.answer(Answer::Status(answers));
+            hub.advance(hours(25));
+            hub.deliver_due().await;
+            hub.run_out().await;
+            let listed = hub.get("/api/v1/own/endpoints", &head.key).await.expect(200).json();
+            assert_eq!(listed["endpoints"].as_array().map(Vec::len), Some(live), "answering {answers}");
+        }
+    }
+
     async fn what_was_not_proven_is_challenged_by_hand_and_the_newest_question_counts(hub) {
         let (officer, bank, other) = (hub.officer().await, hub.bank("B001").await, Receiver::start());
         let head = hub.head_of(&bank).await;
