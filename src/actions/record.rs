@@ -267,9 +267,9 @@ fn judge_channel(
     }
     let bounced = row.outcome == ErrorClass::MailRejected.code();
     // A challenge is tried again after answers that were no failures.
-    let counts = due.kind != challenge::KIND;
+    let is_counted = due.kind != challenge::KIND;
     let is_plain = one.outcome.breaks_channel()
-        || counts && one.claimed.number >= backoff::FAILURES_THAT_BREAK;
+        || is_counted && one.claimed.number >= backoff::FAILURES_THAT_BREAK;
     if !is_plain && !keeps_failing(tx, due, known)? {
         return Ok(());
     }

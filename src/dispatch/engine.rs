@@ -325,8 +325,8 @@ impl Engine {
         match self.meanwhile(write).await {
             Ok((leases, recorded)) => {
                 self.finished.recorded();
-                let banks = leases.iter().rev();
-                self.after = banks.filter_map(|lease| lease.bank).next().or(self.after);
+                let last = leases.iter().rev().find_map(|lease| lease.bank);
+                self.after = last.or(self.after);
                 self.unread.extend(leases);
                 self.begin_reading();
                 recorded

@@ -184,7 +184,7 @@ fn insert_levels(tx: &mut Tx<'_>, rows: &[LevelRow]) -> Result<usize, Error> {
         Conn::Sqlite(conn) => {
             let mut new = 0;
             for row in rows {
-                new += Inserting(std::array::from_ref(row)).execute(*conn)?;
+                new += Inserting(row).execute(*conn)?;
             }
             Ok(new)
         }

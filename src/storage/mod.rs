@@ -61,13 +61,8 @@ macro_rules! insert_all {
     ($tx:expr, $table:expr, $rows:expr) => {{
         match &mut $tx.conn {
             $crate::storage::tx::Conn::Sqlite(conn) => {
-                let (many, single) = $rows.as_chunks::<{ $crate::storage::prepared::AT_ONCE }>();
-                for rows in many {
-                    $crate::storage::prepared::Inserting(rows).execute(*conn)?;
-                }
-                for row in single {
-                    $crate::storage::prepared::Inserting(std::array::from_ref(row))
-                        .execute(*conn)?;
+                for row in $rows.iter() {
+                    $crate::storage::prepared::Inserting(row).execute(*conn)?;
                 }
             }
             $crate::storage::tx::Conn::Postgres(conn) => {

@@ -58,7 +58,7 @@ fact!("INSERT INTO" clock_step ClockStepRow, origin_id, n:
 /// Starts the clock of a draft or an incident, in the place of the one before.
 pub fn set(tx: &mut Tx<'_>, row: &ClockRow) -> Result<(), Error> {
     match &mut tx.conn {
-        Conn::Sqlite(conn) => Inserting(std::array::from_ref(row)).execute(*conn)?,
+        Conn::Sqlite(conn) => Inserting(row).execute(*conn)?,
         Conn::Postgres(conn) => diesel::insert_into(operator_clock::table)
             .values(row)
             .on_conflict(operator_clock::subject_id)

@@ -51,61 +51,48 @@ macro_rules! prepared {
 }
 pub(in crate::storage) use prepared;
 
-/// Rows that one INSERT of the embedded database writes where there are so many: what begins and ends a statement
-/// is paid once for them, and a key that follows the one before is placed without a new search.
-pub(in crate::storage) const AT_ONCE: usize = 16;
-
 /// A row whose INSERT is text fixed once and for all: as diesel's own, every row would be composed and walked
 /// three times over.
 pub(in crate::storage) trait FixedInsert: Sized {
-    /// Up to the values.
-    const BEGIN: &str;
-    /// The values, without the parentheses around them.
-    fn values<'b>(&'b self, out: &mut AstPass<'_, 'b, Sqlite>) -> QueryResult<()>;
+    fn walk<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()>;
 }
 
-/// The INSERT of some rows into the embedded database.
-pub(in crate::storage) struct Inserting<'r, R, const N: usize>(pub &'r [R; N]);
+/// The INSERT of one row into the embedded database.
+pub(in crate::storage) struct Inserting<'r, R>(pub &'r R);
 
-impl<R: 'static, const N: usize> QueryId for Inserting<'_, R, N> {
-    type QueryId = Inserting<'static, R, N>;
+impl<R: 'static> QueryId for Inserting<'_, R> {
+    type QueryId = Inserting<'static, R>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<R: FixedInsert, const N: usize> QueryFragment<Sqlite> for Inserting<'_, R, N> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(R::BEGIN);
-        for (place, row) in self.0.iter().enumerate() {
-            out.push_sql(if place == 0 { "(" } else { "), (" });
-            row.values(&mut out)?;
-        }
-        out.push_sql(")");
-        Ok(())
+impl<R: FixedInsert> QueryFragment<Sqlite> for Inserting<'_, R> {
+    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        self.0.walk(out)
     }
 }
 
-impl<R, const N: usize> RunQueryDsl<SqliteConnection> for Inserting<'_, R, N> {}
+impl<R> RunQueryDsl<SqliteConnection> for Inserting<'_, R> {}
 
 /// Gives a row its INSERT: what it begins with, the table, the row, and its fields, named as the columns.
 macro_rules! fixed_insert {
     ($verb:literal $table:ident $row:ty: $first:ident $(, $field:ident)* $(,)?) => {
         impl $crate::storage::prepared::FixedInsert for $row {
-            const BEGIN: &str = concat!(
-                $verb, " ", stringify!($table), " (", stringify!($first), $(", ", stringify!($field),)* ") VALUES "
-            );
-
-            fn values<'b>(
+            fn walk<'b>(
                 &'b self,
-                out: &mut diesel::query_builder::AstPass<'_, 'b, diesel::sqlite::Sqlite>,
+                mut out: diesel::query_builder::AstPass<'_, 'b, diesel::sqlite::Sqlite>,
             ) -> diesel::QueryResult<()> {
                 use diesel::dsl::SqlTypeOf;
                 // Whole, so that no column is forgotten.
                 let Self { $first $(, $field)* } = self;
+                out.push_sql(concat!(
+                    $verb, " ", stringify!($table), " (", stringify!($first), $(", ", stringify!($field),)* ") VALUES ("
+                ));
                 out.push_bind_param::<SqlTypeOf<$table::$first>, _>($first)?;
                 $(
                     out.push_sql(", ");
                     out.push_bind_param::<SqlTypeOf<$table::$field>, _>($field)?;
                 )*
+                out.push_sql(")");
                 Ok(())
             }
         }

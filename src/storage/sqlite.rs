@@ -42,16 +42,13 @@ const COUNT: &str = "PRAGMA analysis_limit = 400; PRAGMA optimize = 0x10002;";
 /// failures to themselves.
 const WRITER_PRAGMAS: &str = "PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 0;";
 
-/// Set when the hub begins to serve: what the migrations wrote is carried over, and savepoints keep the pages they would
-/// restore in memory rather than in a temporary file (index builds of migrations must not fill it).
-const SERVING_PRAGMAS: &str = "PRAGMA wal_checkpoint(PASSIVE); PRAGMA temp_store = MEMORY;";
-
 /// The WAL is carried over every 32 MiB, so that pages written again and again are carried over once. It is looked at
 /// after so many groups, since a look costs as much as a small statement, and after one that took so long that it may
 /// have written much.
 const CARRIED_AT: i64 = 4096;
 const LOOK_EVERY: u64 = 8;
 const LONG: Duration = Duration::from_millis(10);
+const CARRY_OVER: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// Below so many free bytes an I/O error is want of space: the file of shared memory beside the WAL, which grows by
 /// 32 KiB, has no other error for it.
@@ -197,7 +194,11 @@ impl Sqlite {
         sync_folder(path)?;
         migrations::run_sqlite(&mut conn)?;
         conn.batch_execute(COUNT)?;
-        conn.batch_execute(SERVING_PRAGMAS)?;
+        // What the migrations wrote.
+        conn.batch_execute(CARRY_OVER)?;
+        // Savepoints keep the pages they would restore; in memory rather than in a temporary file. Set after the
+        // migrations, whose index builds must not fill the memory.
+        conn.batch_execute("PRAGMA temp_store = MEMORY;")?;
 
         let readers = Pool::builder()
             .max_size(bounds.readers)
@@ -400,7 +401,7 @@ impl Writer {
         let waiting = uncarried(&mut self.conn).map_err(|fault| self.judged(fault));
         let carried = match waiting {
             Ok(waiting) if waiting < CARRIED_AT => return Ok(()),
-            Ok(_) => self.execute("PRAGMA wal_checkpoint(PASSIVE)"),
+            Ok(_) => self.execute(CARRY_OVER),
             Err(fault) => Err(fault),
         };
         carried.inspect_err(|fault| tracing::warn!(%fault, "carrying the WAL over"))
@@ -433,7 +434,7 @@ impl Writer {
 
     /// What the WAL holds goes into the database, so that its room can be used again: a stamp may fit then.
     fn make_room(&mut self) -> Result<(), Error> {
-        self.execute("PRAGMA wal_checkpoint(PASSIVE)").inspect_err(
+        self.execute(CARRY_OVER).inspect_err(
             |fault| tracing::warn!(%fault, "the disk is full, and the WAL cannot be emptied"),
         )
     }

@@ -45,6 +45,21 @@ async fn replaced(
     )
 }
 
+/// A bank whose endpoint has another beside it that is proven: an officer, the bank, its administrator, the new receiver.
+async fn proven_beside(hub: &TestHub) -> (Person, Bank, Person, Receiver) {
+    let (officer, bank, new) = (
+        hub.officer().await,
+        hub.bank("B001").await,
+        Receiver::start(),
+    );
+    let head = hub.head_of(&bank).await;
+    let old = hub.endpoint_of(&head).await;
+    let (_, secret) = replaced(hub, &head, &old, &new).await;
+    new.knows(&secret);
+    hub.challenge_due().await;
+    (officer, bank, head, new)
+}
+
 fn challenged(receiver: &Receiver) -> Vec<Value> {
     receiver.challenges().iter().map(|hit| hit.json()).collect()
 }
@@ -166,12 +181,7 @@ journeys! {
     }
 
     async fn the_former_endpoint_goes_on_for_a_day_though_the_new_one_is_proven_at_once(hub) {
-        let (officer, bank, new) = (hub.officer().await, hub.bank("B001").await, Receiver::start());
-        let head = hub.head_of(&bank).await;
-        let old = hub.endpoint_of(&head).await;
-        let (_, secret) = replaced(&hub, &head, &old, &new).await;
-        new.knows(&secret);
-        hub.challenge_due().await;
+        let (officer, bank, _, new) = proven_beside(&hub).await;
         hub.advance(hours(23));
         assert_eq!(hub.run_out().await, 0);
         hub.file(&officer).await;
@@ -185,12 +195,7 @@ journeys! {
     }
 
     async fn one_that_is_broken_takes_no_others_place_though_it_was_proven(hub) {
-        let (officer, bank, new) = (hub.officer().await, hub.bank("B001").await, Receiver::start());
-        let head = hub.head_of(&bank).await;
-        let old = hub.endpoint_of(&head).await;
-        let (_, secret) = replaced(&hub, &head, &old, &new).await;
-        new.knows(&secret);
-        hub.challenge_due().await;
+        let (officer, _, head, new) = proven_beside(&hub).await;
         new.answer(Answer::Status(410));
         hub.file(&officer).await;
         hub.deliver_due().await;
