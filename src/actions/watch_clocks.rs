@@ -46,7 +46,7 @@ pub(super) fn of_draft(
     };
     let said = operator_clock::of(tx, id)?.map_or(WARNED, |row| row.next_step);
     let row = row_of(rules, (id, id), Phase::Initial, suspected, due, said);
-    Ok(operator_clock::set(tx, &row)?)
+    Ok(operator_clock::set(tx, row)?)
 }
 
 /// The draft was issued or discarded.
@@ -62,7 +62,7 @@ pub(super) fn after_revision(
     promised: Option<Instant>,
 ) -> Result<(), Error> {
     match owed(tx, rules, latest, promised)? {
-        Some(row) => Ok(operator_clock::set(tx, &row)?),
+        Some(row) => Ok(operator_clock::set(tx, row)?),
         None => Ok(operator_clock::end(tx, latest.incident_id)?),
     }
 }

@@ -9,8 +9,8 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = approval_request, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = approval_request)]
 pub struct RequestRow {
     pub id: Uid,
     pub act: String,
@@ -26,8 +26,8 @@ fact!("INSERT INTO" approval_request RequestRow, id:
     id, act, subject_id, details, requester, reason, recorded_at, expires_at
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = approval, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = approval)]
 pub struct ApprovalRow {
     pub request_id: Uid,
     pub requester: Uid,
@@ -41,12 +41,12 @@ fact!("INSERT INTO" approval ApprovalRow, request_id:
 );
 
 pub fn insert_request(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(), Error> {
-    insert_facts!(tx, approval_request::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The entry is the caller's to stage.
 pub fn insert(tx: &mut Tx<'_>, row: &ApprovalRow) -> Result<(), Error> {
-    insert_all!(tx, approval::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 /// A request and its decision, where there is one.

@@ -14,8 +14,8 @@ use diesel::dsl::{exists, max, not};
 use diesel::prelude::*;
 use std::collections::HashSet;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = bank, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = bank)]
 pub struct BankRow {
     pub id: Uid,
     pub code: String,
@@ -25,8 +25,8 @@ pub struct BankRow {
 fact!("INSERT INTO" bank BankRow, id: id, code, recorded_at);
 
 /// A bank of the register that is an observer: a regulator or an association.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = observer, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = observer)]
 pub struct ObserverRow {
     pub bank_id: Uid,
     pub recorded_at: Instant,
@@ -34,8 +34,8 @@ pub struct ObserverRow {
 
 fact!("INSERT INTO" observer ObserverRow, bank_id: bank_id, recorded_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = bank_profile, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = bank_profile)]
 pub struct ProfileRow {
     pub bank_id: Uid,
     pub revision: i64,
@@ -54,8 +54,8 @@ fact!("INSERT INTO" bank_profile ProfileRow, bank_id, revision:
     bank_id, revision, name_ja, name_en, language, linking, new_links, top_ups, pay_outs, recorded_at
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = partnership, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = partnership)]
 pub struct PartnershipRow {
     pub bank_id: Uid,
     pub revision: i64,
@@ -76,8 +76,8 @@ impl PartnershipRow {
     }
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = contact, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = contact)]
 pub struct ContactRow {
     pub id: Uid,
     pub bank_id: Uid,
@@ -102,8 +102,8 @@ pub struct ContactEndRow {
 
 fact!("INSERT INTO" contact_end ContactEndRow, contact_id: contact_id, replaced_by, recorded_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoint, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = endpoint)]
 pub struct EndpointRow {
     pub id: Uid,
     pub bank_id: Uid,
@@ -127,8 +127,8 @@ pub struct EndpointEndRow {
 
 fact!("INSERT INTO" endpoint_end EndpointEndRow, endpoint_id: endpoint_id, replaced_by, recorded_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoint_secret, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = endpoint_secret)]
 pub struct EndpointSecretRow {
     pub endpoint_id: Uid,
     pub revision: i64,
@@ -142,7 +142,7 @@ fact!("INSERT INTO" endpoint_secret EndpointSecretRow, endpoint_id, revision:
 );
 
 pub fn insert_bank(tx: &mut Tx<'_>, row: &BankRow) -> Result<(), Error> {
-    insert_facts!(tx, bank::table, std::slice::from_ref(row))?;
+    insert_facts(tx, std::slice::from_ref(row))?;
     on_either!(tx, conn => diesel::insert_into(bank_counter::table)
         .values((bank_counter::bank_id.eq(row.id), bank_counter::last_number.eq(0)))
         .execute(conn)?);
@@ -150,7 +150,7 @@ pub fn insert_bank(tx: &mut Tx<'_>, row: &BankRow) -> Result<(), Error> {
 }
 
 pub fn insert_observer(tx: &mut Tx<'_>, row: &ObserverRow) -> Result<(), Error> {
-    insert_facts!(tx, observer::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// All observers ever entered.
@@ -218,7 +218,7 @@ pub fn all(tx: &mut Tx<'_>) -> Result<Vec<BankRow>, Error> {
 }
 
 pub fn insert_profile(tx: &mut Tx<'_>, row: &ProfileRow) -> Result<(), Error> {
-    insert_facts!(tx, bank_profile::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The profile in force.
@@ -242,7 +242,7 @@ pub fn profiles(tx: &mut Tx<'_>) -> Result<Vec<ProfileRow>, Error> {
 }
 
 pub fn insert_partnership(tx: &mut Tx<'_>, row: &PartnershipRow) -> Result<(), Error> {
-    insert_facts!(tx, partnership::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The partnership row in force.
@@ -275,7 +275,7 @@ pub fn partnerships(tx: &mut Tx<'_>) -> Result<Vec<PartnershipRow>, Error> {
 }
 
 pub fn insert_contact(tx: &mut Tx<'_>, row: &ContactRow) -> Result<(), Error> {
-    insert_facts!(tx, contact::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// Ends a contact; false = it had ended already.
@@ -326,7 +326,7 @@ pub fn contacts(tx: &mut Tx<'_>) -> Result<Vec<ContactRow>, Error> {
 }
 
 pub fn insert_endpoint(tx: &mut Tx<'_>, row: &EndpointRow) -> Result<(), Error> {
-    insert_facts!(tx, endpoint::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// Ends an endpoint; false = it had ended already.
@@ -386,7 +386,7 @@ pub fn endpoints(tx: &mut Tx<'_>) -> Result<Vec<EndpointRow>, Error> {
 }
 
 pub fn insert_secret(tx: &mut Tx<'_>, row: &EndpointSecretRow) -> Result<(), Error> {
-    insert_facts!(tx, endpoint_secret::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The newest two secrets of an endpoint, newest first.

@@ -9,8 +9,8 @@ use crate::domain::instant::Instant;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = bank_key, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = bank_key)]
 pub struct BankKeyRow {
     pub id: Uid,
     pub bank_id: Uid,
@@ -34,7 +34,7 @@ pub struct BankKeyEndRow {
 fact!("INSERT INTO" bank_key_end BankKeyEndRow, key_id: key_id, replaced_by, recorded_at);
 
 pub fn insert(tx: &mut Tx<'_>, row: &BankKeyRow) -> Result<(), Error> {
-    insert_facts!(tx, bank_key::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// Ends a key; one that has ended already stays as it is.

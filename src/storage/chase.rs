@@ -5,9 +5,9 @@ use super::error::Error;
 use super::facts::{self, fact};
 use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
-use super::schema::types::{BigInt, Bool, InstantSql, UidSql};
+use super::schema::types::{Array, BigInt, Bool, InstantSql, UidSql};
 use super::schema::{chase, chase_step, delivery, message, notice, revision};
-use super::tx::{Tx, on_either};
+use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, log};
 use crate::domain::entry::{Chased, Entry};
 use crate::domain::id::Uid;
@@ -15,8 +15,8 @@ use crate::domain::instant::Instant;
 use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = chase, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = chase)]
 pub struct ChaseRow {
     pub notice_id: Uid,
     pub next_step: i64,
@@ -26,8 +26,8 @@ pub struct ChaseRow {
 
 fixed_insert!("INSERT INTO" chase ChaseRow: notice_id, next_step, next_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = chase_step, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = chase_step)]
 pub struct StepRow {
     pub notice_id: Uid,
     pub n: i64,
@@ -63,14 +63,25 @@ pub struct OpenChase {
 }
 
 pub fn begin(tx: &mut Tx<'_>, rows: &[ChaseRow]) -> Result<(), Error> {
-    insert_all!(tx, chase::table, rows)
+    insert_all(tx, rows)
 }
+
+prepared!(EndOne: "DELETE FROM chase WHERE notice_id = " notice: UidSql = Uid);
+
+prepared!(EndMany: "DELETE FROM chase WHERE notice_id = ANY(" notices: Array<UidSql> = Vec<Uid>, ")");
 
 /// Ends the chases of these notices. Whoever takes a step of one of them has committed it before, or takes none.
 pub fn end(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
-    for part in notices.chunks(ROWS_AT_ONCE) {
-        on_either!(tx, conn => diesel::delete(chase::table.filter(chase::notice_id.eq_any(part)))
-            .execute(conn)?);
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            for notice in notices.iter().copied() {
+                EndOne { notice }.execute(*conn)?;
+            }
+        }
+        Conn::Postgres(conn) => {
+            let notices = notices.to_vec();
+            EndMany { notices }.execute(*conn)?;
+        }
     }
     Ok(())
 }
@@ -144,7 +155,7 @@ pub fn hold(tx: &mut Tx<'_>, notice: Uid) -> Result<bool, Error> {
 
 /// Records a step of a bank's chase, with its entry.
 pub fn insert_step(tx: &mut Tx<'_>, bank: Uid, row: &StepRow) -> Result<(), Error> {
-    insert_all!(tx, chase_step::table, std::slice::from_ref(row))?;
+    insert_all(tx, std::slice::from_ref(row))?;
     let entry = Chased {
         at: row.recorded_at,
         bank,

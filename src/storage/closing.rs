@@ -10,8 +10,8 @@ use crate::domain::instant::Instant;
 use diesel::prelude::*;
 
 /// Two people ended the chase of a notice that nobody had acknowledged.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = notice_closing, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = notice_closing)]
 pub struct NoticeClosingRow {
     pub notice_id: Uid,
     pub request_id: Uid,
@@ -22,8 +22,8 @@ fact!("INSERT INTO" notice_closing NoticeClosingRow, notice_id: notice_id, reque
 
 /// A final report closed an incident: how many banks had stamped what they were told, and how many notices two
 /// people had closed.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = incident_closing, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = incident_closing)]
 pub struct IncidentClosingRow {
     pub incident_id: Uid,
     /// The final report.
@@ -41,13 +41,13 @@ fact!("INSERT INTO" incident_closing IncidentClosingRow, incident_id:
 
 /// The entries are the caller's to stage.
 pub fn close_notices(tx: &mut Tx<'_>, rows: &[NoticeClosingRow]) -> Result<(), Error> {
-    insert_all!(tx, notice_closing::table, rows)
+    insert_all(tx, rows)
 }
 
 /// The entry is the caller's to stage; the database refuses while a notice of the settled revision is neither
 /// acknowledged nor closed.
 pub fn close_incident(tx: &mut Tx<'_>, row: &IncidentClosingRow) -> Result<(), Error> {
-    insert_all!(tx, incident_closing::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 /// Those of an incident's notices that two people closed, each with its bank.

@@ -11,8 +11,8 @@ use crate::domain::instant::Instant;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = deferral, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = deferral)]
 pub struct DeferralRow {
     pub id: Uid,
     /// Asked for by one, approved by another.
@@ -34,8 +34,8 @@ fact!("INSERT INTO" deferral DeferralRow, id:
     id, request_id, basis, incident_id, draft_id, report_id, renews, payload_id, expires_at, recorded_at
 );
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = deferral_end, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = deferral_end)]
 pub struct DeferralEndRow {
     pub deferral_id: Uid,
     /// `expired`, `lifted` or `renewed`.
@@ -54,12 +54,12 @@ pub type Deferral = (DeferralRow, Option<DeferralEndRow>);
 
 /// The entry is the caller's to stage.
 pub fn insert(tx: &mut Tx<'_>, row: &DeferralRow) -> Result<(), Error> {
-    insert_all!(tx, deferral::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 /// Ends a deferral; the database refuses a second end.
 pub fn end(tx: &mut Tx<'_>, row: &DeferralEndRow) -> Result<(), Error> {
-    insert_facts!(tx, deferral_end::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Deferral>, Error> {

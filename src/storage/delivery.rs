@@ -3,7 +3,7 @@
 use super::error::Error;
 use super::facts::{self, fact};
 use super::prepared::{fixed_insert, prepared};
-use super::schema::types::{BigInt, Bool, InstantSql, Text, UidSql};
+use super::schema::types::{Array, BigInt, Bool, InstantSql, Text, UidSql};
 use super::schema::{attempt, attempt_outcome, delivery, message, notice};
 use super::tx::{Conn, Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all};
@@ -13,8 +13,8 @@ use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 use std::collections::HashSet;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = message, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = message)]
 pub struct MessageRow {
     pub id: Uid,
     pub kind: String,
@@ -37,8 +37,8 @@ impl MessageRow {
     }
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = delivery, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = delivery)]
 pub struct DeliveryRow {
     pub id: Uid,
     pub message_id: Uid,
@@ -63,8 +63,8 @@ fixed_insert!("INSERT INTO" delivery DeliveryRow:
     lease_owner, lease_token, unsealed, created_at, fanout_id
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = attempt, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = attempt)]
 pub struct AttemptRow {
     pub id: Uid,
     pub delivery_id: Uid,
@@ -75,8 +75,8 @@ pub struct AttemptRow {
 
 fact!("INSERT INTO" attempt AttemptRow, id: id, delivery_id, number, node_id, started_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = attempt_outcome, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = attempt_outcome)]
 pub struct OutcomeRow {
     pub attempt_id: Uid,
     pub seq: i64,
@@ -136,12 +136,12 @@ pub struct DueNotice {
 }
 
 pub fn insert_messages(tx: &mut Tx<'_>, rows: &[MessageRow]) -> Result<(), Error> {
-    insert_all!(tx, message::table, rows)?;
+    insert_all(tx, rows)?;
     facts::record(tx, rows.iter().filter(|row| !row.is_of_notice()))
 }
 
 pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Error> {
-    insert_all!(tx, delivery::table, rows)
+    insert_all(tx, rows)
 }
 
 /// What sending these takes, with the attempt that holds each; those whose lease was lost are not there.
@@ -200,6 +200,17 @@ prepared!(TakeLease:
     " AND (state = 'due' OR state = 'waiting')",
 );
 
+prepared!(TakeLeases returns UidSql:
+    "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
+    ", lease_owner = " owner: UidSql = Uid,
+    ", lease_token = wanted.token, unsealed = wanted.unsealed
+     FROM (SELECT unnest(" ids: Array<UidSql> = Vec<Uid>,
+    ") AS id, unnest(" tokens: Array<UidSql> = Vec<Uid>,
+    ") AS token, unnest(" unsealed: Array<Bool> = Vec<bool>,
+    ") AS unsealed ORDER BY 1) AS wanted
+     WHERE delivery.id = wanted.id AND delivery.state IN ('due', 'waiting') RETURNING delivery.id",
+);
+
 /// Leases deliveries that are still free, until `until`; returns those that were. The attempt count rises
 /// with the lease, because the attempt row is written in the same transaction.
 pub fn lease(
@@ -226,27 +237,15 @@ pub fn lease(
             }
         }
         Conn::Postgres(conn) => {
-            #[derive(QueryableByName)]
-            struct Taken {
-                #[diesel(sql_type = UidSql)]
-                id: Uid,
-            }
-            let ids: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
-            let tokens: Vec<Uid> = leases.iter().map(|lease| lease.attempt).collect();
-            let unsealed: Vec<bool> = leases.iter().map(|lease| lease.unsealed).collect();
-            let rows: Vec<Taken> = diesel::sql_query(
-                "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = $1, lease_owner = $2,
-                    lease_token = wanted.token, unsealed = wanted.unsealed
-                 FROM (SELECT unnest($3) AS id, unnest($4) AS token, unnest($5) AS unsealed ORDER BY 1) AS wanted
-                 WHERE delivery.id = wanted.id AND delivery.state IN ('due', 'waiting') RETURNING delivery.id",
-            )
-            .bind::<InstantSql, _>(until)
-            .bind::<UidSql, _>(owner)
-            .bind::<diesel::sql_types::Array<UidSql>, _>(ids)
-            .bind::<diesel::sql_types::Array<UidSql>, _>(tokens)
-            .bind::<diesel::sql_types::Array<Bool>, _>(unsealed)
-            .load(*conn)?;
-            taken.extend(rows.into_iter().map(|row| row.id));
+            let statement = TakeLeases {
+                until,
+                owner,
+                ids: leases.iter().map(|lease| lease.delivery).collect(),
+                tokens: leases.iter().map(|lease| lease.attempt).collect(),
+                unsealed: leases.iter().map(|lease| lease.unsealed).collect(),
+            };
+            let rows: Vec<Uid> = statement.load(*conn)?;
+            taken.extend(rows);
         }
     }
     Ok(taken)
@@ -256,6 +255,13 @@ prepared!(BeginAttempt:
     "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
      SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
     " FROM delivery WHERE id = " delivery: UidSql = Uid,
+);
+
+prepared!(BeginAttempts:
+    "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
+     SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
+    " FROM delivery WHERE id = ANY(" deliveries: Array<UidSql> = Vec<Uid>,
+    ")",
 );
 
 /// The attempts of leases just taken, numbered as the leases count them.
@@ -276,13 +282,11 @@ pub fn insert_attempts(
             }
         }
         Conn::Postgres(conn) => {
-            let ids: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
-            diesel::sql_query(
-                "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
-                 SELECT lease_token, id, attempts, lease_owner, $1 FROM delivery WHERE id = ANY($2)",
-            )
-            .bind::<InstantSql, _>(started_at)
-            .bind::<diesel::sql_types::Array<UidSql>, _>(ids)
+            let deliveries = leases.iter().map(|lease| lease.delivery).collect();
+            BeginAttempts {
+                started_at,
+                deliveries,
+            }
             .execute(*conn)?;
         }
     }
@@ -311,6 +315,19 @@ prepared!(EndLease:
     " AND lease_token = " token: UidSql = Uid,
 );
 
+prepared!(EndLeases returns UidSql:
+    "UPDATE delivery SET state = next.state, due_at = next.due_at, failures = next.failures,
+        attempts = delivery.attempts - next.back, lease_owner = NULL, lease_token = NULL
+     FROM (SELECT unnest(" ids: Array<UidSql> = Vec<Uid>,
+    ") AS id, unnest(" tokens: Array<UidSql> = Vec<Uid>,
+    ") AS token, unnest(" states: Array<Text> = Vec<&'static str>,
+    ") AS state, unnest(" due_at: Array<InstantSql> = Vec<Instant>,
+    ") AS due_at, unnest(" failures: Array<BigInt> = Vec<i64>,
+    ") AS failures, unnest(" back: Array<BigInt> = Vec<i64>,
+    ") AS back ORDER BY 1) AS next
+     WHERE delivery.id = next.id AND delivery.lease_token = next.token RETURNING next.token",
+);
+
 /// Ends leases, fenced by their tokens; returns the tokens that still held. Two attempts of one delivery may end together.
 pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Error> {
     let mut held = HashSet::with_capacity(advances.len());
@@ -332,27 +349,16 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
             }
         }
         Conn::Postgres(conn) => {
-            #[derive(QueryableByName)]
-            struct Held {
-                #[diesel(sql_type = UidSql)]
-                token: Uid,
-            }
-            use diesel::sql_types::Array;
-            let rows: Vec<Held> = diesel::sql_query(
-                "UPDATE delivery SET state = next.state, due_at = next.due_at, failures = next.failures,
-                    attempts = delivery.attempts - next.back, lease_owner = NULL, lease_token = NULL
-                 FROM (SELECT unnest($1) AS id, unnest($2) AS token, unnest($3) AS state, unnest($4) AS due_at,
-                    unnest($5) AS failures, unnest($6) AS back ORDER BY 1) AS next
-                 WHERE delivery.id = next.id AND delivery.lease_token = next.token RETURNING next.token",
-            )
-            .bind::<Array<UidSql>, _>(advances.iter().map(|to| to.delivery).collect::<Vec<_>>())
-            .bind::<Array<UidSql>, _>(advances.iter().map(|to| to.token).collect::<Vec<_>>())
-            .bind::<Array<Text>, _>(advances.iter().map(|to| to.state).collect::<Vec<_>>())
-            .bind::<Array<InstantSql>, _>(advances.iter().map(|to| to.due_at).collect::<Vec<_>>())
-            .bind::<Array<BigInt>, _>(advances.iter().map(|to| to.failures).collect::<Vec<_>>())
-            .bind::<Array<BigInt>, _>(advances.iter().map(|to| i64::from(!to.counts)).collect::<Vec<_>>())
-            .load(*conn)?;
-            held.extend(rows.into_iter().map(|row| row.token));
+            let statement = EndLeases {
+                ids: advances.iter().map(|to| to.delivery).collect(),
+                tokens: advances.iter().map(|to| to.token).collect(),
+                states: advances.iter().map(|to| to.state).collect(),
+                due_at: advances.iter().map(|to| to.due_at).collect(),
+                failures: advances.iter().map(|to| to.failures).collect(),
+                back: advances.iter().map(|to| i64::from(!to.counts)).collect(),
+            };
+            let rows: Vec<Uid> = statement.load(*conn)?;
+            held.extend(rows);
         }
     }
     Ok(held)
@@ -360,7 +366,7 @@ pub fn advance(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<HashSet<Uid>, Er
 
 /// Each has its entry, which is the caller's to stage.
 pub fn insert_outcomes(tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<(), Error> {
-    insert_all!(tx, attempt_outcome::table, rows)
+    insert_all(tx, rows)
 }
 
 /// How many outcomes an attempt has already; a late result becomes the next.
@@ -453,18 +459,31 @@ pub fn of_latest_test(
     Ok(rows)
 }
 
+// A leased row is written too: who ends its lease waits, and then sees the acknowledgement.
+prepared!(CloseOfOne:
+    "UPDATE delivery SET state = CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END
+     WHERE state IN ('due', 'waiting', 'leased') AND notice_id = " notice: UidSql = Uid,
+);
+
+prepared!(CloseOfMany:
+    "UPDATE delivery SET state = CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END
+     WHERE state IN ('due', 'waiting', 'leased') AND notice_id = ANY(" notices: Array<UidSql> = Vec<Uid>,
+    ")",
+);
+
 /// Ends the open deliveries of these notices. One under way keeps its lease, so that its outcome is recorded
 /// whatever happens; `end_moot` ends it then.
 pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
-    for part in notices.chunks(ROWS_AT_ONCE) {
-        // A leased row is written too: who ends its lease waits, and then sees the acknowledgement.
-        on_either!(tx, conn => diesel::update(
-                delivery::table
-                    .filter(delivery::notice_id.assume_not_null().eq_any(part))
-                    .filter(sql::<Bool>("state IN ('due', 'waiting', 'leased')")),
-            )
-            .set(delivery::state.eq(sql::<Text>("CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END")))
-            .execute(conn)?);
+    match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            for notice in notices.iter().copied() {
+                CloseOfOne { notice }.execute(*conn)?;
+            }
+        }
+        Conn::Postgres(conn) => {
+            let notices = notices.to_vec();
+            CloseOfMany { notices }.execute(*conn)?;
+        }
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use super::error::Error;
 use super::prepared::prepared;
-use super::schema::types::{BigInt, Bool, InstantSql, Nullable, Text, UidSql};
+use super::schema::types::{Array, BigInt, Bool, InstantSql, Nullable, Text, UidSql};
 use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -85,6 +85,66 @@ prepared!(AnyRetry returns UidSql:
     "SELECT id FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
     " AND due_at <= " now: InstantSql = Instant,
     " LIMIT 1",
+);
+
+// Those of PostgreSQL, where the parameters have their numbers in the order in which they come.
+prepared!(FirstsOfNobody returns (UidSql, Bool):
+    "SELECT id, FALSE FROM delivery WHERE state = 'due' AND channel = " channel: Text = &'static str,
+    " AND bank_id IS NULL AND due_at <= " now: InstantSql = Instant,
+    " ORDER BY due_at, id LIMIT " most: BigInt = i64,
+);
+
+prepared!(RetriesOfNobody returns (UidSql, Bool):
+    "SELECT id, unsealed FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
+    " AND bank_id IS NULL AND due_at <= " now: InstantSql = Instant,
+    " ORDER BY due_at, id LIMIT " most: BigInt = i64,
+);
+
+prepared!(FirstsOfBanks returns (UidSql, Nullable<UidSql>, Bool):
+    "WITH RECURSIVE whose (bank_id) AS (
+        (SELECT bank_id FROM delivery WHERE state = 'due' AND channel = " channel: Text = &'static str,
+    "       AND bank_id > " from: UidSql = Uid,
+    "    ORDER BY bank_id LIMIT 1)
+        UNION ALL SELECT (
+            SELECT bank_id FROM delivery WHERE state = 'due' AND channel = $1 AND bank_id > whose.bank_id
+            ORDER BY bank_id LIMIT 1
+        ) FROM whose WHERE whose.bank_id < " to: UidSql = Uid,
+    ")
+     SELECT one.id, whose.bank_id, one.unsealed FROM whose
+     CROSS JOIN LATERAL (
+        SELECT d.id, d.fanout_id IS NOT NULL AND s.fanout_id IS NULL AS unsealed
+        FROM delivery d LEFT JOIN log_seal s ON s.fanout_id = d.fanout_id
+        WHERE d.state = 'due' AND d.channel = $1 AND d.bank_id = whose.bank_id AND d.due_at <= " now: InstantSql = Instant,
+    "       AND (d.fanout_id IS NULL OR s.fanout_id IS NOT NULL OR d.due_at <= " patience_ends: InstantSql = Instant,
+    ")
+        ORDER BY d.due_at, d.id LIMIT greatest(" per_bank: BigInt = i64,
+    " - coalesce((SELECT held.places FROM unnest(" banks: Array<UidSql> = Vec<Uid>,
+    ", " held: Array<BigInt> = Vec<i64>,
+    ") AS held (bank_id, places) WHERE held.bank_id = whose.bank_id), 0), 0)
+     ) AS one
+     WHERE whose.bank_id <= $3 LIMIT " most: BigInt = i64,
+);
+
+prepared!(RetriesOfBanks returns (UidSql, Nullable<UidSql>, Bool):
+    "WITH RECURSIVE whose (bank_id) AS (
+        (SELECT bank_id FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
+    "       AND bank_id > " from: UidSql = Uid,
+    "    ORDER BY bank_id LIMIT 1)
+        UNION ALL SELECT (
+            SELECT bank_id FROM delivery WHERE state = 'waiting' AND channel = $1 AND bank_id > whose.bank_id
+            ORDER BY bank_id LIMIT 1
+        ) FROM whose WHERE whose.bank_id < " to: UidSql = Uid,
+    ")
+     SELECT one.id, whose.bank_id, one.unsealed FROM whose
+     CROSS JOIN LATERAL (
+        SELECT d.id, d.unsealed FROM delivery d
+        WHERE d.state = 'waiting' AND d.channel = $1 AND d.bank_id = whose.bank_id AND d.due_at <= " now: InstantSql = Instant,
+    "   ORDER BY d.due_at, d.id LIMIT greatest(" per_bank: BigInt = i64,
+    " - coalesce((SELECT held.places FROM unnest(" banks: Array<UidSql> = Vec<Uid>,
+    ", " held: Array<BigInt> = Vec<i64>,
+    ") AS held (bank_id, places) WHERE held.bank_id = whose.bank_id), 0), 0)
+     ) AS one
+     WHERE whose.bank_id <= $3 LIMIT " most: BigInt = i64,
 );
 
 /// Mostly nothing is: then nobody's retries are walked by, however many wait for their time.
@@ -174,53 +234,19 @@ fn of_one(
     Ok(())
 }
 
-#[derive(QueryableByName)]
-struct Found {
-    #[diesel(sql_type = UidSql)]
-    id: Uid,
-    #[diesel(sql_type = Nullable<UidSql>)]
-    bank_id: Option<Uid>,
-    #[diesel(sql_type = Bool)]
-    unsealed: bool,
-}
-
-impl From<Found> for Candidate {
-    fn from(row: Found) -> Self {
-        (row.id, row.bank_id, row.unsealed)
-    }
-}
-
-/// The state; what tells whether it goes out unsealed; what it waits for.
-fn words(turn: Turn) -> [&'static str; 3] {
-    match turn {
-        Turn::First => [
-            "due",
-            "d.fanout_id IS NOT NULL AND s.fanout_id IS NULL",
-            "(d.fanout_id IS NULL OR s.fanout_id IS NOT NULL OR d.due_at <= $3)",
-        ],
-        Turn::Retry => ["waiting", "d.unsealed", "TRUE"],
-    }
-}
-
 fn of_nobody(
     conn: &mut PgConnection,
     turn: Turn,
     look: &Look<'_>,
     found: &mut Vec<Candidate>,
 ) -> Result<(), Error> {
-    let [state, unsealed, ready] = words(turn);
-    let rows: Vec<Found> = diesel::sql_query(format!(
-        "SELECT d.id, d.bank_id, {unsealed} AS unsealed
-         FROM delivery d LEFT JOIN log_seal s ON s.fanout_id = d.fanout_id
-         WHERE d.state = '{state}' AND d.channel = $1 AND d.bank_id IS NULL AND d.due_at <= $2 AND {ready}
-         ORDER BY d.due_at, d.id LIMIT $4"
-    ))
-    .bind::<Text, _>(look.channel)
-    .bind::<InstantSql, _>(look.now)
-    .bind::<InstantSql, _>(look.patience_ends)
-    .bind::<BigInt, _>(look.free(None, found.len()))
-    .load(conn)?;
-    found.extend(rows.into_iter().map(Candidate::from));
+    let (channel, now) = (look.channel, look.now);
+    let most = look.free(None, found.len());
+    let rows: Vec<(Uid, bool)> = match turn {
+        Turn::First => FirstsOfNobody { channel, now, most }.load(conn)?,
+        Turn::Retry => RetriesOfNobody { channel, now, most }.load(conn)?,
+    };
+    found.extend(rows.into_iter().map(|(id, unsealed)| (id, None, unsealed)));
     Ok(())
 }
 
@@ -232,7 +258,6 @@ fn of_banks(
     (from, to): (Uid, Uid),
     found: &mut Vec<Candidate>,
 ) -> Result<(), Error> {
-    use diesel::sql_types::Array;
     let most = look.total.saturating_sub(found.len());
     if most == 0 || from == to {
         return Ok(());
@@ -242,39 +267,33 @@ fn of_banks(
         .iter()
         .filter_map(|(bank, held)| Some(((*bank)?, count(*held))))
         .unzip();
-    let [state, unsealed, ready] = words(turn);
-    let next = |after: &str| {
-        format!(
-            "SELECT bank_id FROM delivery
-             WHERE state = '{state}' AND channel = $1 AND bank_id > {after} ORDER BY bank_id LIMIT 1"
-        )
+    let (channel, now) = (look.channel, look.now);
+    let (per_bank, most) = (count(look.per_bank), count(most));
+    let rows: Vec<Candidate> = match turn {
+        Turn::First => FirstsOfBanks {
+            channel,
+            from,
+            to,
+            now,
+            patience_ends: look.patience_ends,
+            per_bank,
+            banks,
+            held,
+            most,
+        }
+        .load(conn)?,
+        Turn::Retry => RetriesOfBanks {
+            channel,
+            from,
+            to,
+            now,
+            per_bank,
+            banks,
+            held,
+            most,
+        }
+        .load(conn)?,
     };
-    let rows: Vec<Found> = diesel::sql_query(format!(
-        "WITH RECURSIVE whose (bank_id) AS (
-            ({first}) UNION ALL SELECT ({next}) FROM whose WHERE whose.bank_id < $8
-         )
-         SELECT one.id, whose.bank_id, one.unsealed FROM whose
-         CROSS JOIN LATERAL (
-            SELECT d.id, {unsealed} AS unsealed
-            FROM delivery d LEFT JOIN log_seal s ON s.fanout_id = d.fanout_id
-            WHERE d.state = '{state}' AND d.channel = $1 AND d.bank_id = whose.bank_id AND d.due_at <= $2 AND {ready}
-            ORDER BY d.due_at, d.id LIMIT greatest($7 - coalesce(
-                (SELECT held.places FROM unnest($5, $6) AS held (bank_id, places) WHERE held.bank_id = whose.bank_id), 0), 0)
-         ) AS one
-         WHERE whose.bank_id <= $8 LIMIT $9",
-        first = next("$4"),
-        next = next("whose.bank_id"),
-    ))
-    .bind::<Text, _>(look.channel)
-    .bind::<InstantSql, _>(look.now)
-    .bind::<InstantSql, _>(look.patience_ends)
-    .bind::<UidSql, _>(from)
-    .bind::<Array<UidSql>, _>(banks)
-    .bind::<Array<BigInt>, _>(held)
-    .bind::<BigInt, _>(count(look.per_bank))
-    .bind::<UidSql, _>(to)
-    .bind::<BigInt, _>(count(most))
-    .load(conn)?;
-    found.extend(rows.into_iter().map(Candidate::from));
+    found.extend(rows);
     Ok(())
 }

@@ -16,8 +16,8 @@ use diesel::prelude::*;
 use std::collections::HashMap;
 
 /// A challenge that was sent to an endpoint.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoint_challenge, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = endpoint_challenge)]
 pub struct ChallengeRow {
     pub message_id: Uid,
     pub delivery_id: Uid,
@@ -30,8 +30,8 @@ fact!("INSERT INTO" endpoint_challenge ChallengeRow, message_id:
 );
 
 /// An answer that showed the endpoint's secret.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoint_proof, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = endpoint_proof)]
 pub struct ProofRow {
     pub id: Uid,
     pub endpoint_id: Uid,
@@ -44,8 +44,8 @@ pub struct ProofRow {
 fact!("INSERT INTO" endpoint_proof ProofRow, id: id, endpoint_id, message_id, attempt_id, recorded_at);
 
 /// A new endpoint, and the one beside which it receives.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = endpoint_replacement, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = endpoint_replacement)]
 pub struct ReplacementRow {
     pub endpoint_id: Uid,
     pub replaces: Uid,
@@ -55,16 +55,16 @@ pub struct ReplacementRow {
 fact!("INSERT INTO" endpoint_replacement ReplacementRow, endpoint_id: endpoint_id, replaces, recorded_at);
 
 pub fn insert_challenge(tx: &mut Tx<'_>, row: &ChallengeRow) -> Result<(), Error> {
-    insert_facts!(tx, endpoint_challenge::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The entry is the caller's to stage.
 pub fn insert_proof(tx: &mut Tx<'_>, row: &ProofRow) -> Result<(), Error> {
-    insert_all!(tx, endpoint_proof::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 pub fn insert_replacement(tx: &mut Tx<'_>, row: &ReplacementRow) -> Result<(), Error> {
-    insert_facts!(tx, endpoint_replacement::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The newest challenge of an endpoint.

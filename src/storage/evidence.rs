@@ -2,13 +2,13 @@
 
 use super::error::Error;
 use super::facts::{self, fact, insert_facts};
-use super::prepared::Inserting;
+use super::prepared::insert_new;
 use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, head_dispute, notice, notice_level, notice_status, response,
     response_answer, response_shared, task_event,
 };
-use super::tx::{Conn, Tx, on_either};
+use super::tx::{Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all, log};
 use crate::domain::entry::{Accessed, Entry};
 use crate::domain::id::Uid;
@@ -18,8 +18,8 @@ use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = notice_level, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notice_level)]
 pub struct LevelRow {
     pub notice_id: Uid,
     pub level: i64,
@@ -42,8 +42,8 @@ pub struct StatusRow {
     pub told_out_of_band: bool,
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = acknowledgement, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = acknowledgement)]
 pub struct AcknowledgementRow {
     pub id: Uid,
     pub notice_id: Uid,
@@ -64,8 +64,8 @@ fact!("INSERT INTO" acknowledgement AcknowledgementRow, id:
 );
 
 /// A bank had seen a head that no log of this hub has.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = head_dispute, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = head_dispute)]
 pub struct HeadDisputeRow {
     pub id: Uid,
     pub bank_id: Uid,
@@ -79,8 +79,8 @@ fact!("INSERT INTO" head_dispute HeadDisputeRow, acknowledgement_id:
     id, bank_id, acknowledgement_id, size, root, recorded_at
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = response, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = response)]
 pub struct ResponseRow {
     pub id: Uid,
     pub notice_id: Uid,
@@ -98,8 +98,8 @@ fact!("INSERT INTO" response ResponseRow, id:
 );
 
 /// An officer's answer to a response that asks.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = response_answer, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = response_answer)]
 pub struct AnswerRow {
     pub response_id: Uid,
     pub person_id: Uid,
@@ -111,8 +111,8 @@ fact!("INSERT INTO" response_answer AnswerRow, response_id:
     response_id, person_id, payload_id, recorded_at
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = task_event, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = task_event)]
 pub struct TaskEventRow {
     pub task_id: Uid,
     pub seq: i64,
@@ -155,7 +155,7 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
     let now = tx.now()?;
     for part in reached.chunks(ROWS_AT_ONCE) {
         let rows: Vec<LevelRow> = part.iter().map(|one| one.row(now)).collect();
-        insert_levels(tx, &rows)?;
+        insert_new(tx, &rows)?;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
 /// Records that a person of `bank` has a notice on screen; the first time, with its entry.
 pub fn access(tx: &mut Tx<'_>, bank: Uid, reached: &Reached) -> Result<(), Error> {
     let row = reached.row(tx.now()?);
-    if insert_levels(tx, std::slice::from_ref(&row))? == 0 {
+    if insert_new(tx, std::slice::from_ref(&row))? == 0 {
         return Ok(());
     }
     let entry = Accessed {
@@ -176,23 +176,6 @@ pub fn access(tx: &mut Tx<'_>, bank: Uid, reached: &Reached) -> Result<(), Error
     };
     log::stage(tx, &[(row.notice_id, Entry::Accessed(entry))])?;
     Ok(())
-}
-
-/// Returns how many had not been reached.
-fn insert_levels(tx: &mut Tx<'_>, rows: &[LevelRow]) -> Result<usize, Error> {
-    match &mut tx.conn {
-        Conn::Sqlite(conn) => {
-            let mut new = 0;
-            for row in rows {
-                new += Inserting(row).execute(*conn)?;
-            }
-            Ok(new)
-        }
-        Conn::Postgres(conn) => Ok(diesel::insert_into(notice_level::table)
-            .values(rows)
-            .on_conflict_do_nothing()
-            .execute(*conn)?),
-    }
 }
 
 /// What is amiss with a notice.
@@ -260,7 +243,7 @@ pub fn acknowledgements_of(
 
 /// Each has its entry, which is the caller's to stage.
 pub fn insert_acknowledgements(tx: &mut Tx<'_>, rows: &[AcknowledgementRow]) -> Result<(), Error> {
-    insert_all!(tx, acknowledgement::table, rows)
+    insert_all(tx, rows)
 }
 
 /// The classes of these notices' acknowledgements, as they stood at an instant.
@@ -278,7 +261,7 @@ pub fn classes_at(
 }
 
 pub fn insert_head_dispute(tx: &mut Tx<'_>, row: &HeadDisputeRow) -> Result<(), Error> {
-    insert_facts!(tx, head_dispute::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// Every head that a bank had seen and no log of this hub has, the oldest first.
@@ -337,7 +320,7 @@ pub fn unacknowledged_before(
 
 /// The entry is the caller's to stage.
 pub fn insert_response(tx: &mut Tx<'_>, row: &ResponseRow) -> Result<(), Error> {
-    insert_all!(tx, response::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 /// Responses to any revision of an incident, oldest first.
@@ -371,7 +354,7 @@ pub fn unanswered(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ResponseRow>, Error
 }
 
 pub fn insert_answer(tx: &mut Tx<'_>, row: &AnswerRow) -> Result<(), Error> {
-    insert_facts!(tx, response_answer::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 pub fn answer_of(tx: &mut Tx<'_>, response_id: Uid) -> Result<Option<AnswerRow>, Error> {
@@ -440,7 +423,7 @@ pub fn note_shared(
 }
 
 pub fn insert_task_events(tx: &mut Tx<'_>, rows: &[TaskEventRow]) -> Result<(), Error> {
-    insert_facts!(tx, task_event::table, rows)
+    insert_facts(tx, rows)
 }
 
 /// The open *channel broken* task of an address, if any.

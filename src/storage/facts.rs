@@ -10,6 +10,7 @@ mod trees;
 
 use super::error::Error;
 use super::log;
+use super::prepared::{FixedInsert, insert_all};
 use super::tx::Tx;
 use crate::domain::entry::{Entry, FactRecorded};
 use crate::domain::id::Uid;
@@ -192,10 +193,10 @@ pub(in crate::storage) fn record<'r, F: Fact + 'r>(
 }
 
 /// Inserts rows of a fact table and stages an entry for each.
-macro_rules! insert_facts {
-    ($tx:expr, $table:expr, $rows:expr) => {{
-        $crate::storage::insert_all!($tx, $table, $rows)?;
-        $crate::storage::facts::record($tx, $rows)
-    }};
+pub(in crate::storage) fn insert_facts<F: Fact + FixedInsert>(
+    tx: &mut Tx<'_>,
+    rows: &[F],
+) -> Result<(), Error> {
+    insert_all(tx, rows)?;
+    record(tx, rows)
 }
-pub(in crate::storage) use insert_facts;

@@ -12,8 +12,8 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = incident, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = incident)]
 pub struct IncidentRow {
     pub id: Uid,
     pub reference: String,
@@ -22,8 +22,8 @@ pub struct IncidentRow {
 
 fact!("INSERT INTO" incident IncidentRow, id: id, reference, opened_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = revision, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = revision)]
 pub struct RevisionRow {
     pub id: Uid,
     pub incident_id: Uid,
@@ -54,7 +54,7 @@ fact!("INSERT INTO" revision RevisionRow, id:
 );
 
 pub fn insert(tx: &mut Tx<'_>, row: &IncidentRow) -> Result<(), Error> {
-    insert_facts!(tx, incident::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 pub fn by_reference(tx: &mut Tx<'_>, reference: &str) -> Result<Option<IncidentRow>, Error> {
@@ -105,7 +105,7 @@ pub fn last_number(tx: &mut Tx<'_>, year: i64) -> Result<i64, Error> {
 
 /// The entry is the caller's to stage.
 pub fn insert_revision(tx: &mut Tx<'_>, _gate: &Gate, row: &RevisionRow) -> Result<(), Error> {
-    insert_all!(tx, revision::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 pub fn latest_revision(tx: &mut Tx<'_>, incident_id: Uid) -> Result<Option<RevisionRow>, Error> {

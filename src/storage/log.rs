@@ -5,7 +5,7 @@ use super::error::Error;
 use super::facts::{fact, insert_facts};
 use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
-use super::schema::types::{BigInt, InstantSql, UidSql};
+use super::schema::types::{Array, BigInt, Binary, InstantSql, Text, UidSql};
 use super::schema::{
     fanout, log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run,
     log_seal,
@@ -17,8 +17,6 @@ use crate::domain::instant::Instant;
 use crate::merkle::Hash;
 use diesel::prelude::*;
 
-#[derive(Insertable)]
-#[diesel(table_name = log_entry, treat_none_as_default_value = false)]
 struct StagedRow {
     group_id: Uid,
     kind: String,
@@ -28,6 +26,18 @@ struct StagedRow {
 }
 
 fixed_insert!("INSERT INTO" log_entry StagedRow: group_id, kind, subject_id, body, leaf_hash);
+
+prepared!(InsertEntries returns BigInt:
+    "INSERT INTO log_entry (group_id, kind, subject_id, body, leaf_hash)
+     SELECT * FROM unnest(" groups: Array<UidSql> = Vec<Uid>,
+    ", " kinds: Array<Text> = Vec<String>,
+    ", " subjects: Array<UidSql> = Vec<Uid>,
+    ", " bodies: Array<Binary> = Vec<Vec<u8>>,
+    ", " hashes: Array<Binary> = Vec<Vec<u8>>,
+    ") RETURNING seq",
+);
+
+prepared!(LastGiven returns BigInt: "SELECT last_insert_rowid()");
 
 prepared!(KeepPending:
     "INSERT INTO log_pending (group_id, first_seq, last_seq) VALUES (" group_id: UidSql = Uid,
@@ -66,24 +76,23 @@ pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>,
 fn insert_entries(tx: &mut Tx<'_>, rows: &[StagedRow]) -> Result<(i64, i64), Error> {
     match &mut tx.conn {
         Conn::Sqlite(_) => {
-            insert_all!(tx, log_entry::table, rows)?;
-            let last: i64 = on_either!(tx, conn => diesel::select(diesel::dsl::sql::<BigInt>("last_insert_rowid()"))
-                .get_result(conn)?);
+            insert_all(tx, rows)?;
+            let last: i64 = on_either!(tx, conn => LastGiven {}.get_result(conn)?);
             // One writer: they follow each other.
             let n = i64::try_from(rows.len()).unwrap_or(i64::MAX);
             Ok((last - n + 1, last))
         }
         Conn::Postgres(conn) => {
-            let (mut first, mut last) = (i64::MAX, 0);
-            for part in rows.chunks(super::ROWS_AT_ONCE) {
-                let given: Vec<i64> = diesel::insert_into(log_entry::table)
-                    .values(part)
-                    .returning(log_entry::seq)
-                    .get_results(*conn)?;
-                first = given.iter().copied().fold(first, i64::min);
-                last = given.iter().copied().fold(last, i64::max);
-            }
-            Ok((first, last))
+            let statement = InsertEntries {
+                groups: rows.iter().map(|row| row.group_id).collect(),
+                kinds: rows.iter().map(|row| row.kind.clone()).collect(),
+                subjects: rows.iter().map(|row| row.subject_id).collect(),
+                bodies: rows.iter().map(|row| row.body.clone()).collect(),
+                hashes: rows.iter().map(|row| row.leaf_hash.clone()).collect(),
+            };
+            let given: Vec<i64> = statement.load(*conn)?;
+            let first = given.iter().copied().fold(i64::MAX, i64::min);
+            Ok((first, given.into_iter().fold(0, i64::max)))
         }
     }
 }
@@ -277,8 +286,8 @@ pub fn leaves_between(tx: &mut Tx<'_>, first: i64, last: i64) -> Result<Vec<Leaf
 }
 
 /// Consecutive entries that are consecutive leaves.
-#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]
-#[diesel(table_name = log_run, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Copy, Queryable, Selectable)]
+#[diesel(table_name = log_run)]
 pub struct RunRow {
     pub log: i64,
     pub first_index: i64,
@@ -289,7 +298,7 @@ pub struct RunRow {
 fixed_insert!("INSERT INTO" log_run RunRow: log, first_index, first_seq, n);
 
 pub fn insert_runs(tx: &mut Tx<'_>, rows: &[RunRow]) -> Result<(), Error> {
-    insert_all!(tx, log_run::table, rows)
+    insert_all(tx, rows)
 }
 
 /// The runs that hold the leaves from `from` to below `to`, each cut to that range.
@@ -521,8 +530,8 @@ pub fn checkpoint(tx: &mut Tx<'_>, log: i64, size: i64) -> Result<Option<Checkpo
 }
 
 /// With which checkpoint a fan-out goes out.
-#[derive(Debug, Clone, Copy, Queryable, Selectable, Insertable)]
-#[diesel(table_name = log_seal, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Copy, Queryable, Selectable)]
+#[diesel(table_name = log_seal)]
 pub struct SealRow {
     pub fanout_id: Uid,
     pub log: i64,
@@ -533,7 +542,7 @@ pub struct SealRow {
 fixed_insert!("INSERT INTO" log_seal SealRow: fanout_id, log, entry_index, size);
 
 pub fn insert_seals(tx: &mut Tx<'_>, rows: &[SealRow]) -> Result<(), Error> {
-    insert_all!(tx, log_seal::table, rows)
+    insert_all(tx, rows)
 }
 
 pub fn seal(tx: &mut Tx<'_>, fanout_id: Uid) -> Result<Option<SealRow>, Error> {
@@ -568,8 +577,8 @@ pub fn fanouts_between(
 }
 
 /// The log refused, or went on again.
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = log_event, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = log_event)]
 pub struct LogEventRow {
     pub id: Uid,
     /// `refused` or `resumed`.
@@ -582,7 +591,7 @@ pub struct LogEventRow {
 fact!("INSERT INTO" log_event LogEventRow, id: id, event, code, recorded_at);
 
 pub fn insert_event(tx: &mut Tx<'_>, row: &LogEventRow) -> Result<(), Error> {
-    insert_facts!(tx, log_event::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// How the log last changed its standing; `None` = it has never refused.

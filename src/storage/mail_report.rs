@@ -14,8 +14,8 @@ use diesel::prelude::*;
 use std::collections::HashMap;
 use std::time::Duration;
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = mail_report, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = mail_report)]
 pub struct MailReportRow {
     pub id: Uid,
     pub delivery_id: Uid,
@@ -42,7 +42,7 @@ fact!("INSERT INTO" mail_report MailReportRow, id:
 
 /// The entry is the caller's to stage.
 pub fn insert(tx: &mut Tx<'_>, row: &MailReportRow) -> Result<(), Error> {
-    insert_all!(tx, mail_report::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 /// Was this very file read already?

@@ -48,30 +48,11 @@ pub mod session;
 pub mod tree;
 
 pub use durability::free_bytes;
+use prepared::insert_all;
+
 pub use error::Error;
 pub use store::{Bounds, Lane, Location, Store};
 pub use tx::Tx;
 
 /// Rows of one statement: keeps below both databases' bound on parameters.
 pub(in crate::storage) const ROWS_AT_ONCE: usize = 500;
-
-/// Inserts all rows. PostgreSQL takes many in one statement, which saves round trips; SQLite takes them one
-/// by one, because a statement of one row is prepared once for all and needs no journal of its own.
-macro_rules! insert_all {
-    ($tx:expr, $table:expr, $rows:expr) => {{
-        match &mut $tx.conn {
-            $crate::storage::tx::Conn::Sqlite(conn) => {
-                for row in $rows.iter() {
-                    $crate::storage::prepared::Inserting(row).execute(*conn)?;
-                }
-            }
-            $crate::storage::tx::Conn::Postgres(conn) => {
-                for part in $rows.chunks($crate::storage::ROWS_AT_ONCE) {
-                    diesel::insert_into($table).values(part).execute(*conn)?;
-                }
-            }
-        }
-        Ok::<(), $crate::storage::Error>(())
-    }};
-}
-pub(in crate::storage) use insert_all;

@@ -15,8 +15,8 @@ use crate::merkle::Hash;
 use diesel::prelude::*;
 use std::collections::HashMap;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = notice, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = notice)]
 pub struct NoticeRow {
     pub id: Uid,
     pub revision_id: Uid,
@@ -44,8 +44,8 @@ fact!("INSERT INTO" notice NoticeRow, id:
     acknowledge_by, object, digest, commitment, facts, channels, issued_at
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = fanout, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = fanout)]
 pub struct FanoutRow {
     pub id: Uid,
     pub revision_id: Uid,
@@ -108,13 +108,13 @@ pub fn take_numbers(
 
 /// Their fan-out's entry binds them, through its tree.
 pub fn insert(tx: &mut Tx<'_>, _gate: &Gate, rows: &[NoticeRow]) -> Result<(), Error> {
-    insert_all!(tx, notice::table, rows)
+    insert_all(tx, rows)
 }
 
 /// Closes a fan-out: the database counts its notices and refuses a wrong number. The entry is the caller's to
 /// stage.
 pub fn close_fanout(tx: &mut Tx<'_>, _gate: &Gate, row: &FanoutRow) -> Result<(), Error> {
-    insert_all!(tx, fanout::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<NoticeRow>, Error> {

@@ -3,17 +3,17 @@
 
 use super::error::Error;
 use super::facts::{fact, insert_facts};
-use super::prepared::{Inserting, fixed_insert};
-use super::schema::types::Bool;
+use super::prepared::prepared;
+use super::schema::types::{BigInt, Bool, InstantSql, Nullable, Text, UidSql};
 use super::schema::{clock_step, incident, operator_clock};
-use super::tx::{Conn, Tx, on_either};
+use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = operator_clock, treat_none_as_default_value = false, treat_none_as_null = true)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = operator_clock)]
 pub struct ClockRow {
     /// The draft, or the incident.
     pub subject_id: Uid,
@@ -28,10 +28,6 @@ pub struct ClockRow {
     pub next_at: Instant,
 }
 
-fixed_insert!("INSERT OR REPLACE INTO" operator_clock ClockRow:
-    subject_id, origin_id, phase, started_at, clock_at, ceiling_at, next_step, next_at
-);
-
 impl ClockRow {
     /// The earlier of clock and ceiling.
     pub fn due_at(&self) -> Instant {
@@ -40,8 +36,8 @@ impl ClockRow {
     }
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = clock_step, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = clock_step)]
 pub struct ClockStepRow {
     pub origin_id: Uid,
     pub n: i64,
@@ -55,17 +51,44 @@ fact!("INSERT INTO" clock_step ClockStepRow, origin_id, n:
     origin_id, n, subject_id, phase, due_at, recorded_at
 );
 
+prepared!(SetClock:
+    "INSERT INTO operator_clock (subject_id, origin_id, phase, started_at, clock_at, ceiling_at, next_step, next_at)
+     VALUES (" subject_id: UidSql = Uid,
+    ", " origin_id: UidSql = Uid,
+    ", " phase: Text = String,
+    ", " started_at: InstantSql = Instant,
+    ", " clock_at: InstantSql = Instant,
+    ", " ceiling_at: Nullable<InstantSql> = Option<Instant>,
+    ", " next_step: BigInt = i64,
+    ", " next_at: InstantSql = Instant,
+    ") ON CONFLICT (subject_id) DO UPDATE SET origin_id = excluded.origin_id, phase = excluded.phase,
+        started_at = excluded.started_at, clock_at = excluded.clock_at, ceiling_at = excluded.ceiling_at,
+        next_step = excluded.next_step, next_at = excluded.next_at",
+);
+
 /// Starts the clock of a draft or an incident, in the place of the one before.
-pub fn set(tx: &mut Tx<'_>, row: &ClockRow) -> Result<(), Error> {
-    match &mut tx.conn {
-        Conn::Sqlite(conn) => Inserting(row).execute(*conn)?,
-        Conn::Postgres(conn) => diesel::insert_into(operator_clock::table)
-            .values(row)
-            .on_conflict(operator_clock::subject_id)
-            .do_update()
-            .set(row)
-            .execute(*conn)?,
+pub fn set(tx: &mut Tx<'_>, row: ClockRow) -> Result<(), Error> {
+    let ClockRow {
+        subject_id,
+        origin_id,
+        phase,
+        started_at,
+        clock_at,
+        ceiling_at,
+        next_step,
+        next_at,
+    } = row;
+    let statement = SetClock {
+        subject_id,
+        origin_id,
+        phase,
+        started_at,
+        clock_at,
+        ceiling_at,
+        next_step,
+        next_at,
     };
+    on_either!(tx, conn => statement.execute(conn)?);
     Ok(())
 }
 
@@ -127,7 +150,7 @@ pub fn steps_of(tx: &mut Tx<'_>, origin: Uid) -> Result<Vec<ClockStepRow>, Error
 }
 
 pub fn insert_step(tx: &mut Tx<'_>, row: &ClockStepRow) -> Result<(), Error> {
-    insert_facts!(tx, clock_step::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// All that run, the nearest deadline first, with the incident's reference; without one it is a draft's.

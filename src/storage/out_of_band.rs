@@ -10,8 +10,8 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = out_of_band_contact, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = out_of_band_contact)]
 pub struct OutOfBandRow {
     pub id: Uid,
     pub notice_id: Uid,
@@ -32,7 +32,7 @@ fact!("INSERT INTO" out_of_band_contact OutOfBandRow, id:
 );
 
 pub fn insert(tx: &mut Tx<'_>, row: &OutOfBandRow) -> Result<(), Error> {
-    insert_facts!(tx, out_of_band_contact::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<OutOfBandRow>, Error> {

@@ -8,8 +8,8 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = person, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = person)]
 pub struct PersonRow {
     pub id: Uid,
     pub bank_id: Option<Uid>,
@@ -21,8 +21,8 @@ pub struct PersonRow {
 
 fact!("INSERT INTO" person PersonRow, id: id, bank_id, payload_id, email_tag, language, recorded_at);
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = role_grant, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = role_grant)]
 pub struct RoleGrantRow {
     pub person_id: Uid,
     pub role: String,
@@ -68,7 +68,7 @@ pub struct ApiKeyRow {
 }
 
 pub fn insert_person(tx: &mut Tx<'_>, row: &PersonRow) -> Result<(), Error> {
-    insert_facts!(tx, person::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 pub fn person(tx: &mut Tx<'_>, id: Uid) -> Result<Option<PersonRow>, Error> {
@@ -97,7 +97,7 @@ pub fn people(tx: &mut Tx<'_>, bank_id: Option<Uid>) -> Result<Vec<PersonRow>, E
 }
 
 pub fn insert_grant(tx: &mut Tx<'_>, row: &RoleGrantRow) -> Result<(), Error> {
-    insert_facts!(tx, role_grant::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 /// The grants in force of one person, by role; a role taken away is not among them.

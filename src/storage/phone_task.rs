@@ -1,17 +1,16 @@
 //! Calls that somebody has to make, as their events; the last one tells the state. Which may follow which is
 //! `domain::phone_task`'s.
 
-use super::ROWS_AT_ONCE;
 use super::error::Error;
 use super::facts::{fact, insert_facts};
 use super::schema::phone_task_event;
-use super::tx::{Tx, on_either};
+use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = phone_task_event, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = phone_task_event)]
 pub struct PhoneEventRow {
     pub task_id: Uid,
     pub seq: i64,
@@ -30,7 +29,7 @@ fact!("INSERT INTO" phone_task_event PhoneEventRow, task_id, seq:
 );
 
 pub fn insert(tx: &mut Tx<'_>, rows: &[PhoneEventRow]) -> Result<(), Error> {
-    insert_facts!(tx, phone_task_event::table, rows)
+    insert_facts(tx, rows)
 }
 
 /// The events of one task, in order.
@@ -44,16 +43,26 @@ pub fn of_task(tx: &mut Tx<'_>, task: Uid) -> Result<Vec<PhoneEventRow>, Error> 
 
 /// The events of these notices' tasks, in order of task and number.
 pub fn of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<Vec<PhoneEventRow>, Error> {
-    let mut found = Vec::new();
-    for part in notices.chunks(ROWS_AT_ONCE) {
-        let rows: Vec<PhoneEventRow> = on_either!(tx, conn => phone_task_event::table
-            .filter(phone_task_event::notice_id.eq_any(part))
+    match &mut tx.conn {
+        // A list has another text for each length, and would be prepared anew.
+        Conn::Sqlite(conn) => {
+            let mut found: Vec<PhoneEventRow> = Vec::new();
+            for notice in notices {
+                let rows: Vec<PhoneEventRow> = phone_task_event::table
+                    .filter(phone_task_event::notice_id.eq(notice))
+                    .select(PhoneEventRow::as_select())
+                    .load(*conn)?;
+                found.extend(rows);
+            }
+            found.sort_unstable_by_key(|row| (row.task_id, row.seq));
+            Ok(found)
+        }
+        Conn::Postgres(conn) => Ok(phone_task_event::table
+            .filter(phone_task_event::notice_id.eq_any(notices))
             .order((phone_task_event::task_id, phone_task_event::seq))
             .select(PhoneEventRow::as_select())
-            .load(conn)?);
-        found.extend(rows);
+            .load(*conn)?),
     }
-    Ok(found)
 }
 
 /// The last event of every task that is not done, the oldest task first.

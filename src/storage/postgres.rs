@@ -53,18 +53,28 @@ pub(in crate::storage) struct Admitted {
     _writing: OwnedSemaphorePermit,
 }
 
+const SETTINGS: &str =
+    "SET TIME ZONE 'UTC'; SET synchronous_commit = on; SET statement_timeout = '60s';
+    SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '10s'";
+/// What is written goes by keys: a statement is planned once, whatever is bound to it.
+const PLANNED_ONCE: &str = "SET plan_cache_mode = force_generic_plan";
+
+/// What every connection of a pool is told at first.
 #[derive(Debug)]
-struct Setup;
+struct Setup(&'static [&'static str]);
 
 impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Setup {
     fn on_acquire(&self, conn: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        conn.batch_execute(
-            "SET TIME ZONE 'UTC'; SET synchronous_commit = on; SET statement_timeout = '60s'; SET lock_timeout = '20s';
-             SET idle_in_transaction_session_timeout = '10s'",
-        )
-        .map_err(diesel::r2d2::Error::QueryError)
+        for settings in self.0 {
+            conn.batch_execute(settings)
+                .map_err(diesel::r2d2::Error::QueryError)?;
+        }
+        Ok(())
     }
 }
+
+const READS: Setup = Setup(&[SETTINGS]);
+const WRITES: Setup = Setup(&[SETTINGS, PLANNED_ONCE]);
 
 /// Without TLS in the client, libpq would fall back to plain text silently; refuse instead.
 #[cfg(not(feature = "pg-tls"))]
@@ -94,12 +104,12 @@ fn refuse_plain_text(_url: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn pool(url: &str, size: u32) -> Result<PgPool, Error> {
+fn pool(url: &str, size: u32, setup: Setup) -> Result<PgPool, Error> {
     Pool::builder()
         .max_size(size.max(1))
         .min_idle(Some(0))
         .connection_timeout(PATIENCE)
-        .connection_customizer(Box::new(Setup))
+        .connection_customizer(Box::new(setup))
         .build(ConnectionManager::new(url))
         .map_err(|fault| Error::Unavailable(fault.to_string()))
 }
@@ -114,9 +124,9 @@ impl Postgres {
         migrations::run_postgres(&mut conn)?;
         let gate = |writing: u32| Gate::new(bounds.queue, writing.max(1));
         Ok(Self {
-            front: pool(url, bounds.writers)?,
-            back: pool(url, ENGINES)?,
-            readers: pool(url, bounds.readers)?,
+            front: pool(url, bounds.writers, WRITES)?,
+            back: pool(url, ENGINES, WRITES)?,
+            readers: pool(url, bounds.readers, READS)?,
             gates: [
                 gate(bounds.writers),
                 gate(bounds.writers.saturating_sub(1)),

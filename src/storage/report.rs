@@ -10,8 +10,8 @@ use crate::domain::instant::Instant;
 use diesel::dsl::{exists, not};
 use diesel::prelude::*;
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = bank_report, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = bank_report)]
 pub struct ReportRow {
     pub id: Uid,
     pub bank_id: Uid,
@@ -29,8 +29,8 @@ fact!("INSERT INTO" bank_report ReportRow, id:
     id, bank_id, person_id, api_key_id, payload_id, triage_by, issue_by, reported_at
 );
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = bank_report_end, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = bank_report_end)]
 pub struct ReportEndRow {
     pub report_id: Uid,
     /// `incident`, `no_incident` or `silence`.
@@ -51,12 +51,12 @@ pub type Report = (ReportRow, Option<ReportEndRow>);
 
 /// The entry is the caller's to stage.
 pub fn insert(tx: &mut Tx<'_>, row: &ReportRow) -> Result<(), Error> {
-    insert_all!(tx, bank_report::table, std::slice::from_ref(row))
+    insert_all(tx, std::slice::from_ref(row))
 }
 
 /// Answers a report; the database refuses a second answer.
 pub fn end(tx: &mut Tx<'_>, row: &ReportEndRow) -> Result<(), Error> {
-    insert_facts!(tx, bank_report_end::table, std::slice::from_ref(row))
+    insert_facts(tx, std::slice::from_ref(row))
 }
 
 pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Report>, Error> {

@@ -54,8 +54,8 @@ pub fn plan_change(tx: &mut Tx<'_>, gate: &mut Gate, at: Option<Instant>) -> Res
     Ok(())
 }
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = roster_version, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = roster_version)]
 pub struct RosterVersionRow {
     pub version: i64,
     pub effective_at: Instant,
@@ -68,8 +68,8 @@ fact!("INSERT INTO" roster_version RosterVersionRow, version:
     version, effective_at, bank_count, root, entry_hash
 );
 
-#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
-#[diesel(table_name = roster_leaf, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = roster_leaf)]
 pub struct RosterLeafRow {
     pub version: i64,
     pub bank_id: Uid,
@@ -125,8 +125,8 @@ pub fn insert(
     version: &RosterVersionRow,
     leaves: &[RosterLeafRow],
 ) -> Result<(), Error> {
-    insert_all!(tx, roster_version::table, std::slice::from_ref(version))?;
-    insert_all!(tx, roster_leaf::table, leaves)
+    insert_all(tx, std::slice::from_ref(version))?;
+    insert_all(tx, leaves)
 }
 
 /// Leaves of a version, in the order of its tree.

@@ -14,8 +14,6 @@ use crate::merkle::{Hash, proof};
 use diesel::prelude::*;
 use std::collections::HashMap;
 
-#[derive(Insertable)]
-#[diesel(table_name = log_tile, treat_none_as_default_value = false)]
 struct TileRow {
     log: i64,
     level: i64,
@@ -39,7 +37,7 @@ pub fn insert_tiles(tx: &mut Tx<'_>, log: i64, tiles: &[FullTile]) -> Result<(),
         hashes: tile::encode_hashes(&tile.hashes),
     };
     let rows: Vec<TileRow> = tiles.iter().map(row).collect();
-    insert_all!(tx, log_tile::table, rows)
+    insert_all(tx, &rows)
 }
 
 /// The roots of the full tiles from `from` to below `to` of a level.

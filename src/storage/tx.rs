@@ -2,7 +2,9 @@
 //! stored clock, the vault, and the group under which evidence is staged.
 
 use super::error::Error;
+use super::prepared::prepared;
 use super::roster::Member;
+use super::schema::types::InstantSql;
 use crate::clock::{Clock, Steady};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -87,6 +89,8 @@ pub(in crate::storage) enum Conn<'c> {
     Postgres(&'c mut PgConnection),
 }
 
+prepared!(ReadClock returns InstantSql: "SELECT clock_timestamp()");
+
 /// A transaction. Made only by the store; ends when the store's closure returns.
 pub struct Tx<'c> {
     pub(in crate::storage) conn: Conn<'c>,
@@ -138,10 +142,7 @@ impl<'c> Tx<'c> {
         let read: Instant = match &mut self.conn {
             // SQLite has no clock but this machine's.
             Conn::Sqlite(_) => Clock::machine(),
-            Conn::Postgres(conn) => diesel::select(diesel::dsl::sql::<
-                super::schema::types::InstantSql,
-            >("clock_timestamp()"))
-            .get_result(*conn)?,
+            Conn::Postgres(conn) => ReadClock {}.get_result(*conn)?,
         };
         let now = self.around.clock.shift(self.around.steady.reading(read));
         self.now = Some(now);
