@@ -5,7 +5,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::Error::Corrupt;
 pub use crate::storage::delivery::Lease;
-use crate::storage::delivery::{self, AttemptRow, DueRow};
+use crate::storage::delivery::{self, AttemptRow, DeliveryRow, DueRow};
 use crate::storage::due::{self, Candidate, Look, Turn};
 use crate::storage::{Tx, payload};
 use std::collections::HashMap;
@@ -83,6 +83,19 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
         leases.extend(taken);
     }
     Ok(leases)
+}
+
+/// Leases anew what an earlier run of this node had under way: an attempt that nobody knows the outcome of is no failure,
+/// and its delivery keeps its place before whatever came after it. What had failed waits among the retries.
+pub fn go_on(tx: &mut Tx<'_>, room: &Room, lost: &[DeliveryRow]) -> Result<Vec<Lease>, Error> {
+    let chosen: Vec<Candidate> = lost
+        .iter()
+        .filter(|row| row.failures == 0)
+        .map(|row| (row.id, row.bank_id, row.unsealed))
+        .take(room.total)
+        .collect();
+    let now = tx.now()?;
+    take(tx, room, now, &chosen)
 }
 
 fn take(

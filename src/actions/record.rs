@@ -9,7 +9,9 @@ use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
 use crate::domain::level::Level;
 use crate::domain::outcome::{ErrorClass, Outcome};
-use crate::storage::delivery::{self, Advance, AttemptRow, DueRow, Leases, OutcomeRow};
+use crate::storage::delivery::{
+    self, Advance, AttemptRow, DeliveryRow, DueRow, Leases, OutcomeRow,
+};
 use crate::storage::evidence::{self, Flag, Reached};
 use crate::storage::{Tx, facts, log, mail_report, notice, payload, reachability};
 use std::collections::{HashMap, HashSet};
@@ -313,10 +315,15 @@ fn keeps_failing(tx: &mut Tx<'_>, due: &DueRow, known: &mut Known) -> Result<boo
     Ok(verdict)
 }
 
-/// Leases that hold no longer: their attempts are *unknown*, their deliveries due again. Returns how many.
-pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Result<usize, Error> {
+/// Leases that hold no longer: their attempts are *unknown*, their deliveries due again. Returns these, as they were.
+pub fn expire(
+    tx: &mut Tx<'_>,
+    channel: &str,
+    which: Leases,
+    limit: i64,
+) -> Result<Vec<DeliveryRow>, Error> {
     let now = tx.now()?;
-    let rows = delivery::expired(tx, channel, which, limit)?;
+    let mut rows = delivery::expired(tx, channel, which, limit)?;
     let mut advances = Vec::with_capacity(rows.len());
     let mut attempts = Vec::with_capacity(rows.len());
     let mut outcomes = Vec::with_capacity(rows.len());
@@ -366,7 +373,8 @@ pub fn expire(tx: &mut Tx<'_>, channel: &str, which: Leases, limit: i64) -> Resu
     end_moot(tx, &advances)?;
     attempts.retain(|row| held.contains(&row.id));
     outcomes.retain(|row| held.contains(&row.attempt_id));
+    rows.retain(|row| row.lease_token.is_some_and(|token| held.contains(&token)));
     delivery::insert_outcomes(tx, &outcomes)?;
     stage(tx, &attempts, &outcomes)?;
-    Ok(outcomes.len())
+    Ok(rows)
 }

@@ -12,7 +12,7 @@ use crate::actions::{Error, cut_roster};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant as Time;
 use crate::domain::outcome::{ErrorClass, Outcome};
-use crate::storage::delivery::Leases;
+use crate::storage::delivery::{DeliveryRow, Leases};
 use crate::storage::{Lane, Store, Tx};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -243,19 +243,39 @@ impl Engine {
         }
     }
 
-    /// Leases of this node from before it started: whoever held them is gone.
-    async fn take_back_leases(&self) {
+    /// Leases of this node from before it started: whoever held them is gone, and this run goes on where it was.
+    async fn take_back_leases(&mut self) {
         let which = if self.store.is_embedded() {
             Leases::Everyones
         } else {
             Leases::OfNode(self.node)
         };
-        while let Ok(taken @ 1..) = self.expire(which).await {
-            tracing::warn!(
-                channel = self.transport.channel(),
-                taken,
-                "attempts of an earlier run have an unknown outcome"
-            );
+        let mut lost = Vec::new();
+        while let Ok(taken) = self.expire(which).await
+            && !taken.is_empty()
+        {
+            lost.extend(taken);
+        }
+        if lost.is_empty() {
+            return;
+        }
+        tracing::warn!(
+            channel = self.transport.channel(),
+            taken = lost.len(),
+            "attempts of an earlier run have an unknown outcome"
+        );
+        let room = self.room();
+        let write = self
+            .store
+            .write(Lane::Back, move |tx| claim::go_on(tx, &room, &lost));
+        match write.await {
+            Ok(leases) => {
+                self.unread.extend(leases);
+                self.begin_reading();
+            }
+            Err(fault) => {
+                tracing::error!(channel = self.transport.channel(), %fault, "going on; they wait for their turn");
+            }
         }
     }
 
@@ -263,15 +283,15 @@ impl Engine {
     async fn tick(&mut self) {
         let now = self.store.read(|tx| Ok::<_, Error>(tx.now()?)).await;
         let expired = match now {
-            Ok(now) if self.are_held(now) => Ok(0),
+            Ok(now) if self.are_held(now) => Ok(Vec::new()),
             Ok(now) => self.expire(Leases::RanOut(now)).await,
             Err(fault) => Err(fault),
         };
         match expired {
-            Ok(0) => {}
+            Ok(taken) if taken.is_empty() => {}
             Ok(taken) => tracing::warn!(
                 channel = self.transport.channel(),
-                taken,
+                taken = taken.len(),
                 "leases ran out; outcomes unknown"
             ),
             Err(fault) => tracing::error!(%fault, "looking for lost attempts"),
@@ -292,7 +312,7 @@ impl Engine {
         here < self.held_until
     }
 
-    async fn expire(&self, which: Leases) -> Result<usize, Error> {
+    async fn expire(&self, which: Leases) -> Result<Vec<DeliveryRow>, Error> {
         let channel = self.transport.channel();
         let any = self
             .store
@@ -301,7 +321,7 @@ impl Engine {
             })
             .await?;
         if any == 0 {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         self.store
             .write(Lane::Back, move |tx| {
@@ -379,7 +399,7 @@ impl Engine {
             Ok(ready) => {
                 let now = Instant::now();
                 for one in ready {
-                    let (whose, is_retry) = (one.0.due.bank_id, one.0.number > 1);
+                    let (whose, is_retry) = (one.0.due.bank_id, one.0.due.failures > 0);
                     self.places.wait(whose, is_retry, (one, now));
                 }
                 self.launch();

@@ -15,7 +15,7 @@ use kairan::domain::address::AddressPolicy;
 use kairan::domain::deadline::Profiles;
 use kairan::domain::id::Uid;
 use kairan::domain::incident::Filing;
-use kairan::domain::outcome::Outcome;
+use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::storage::people::{PersonRow, RoleGrantRow};
 use kairan::storage::{Bounds, Lane, Location, Store, Tx, audit, payload, people};
 use kairan::vault::{self, Vault};
@@ -297,9 +297,18 @@ impl Ground {
 
     /// The far side took these.
     pub async fn accepted(&self, claimed: Vec<Claimed>) {
+        self.ended(claimed, None).await;
+    }
+
+    /// The far side failed on these.
+    pub async fn failed(&self, claimed: Vec<Claimed>) {
+        self.ended(claimed, Some(ErrorClass::Broken)).await;
+    }
+
+    async fn ended(&self, claimed: Vec<Claimed>, error: Option<ErrorClass>) {
         let outcome = Outcome {
-            error: None,
-            status: Some(250),
+            error,
+            status: error.is_none().then_some(250),
             duration: Duration::from_millis(1),
             retry_after: None,
             tls_fingerprint: None,
