@@ -2,11 +2,11 @@
 //! again by hand. One question is open at a time; a new one takes the place of the one before. Knows nothing of what
 //! an answer brings.
 
+use super::Error;
 use super::alert::{OperatorAlert, alert};
 use super::fan_out::{delivery_row, message_row};
 use super::register_bank::bank_by_code;
-use super::set_endpoint::{self, EndpointPayload};
-use super::{Error, read_register};
+use super::set_endpoint;
 use crate::domain::challenge::{Challenge, KIND};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -22,15 +22,10 @@ const UNANSWERED: Duration = Duration::from_secs(24 * 60 * 60);
 const UNPROVEN: &str = "endpoint-unproven";
 
 /// Sends a challenge to an endpoint; returns the message's id.
-pub(super) fn challenge(
-    tx: &mut Tx<'_>,
-    bank_id: Uid,
-    endpoint: Uid,
-    url: &str,
-) -> Result<Uid, Error> {
+pub(super) fn challenge(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<Uid, Error> {
     withdraw(tx, endpoint)?;
     let random = vault::random::<32>().map_err(storage::Error::from)?;
-    let inputs = Challenge::new(&random, endpoint, url.to_owned());
+    let inputs = Challenge::new(&random, endpoint);
     let inputs = serde_json::to_vec(&inputs).map_err(|_| super::issue::damaged("challenge"))?;
     let payload_id = payload::seal(tx, bank_id, &inputs)?;
     let (now, message) = (tx.now()?, tx.new_id()?);
@@ -51,11 +46,9 @@ pub(super) fn challenge(
 
 /// Sends a new challenge to a live endpoint of this bank, proven or not.
 pub fn challenge_again(tx: &mut Tx<'_>, bank_id: Uid, endpoint: Uid) -> Result<Uid, Error> {
-    let row = set_endpoint::own(tx, bank_id, endpoint)?;
+    set_endpoint::own(tx, bank_id, endpoint)?;
     set_endpoint::live(tx, bank_id, endpoint)?;
-    let known: Option<EndpointPayload> = read_register::open(tx, row.payload_id)?;
-    let url = known.ok_or(Error::NotFound)?.url;
-    challenge(tx, bank_id, endpoint, &url)
+    challenge(tx, bank_id, endpoint)
 }
 
 /// The same, of the bank with this code.

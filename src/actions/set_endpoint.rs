@@ -199,7 +199,7 @@ pub(super) fn enter_endpoint(
         Signing::As(other) => secret_of(tx, other)?,
     };
     store_secret(tx, bank_id, id, 1, None, &secret)?;
-    challenge_endpoint::challenge(tx, bank_id, id, url)?;
+    challenge_endpoint::challenge(tx, bank_id, id)?;
     redirect::begin_way(tx, bank_id, Way::webhook(id))?;
     Ok(EndpointMade {
         id,

@@ -148,7 +148,9 @@ impl WebhookTransport {
 fn is_answered(claimed: &Claimed, outcome: &Outcome, endpoint: &EndpointParts) -> bool {
     let inputs = claimed.inputs.as_ref();
     let asked = inputs.and_then(|inputs| serde_json::from_slice::<Challenge>(inputs).ok());
-    asked.is_some_and(|asked| asked.is_answered_by(&outcome.answer_head, &endpoint.secrets))
+    asked.is_some_and(|asked| {
+        asked.is_answered_by(&outcome.answer_head, &endpoint.url, &endpoint.secrets)
+    })
 }
 
 /// Mail through the operator's relay.

@@ -217,7 +217,7 @@ impl Street {
             let port = *ports.get(&play.code).ok_or_else(missing)?;
             let handover = opening.banks.get(&play.code).ok_or_else(missing)?;
             let receiver = Receiver {
-                bank: Arc::new(bank(&play, handover, opening, &clock)?),
+                bank: Arc::new(bank(&play, handover, port, opening, &clock)?),
                 play,
                 key: handover.key.clone(),
             };
@@ -274,10 +274,16 @@ impl Report {
     }
 }
 
+/// Where a bank takes its webhooks.
+pub fn address_at(port: u16) -> String {
+    format!("http://127.0.0.1:{port}/kairan")
+}
+
 /// With a key of its own, drawn when it first plays.
 fn bank(
     play: &Play,
     handover: &Handover,
+    port: u16,
     opening: &Opening,
     clock: &Clock,
 ) -> Result<Bank, CliError> {
@@ -288,7 +294,7 @@ fn bank(
         bank: play.code.clone(),
         secrets: vec![handover.secret.parse().map_err(|fault| unusable(&fault))?],
         webhook_key: None,
-        endpoint: None,
+        endpoint: Some(address_at(port)),
         log_keys: log_key.into(),
     };
     let person = Person {

@@ -1,6 +1,7 @@
 //! Who may do what in the demo's hub: its first people by invitation, and the banks from a CSV file as an
 //! administrator would import it, with contacts, endpoints and machine keys. Knows the actions and not the web.
 
+use super::banks;
 use super::cast::{Bank, MAIL_DOMAIN};
 use crate::actions::accept_invitation::{Accepted, accept_invitation};
 use crate::actions::bootstrap::bootstrap;
@@ -202,7 +203,7 @@ fn csv_of(banks: &[Bank], ports: &BTreeMap<String, u16>) -> Result<Vec<u8>, CliE
             bank.language.to_owned(),
             bank.linking.to_owned(),
             if bank.affected { "suspended" } else { "open" }.to_owned(),
-            format!("http://127.0.0.1:{port}/kairan"),
+            banks::address_at(*port),
             bank.person().to_owned(),
             bank.role().to_owned(),
             bank.desk_email(),

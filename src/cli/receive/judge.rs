@@ -24,7 +24,7 @@ pub struct Trust {
     pub secrets: Vec<SymmetricSecret>,
     /// The hub's key of `v1a` signatures; where there is one, both must hold.
     pub webhook_key: Option<VerifyingKey>,
-    /// Its own address at the hub: challenges are answered for no other, where it is known.
+    /// Its own address, as the hub shows it: challenges are answered for no other, and not at all without it.
     pub endpoint: Option<String>,
     /// Of the hub's log, and of its successors.
     pub log_keys: LogKeys,
@@ -211,21 +211,19 @@ struct Asked {
     data: Challenge,
 }
 
-/// The answer to a challenge, under the secret that signed it. Codes: `body`, `other_endpoint`.
+/// The answer to a challenge, for its own address and under the secret that signed it. Codes: `body`, `no_address`.
 fn answer(trust: &Trust, received: &Received<'_>, now: Instant) -> Result<Judgement, Finding> {
     let asked: Asked = serde_json::from_slice(received.body)
         .map_err(|why| Finding::new("body", why.to_string()))?;
-    let url = &asked.data.url;
-    if trust.endpoint.as_ref().is_some_and(|own| own != url) {
-        // Whoever got it sent it on, to have it answered here.
-        let told = format!("it is a challenge to {url}");
-        return Err(Finding::new("other_endpoint", told));
-    }
+    let Some(address) = &trust.endpoint else {
+        let told = "it is a challenge; to answer it, say in the settings under which address the hub knows this receiver (endpoint)";
+        return Err(Finding::new("no_address", told));
+    };
     let signed = trust.secrets.iter().find(|secret| {
         signature::verify(received, std::slice::from_ref(secret), now, TOLERANCE).is_ok()
     });
     let secret = signed.ok_or_else(|| Finding::new("signature", "no secret fits"))?;
-    Ok(Judgement::Challenge(asked.data.answer(secret)))
+    Ok(Judgement::Challenge(asked.data.answer(address, secret)))
 }
 
 /// The keys that are believed once these handovers were seen, and which of them are new. Code: `handover`.

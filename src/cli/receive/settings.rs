@@ -22,7 +22,7 @@ pub const EXAMPLE: &str = r#"The file:
   secret_file = "webhook.secret"             # whsec_…, one a line: two during a rotation
   log_keys = ["kairan.operator.example/log/1+…"]  # the operator's key for its log, handed over by another way than this hub
   # webhook_key = "whpk_…"                   # where v1a signatures are asked for
-  # endpoint = "https://hooks.bank.example/kairan"  # your address at the hub: challenges to any other are not answered
+  # endpoint = "https://hooks.bank.example/kairan"  # your address at the hub, to answer challenges
   key_file = "ack.pem"                       # your acknowledgement key; --enrol makes it
   person = "Duty officer"
   role = "Fraud desk"
@@ -75,11 +75,14 @@ impl Settings {
                 parse_public_key(key).ok_or_else(|| wrong("webhook_key is no whpk_…".into()))?,
             ),
         };
+        let endpoint = written.endpoint.as_deref().map(Url::parse).transpose();
+        let endpoint = endpoint.map_err(|fault| wrong(format!("endpoint: {fault}")))?;
         let trust = Trust {
             bank: written.bank,
             secrets: secrets.map_err(|fault| wrong(format!("secret_file: {fault}")))?,
             webhook_key,
-            endpoint: written.endpoint,
+            // As the hub writes it.
+            endpoint: endpoint.map(String::from),
             log_keys: log_keys.map_err(|fault| wrong(format!("log_keys: {fault}")))?,
         };
         if trust.secrets.is_empty() || written.log_keys.is_empty() {

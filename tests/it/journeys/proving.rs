@@ -96,8 +96,8 @@ journeys! {
         let (asked, body) = (hit.json(), String::from_utf8(hit.body.clone()).expect("UTF-8"));
         let said: Challenge = serde_json::from_value(asked["data"].clone()).expect("a challenge");
         let expected = format!(
-            r#"{{"type":"{KIND}","timestamp":{},"data":{{"challenge":"{}","endpoint":"{endpoint}","url":"{}"}}}}"#,
-            asked["timestamp"], said.challenge, bank.receiver.url("/hook"),
+            r#"{{"type":"{KIND}","timestamp":{},"data":{{"challenge":"{}","endpoint":"{endpoint}"}}}}"#,
+            asked["timestamp"], said.challenge,
         );
         assert_eq!((body, said.challenge.len()), (expected, 43));
         let proven = channel(&hub, &bank, &endpoint).await;
@@ -251,6 +251,17 @@ journeys! {
         let known = hub.get("/api/v1/channels", &admin.key).await.expect(200).json();
         assert_eq!(known["banks"][0]["channels"][0]["proven_since"], since);
         assert_eq!(hub.challenge_due().await, 0, "nothing is asked of it");
+    }
+
+    async fn whoever_has_the_question_answered_elsewhere_proves_nothing(hub) {
+        let (officer, bank, insider) = (hub.officer().await, hub.bank("B001").await, Receiver::start());
+        let (_, secret) = another(&hub, &hub.head_of(&bank).await, &insider).await;
+        // The bank's own receiver answers, which knows the secret; the insider passes its answer on.
+        insider.knows(&secret);
+        insider.answer_challenges_for(&bank.receiver.url("/hook"));
+        hub.challenge_due().await;
+        assert_eq!(insider.challenges().len(), 1);
+        assert_eq!(hub.challenge_outcomes(&officer).await, ["accepted", "wrong_answer"]);
     }
 
     async fn what_an_unproven_endpoint_takes_does_not_prove_that_the_bank_is_reached(hub) {

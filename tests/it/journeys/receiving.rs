@@ -38,7 +38,7 @@ pub fn machine(hub: &TestHub, bank: &Bank, folder: &Path) -> bank::Bank {
         bank: bank.code.clone(),
         secrets: vec![bank.secret.parse().expect("a secret")],
         webhook_key: None,
-        endpoint: None,
+        endpoint: Some(bank.receiver.url("/hook")),
         log_keys: hub_key(hub).verifier().into(),
     };
     let person = Person {

@@ -72,6 +72,8 @@ struct Script {
     secrets: Vec<SymmetricSecret>,
     challenges: Vec<Hit>,
     to_challenges: Option<Answer>,
+    /// Where it believes it is, if not where it is.
+    stands_at: Option<String>,
     connections: u64,
 }
 
@@ -159,6 +161,11 @@ impl Receiver {
         self.script().to_challenges = None;
     }
 
+    /// From now on, it answers challenges as if it stood at another address: whoever was asked passes on what it got there.
+    pub fn answer_challenges_for(&self, address: &str) {
+        self.script().stands_at = Some(address.into());
+    }
+
     /// Every challenge so far, in order of arrival.
     pub fn challenges(&self) -> Vec<Hit> {
         self.script().challenges.clone()
@@ -233,8 +240,8 @@ impl Drop for Receiver {
 }
 
 impl Script {
-    /// Under the secret that signed it; 204 where that is not known.
-    fn answer_to(&self, hit: &Hit) -> Answer {
+    /// Under the secret that signed it, for the address it came to; 204 where the secret is not known.
+    fn answer_to(&self, own: std::net::SocketAddr, hit: &Hit) -> Answer {
         if let Some(answer) = &self.to_challenges {
             return answer.clone();
         }
@@ -260,7 +267,11 @@ impl Script {
         let asked: Challenge =
             serde_json::from_value(hit.json()["data"].clone()).expect("a challenge");
         match self.secrets.iter().find(fits) {
-            Some(secret) => Answer::Body(200, asked.answer(secret).into_bytes()),
+            Some(secret) => {
+                let own = format!("http://{own}{}", hit.path);
+                let meant = self.stands_at.as_ref().unwrap_or(&own);
+                Answer::Body(200, asked.answer(meant, secret).into_bytes())
+            }
             None => Answer::Status(204),
         }
     }
@@ -326,13 +337,14 @@ async fn converse(
     script: &Mutex<Script>,
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
+    let own = stream.local_addr()?;
     let mut buffer = Vec::new();
     while let Some(mut hit) = read_request(&mut stream, &mut buffer).await? {
         hit.connection = connection;
         let answer = {
             let mut script = locked(script);
             if hit.is_challenge() {
-                let answer = script.answer_to(&hit);
+                let answer = script.answer_to(own, &hit);
                 script.challenges.push(hit);
                 answer
             } else {
