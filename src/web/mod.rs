@@ -116,12 +116,8 @@ impl App {
 
 /// Mounts everything. `web::Data<App>` must be among the application's data.
 pub fn configure(cfg: &mut ServiceConfig) {
-    let mut scope = web::scope("");
-    for resource in table::resources() {
-        scope = scope.service(resource);
-    }
     cfg.service(
-        scope
+        table::mount(web::scope(""))
             .app_data(PathConfig::default().error_handler(|_, _| Problem::missing().into()))
             .default_service(web::to(problem::missing))
             .wrap(from_fn(headers::harden))
