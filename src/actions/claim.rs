@@ -88,9 +88,15 @@ pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
 /// Leases anew what an earlier run of this node had under way: an attempt that nobody knows the outcome of is no failure,
 /// and its delivery keeps its place before whatever came after it. What had failed waits among the retries.
 pub fn go_on(tx: &mut Tx<'_>, room: &Room, lost: &[DeliveryRow]) -> Result<Vec<Lease>, Error> {
+    let mut held = room.in_flight.clone();
+    let mut has_place = |whose| {
+        let taken: &mut usize = held.entry(whose).or_default();
+        *taken += 1;
+        *taken <= room.per_bank
+    };
     let chosen: Vec<Candidate> = lost
         .iter()
-        .filter(|row| row.failures == 0)
+        .filter(|row| row.failures == 0 && has_place(row.bank_id))
         .map(|row| (row.id, row.bank_id, row.unsealed))
         .take(room.total)
         .collect();

@@ -243,8 +243,9 @@ impl Engine {
         }
     }
 
-    /// Leases of this node from before it started: whoever held them is gone, and this run goes on where it was.
-    async fn take_back_leases(&mut self) {
+    /// Leases of this node from before it started: whoever held them is gone, and this run goes on where it was. The first
+    /// thing that a run does.
+    pub async fn take_back_leases(&mut self) {
         let which = if self.store.is_embedded() {
             Leases::Everyones
         } else {

@@ -84,7 +84,7 @@ prepared!(NextWithRetries returns UidSql:
 prepared!(AnyRetry returns UidSql:
     "SELECT id FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
     " AND due_at <= " now: InstantSql = Instant,
-    " LIMIT 1",
+    " ORDER BY due_at LIMIT 1",
 );
 
 // Those of PostgreSQL, where the parameters have their numbers in the order in which they come.

@@ -153,11 +153,8 @@ impl Reached {
 /// each follows from its evidence.
 pub fn raise(tx: &mut Tx<'_>, reached: &[Reached]) -> Result<(), Error> {
     let now = tx.now()?;
-    for part in reached.chunks(ROWS_AT_ONCE) {
-        let rows: Vec<LevelRow> = part.iter().map(|one| one.row(now)).collect();
-        insert_new(tx, &rows)?;
-    }
-    Ok(())
+    let rows: Vec<LevelRow> = reached.iter().map(|one| one.row(now)).collect();
+    insert_all(tx, &rows)
 }
 
 /// Records that a person of `bank` has a notice on screen; the first time, with its entry.

@@ -143,12 +143,16 @@ pub fn attempt_of(tx: &mut Tx<'_>, of: &DeliveryRow) -> Result<Option<Uid>, Erro
     }))
 }
 
-/// A relay that gave a mail up has it no more: a notice's delivery that it had taken is due again then.
+/// A relay that gave a mail up has it no more: a notice's delivery that it had taken has failed, and is due again then.
 pub fn reopen(tx: &mut Tx<'_>, id: Uid, due_at: Instant) -> Result<(), Error> {
     on_either!(tx, conn => diesel::update(
             delivery::table.find(id).filter(sql::<Bool>("state = 'accepted'")),
         )
-        .set((delivery::state.eq("waiting"), delivery::due_at.eq(due_at)))
+        .set((
+            delivery::state.eq("waiting"),
+            delivery::due_at.eq(due_at),
+            delivery::failures.eq(1),
+        ))
         .execute(conn)?);
     Ok(())
 }

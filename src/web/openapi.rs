@@ -217,10 +217,9 @@ fn webhooks() -> Value {
         "named": { "type": "array", "description": "those that agreed to be named", "items": { "type": "object" } } } });
     let ending = json!({ "type": "object", "properties": {
         "recorded_at": { "type": "string", "format": "date-time" }, "ends_at": { "type": "string", "format": "date-time" } } });
-    let challenge = json!({ "type": "object", "required": ["challenge", "endpoint", "url"], "properties": {
+    let challenge = json!({ "type": "object", "required": ["challenge", "endpoint"], "properties": {
         "challenge": { "type": "string", "description": "base64url of 32 random bytes, without padding" },
-        "endpoint": { "type": "string", "format": "uuid" },
-        "url": { "type": "string", "description": "the address to be proven; answer for no other than your own" } } });
+        "endpoint": { "type": "string", "format": "uuid" } } });
     let test = json!({ "type": "object", "properties": { "bank": { "type": "string" } } });
     json!({
         "notice.issued": webhook("A revision of an incident, owed to this bank until it is acknowledged.", &data),
@@ -245,7 +244,8 @@ fn answered_webhook(summary: &str, data: &Value) -> Value {
             "type": "object", "required": ["challenge_response"], "properties": { "challenge_response": {
                 "type": "string",
                 "description": "base64url without padding of HMAC-SHA256, under the bytes of the endpoint's secret (those after whsec_, decoded), \
-                    over the text kairan-challenge/v1.{endpoint}.{challenge} with both as they stand in data" } } } } } } });
+                    over the text kairan-challenge/v1.{endpoint}.{challenge}.{address}: the first two as they stand in data, the address \
+                    as the hub shows this endpoint's, out of your own settings and from nothing that came with the request" } } } } } } });
     whole
 }
 

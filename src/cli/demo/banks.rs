@@ -294,7 +294,7 @@ fn bank(
         bank: play.code.clone(),
         secrets: vec![handover.secret.parse().map_err(|fault| unusable(&fault))?],
         webhook_key: None,
-        endpoint: Some(address_at(port)),
+        endpoint: address_at(port),
         log_keys: log_key.into(),
     };
     let person = Person {

@@ -24,8 +24,8 @@ pub struct Trust {
     pub secrets: Vec<SymmetricSecret>,
     /// The hub's key of `v1a` signatures; where there is one, both must hold.
     pub webhook_key: Option<VerifyingKey>,
-    /// Its own address, as the hub shows it: challenges are answered for no other, and not at all without it.
-    pub endpoint: Option<String>,
+    /// Its own address, as the hub shows it: challenges are answered for no other.
+    pub endpoint: String,
     /// Of the hub's log, and of its successors.
     pub log_keys: LogKeys,
 }
@@ -111,7 +111,7 @@ pub enum Judgement {
 }
 
 /// Signature and time first; then that this id is new; then all that the body claims. Codes: `signature`,
-/// `body`, `handover`, `other_bank`, `other_endpoint`, `contradiction`, and those of [`Webhook::check`].
+/// `body`, `handover`, `other_bank`, `contradiction`, and those of [`Webhook::check`].
 pub fn judge(trust: &Trust, known: &Known, received: &Received<'_>, now: Instant) -> Judgement {
     if let Err(finding) = check_signature(trust, received, now) {
         return Judgement::Refused(Refused {
@@ -211,19 +211,17 @@ struct Asked {
     data: Challenge,
 }
 
-/// The answer to a challenge, for its own address and under the secret that signed it. Codes: `body`, `no_address`.
+/// The answer to a challenge, for its own address and under the secret that signed it. Code: `body`.
 fn answer(trust: &Trust, received: &Received<'_>, now: Instant) -> Result<Judgement, Finding> {
     let asked: Asked = serde_json::from_slice(received.body)
         .map_err(|why| Finding::new("body", why.to_string()))?;
-    let Some(address) = &trust.endpoint else {
-        let told = "it is a challenge; to answer it, say in the settings under which address the hub knows this receiver (endpoint)";
-        return Err(Finding::new("no_address", told));
-    };
     let signed = trust.secrets.iter().find(|secret| {
         signature::verify(received, std::slice::from_ref(secret), now, TOLERANCE).is_ok()
     });
     let secret = signed.ok_or_else(|| Finding::new("signature", "no secret fits"))?;
-    Ok(Judgement::Challenge(asked.data.answer(address, secret)))
+    Ok(Judgement::Challenge(
+        asked.data.answer(&trust.endpoint, secret),
+    ))
 }
 
 /// The keys that are believed once these handovers were seen, and which of them are new. Code: `handover`.

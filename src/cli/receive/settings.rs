@@ -21,8 +21,8 @@ pub const EXAMPLE: &str = r#"The file:
   api_key_file = "api.key"                   # your machine's key, kairan_…
   secret_file = "webhook.secret"             # whsec_…, one a line: two during a rotation
   log_keys = ["kairan.operator.example/log/1+…"]  # the operator's key for its log, handed over by another way than this hub
+  endpoint = "https://hooks.bank.example/kairan"  # your address at the hub: challenges are answered for no other
   # webhook_key = "whpk_…"                   # where v1a signatures are asked for
-  # endpoint = "https://hooks.bank.example/kairan"  # your address at the hub, to answer challenges
   key_file = "ack.pem"                       # your acknowledgement key; --enrol makes it
   person = "Duty officer"
   role = "Fraud desk"
@@ -37,8 +37,8 @@ struct Written {
     api_key_file: PathBuf,
     secret_file: PathBuf,
     log_keys: Vec<String>,
+    endpoint: String,
     webhook_key: Option<String>,
-    endpoint: Option<String>,
     key_file: PathBuf,
     person: String,
     role: String,
@@ -75,14 +75,14 @@ impl Settings {
                 parse_public_key(key).ok_or_else(|| wrong("webhook_key is no whpk_…".into()))?,
             ),
         };
-        let endpoint = written.endpoint.as_deref().map(Url::parse).transpose();
+        let endpoint = Url::parse(&written.endpoint);
         let endpoint = endpoint.map_err(|fault| wrong(format!("endpoint: {fault}")))?;
         let trust = Trust {
             bank: written.bank,
             secrets: secrets.map_err(|fault| wrong(format!("secret_file: {fault}")))?,
             webhook_key,
             // As the hub writes it.
-            endpoint: endpoint.map(String::from),
+            endpoint: endpoint.into(),
             log_keys: log_keys.map_err(|fault| wrong(format!("log_keys: {fault}")))?,
         };
         if trust.secrets.is_empty() || written.log_keys.is_empty() {
@@ -177,7 +177,7 @@ mod tests {
             .to_string();
         let text = format!(
             "hub = \"{hub}\"\nbank = \"0117\"\napi_key_file = \"api.key\"\nsecret_file = \"secret\"\nlog_keys = [\"{key}\"]\n\
-             key_file = \"ack.pem\"\nperson = \"x\"\nrole = \"y\"\nlisten = \"127.0.0.1:9000\"\nstate = \"state\"\n"
+             endpoint = \"HTTPS://Hooks.bank.example:443/kairan\"\nkey_file = \"ack.pem\"\nperson = \"x\"\nrole = \"y\"\nlisten = \"127.0.0.1:9000\"\nstate = \"state\"\n"
         );
         let path = folder.join("receive.toml");
         std::fs::write(&path, text).expect("written");
@@ -191,6 +191,10 @@ mod tests {
             Settings::load(&written(folder.path(), "https://hub.example")).expect("good");
         assert_eq!(settings.api_key.as_str(), "kairan_b_x");
         assert_eq!(settings.state, folder.path().join("state"));
+        assert_eq!(
+            settings.trust.endpoint, "https://hooks.bank.example/kairan",
+            "as the hub writes it"
+        );
         assert!(
             settings
                 .signer()

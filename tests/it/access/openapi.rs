@@ -1,8 +1,10 @@
 //! What the hub says of itself: the document of its API, and the page to read it with.
 
 use crate::support::hub::{On, TestHub};
+use kairan::domain::challenge::Challenge;
+use kairan::domain::id::Uid;
 use kairan::web::routes::{Allowed, routes};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 /// Operations of the document: path, method, content.
@@ -129,6 +131,19 @@ async fn the_document_names_every_call_and_each_says_who_may_and_how_it_refuses(
             "{name}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_challenge_is_described_as_it_is_sent() {
+    let hub = TestHub::start(On::Sqlite).await;
+    let document = hub.get("/api/openapi.json", "").await.expect(200).json();
+    let body = &document["webhooks"]["endpoint.challenge"]["post"]["requestBody"]["content"]["application/json"]
+        ["schema"];
+    let described = &body["properties"]["data"]["required"];
+    let sent = Challenge::new(&[1; 32], Uid::from_bytes([1; 16]));
+    let sent = serde_json::to_value(sent).expect("texts");
+    let keys: Vec<&String> = sent.as_object().expect("an object").keys().collect();
+    assert_eq!(described, &json!(keys), "{body}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -176,6 +176,8 @@ journeys! {
         put(&hub, "1.a", &about(&mail, &BOUNCE.replace("Status: 5.1.1", "Status: 4.4.7")));
         assert_eq!(hub.read_mail_reports().await, Count { delayed: 1, ..NONE });
         is_as_the_facts_say(&hub).await;
+        let again = "SELECT cast(failures AS text) AS text FROM delivery WHERE channel = 'email' AND state = 'waiting'";
+        assert_eq!(hub.texts(again), ["1"], "it goes behind what is sent for the first time");
         hub.advance(seconds(10));
         hub.deliver_due().await;
         desk.arrived(2).await;

@@ -46,6 +46,19 @@ async fn kinds(hub: &TestHub, reader: &Person) -> Vec<String> {
 }
 
 journeys! {
+    async fn what_was_under_way_when_a_hub_ended_is_sent_before_what_was_filed_since(hub, "[engine]\nin_flight = 1\n") {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        for _ in 0..2 { hub.file(&officer).await; }
+        hub.seal().await;
+        assert_eq!(hub.claim_as(hub.node(), "webhook").await.len(), 2);
+        hub.file(&officer).await;
+        hub.restart().await;
+        hub.take_back_leases().await;
+        hub.deliver_due().await;
+        let numbers: Vec<_> = bank.receiver.hits().iter().map(|hit| hit.json()["data"]["notice"]["number"].clone()).collect();
+        assert_eq!(numbers, ["1", "2", "3"]);
+    }
+
     async fn a_message_whose_inputs_cannot_be_opened_keeps_no_other_waiting(hub) {
         let officer = hub.officer().await;
         for code in ["B001", "B002"] { hub.bank(code).await; }

@@ -38,7 +38,7 @@ pub fn machine(hub: &TestHub, bank: &Bank, folder: &Path) -> bank::Bank {
         bank: bank.code.clone(),
         secrets: vec![bank.secret.parse().expect("a secret")],
         webhook_key: None,
-        endpoint: Some(bank.receiver.url("/hook")),
+        endpoint: bank.receiver.url("/hook"),
         log_keys: hub_key(hub).verifier().into(),
     };
     let person = Person {
@@ -358,10 +358,15 @@ fn written(hub: &TestHub, bank: &Bank, folder: &Path) -> std::path::PathBuf {
     }
     let text = format!(
         "hub = \"{}\"\nbank = \"{}\"\napi_key_file = \"api.key\"\nsecret_file = \"webhook.secret\"\nlog_keys = [\"{}\"]\n\
-         key_file = \"ack.pem\"\nperson = \"高橋 健\"\nrole = \"当直\"\nlisten = \"127.0.0.1:0\"\nstate = \"state\"\n",
+         endpoint = \"HTTP://{}/hook\"\nkey_file = \"ack.pem\"\nperson = \"高橋 健\"\nrole = \"当直\"\nlisten = \"127.0.0.1:0\"\nstate = \"state\"\n",
         hub.url,
         bank.code,
-        hub_key(hub).verifier()
+        hub_key(hub).verifier(),
+        // Spelled otherwise than the hub shows it.
+        bank.receiver
+            .url("/hook")
+            .trim_start_matches("http://")
+            .trim_end_matches("/hook")
     );
     let path = folder.join("receive.toml");
     std::fs::write(&path, text).expect("written");

@@ -356,8 +356,12 @@ impl TestHub {
 
     /// Another node claims everything that is due, and sends nothing.
     pub async fn claim(&self, channel: &'static str) -> Vec<Claimed> {
+        self.claim_as(Uid::from_bytes([7; 16]), channel).await
+    }
+
+    pub async fn claim_as(&self, node: Uid, channel: &'static str) -> Vec<Claimed> {
         let room = Room {
-            node: Uid::from_bytes([7; 16]),
+            node,
             channel,
             lease: seconds(60),
             seal_patience: Duration::ZERO,

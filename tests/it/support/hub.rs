@@ -285,6 +285,16 @@ impl TestHub {
         self.send_due().await
     }
 
+    /// The hub's own node, as the database knows it.
+    pub fn node(&self) -> Uid {
+        self.node
+    }
+
+    /// What every engine does first after a start.
+    pub async fn take_back_leases(&self) {
+        self.process.webhooks.lock().await.take_back_leases().await;
+    }
+
     /// Sends whatever is due, sealed or not.
     pub async fn send_due(&self) -> usize {
         let mut ended = self.process.webhooks.lock().await.deliver_due().await;
