@@ -57,8 +57,9 @@ const SETTINGS: &str =
     "SET TIME ZONE 'UTC'; SET synchronous_commit = on; SET statement_timeout = '60s';
     SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '10s'";
 /// What is written goes by keys: a statement is planned once, whatever is bound to it, and by an index even where a
-/// table is still empty.
-const PLANNED_ONCE: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+/// table is still empty. Never compiled: what must be scanned after all counts as endlessly dear, and would be.
+const PLANNED_ONCE: &str =
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 /// What every connection of a pool is told at first.
 #[derive(Debug)]
