@@ -68,25 +68,15 @@ prepared!(SetClock:
 
 /// Starts the clock of a draft or an incident, in the place of the one before.
 pub fn set(tx: &mut Tx<'_>, row: ClockRow) -> Result<(), Error> {
-    let ClockRow {
-        subject_id,
-        origin_id,
-        phase,
-        started_at,
-        clock_at,
-        ceiling_at,
-        next_step,
-        next_at,
-    } = row;
     let statement = SetClock {
-        subject_id,
-        origin_id,
-        phase,
-        started_at,
-        clock_at,
-        ceiling_at,
-        next_step,
-        next_at,
+        subject_id: row.subject_id,
+        origin_id: row.origin_id,
+        phase: row.phase,
+        started_at: row.started_at,
+        clock_at: row.clock_at,
+        ceiling_at: row.ceiling_at,
+        next_step: row.next_step,
+        next_at: row.next_at,
     };
     on_either!(tx, conn => statement.execute(conn)?);
     Ok(())

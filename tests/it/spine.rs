@@ -1,6 +1,6 @@
 //! The laws below the web: one filing, all notices, dense numbers, facts that cannot be changed.
 
-use crate::support::ground::{Ground, contact, filing, on_both};
+use crate::support::ground::{Ground, contact, filing, on_both, room};
 use kairan::actions::acknowledge::{self, Confirmation};
 use kairan::actions::add_contact::add_contact;
 use kairan::actions::claim::{self, Room};
@@ -162,16 +162,7 @@ on_both! {
         let bank = ground.banks(1).await[0];
         let officer = ground.person("officer").await;
         ground.file(officer, &filing()).await.expect("filed");
-        let room = Room {
-            node: Uid::at(ground.clock.now()),
-            channel: "webhook",
-            lease: Duration::from_secs(60),
-            seal_patience: Duration::ZERO,
-            in_flight: HashMap::new(),
-            per_bank: 4,
-            total: 4,
-            after: None,
-        };
+        let room = room("webhook");
         let claimed = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
         assert_eq!(claimed.len(), 1);
         let stamped = stamp_first(&ground, bank).await;
@@ -234,20 +225,14 @@ on_both! {
         // The hub is killed here, with a first attempt and a retry under way and another first attempt due.
         let lost = ground.act(|tx| record::expire(tx, "webhook", Leases::Everyones, 10)).await.expect("taken back");
         assert_eq!(lost.len(), 2);
-        let room = Room {
-            node: Uid::at(ground.clock.now()),
-            channel: "webhook",
-            lease: Duration::from_secs(60),
-            seal_patience: Duration::ZERO,
-            in_flight: HashMap::new(),
-            per_bank: 4,
-            total: 4,
-            after: None,
-        };
-        let first = room.clone();
-        let leases = ground.act(move |tx| claim::go_on(tx, &first, &lost)).await.expect("goes on");
+        let held = |count| HashMap::from([(Some(bank), count)]);
+        let full = Room { in_flight: held(4), ..room("webhook") };
+        let again = lost.clone();
+        let leases = ground.act(move |tx| claim::go_on(tx, &full, &again)).await.expect("goes on");
+        assert_eq!(leases.len(), 0, "more than the bank has places");
+        let leases = ground.act(move |tx| claim::go_on(tx, &room("webhook"), &lost)).await.expect("goes on");
         assert_eq!(leases.iter().map(|lease| lease.delivery).collect::<Vec<_>>(), [under_way[0].due.id]);
-        let next = Room { in_flight: HashMap::from([(Some(bank), 1)]), total: 3, ..room };
+        let next = Room { in_flight: held(1), ..room("webhook") };
         let leases = ground.act(move |tx| claim::claim(tx, &next)).await.expect("claimed");
         assert_eq!(leases.len(), 2);
         assert_eq!(leases[1].delivery, failed.due.id, "a retry before a first attempt: {leases:?}");

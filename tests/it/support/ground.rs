@@ -154,6 +154,20 @@ pub fn contact(code: &str, level: i64) -> ContactInput {
     }
 }
 
+/// What a node can take that has nothing under way.
+pub fn room(channel: &'static str) -> Room {
+    Room {
+        node: Uid::from_bytes([7; 16]),
+        channel,
+        lease: Duration::from_secs(60),
+        seal_patience: Duration::ZERO,
+        in_flight: HashMap::new(),
+        per_bank: 4,
+        total: 512,
+        after: None,
+    }
+}
+
 impl Ground {
     pub async fn sqlite() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -279,16 +293,7 @@ impl Ground {
 
     /// Claims what is due, without waiting for a seal.
     pub async fn claim(&self, channel: &'static str) -> Vec<Claimed> {
-        let room = Room {
-            node: Uid::from_bytes([7; 16]),
-            channel,
-            lease: Duration::from_secs(60),
-            seal_patience: Duration::ZERO,
-            in_flight: HashMap::new(),
-            per_bank: 4,
-            total: 512,
-            after: None,
-        };
+        let room = room(channel);
         let leases = self.act(move |tx| claim::claim(tx, &room)).await;
         let leases = leases.expect("claimed");
         let claimed = self.store.read(move |tx| claim::open(tx, &leases)).await;
