@@ -319,7 +319,8 @@ pub fn rebuild(tx: &mut Tx<'_>) -> Result<i64, Error> {
                 WHEN EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id) THEN 'closed'
                 WHEN (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
                     > (SELECT count(*) FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'released') THEN 'waiting'
-                ELSE 'due' END
+                ELSE 'due' END,
+            failures = CASE WHEN state = 'accepted' AND NOT {ACCEPTED} THEN 1 ELSE failures END
          WHERE state IN ('due', 'waiting', 'accepted', 'closed') AND (
             attempts <> (SELECT count(*) FROM attempt a WHERE a.delivery_id = delivery.id)
                 - (SELECT count(*) FROM attempt_outcome o WHERE o.delivery_id = delivery.id AND o.outcome = 'released')

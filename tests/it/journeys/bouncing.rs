@@ -12,7 +12,7 @@ use kairan::config::Settings;
 use kairan::dispatch::mail_reports::Count;
 use kairan::domain::id::Uid;
 use kairan::domain::mail_id::return_path;
-use kairan::storage::{audit, delivery};
+use kairan::storage::{Tx, audit, delivery};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -153,6 +153,25 @@ journeys! {
         hub.advance(seconds(10));
         hub.deliver_due().await;
         assert_eq!(desk.mails().len(), 1, "nothing is left to be tried");
+    }
+
+    async fn a_mail_that_came_back_is_a_retry_after_a_rebuild_too(hub, reporting()) {
+        let desk = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &desk, "ja").await;
+        put(&hub, "1.a", &about(&mailed(&hub, &desk).await, BOUNCE));
+        assert_eq!(hub.read_mail_reports().await, Count { bounced: 1, ..NONE });
+        let notice: Uid = text(&hub.newest(&bank).await, "notice").parse().expect("an id");
+        let mail = move |tx: &mut Tx<'_>| {
+            let rows = delivery::of_notice(tx, notice)?;
+            let mail = rows.iter().find(|row| row.channel == "email").expect("a mail");
+            Ok((mail.state.clone(), mail.failures))
+        };
+        let told = hub.act(mail).await;
+        assert_eq!(told, ("waiting".to_owned(), 1));
+        hub.tamper("UPDATE delivery SET state = 'accepted', failures = 0 WHERE channel = 'email';");
+        assert!(hub.act(|tx| Ok(audit::rebuild(tx)?)).await > 0);
+        assert_eq!(hub.act(mail).await, told);
+        hub.is_sound = true;
     }
 
     async fn a_mail_that_is_on_its_way_changes_nothing(hub, reporting()) {
