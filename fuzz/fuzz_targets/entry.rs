@@ -19,6 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let entry = Entry::parse(bytes);
     assert_eq!(entry, Entry::parse_in_full(bytes, &mut fields));
+    if let Some(notice) = Entry::confirms(bytes) {
+        assert!(matches!(&entry, Ok(Entry::Acknowledged(one)) if one.notice == notice));
+    }
     if entry.is_ok() {
         assert!(scanned && bytes.len() <= MAX_BYTES);
     }

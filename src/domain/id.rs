@@ -60,7 +60,8 @@ impl Uid {
             *four = joined(u64::from_be_bytes(*eight));
         }
         let hyphens = [8, 13, 18, 23].into_iter().all(|at| text[at] == b'-');
-        (hyphens && strange == [0; 32]).then(|| Self::from_bytes(bytes))
+        let strange = strange.iter().fold(0, |all, one| all | one);
+        (hyphens && strange == 0).then(|| Self::from_bytes(bytes))
     }
 }
 

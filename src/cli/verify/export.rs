@@ -59,24 +59,14 @@ impl Export {
             Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             opened => opened?,
         };
-        // One more than it is said to hold, so that the end is seen without a larger room.
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        let mut bound = length.min(limit) + 1;
-        let mut filled = 0;
-        loop {
-            if room.len() < bound {
-                room.resize(bound, 0);
-            }
-            match file.read(&mut room[filled..bound]) {
-                Ok(0) => return Ok(Some(&room[..filled])),
-                Ok(read) => filled += read,
-                Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(fault) => return Err(fault),
-            }
-            if filled == bound && bound <= limit {
-                bound = (bound * 2).min(limit + 1);
-            }
+        let length = length.min(limit + 1);
+        if room.len() < length {
+            room.resize(length, 0);
         }
+        let content = &mut room[..length];
+        file.read_exact(content)?;
+        Ok(Some(content))
     }
 
     /// The root at `old` and the proof from there to `new`, out of the tiles of a tree of `size` leaves.

@@ -144,6 +144,12 @@ impl Entry {
         frequent::read(bytes).map_or_else(|| Self::parse_in_full(bytes, room), Ok)
     }
 
+    /// The notice that an entry confirms, which is what [`Self::parse`] reads of it; `None` says nothing. For a whole
+    /// log, which is full of confirmations and needs no more of them.
+    pub fn confirms(bytes: &[u8]) -> Option<Uid> {
+        frequent::acknowledged(bytes).map(|one| one.notice)
+    }
+
     /// By the rules alone, whatever is frequent. For whoever compares.
     pub fn parse_in_full<'a>(
         bytes: &'a [u8],

@@ -218,6 +218,12 @@ impl Reading<'_> {
         bytes: &'a [u8],
         fields: &mut Vec<Field<'a>>,
     ) -> Result<(), Stop> {
+        if index > 0
+            && let Some(notice) = Entry::confirms(bytes)
+        {
+            self.items.push(Seen::Confirmed(index, notice));
+            return Ok(());
+        }
         let entry = match Entry::parse_with(bytes, fields) {
             Ok(entry) => entry,
             Err(why) => {
@@ -231,20 +237,15 @@ impl Reading<'_> {
             }
         };
         self.unknown += u64::from(matches!(entry, Entry::Unknown));
-        let seen = match entry {
-            Entry::Acknowledged(one) if index > 0 => Seen::Confirmed(index, one.notice),
-            entry if LogRules::needs(index, &entry) => {
-                let list = self.list(&entry)?;
-                Seen::Item(Box::new(Item {
-                    index,
-                    hash,
-                    entry,
-                    list,
-                }))
-            }
-            _ => return Ok(()),
-        };
-        self.items.push(seen);
+        if LogRules::needs(index, &entry) {
+            let list = self.list(&entry)?;
+            self.items.push(Seen::Item(Box::new(Item {
+                index,
+                hash,
+                entry,
+                list,
+            })));
+        }
         Ok(())
     }
 

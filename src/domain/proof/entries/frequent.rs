@@ -24,7 +24,7 @@ macro_rules! fields {
 /// An entry of one of these kinds; `None` says nothing.
 pub fn read(bytes: &[u8]) -> Option<Entry> {
     let passed = match kind(bytes)? {
-        b"notice.acknowledged" => return acknowledged(bytes),
+        b"notice.acknowledged" => return acknowledged(bytes).map(Entry::Acknowledged),
         b"incident.registered" => return registered(bytes),
         b"notice.fanout" => return fanout(bytes),
         b"notice.attempt" => attempt(bytes),
@@ -45,11 +45,12 @@ fn kind(bytes: &[u8]) -> Option<&[u8]> {
     Some(&rest[quote + 1..])
 }
 
-fn acknowledged(bytes: &[u8]) -> Option<Entry> {
+#[inline(always)]
+pub fn acknowledged(bytes: &[u8]) -> Option<Acknowledged> {
     let (acknowledgement, at, bank, class, covered_by, _, note, notice) = fields!(bytes:
         acknowledgement uid, at time, bank uid, class class, covered_by uid_or_null, facts hash, note hash_or_null,
         notice uid; "notice.acknowledged")?;
-    Some(Entry::Acknowledged(Acknowledged {
+    Some(Acknowledged {
         acknowledgement,
         at,
         bank,
@@ -57,7 +58,7 @@ fn acknowledged(bytes: &[u8]) -> Option<Entry> {
         covered_by,
         note,
         notice,
-    }))
+    })
 }
 
 fn registered(bytes: &[u8]) -> Option<Entry> {

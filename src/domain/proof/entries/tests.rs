@@ -145,6 +145,9 @@ fn what_is_read_at_once_is_what_is_read_in_full() {
             Entry::parse_in_full(bytes, &mut Vec::new()),
         );
         assert_eq!(quick, full, "{}", String::from_utf8_lossy(bytes));
+        if let Some(notice) = Entry::confirms(bytes) {
+            assert!(matches!(full, Ok(Entry::Acknowledged(one)) if one.notice == notice));
+        }
     };
     for bytes in written() {
         agree(&bytes);
