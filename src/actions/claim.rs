@@ -26,6 +26,8 @@ pub struct Room {
     pub in_flight: HashMap<Option<Uid>, usize>,
     pub per_bank: usize,
     pub total: usize,
+    /// So many of `total` are kept for first attempts of banks that have none in flight.
+    pub kept: usize,
     /// Banks behind this one, by id, come first: each has its turn where places are few.
     pub after: Option<Uid>,
 }
@@ -60,29 +62,45 @@ pub struct Claimed {
 /// Leases what is due and fits, first attempts before retries, each bank's oldest first. What sending takes is read
 /// after the commit (`open`): it keeps no writer waiting.
 pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
-    let now = tx.now()?;
-    let mut room = room.clone();
-    let mut leases = Vec::new();
-    for turn in [Turn::First, Turn::Retry] {
-        let look = Look {
-            channel: room.channel,
-            now,
-            patience_ends: now - room.seal_patience,
-            held: &room.in_flight,
-            per_bank: room.per_bank,
-            total: room.total,
-            after: room.after,
-        };
-        let found = due::due(tx, turn, &look)?;
-        // Another node may have been quicker: the next commit looks again.
-        let taken = take(tx, &room, now, &found)?;
-        for lease in &taken {
-            *room.in_flight.entry(lease.bank).or_insert(0) += 1;
-        }
-        room.total -= taken.len();
-        leases.extend(taken);
+    let (mut room, mut leases) = (room.clone(), Vec::new());
+    let shared = |room: &Room| room.total.saturating_sub(room.kept);
+    let (most, per_bank) = (shared(&room), room.per_bank);
+    if claim_some(tx, &mut room, Turn::First, (per_bank, most), &mut leases)? == most {
+        let most = room.total;
+        claim_some(tx, &mut room, Turn::First, (1, most), &mut leases)?;
     }
+    let most = shared(&room);
+    claim_some(tx, &mut room, Turn::Retry, (per_bank, most), &mut leases)?;
     Ok(leases)
+}
+
+/// Leases at most `total`, so that no bank has more than `per_bank`; how many it found.
+fn claim_some(
+    tx: &mut Tx<'_>,
+    room: &mut Room,
+    turn: Turn,
+    (per_bank, total): (usize, usize),
+    leases: &mut Vec<Lease>,
+) -> Result<usize, Error> {
+    let now = tx.now()?;
+    let look = Look {
+        channel: room.channel,
+        now,
+        patience_ends: now - room.seal_patience,
+        held: &room.in_flight,
+        per_bank,
+        total,
+        after: room.after,
+    };
+    let found = due::due(tx, turn, &look)?;
+    // Another node may have been quicker: the next commit looks again.
+    let taken = take(tx, room, now, &found)?;
+    for lease in &taken {
+        *room.in_flight.entry(lease.bank).or_insert(0) += 1;
+    }
+    room.total -= taken.len();
+    leases.extend(taken);
+    Ok(found.len())
 }
 
 /// Leases anew what an earlier run of this node had under way: an attempt that nobody knows the outcome of is no failure,

@@ -3,7 +3,7 @@
 //! times what may be sent at once, so that sending goes on while a commit is under way; and reads what it
 //! claimed while the next commit is. Wake-ups are only speed: a scan finds what no wake-up told of.
 
-use super::places::Places;
+use super::places::{Places, kept};
 use super::sources::Sources;
 use super::transport::{Parts, Transport};
 use crate::actions::claim::{self, Claimed, Lease, Room};
@@ -368,6 +368,7 @@ impl Engine {
         for lease in self.unread.iter().chain(read) {
             *held.entry(lease.bank).or_insert(0) += 1;
         }
+        let most = self.bounds.in_flight * self.bounds.claims_per_send;
         Room {
             node: self.node,
             channel: self.transport.channel(),
@@ -375,8 +376,8 @@ impl Engine {
             seal_patience: self.bounds.seal_patience,
             in_flight: held,
             per_bank: self.bounds.per_bank * self.bounds.claims_per_send,
-            total: (self.bounds.in_flight * self.bounds.claims_per_send)
-                .saturating_sub(self.places.held() + self.unread.len() + read.len()),
+            total: most.saturating_sub(self.places.held() + self.unread.len() + read.len()),
+            kept: kept(most),
             after: self.after,
         }
     }

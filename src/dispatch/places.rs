@@ -1,6 +1,7 @@
 //! Who may send next: so many at once in all, so many to one bank, the banks in turn, and of each bank its first attempts
-//! before its retries (law 10). Each question is answered without a look at what waits for another bank, however much that is. Knows nothing of
-//! sending.
+//! before its retries (law 10). Half of all places are for first attempts of banks that have nothing under way: banks
+//! that hang take one of these each, and retries none, however many there are. Each question is answered without a look
+//! at what waits for another bank, however much that is. Knows nothing of sending.
 
 use crate::domain::id::Uid;
 use std::collections::{HashMap, VecDeque};
@@ -8,14 +9,21 @@ use std::collections::{HashMap, VecDeque};
 /// A bank; what belongs to none shares the places of one.
 pub type Whose = Option<Uid>;
 
+/// How many of so many places, or claims, are kept for first attempts of banks that have none.
+pub fn kept(in_all: usize) -> usize {
+    in_all / 2
+}
+
 pub struct Places<T> {
     in_all: usize,
     per_bank: usize,
     under_way: usize,
     waiting: usize,
     banks: HashMap<Whose, Bank<T>>,
-    /// Banks with something to send and a place of their own, each once.
+    /// Banks that could take a place of those that are not kept, each at most once.
     open: VecDeque<Whose>,
+    /// Likewise banks that could take a kept one.
+    fresh: VecDeque<Whose>,
 }
 
 struct Bank<T> {
@@ -23,11 +31,20 @@ struct Bank<T> {
     firsts: VecDeque<T>,
     retries: VecDeque<T>,
     is_open: bool,
+    is_fresh: bool,
 }
 
 impl<T> Bank<T> {
     fn waiting(&self) -> usize {
         self.firsts.len() + self.retries.len()
+    }
+
+    fn may_take(&self, per_bank: usize) -> bool {
+        self.under_way < per_bank && self.waiting() > 0
+    }
+
+    fn may_take_kept(&self) -> bool {
+        self.under_way == 0 && !self.firsts.is_empty()
     }
 }
 
@@ -38,6 +55,7 @@ impl<T> Default for Bank<T> {
             firsts: VecDeque::new(),
             retries: VecDeque::new(),
             is_open: false,
+            is_fresh: false,
         }
     }
 }
@@ -51,6 +69,7 @@ impl<T> Places<T> {
             waiting: 0,
             banks: HashMap::new(),
             open: VecDeque::new(),
+            fresh: VecDeque::new(),
         }
     }
 
@@ -67,7 +86,9 @@ impl<T> Places<T> {
     pub fn held_by_bank(&self) -> HashMap<Whose, usize> {
         let held = |bank: &Bank<T>| bank.under_way + bank.waiting();
         let all = self.banks.iter();
-        all.map(|(whose, bank)| (*whose, held(bank))).collect()
+        all.map(|(whose, bank)| (*whose, held(bank)))
+            .filter(|(_, held)| *held > 0)
+            .collect()
     }
 
     /// Waits for a place.
@@ -80,24 +101,45 @@ impl<T> Places<T> {
             &mut bank.firsts
         };
         queue.push_back(one);
-        self.open(whose);
+        self.line_up(whose);
     }
 
     /// Takes a place, if there is one for anybody who waits.
     pub fn begin(&mut self) -> Option<T> {
+        let is_kept = self.under_way >= self.in_all - kept(self.in_all);
         if self.under_way >= self.in_all {
             return None;
         }
-        let whose = self.open.pop_front()?;
-        let bank = self.banks.get_mut(&whose)?;
-        bank.is_open = false;
-        let first = bank.firsts.pop_front();
-        let one = first.or_else(|| bank.retries.pop_front())?;
-        bank.under_way += 1;
-        self.under_way += 1;
-        self.waiting -= 1;
-        self.open(whose);
-        Some(one)
+        loop {
+            let line = if is_kept {
+                &mut self.fresh
+            } else {
+                &mut self.open
+            };
+            let whose = line.pop_front()?;
+            // Whoever stands in one line may meanwhile have been served in the other.
+            let Some(bank) = self.banks.get_mut(&whose) else {
+                continue;
+            };
+            let may = if is_kept {
+                bank.is_fresh = false;
+                bank.may_take_kept()
+            } else {
+                bank.is_open = false;
+                bank.may_take(self.per_bank)
+            };
+            if !may {
+                self.forget(whose);
+                continue;
+            }
+            let first = bank.firsts.pop_front();
+            let one = first.or_else(|| bank.retries.pop_front())?;
+            bank.under_way += 1;
+            self.under_way += 1;
+            self.waiting -= 1;
+            self.line_up(whose);
+            return Some(one);
+        }
     }
 
     /// Leaves a place.
@@ -107,20 +149,18 @@ impl<T> Places<T> {
         };
         bank.under_way -= 1;
         self.under_way -= 1;
-        if bank.under_way == 0 && bank.waiting() == 0 {
-            self.banks.remove(&whose);
-        } else {
-            self.open(whose);
-        }
+        self.line_up(whose);
+        self.forget(whose);
     }
 
     /// Takes away all that waits.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.waiting = 0;
         self.open.clear();
+        self.fresh.clear();
         let mut all = Vec::new();
         for bank in self.banks.values_mut() {
-            bank.is_open = false;
+            (bank.is_open, bank.is_fresh) = (false, false);
             all.extend(bank.firsts.drain(..));
             all.extend(bank.retries.drain(..));
         }
@@ -128,14 +168,27 @@ impl<T> Places<T> {
         all.into_iter()
     }
 
-    fn open(&mut self, whose: Whose) {
-        if let Some(bank) = self.banks.get_mut(&whose)
-            && !bank.is_open
-            && bank.waiting() > 0
-            && bank.under_way < self.per_bank
-        {
+    /// A bank that has nothing and stands in no line: in one it is found at its next turn, and stands there once.
+    fn forget(&mut self, whose: Whose) {
+        let is_gone = |bank: &Bank<T>| {
+            bank.under_way == 0 && bank.waiting() == 0 && !bank.is_open && !bank.is_fresh
+        };
+        if self.banks.get(&whose).is_some_and(is_gone) {
+            self.banks.remove(&whose);
+        }
+    }
+
+    fn line_up(&mut self, whose: Whose) {
+        let Some(bank) = self.banks.get_mut(&whose) else {
+            return;
+        };
+        if !bank.is_open && bank.may_take(self.per_bank) {
             bank.is_open = true;
             self.open.push_back(whose);
+        }
+        if !bank.is_fresh && bank.may_take_kept() {
+            bank.is_fresh = true;
+            self.fresh.push_back(whose);
         }
     }
 }
@@ -151,7 +204,7 @@ mod tests {
 
     #[test]
     fn banks_take_turns_and_one_that_hangs_keeps_nobody() {
-        let mut places = Places::new(4, 2);
+        let mut places = Places::new(8, 2);
         for n in 0..5 {
             places.wait(bank(1), false, (1, n));
         }
@@ -167,9 +220,43 @@ mod tests {
         assert_eq!(places.begin(), Some((1, 2)));
     }
 
+    #[test]
+    fn however_many_hang_and_however_much_they_have_half_of_all_places_take_one_each() {
+        let mut places = Places::new(16, 4);
+        for n in 1..=10 {
+            for _ in 0..9 {
+                places.wait(bank(n), false, n);
+                places.wait(bank(n), true, n);
+            }
+        }
+        let begun: Vec<_> = std::iter::from_fn(|| places.begin()).collect();
+        assert_eq!(begun, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        // None of the ten ends. Whose turn it is has a place, for a first attempt and not for a retry.
+        places.wait(bank(11), true, 11);
+        assert_eq!(places.begin(), None);
+        for n in 12..=17 {
+            places.wait(bank(n), false, n);
+            assert_eq!(places.begin(), Some(n));
+        }
+        places.wait(bank(18), false, 18);
+        assert_eq!(places.begin(), None, "now all are taken");
+    }
+
+    #[test]
+    fn who_has_come_and_gone_leaves_nothing_behind() {
+        let mut places = Places::new(4, 1);
+        for n in 0..1_000 {
+            places.wait(bank(n as u8), false, n);
+            assert_eq!(places.begin(), Some(n));
+            places.end(bank(n as u8));
+        }
+        assert!(places.held_by_bank().is_empty());
+        assert!(places.banks.len() <= 256 && places.fresh.len() <= 256 && places.open.is_empty());
+    }
+
     proptest! {
-        /// Whatever comes and ends in whatever order: the bounds hold, each bank's come in their order, first attempts before retries, and a place
-        /// that is free for somebody who waits is taken.
+        /// Whatever comes and ends in whatever order: the bounds hold, each bank's come in their order, first attempts
+        /// before retries, and a place that is free for somebody who waits is taken.
         #[test]
         fn bounds_hold_order_holds_and_no_place_stays_empty(
             in_all in 1_usize..8,
@@ -189,8 +276,12 @@ mod tests {
                     *under_way.entry(whose).or_default() -= 1;
                     places.end(bank(whose));
                 }
+                let taken = |under_way: &HashMap<u8, usize>| under_way.values().sum::<usize>();
                 while let Some((whose, one)) = places.begin() {
                     prop_assert_eq!(waiting.entry(whose).or_default().pop_first(), Some(one));
+                    if taken(&under_way) >= in_all - kept(in_all) {
+                        prop_assert!(!one.0 && under_way.get(&whose).is_none_or(|count| *count == 0));
+                    }
                     *under_way.entry(whose).or_default() += 1;
                 }
                 let all: usize = under_way.values().sum();
@@ -199,7 +290,13 @@ mod tests {
                 let left: usize = waiting.values().map(|queue| queue.len()).sum();
                 prop_assert_eq!(places.held(), all + left);
                 let could = waiting.iter().any(|(whose, queue)| {
-                    !queue.is_empty() && under_way.get(whose).copied().unwrap_or(0) < per_bank
+                    let own = under_way.get(whose).copied().unwrap_or(0);
+                    let is_first = queue.first().is_some_and(|(is_retry, _)| !is_retry);
+                    if all < in_all - kept(in_all) {
+                        own < per_bank && !queue.is_empty()
+                    } else {
+                        own == 0 && is_first
+                    }
                 });
                 prop_assert!(all == in_all || !could);
             }

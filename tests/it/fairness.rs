@@ -25,6 +25,7 @@ async fn claimed(ground: &Ground, channel: &'static str) -> HashMap<Option<Uid>,
         in_flight: HashMap::new(),
         per_bank: 8,
         total: 1_024,
+        kept: 512,
         after: None,
     };
     let leases = ground.act(move |tx| claim::claim(tx, &room)).await;
@@ -105,8 +106,14 @@ fn fault_of(
             continue;
         }
         let bank = row.bank_id.expect("a bank's");
-        let is_full = got.get(&bank).copied().unwrap_or(0) + held(bank) >= room.per_bank;
-        if !is_full && taken.len() < room.total {
+        let has = got.get(&bank).copied().unwrap_or(0) + held(bank);
+        let is_full = has >= room.per_bank;
+        let is_free = if taken.len() < room.total.saturating_sub(room.kept) {
+            !is_full
+        } else {
+            taken.len() < room.total && has == 0 && row.state == "due"
+        };
+        if is_free {
             return Some(format!("passed over with a place free: {row:?}"));
         }
         let key = |one: &DeliveryRow| (one.state != "due", one.due_at, one.id);
@@ -119,6 +126,9 @@ fn fault_of(
         let retry = rows
             .iter()
             .find(|one| taken.contains(&one.id) && one.state != "due");
+        if let (Some(retry), true) = (retry, taken.len() > room.total.saturating_sub(room.kept)) {
+            return Some(format!("the retry {retry:?} took a place that is kept"));
+        }
         if let (Some(retry), "due", false) = (retry, row.state.as_str(), is_full) {
             return Some(format!(
                 "the retry {retry:?} went before the first attempt {row:?}"
@@ -153,7 +163,7 @@ on_both! {
                 node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
                 seal_patience: Duration::ZERO,
                 in_flight: banks.iter().map(|bank| (Some(*bank), dice.below(6))).collect(),
-                per_bank: 1 + dice.below(5), total: dice.below(30),
+                per_bank: 1 + dice.below(5), total: dice.below(30), kept: dice.below(20),
                 after: (dice.below(2) == 1).then(|| banks[dice.below(banks.len())]),
             };
             let (inserted, wanted) = (rows.clone(), room.clone());
@@ -177,13 +187,35 @@ on_both! {
         for _ in 0..5 {
             let room = Room {
                 node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
-                seal_patience: Duration::ZERO, in_flight: HashMap::new(), per_bank: 2, total: 2, after,
+                seal_patience: Duration::ZERO, in_flight: HashMap::new(), per_bank: 2, total: 2, kept: 0, after,
             };
             let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
             after = leases.last().and_then(|lease| lease.bank);
             turns.extend(after);
         }
         assert_eq!(turns, banks);
+    }
+
+    async fn however_many_banks_hang_a_claim_keeps_places_for_those_that_have_none(ground) {
+        let mut banks = ground.banks(9).await;
+        banks.sort();
+        let hang = ["B001", "B002", "B003", "B004", "B005", "B006", "B007", "B008"];
+        for code in hang { tests_to(&ground, code, 9).await; }
+        let room = Room {
+            node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
+            seal_patience: Duration::ZERO, in_flight: HashMap::new(), per_bank: 4, total: 16, kept: 8, after: None,
+        };
+        let first = room.clone();
+        let leases = ground.act(move |tx| claim::claim(tx, &first)).await.expect("claimed");
+        let mut held: HashMap<Option<Uid>, usize> = HashMap::new();
+        for lease in &leases { *held.entry(lease.bank).or_default() += 1; }
+        let mut counts: Vec<_> = held.values().copied().collect();
+        counts.sort();
+        assert_eq!(counts, [1, 1, 1, 1, 1, 1, 4, 4], "two took their share, and each of the others one that was kept");
+        tests_to(&ground, "B009", 2).await;
+        let next = Room { in_flight: held, total: 16 - leases.len(), ..room };
+        let leases = ground.act(move |tx| claim::claim(tx, &next)).await.expect("claimed");
+        assert_eq!(leases.iter().map(|lease| lease.bank).collect::<Vec<_>>(), [Some(banks[8])]);
     }
 
     async fn a_banks_backlog_hides_nobody_elses_first_attempt(ground) {

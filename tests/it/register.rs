@@ -115,6 +115,7 @@ on_both! {
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 10,
+            kept: 0,
             after: None,
         };
         let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");

@@ -302,6 +302,7 @@ fn fail(tx: &mut Tx<'_>, class: ErrorClass) -> Result<(), Error> {
         in_flight: HashMap::new(),
         per_bank: 4,
         total: 10,
+        kept: 0,
         after: None,
     };
     let leases = claim::claim(tx, &room)?;

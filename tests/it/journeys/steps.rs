@@ -368,6 +368,7 @@ impl TestHub {
             in_flight: HashMap::new(),
             per_bank: 4,
             total: 512,
+            kept: 0,
             after: None,
         };
         self.act(move |tx| {

@@ -164,6 +164,7 @@ pub fn room(channel: &'static str) -> Room {
         in_flight: HashMap::new(),
         per_bank: 4,
         total: 512,
+        kept: 0,
         after: None,
     }
 }
