@@ -62,6 +62,33 @@ impl Drop for Chromium {
     }
 }
 
+/// A driver and its port. It wants the same number under IPv4 and IPv6, and ends where the one it was given is taken under
+/// the other: `None`.
+fn driver() -> Option<(Child, u16)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver runs: scripts/test installs it");
+    let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
+    let port = lines
+        .map_while(Result::ok)
+        .filter_map(|line| {
+            line.split("on port ")
+                .nth(1)?
+                .trim_end_matches('.')
+                .parse()
+                .ok()
+        })
+        // It says 0 first, which was asked for.
+        .find(|port| *port > 0);
+    if port.is_none() {
+        driver.wait().expect("it has ended");
+    }
+    Some((driver, port?))
+}
+
 impl Chromium {
     /// WebDriver §8.2; written by hand, because a drop cannot wait for the client.
     fn end_session(&self) -> std::io::Result<()> {
@@ -77,31 +104,17 @@ impl Chromium {
 
     pub async fn start() -> Self {
         let alone = ONE.lock().await;
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver runs: scripts/test installs it");
-        let lines = BufReader::new(driver.stdout.take().expect("its output")).lines();
-        let port: u16 = lines
-            .map_while(Result::ok)
-            .filter_map(|line| {
-                line.split("on port ")
-                    .nth(1)?
-                    .trim_end_matches('.')
-                    .parse()
-                    .ok()
-            })
-            // It says 0 first, which was asked for.
-            .find(|port| *port > 0)
-            .expect("it says its port");
+        let (driver, port) = (0..9).find_map(|_| driver()).expect("a driver with a port");
         let profile = tempfile::tempdir().expect("a folder");
         let arguments = [
             "--headless=new".to_owned(),
             "--no-sandbox".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--disable-gpu".to_owned(),
+            // Of its own it asks for updates and lists from hosts that no test may reach.
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--no-first-run".to_owned(),
             // As on a telephone: else a page is laid out wider than its picture.
             "--hide-scrollbars".to_owned(),
             format!("--user-data-dir={}", profile.path().display()),
