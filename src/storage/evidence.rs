@@ -299,14 +299,20 @@ pub fn unacknowledged_before(
     bank: Uid,
     number: i64,
 ) -> Result<Vec<(Uid, Vec<u8>)>, Error> {
-    // Sorted and cut here: an order by number would make SQLite walk the bank's whole inbox instead.
-    let mut rows: Vec<(i64, Uid, Vec<u8>)> = on_either!(tx, conn => notice::table
-        .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
-        .filter(notice::revision_id.eq_any(super::notice::revisions_of(incident)))
-        .filter(notice::bank_id.eq(bank))
-        .filter(acknowledgement::id.nullable().is_null())
-        .select((notice::number, notice::id, notice::digest))
-        .load(conn)?);
+    // Of each revision by itself, sorted and cut here: in one question, or with an order by number, either database may
+    // walk the bank's whole inbox instead.
+    let revisions: Vec<Uid> =
+        on_either!(tx, conn => super::notice::revisions_of(incident).load(conn)?);
+    let mut rows: Vec<(i64, Uid, Vec<u8>)> = Vec::new();
+    for revision in revisions {
+        rows.extend(on_either!(tx, conn => notice::table
+            .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
+            .filter(notice::revision_id.eq(revision))
+            .filter(notice::bank_id.eq(bank))
+            .filter(acknowledgement::id.nullable().is_null())
+            .select((notice::number, notice::id, notice::digest))
+            .load::<(i64, Uid, Vec<u8>)>(conn)?));
+    }
     rows.retain(|(found, _, _)| *found < number);
     rows.sort_unstable_by_key(|(found, _, _)| *found);
     Ok(rows
