@@ -132,6 +132,13 @@ pub struct Engine {
     pub stop: Duration,
 }
 
+impl Engine {
+    /// Of the webhooks under way at once, how many are kept for first attempts to banks that have none under way.
+    pub fn kept(&self) -> usize {
+        self.in_flight / 2
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Webhook {
     pub connect_timeout: Duration,

@@ -116,9 +116,10 @@ impl Parts {
             return Ok(None);
         };
         let domain = mail.return_path_domain.clone();
-        // A mail waits for no place in the pool while its lease runs.
+        // A mail waits for no place in the pool while its lease runs; and no bank can hold up the one relay.
         let bounds = EngineBounds {
             in_flight: mail.pool,
+            kept: 0,
             claims_per_send: MAILS_PER_PLACE as usize,
             ..self.bounds()
         };
@@ -169,6 +170,7 @@ impl Parts {
         EngineBounds {
             in_flight: engine.in_flight,
             per_bank: engine.per_bank,
+            kept: engine.kept(),
             claims_per_send: WEBHOOKS_PER_PLACE as usize,
             batch: engine.batch,
             batch_wait: engine.batch_wait,

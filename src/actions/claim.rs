@@ -59,17 +59,18 @@ pub struct Claimed {
     pub inputs: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// Leases what is due and fits, first attempts before retries, each bank's oldest first. What sending takes is read
-/// after the commit (`open`): it keeps no writer waiting.
+/// Leases what is due and fits, first attempts before retries, each bank's oldest first; where all places but the kept
+/// ones are taken, only first attempts of banks that have none. What sending takes is read after the commit (`open`): it
+/// keeps no writer waiting.
 pub fn claim(tx: &mut Tx<'_>, room: &Room) -> Result<Vec<Lease>, Error> {
     let (mut room, mut leases) = (room.clone(), Vec::new());
-    let shared = |room: &Room| room.total.saturating_sub(room.kept);
-    let (most, per_bank) = (shared(&room), room.per_bank);
+    let open = |room: &Room| room.total.saturating_sub(room.kept);
+    let (most, per_bank) = (open(&room), room.per_bank);
     if claim_some(tx, &mut room, Turn::First, (per_bank, most), &mut leases)? == most {
         let most = room.total;
         claim_some(tx, &mut room, Turn::First, (1, most), &mut leases)?;
     }
-    let most = shared(&room);
+    let most = open(&room);
     claim_some(tx, &mut room, Turn::Retry, (per_bank, most), &mut leases)?;
     Ok(leases)
 }

@@ -3,7 +3,7 @@
 //! times what may be sent at once, so that sending goes on while a commit is under way; and reads what it
 //! claimed while the next commit is. Wake-ups are only speed: a scan finds what no wake-up told of.
 
-use super::places::{Places, kept};
+use super::places::Places;
 use super::sources::Sources;
 use super::transport::{Parts, Transport};
 use crate::actions::claim::{self, Claimed, Lease, Room};
@@ -30,6 +30,8 @@ pub struct EngineBounds {
     /// Sends at once.
     pub in_flight: usize,
     pub per_bank: usize,
+    /// Sends of these that are kept for first attempts of banks that have none under way; likewise of the claims.
+    pub kept: usize,
     /// Claims held for each send that may be under way: the one itself, and those that follow it while a commit is.
     pub claims_per_send: usize,
     /// Outcomes that a commit waits for.
@@ -138,7 +140,7 @@ impl Engine {
             bounds,
             node,
             sources: Arc::default(),
-            places: Places::new(bounds.in_flight, bounds.per_bank),
+            places: Places::new(bounds.in_flight, bounds.per_bank, bounds.kept),
             unread: Vec::new(),
             after: None,
             reading: None,
@@ -377,7 +379,7 @@ impl Engine {
             in_flight: held,
             per_bank: self.bounds.per_bank * self.bounds.claims_per_send,
             total: most.saturating_sub(self.places.held() + self.unread.len() + read.len()),
-            kept: kept(most),
+            kept: self.bounds.kept * self.bounds.claims_per_send,
             after: self.after,
         }
     }

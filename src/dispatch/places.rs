@@ -1,7 +1,7 @@
 //! Who may send next: so many at once in all, so many to one bank, the banks in turn, and of each bank its first attempts
-//! before its retries (law 10). Half of all places are for first attempts of banks that have nothing under way: banks
-//! that hang take one of these each, and retries none, however many there are. Each question is answered without a look
-//! at what waits for another bank, however much that is. Knows nothing of sending.
+//! before its retries (law 10). Some of all places are kept for first attempts of banks that have nothing under way: a
+//! bank that hangs takes one of these, and its retries none. Each question is answered without a look at what waits for
+//! another bank, however much that is. Knows nothing of sending.
 
 use crate::domain::id::Uid;
 use std::collections::{HashMap, VecDeque};
@@ -9,15 +9,13 @@ use std::collections::{HashMap, VecDeque};
 /// A bank; what belongs to none shares the places of one.
 pub type Whose = Option<Uid>;
 
-/// How many of so many places, or claims, are kept for first attempts of banks that have none.
-pub fn kept(in_all: usize) -> usize {
-    in_all / 2
-}
-
 pub struct Places<T> {
     in_all: usize,
     per_bank: usize,
+    kept: usize,
     under_way: usize,
+    /// Of these the ones in places that are kept.
+    in_kept: usize,
     waiting: usize,
     banks: HashMap<Whose, Bank<T>>,
     /// Banks that could take a place of those that are not kept, each at most once.
@@ -28,6 +26,7 @@ pub struct Places<T> {
 
 struct Bank<T> {
     under_way: usize,
+    has_kept: bool,
     firsts: VecDeque<T>,
     retries: VecDeque<T>,
     is_open: bool,
@@ -52,6 +51,7 @@ impl<T> Default for Bank<T> {
     fn default() -> Self {
         Self {
             under_way: 0,
+            has_kept: false,
             firsts: VecDeque::new(),
             retries: VecDeque::new(),
             is_open: false,
@@ -61,11 +61,14 @@ impl<T> Default for Bank<T> {
 }
 
 impl<T> Places<T> {
-    pub fn new(in_all: usize, per_bank: usize) -> Self {
+    /// Of `in_all` places so many are `kept`.
+    pub fn new(in_all: usize, per_bank: usize, kept: usize) -> Self {
         Self {
             in_all,
             per_bank,
+            kept,
             under_way: 0,
+            in_kept: 0,
             waiting: 0,
             banks: HashMap::new(),
             open: VecDeque::new(),
@@ -106,8 +109,8 @@ impl<T> Places<T> {
 
     /// Takes a place, if there is one for anybody who waits.
     pub fn begin(&mut self) -> Option<T> {
-        let is_kept = self.under_way >= self.in_all - kept(self.in_all);
-        if self.under_way >= self.in_all {
+        let is_kept = self.under_way - self.in_kept >= self.in_all - self.kept;
+        if is_kept && self.in_kept >= self.kept {
             return None;
         }
         loop {
@@ -135,22 +138,26 @@ impl<T> Places<T> {
             let first = bank.firsts.pop_front();
             let one = first.or_else(|| bank.retries.pop_front())?;
             bank.under_way += 1;
+            bank.has_kept |= is_kept;
             self.under_way += 1;
+            self.in_kept += usize::from(is_kept);
             self.waiting -= 1;
             self.line_up(whose);
             return Some(one);
         }
     }
 
-    /// Leaves a place.
+    /// Leaves a place: the one that is kept, if the bank has that.
     pub fn end(&mut self, whose: Whose) {
         let Some(bank) = self.banks.get_mut(&whose) else {
             return;
         };
         bank.under_way -= 1;
         self.under_way -= 1;
+        self.in_kept -= usize::from(std::mem::take(&mut bank.has_kept));
         self.line_up(whose);
         self.forget(whose);
+        self.tidy();
     }
 
     /// Takes away all that waits.
@@ -175,6 +182,20 @@ impl<T> Places<T> {
         };
         if self.banks.get(&whose).is_some_and(is_gone) {
             self.banks.remove(&whose);
+        }
+    }
+
+    /// In calm nobody is served from the second line: those at its front who want nothing there leave it.
+    fn tidy(&mut self) {
+        while let Some(whose) = self.fresh.front().copied() {
+            if let Some(bank) = self.banks.get_mut(&whose) {
+                if bank.may_take_kept() {
+                    return;
+                }
+                bank.is_fresh = false;
+            }
+            self.fresh.pop_front();
+            self.forget(whose);
         }
     }
 
@@ -204,7 +225,7 @@ mod tests {
 
     #[test]
     fn banks_take_turns_and_one_that_hangs_keeps_nobody() {
-        let mut places = Places::new(8, 2);
+        let mut places = Places::new(8, 2, 4);
         for n in 0..5 {
             places.wait(bank(1), false, (1, n));
         }
@@ -221,8 +242,8 @@ mod tests {
     }
 
     #[test]
-    fn however_many_hang_and_however_much_they_have_half_of_all_places_take_one_each() {
-        let mut places = Places::new(16, 4);
+    fn however_many_hang_and_however_much_they_have_they_take_one_each_of_what_is_kept() {
+        let mut places = Places::new(16, 4, 8);
         for n in 1..=10 {
             for _ in 0..9 {
                 places.wait(bank(n), false, n);
@@ -243,15 +264,33 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_has_its_turn_while_first_attempts_go_on_coming() {
+        let mut places = Places::new(4, 4, 2);
+        for n in 1..=4 {
+            places.wait(bank(n), false, n);
+            assert_eq!(places.begin(), Some(n));
+        }
+        places.wait(bank(9), true, 9);
+        for n in 5..=8 {
+            places.wait(bank(n), false, n);
+        }
+        // Banks 3 and 4 have what is kept, and hand it on to 5 and 6.
+        for (ends, next) in [(3, 5), (4, 6), (1, 9), (5, 7)] {
+            places.end(bank(ends));
+            assert_eq!(places.begin(), Some(next));
+            assert_eq!(places.begin(), None);
+        }
+    }
+
+    #[test]
     fn who_has_come_and_gone_leaves_nothing_behind() {
-        let mut places = Places::new(4, 1);
+        let mut places = Places::new(4, 1, 2);
         for n in 0..1_000 {
             places.wait(bank(n as u8), false, n);
             assert_eq!(places.begin(), Some(n));
             places.end(bank(n as u8));
         }
-        assert!(places.held_by_bank().is_empty());
-        assert!(places.banks.len() <= 256 && places.fresh.len() <= 256 && places.open.is_empty());
+        assert!(places.banks.is_empty() && places.fresh.is_empty() && places.open.is_empty());
     }
 
     proptest! {
@@ -261,12 +300,15 @@ mod tests {
         fn bounds_hold_order_holds_and_no_place_stays_empty(
             in_all in 1_usize..8,
             per_bank in 1_usize..4,
+            kept in 0_usize..8,
             acts in proptest::collection::vec((0_u8..5, 0_u8..4), 0..200),
         ) {
-            let mut places = Places::new(in_all, per_bank);
+            let kept = kept.min(in_all - 1);
+            let mut places = Places::new(in_all, per_bank, kept);
             // By bank: first attempts (false) stand before retries, each as they came.
             let mut waiting: HashMap<u8, std::collections::BTreeSet<(bool, usize)>> = HashMap::new();
             let mut under_way: HashMap<u8, usize> = HashMap::new();
+            let mut has_kept = std::collections::BTreeSet::new();
             for (n, (whose, act)) in acts.into_iter().enumerate() {
                 if act < 2 {
                     let one = (act == 1, n);
@@ -274,31 +316,35 @@ mod tests {
                     places.wait(bank(whose), one.0, (whose, one));
                 } else if under_way.get(&whose).is_some_and(|count| *count > 0) {
                     *under_way.entry(whose).or_default() -= 1;
+                    has_kept.remove(&whose);
                     places.end(bank(whose));
                 }
-                let taken = |under_way: &HashMap<u8, usize>| under_way.values().sum::<usize>();
+                let mut all: usize = under_way.values().sum();
                 while let Some((whose, one)) = places.begin() {
                     prop_assert_eq!(waiting.entry(whose).or_default().pop_first(), Some(one));
-                    if taken(&under_way) >= in_all - kept(in_all) {
-                        prop_assert!(!one.0 && under_way.get(&whose).is_none_or(|count| *count == 0));
+                    let own = under_way.entry(whose).or_default();
+                    if all - has_kept.len() == in_all - kept {
+                        prop_assert!(!one.0 && *own == 0);
+                        has_kept.insert(whose);
                     }
-                    *under_way.entry(whose).or_default() += 1;
+                    *own += 1;
+                    all += 1;
                 }
-                let all: usize = under_way.values().sum();
-                prop_assert!(all <= in_all && under_way.values().all(|count| *count <= per_bank));
+                prop_assert!(has_kept.len() <= kept && all - has_kept.len() <= in_all - kept);
+                prop_assert!(under_way.values().all(|count| *count <= per_bank));
                 prop_assert_eq!(places.under_way(), all);
                 let left: usize = waiting.values().map(|queue| queue.len()).sum();
                 prop_assert_eq!(places.held(), all + left);
                 let could = waiting.iter().any(|(whose, queue)| {
                     let own = under_way.get(whose).copied().unwrap_or(0);
                     let is_first = queue.first().is_some_and(|(is_retry, _)| !is_retry);
-                    if all < in_all - kept(in_all) {
+                    if all - has_kept.len() < in_all - kept {
                         own < per_bank && !queue.is_empty()
                     } else {
-                        own == 0 && is_first
+                        has_kept.len() < kept && own == 0 && is_first
                     }
                 });
-                prop_assert!(all == in_all || !could);
+                prop_assert!(!could);
             }
             let left: usize = waiting.values().map(|queue| queue.len()).sum();
             prop_assert_eq!(places.drain().count(), left);

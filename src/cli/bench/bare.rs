@@ -119,7 +119,8 @@ impl Poster {
 
 /// Sends under way at once, within the hub's own bounds.
 pub fn at_once(banks: usize, engine: &Engine) -> usize {
-    engine.in_flight.min(banks * engine.per_bank)
+    let most = banks.clamp(engine.in_flight - engine.kept(), engine.in_flight);
+    most.min(banks * engine.per_bank)
 }
 
 fn filler(length: usize) -> Bytes {
