@@ -4,7 +4,7 @@
 
 use super::error::Error;
 use super::prepared::prepared;
-use super::schema::types::{Array, BigInt, Bool, InstantSql, Nullable, Text, UidSql};
+use super::schema::types::{BigInt, Bool, InstantSql, Nullable, Text, UidSql};
 use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -118,9 +118,8 @@ prepared!(FirstsOfBanks returns (UidSql, Nullable<UidSql>, Bool):
     "       AND (d.fanout_id IS NULL OR s.fanout_id IS NOT NULL OR d.due_at <= " patience_ends: InstantSql = Instant,
     ")
         ORDER BY d.due_at, d.id LIMIT greatest(" per_bank: BigInt = i64,
-    " - coalesce((SELECT held.places FROM unnest(" banks: Array<UidSql> = Vec<Uid>,
-    ", " held: Array<BigInt> = Vec<i64>,
-    ") AS held (bank_id, places) WHERE held.bank_id = whose.bank_id), 0), 0)
+    " - coalesce(CAST((SELECT CAST(" held: Text = String,
+    " AS jsonb)) ->> CAST(whose.bank_id AS text) AS bigint), 0), 0)
      ) AS one
      WHERE whose.bank_id <= $3 LIMIT " most: BigInt = i64,
 );
@@ -140,9 +139,8 @@ prepared!(RetriesOfBanks returns (UidSql, Nullable<UidSql>, Bool):
         SELECT d.id, d.unsealed FROM delivery d
         WHERE d.state = 'waiting' AND d.channel = $1 AND d.bank_id = whose.bank_id AND d.due_at <= " now: InstantSql = Instant,
     "   ORDER BY d.due_at, d.id LIMIT greatest(" per_bank: BigInt = i64,
-    " - coalesce((SELECT held.places FROM unnest(" banks: Array<UidSql> = Vec<Uid>,
-    ", " held: Array<BigInt> = Vec<i64>,
-    ") AS held (bank_id, places) WHERE held.bank_id = whose.bank_id), 0), 0)
+    " - coalesce(CAST((SELECT CAST(" held: Text = String,
+    " AS jsonb)) ->> CAST(whose.bank_id AS text) AS bigint), 0), 0)
      ) AS one
      WHERE whose.bank_id <= $3 LIMIT " most: BigInt = i64,
 );
@@ -262,11 +260,12 @@ fn of_banks(
     if most == 0 || from == to {
         return Ok(());
     }
-    let (banks, held): (Vec<Uid>, Vec<i64>) = look
+    // An object, in which a bank is found without a look at the others.
+    let held = look
         .held
         .iter()
-        .filter_map(|(bank, held)| Some(((*bank)?, count(*held))))
-        .unzip();
+        .filter_map(|(bank, held)| Some(((*bank)?.to_string(), (*held).into())));
+    let held = serde_json::Value::Object(held.collect()).to_string();
     let (channel, now) = (look.channel, look.now);
     let (per_bank, most) = (count(look.per_bank), count(most));
     let rows: Vec<Candidate> = match turn {
@@ -277,7 +276,6 @@ fn of_banks(
             now,
             patience_ends: look.patience_ends,
             per_bank,
-            banks,
             held,
             most,
         }
@@ -288,7 +286,6 @@ fn of_banks(
             to,
             now,
             per_bank,
-            banks,
             held,
             most,
         }
