@@ -133,7 +133,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Of the webhooks under way at once, how many are kept for first attempts to banks that have none under way.
+    /// Of the webhooks under way at once so many are kept for first attempts to banks that have none under way.
     pub fn kept(&self) -> usize {
         self.in_flight / 2
     }

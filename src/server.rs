@@ -116,10 +116,10 @@ impl Parts {
             return Ok(None);
         };
         let domain = mail.return_path_domain.clone();
-        // A mail waits for no place in the pool while its lease runs; and no bank can hold up the one relay.
+        // A mail waits for no place in the pool while its lease runs.
         let bounds = EngineBounds {
             in_flight: mail.pool,
-            kept: 0,
+            kept: mail.pool / 2,
             claims_per_send: MAILS_PER_PLACE as usize,
             ..self.bounds()
         };

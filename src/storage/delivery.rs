@@ -460,14 +460,14 @@ pub fn of_latest_test(
 }
 
 // A leased row is written too: who ends its lease waits, and then sees the acknowledgement. The index is named: planned
-// when no notice has gone out yet, SQLite would look at every row instead. PostgreSQL would look at every open one, and
-// cannot where the open states are told by those that are not.
+// when no notice has gone out yet, SQLite would look at every row instead.
 prepared!(CloseOfOne:
     "UPDATE delivery INDEXED BY delivery_of_notice
      SET state = CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END
      WHERE state IN ('due', 'waiting', 'leased') AND notice_id = " notice: UidSql = Uid,
 );
 
+// Planned then, PostgreSQL would look at every open row; it cannot where the open states are told by those that are not.
 prepared!(CloseOfMany:
     "UPDATE delivery SET state = CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END
      WHERE state NOT IN ('accepted', 'superseded', 'closed') AND notice_id = ANY(" notices: Array<UidSql> = Vec<Uid>,

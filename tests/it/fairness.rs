@@ -1,6 +1,6 @@
 //! What one claim takes: a backlog, of whosever, hides nobody's first attempt.
 
-use crate::support::ground::{Ground, on_both};
+use crate::support::ground::{Ground, on_both, room};
 use kairan::actions::Error;
 use kairan::actions::alert::OperatorAlert;
 use kairan::actions::claim::{self, Room};
@@ -258,5 +258,10 @@ on_both! {
         tests_to(&ground, "B001", 1).await;
         let taken = claimed(&ground, "email").await;
         assert_eq!((taken.get(&None), taken.get(&Some(bank))), (Some(&8), Some(&1)));
+        let few = Room { per_bank: 8, total: 8, kept: 4, ..room("email") };
+        tests_to(&ground, "B001", 2).await;
+        let leases = ground.act(move |tx| claim::claim(tx, &few)).await.expect("claimed");
+        let banks = leases.iter().filter(|lease| lease.bank == Some(bank));
+        assert_eq!((leases.len(), banks.count()), (5, 1), "as few as a relay has connections for");
     }
 }

@@ -119,7 +119,7 @@ impl Poster {
 
 /// Sends under way at once, within the hub's own bounds.
 pub fn at_once(banks: usize, engine: &Engine) -> usize {
-    let most = banks.clamp(engine.in_flight - engine.kept(), engine.in_flight);
+    let most = engine.in_flight - engine.kept() + banks.min(engine.kept());
     most.min(banks * engine.per_bank)
 }
 
