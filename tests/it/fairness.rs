@@ -18,15 +18,10 @@ const BACKLOG: usize = 600;
 /// How many places of one claim each bank gets.
 async fn claimed(ground: &Ground, channel: &'static str) -> HashMap<Option<Uid>, usize> {
     let room = Room {
-        node: Uid::from_bytes([7; 16]),
-        channel,
-        lease: Duration::from_secs(60),
-        seal_patience: Duration::ZERO,
-        in_flight: HashMap::new(),
         per_bank: 8,
         total: 1_024,
         kept: 512,
-        after: None,
+        ..room(channel)
     };
     let leases = ground.act(move |tx| claim::claim(tx, &room)).await;
     let mut taken = HashMap::new();
@@ -160,11 +155,10 @@ on_both! {
                 open_delivery(message, bank, dice.below(2) == 1, due_at)
             }).collect();
             let room = Room {
-                node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
-                seal_patience: Duration::ZERO,
                 in_flight: banks.iter().map(|bank| (Some(*bank), dice.below(6))).collect(),
                 per_bank: 1 + dice.below(5), total: dice.below(30), kept: dice.below(20),
                 after: (dice.below(2) == 1).then(|| banks[dice.below(banks.len())]),
+                ..room("webhook")
             };
             let (inserted, wanted) = (rows.clone(), room.clone());
             let leases = ground.act(move |tx| {
@@ -185,10 +179,7 @@ on_both! {
         let mut after = None;
         let mut turns = Vec::new();
         for _ in 0..5 {
-            let room = Room {
-                node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
-                seal_patience: Duration::ZERO, in_flight: HashMap::new(), per_bank: 2, total: 2, kept: 0, after,
-            };
+            let room = Room { per_bank: 2, total: 2, after, ..room("webhook") };
             let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
             after = leases.last().and_then(|lease| lease.bank);
             turns.extend(after);
@@ -201,10 +192,7 @@ on_both! {
         banks.sort();
         let hang = ["B001", "B002", "B003", "B004", "B005", "B006", "B007", "B008"];
         for code in hang { tests_to(&ground, code, 9).await; }
-        let room = Room {
-            node: Uid::from_bytes([7; 16]), channel: "webhook", lease: Duration::from_secs(60),
-            seal_patience: Duration::ZERO, in_flight: HashMap::new(), per_bank: 4, total: 16, kept: 8, after: None,
-        };
+        let room = Room { total: 16, kept: 8, ..room("webhook") };
         let first = room.clone();
         let leases = ground.act(move |tx| claim::claim(tx, &first)).await.expect("claimed");
         let mut held: HashMap<Option<Uid>, usize> = HashMap::new();

@@ -1,12 +1,12 @@
 //! The register and the people below the web: what changes the roster, what takes two people, and what an
 //! invitation and a key are good for.
 
-use crate::support::ground::{Ground, contact, filing, new_bank, on_both};
+use crate::support::ground::{Ground, contact, filing, new_bank, on_both, room};
 use kairan::actions::accept_invitation::{Accepted, accept_invitation};
 use kairan::actions::add_contact::{end_contact, replace_contact};
 use kairan::actions::authenticate::authenticate;
 use kairan::actions::bootstrap::bootstrap;
-use kairan::actions::claim::{self, Room};
+use kairan::actions::claim;
 use kairan::actions::cut_roster::cut_due;
 use kairan::actions::decide::{self, Requested};
 use kairan::actions::import_banks::{Effect, Imported, import_banks};
@@ -23,7 +23,6 @@ use kairan::domain::access::{Role, Roles};
 use kairan::domain::id::Uid;
 use kairan::domain::refusal::Refusal;
 use kairan::storage::{bank, delivery, notice, roster};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,17 +106,7 @@ on_both! {
         assert!(matches!(alone, Err(Error::Refused(Refusal::SamePerson))), "{alone:?}");
         ground.decide(other, asked).await.expect("approved");
         assert_eq!(ground.roster().await.1, 2);
-        let room = Room {
-            node: ids[0],
-            channel: "email",
-            lease: Duration::from_secs(60),
-            seal_patience: Duration::ZERO,
-            in_flight: HashMap::new(),
-            per_bank: 4,
-            total: 10,
-            kept: 0,
-            after: None,
-        };
+        let room = room("email");
         let leases = ground.act(move |tx| claim::claim(tx, &room)).await.expect("claimed");
         let due = ground.store.read(move |tx| claim::open(tx, &leases)).await.expect("read");
         let told: Vec<_> = due.iter().map(|one| (one.due.kind.as_str(), one.due.channel.as_str(), one.due.bank_id)).collect();

@@ -122,6 +122,8 @@ on_both! {
         ];
         for (findings, untried, stands) in tries {
             let (findings, untried) = (findings.to_vec(), untried.to_vec());
+            // A verdict's place is its id's, which tells milliseconds.
+            ground.clock.advance(Duration::from_millis(1));
             ground.act(move |tx| record_verdict(tx, &findings, &untried, Duration::ZERO)).await.expect("noted");
             let newest = ground.store.read(|tx| audit::verdicts(tx, 1)).await.expect("read").remove(0);
             assert_eq!(newest.broken, stands);
@@ -294,17 +296,7 @@ fn fail_outside(tx: &mut Tx<'_>) -> Result<(), Error> {
 }
 
 fn fail(tx: &mut Tx<'_>, class: ErrorClass) -> Result<(), Error> {
-    let room = Room {
-        node: tx.new_id()?,
-        channel: "webhook",
-        lease: Duration::from_secs(60),
-        seal_patience: Duration::ZERO,
-        in_flight: HashMap::new(),
-        per_bank: 4,
-        total: 10,
-        kept: 0,
-        after: None,
-    };
+    let room = room("webhook");
     let leases = claim::claim(tx, &room)?;
     let claimed = claim::open(tx, &leases)?.remove(0);
     let outcome = Outcome::failed(class, Duration::ZERO);

@@ -1,7 +1,7 @@
 //! Steps that many journeys take, as methods of the hub. Each does what a person or a machine would do over
 //! HTTP, except where it plays another node or somebody beside the hub.
 
-use crate::support::ground::filing;
+use crate::support::ground::{filing, room};
 use crate::support::hub::{Bank, Person, Reply, TestHub, key_of};
 use crate::support::receiver::Receiver;
 use kairan::actions::claim::{self, Claimed, Room, claim};
@@ -17,7 +17,6 @@ use kairan::storage::delivery::Leases;
 use kairan::vault::log_key;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::time::Duration;
 
 pub fn seconds(count: u64) -> Duration {
@@ -362,14 +361,7 @@ impl TestHub {
     pub async fn claim_as(&self, node: Uid, channel: &'static str) -> Vec<Claimed> {
         let room = Room {
             node,
-            channel,
-            lease: seconds(60),
-            seal_patience: Duration::ZERO,
-            in_flight: HashMap::new(),
-            per_bank: 4,
-            total: 512,
-            kept: 0,
-            after: None,
+            ..room(channel)
         };
         self.act(move |tx| {
             let leases = claim(tx, &room)?;
