@@ -132,13 +132,6 @@ pub struct Engine {
     pub stop: Duration,
 }
 
-impl Engine {
-    /// Of the webhooks under way at once so many are kept for first attempts to banks that have none under way.
-    pub fn kept(&self) -> usize {
-        self.in_flight / 2
-    }
-}
-
 #[derive(Debug, Clone)]
 pub struct Webhook {
     pub connect_timeout: Duration,

@@ -119,7 +119,6 @@ impl Parts {
         // A mail waits for no place in the pool while its lease runs.
         let bounds = EngineBounds {
             in_flight: mail.pool,
-            kept: mail.pool / 2,
             claims_per_send: MAILS_PER_PLACE as usize,
             ..self.bounds()
         };
@@ -170,7 +169,6 @@ impl Parts {
         EngineBounds {
             in_flight: engine.in_flight,
             per_bank: engine.per_bank,
-            kept: engine.kept(),
             claims_per_send: WEBHOOKS_PER_PLACE as usize,
             batch: engine.batch,
             batch_wait: engine.batch_wait,

@@ -3,7 +3,7 @@
 //! times what may be sent at once, so that sending goes on while a commit is under way; and reads what it
 //! claimed while the next commit is. Wake-ups are only speed: a scan finds what no wake-up told of.
 
-use super::places::Places;
+use super::places::{self, Places};
 use super::sources::Sources;
 use super::transport::{Parts, Transport};
 use crate::actions::claim::{self, Claimed, Lease, Room};
@@ -30,8 +30,6 @@ pub struct EngineBounds {
     /// Sends at once.
     pub in_flight: usize,
     pub per_bank: usize,
-    /// Sends of these that are kept for first attempts of banks that have none under way; likewise of the claims.
-    pub kept: usize,
     /// Claims held for each send that may be under way: the one itself, and those that follow it while a commit is.
     pub claims_per_send: usize,
     /// Outcomes that a commit waits for.
@@ -45,6 +43,14 @@ pub struct EngineBounds {
     pub scan: Duration,
     /// How long a stop waits for sends under way.
     pub stop: Duration,
+}
+
+impl EngineBounds {
+    /// How long a claim may wait for its place: one send longer and its lease may end under it.
+    fn patience(&self) -> Duration {
+        let one_send = self.lease / u32::try_from(self.claims_per_send).unwrap_or(1);
+        self.lease - one_send
+    }
 }
 
 /// What was claimed, with all that sending it takes.
@@ -140,7 +146,11 @@ impl Engine {
             bounds,
             node,
             sources: Arc::default(),
-            places: Places::new(bounds.in_flight, bounds.per_bank, bounds.kept),
+            places: Places::new(
+                bounds.in_flight,
+                bounds.per_bank,
+                places::kept(bounds.in_flight),
+            ),
             unread: Vec::new(),
             after: None,
             reading: None,
@@ -157,8 +167,7 @@ impl Engine {
     pub async fn run(mut self) {
         self.take_back_leases().await;
         let mut wake = self.store.wake_signal();
-        let mut scan = tokio::time::interval(self.bounds.scan);
-        scan.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut next_scan = Instant::now();
         let mut stopping = self.stopping.clone();
         while !*stopping.borrow() {
             if self.finished.len() == 0 {
@@ -171,8 +180,13 @@ impl Engine {
                         continue;
                     }
                     _ = wake.changed() => {}
-                    _ = scan.tick() => self.tick().await,
+                    () = tokio::time::sleep_until(next_scan) => {}
                 }
+            }
+            // However much there is to do.
+            if next_scan <= Instant::now() {
+                self.scan().await;
+                next_scan = Instant::now() + self.bounds.scan;
             }
             self.gather().await;
             self.write_and_send().await;
@@ -282,8 +296,9 @@ impl Engine {
         }
     }
 
-    /// What is done at every scan: leases that ran out, and rosters whose change takes effect.
-    async fn tick(&mut self) {
+    /// What is done now and then: claims that wait too long, leases that ran out, rosters whose change takes effect.
+    async fn scan(&mut self) {
+        self.give_back();
         let now = self.store.read(|tx| Ok::<_, Error>(tx.now()?)).await;
         let expired = match now {
             Ok(now) if self.are_held(now) => Ok(Vec::new()),
@@ -379,7 +394,7 @@ impl Engine {
             in_flight: held,
             per_bank: self.bounds.per_bank * self.bounds.claims_per_send,
             total: most.saturating_sub(self.places.held() + self.unread.len() + read.len()),
-            kept: self.bounds.kept * self.bounds.claims_per_send,
+            kept: places::kept(most),
             after: self.after,
         }
     }
@@ -425,18 +440,25 @@ impl Engine {
         }
     }
 
-    /// Sends what is ready and has a place. What waited so long that its lease may end under it goes back unsent:
-    /// others would take it meanwhile.
+    /// Sends what is ready and has a place, unless it has waited too long for that.
     fn launch(&mut self) {
-        let one_send = self.bounds.lease / u32::try_from(self.bounds.claims_per_send).unwrap_or(1);
-        let patience = self.bounds.lease - one_send;
         while let Some(((one, parts), since)) = self.places.begin() {
-            if since.elapsed() < patience {
+            if since.elapsed() < self.bounds.patience() {
                 self.send(one, parts);
             } else {
                 self.places.end(one.due.bank_id);
                 self.finished.put(released(one));
             }
+        }
+    }
+
+    /// What has waited too long for a place goes back unsent: its lease ends, and it would count as an attempt whose
+    /// outcome is unknown.
+    fn give_back(&mut self) {
+        let patience = self.bounds.patience();
+        let overdue = self.places.leave(|(_, since)| since.elapsed() >= patience);
+        for ((one, _), _) in overdue {
+            self.finished.put(released(one));
         }
     }
 

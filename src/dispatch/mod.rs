@@ -7,7 +7,7 @@ pub mod clocks;
 pub mod engine;
 pub mod mail;
 pub mod mail_reports;
-mod places;
+pub mod places;
 pub mod self_check;
 mod sources;
 mod transport;

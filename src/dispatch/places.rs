@@ -9,6 +9,11 @@ use std::collections::{HashMap, VecDeque};
 /// A bank; what belongs to none shares the places of one.
 pub type Whose = Option<Uid>;
 
+/// How many of all places, or claims, are kept for first attempts of banks that have none.
+pub fn kept(of_all: usize) -> usize {
+    of_all / 2
+}
+
 pub struct Places<T> {
     in_all: usize,
     per_bank: usize,
@@ -160,6 +165,22 @@ impl<T> Places<T> {
         self.tidy();
     }
 
+    /// Takes away what waits and has become so; of one bank's first attempts, and of its retries, what came first does
+    /// first.
+    pub fn leave(&mut self, is_so: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut all = Vec::new();
+        for bank in self.banks.values_mut() {
+            for queue in [&mut bank.firsts, &mut bank.retries] {
+                while let Some(one) = queue.pop_front_if(|one| is_so(one)) {
+                    all.push(one);
+                }
+            }
+        }
+        self.waiting -= all.len();
+        // Whoever has nothing now leaves the lines at its turn.
+        all
+    }
+
     /// Takes away all that waits.
     pub fn drain(&mut self) -> impl Iterator<Item = T> {
         self.waiting = 0;
@@ -280,6 +301,29 @@ mod tests {
             assert_eq!(places.begin(), Some(next));
             assert_eq!(places.begin(), None);
         }
+    }
+
+    #[test]
+    fn whoever_has_waited_too_long_leaves_and_the_others_stay_in_order() {
+        let mut places = Places::new(2, 1, 0);
+        for n in 0..6 {
+            places.wait(bank(1), n % 2 == 0, n);
+            places.wait(bank(2), n % 2 == 0, n);
+        }
+        assert_eq!((places.begin(), places.begin()), (Some(1), Some(1)));
+        let mut left = places.leave(|n| *n < 4);
+        left.sort_unstable();
+        assert_eq!(left, [0, 0, 2, 2, 3, 3]);
+        assert_eq!(places.held(), 2 + 4);
+        places.end(bank(1));
+        assert_eq!(places.begin(), Some(5));
+        places.end(bank(1));
+        assert_eq!(places.begin(), Some(4));
+        assert_eq!(places.leave(|_| true), [5, 4]);
+        places.end(bank(1));
+        places.end(bank(2));
+        assert_eq!((places.begin(), places.held()), (None, 0));
+        assert!(places.banks.is_empty());
     }
 
     #[test]

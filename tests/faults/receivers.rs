@@ -3,7 +3,7 @@
 
 use crate::authority::{Authority, Certificate, Door};
 use crate::hub::{Node, PER_BANK, World, memory_kib};
-use crate::kill::{judge, say};
+use crate::kill::{judge, say, unknown};
 use crate::support::hub::On;
 use crate::support::receiver::{Answer, Receiver};
 use kairan::clock::Clock;
@@ -376,6 +376,66 @@ async fn a_hostile_server_harms_its_own_bank_alone_and_is_told_once_it_behaves()
         world.banks.len(),
         descriptors - open,
     ));
+}
+
+/// A bank too slow for what comes: its retries are claimed, and then first attempts go on before them for longer than a
+/// claim holds.
+async fn overtaken(on: On) {
+    let settings = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 500\ntimeout_ms = 1000\n[engine]\nlease_s = 5\nper_bank = 1\n";
+    let world = World::prepare(on, 1, settings).await;
+    let bank = &world.banks[0].receiver;
+    bank.answer(Answer::Status(500));
+    let node = world.start(world.place("hub")).await;
+    let from = Clock::new().now();
+    for n in 0..3 {
+        let marker = format!("refused-{n}");
+        assert_eq!(world.file(&node.url, &marker).await, Some(201));
+    }
+    let until = Instant::now() + Duration::from_secs(30);
+    let wait_for = async |what: &str, sql: &str| {
+        while world.count(sql) < 3 {
+            assert!(Instant::now() < until, "{what}:\n{}", node.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let refused = "SELECT count(*) AS n FROM attempt_outcome WHERE outcome = 'status'";
+    wait_for("none is refused", refused).await;
+    world.banks[0].answers_after(Duration::from_millis(900));
+    // One is under way for as long as it takes to claim the others, whenever each comes due.
+    for n in 0..6 {
+        let marker = format!("between-{n}");
+        assert_eq!(world.file(&node.url, &marker).await, Some(201));
+    }
+    let claimed = "SELECT count(*) AS n FROM delivery WHERE state = 'leased' AND failures > 0";
+    wait_for("no retry is claimed", claimed).await;
+    for n in 0..12 {
+        let marker = format!("after-{n}");
+        assert_eq!(world.file(&node.url, &marker).await, Some(201));
+    }
+    world.settled_within(&node, Duration::from_secs(60)).await;
+    let log = judge(&world, from).await;
+    let released = log.iter().filter(|row| row.outcome == "released").count();
+    assert!(released > 0, "no claim waited too long");
+    assert_eq!(unknown(log).len(), 0, "a claim ran out under its lease");
+    assert_eq!(world.ledger().duplicates(), 3, "those that were refused");
+    let checked = world
+        .run(&node.place(), &["check", "--rebuild", "--json"])
+        .await;
+    assert!(checked.1.contains("\"rebuilt\": 0,"), "{checked:?}");
+}
+
+mod a_claim_that_first_attempts_overtake_goes_back_and_is_never_taken_for_sent {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_sqlite() {
+        overtaken(On::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_postgres() {
+        overtaken(On::Postgres).await;
+    }
 }
 
 /// The control of the traps: whoever follows is counted, by the same server's answer.

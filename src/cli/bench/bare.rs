@@ -5,6 +5,7 @@ use super::stage::Stage;
 use super::{control::Report, machine};
 use crate::cli::CliError;
 use crate::config::Engine;
+use crate::dispatch::places::kept;
 use crate::domain::signature::{SymmetricSecret, sign_v1};
 use crate::vault;
 use bytes::Bytes;
@@ -119,7 +120,8 @@ impl Poster {
 
 /// Sends under way at once, within the hub's own bounds.
 pub fn at_once(banks: usize, engine: &Engine) -> usize {
-    let most = engine.in_flight - engine.kept() + banks.min(engine.kept());
+    let kept = kept(engine.in_flight);
+    let most = engine.in_flight - kept + banks.min(kept);
     most.min(banks * engine.per_bank)
 }
 
