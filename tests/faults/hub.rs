@@ -346,23 +346,15 @@ impl World {
 
     /// The notices that have arrived at a bank since they were last gathered; what reminds of one is no notice.
     pub fn arrived(&self, bank: usize) -> Vec<Arrival> {
-        self.banks[bank]
-            .receiver
-            .hits()
-            .iter()
-            .filter(|hit| !reminds(hit))
-            .map(|hit| Arrival::of(bank, hit))
-            .collect()
+        arrivals(bank, &self.banks[bank].receiver.hits())
     }
 
-    /// Moves all arrivals into the ledger; nothing may be under way.
+    /// Moves all arrivals into the ledger; no notice may be under way, only what reminds of one.
     pub fn gather(&self) {
-        for bank in 0..self.banks.len() {
-            let arrivals = self.arrived(bank);
-            let hits = self.banks[bank].receiver.hits();
-            self.banks[bank].receiver.forget();
+        for (bank, partner) in self.banks.iter().enumerate() {
+            let hits = partner.receiver.forget();
             let mut ledger = self.ledger();
-            ledger.arrivals.extend(arrivals);
+            ledger.arrivals.extend(arrivals(bank, &hits));
             for hit in hits.iter().filter(|hit| reminds(hit)) {
                 let notice = hit.json()["data"]["notice"]["id"]
                     .as_str()
@@ -523,6 +515,11 @@ impl Drop for Node {
 /// The code of a partner, counted from 0.
 pub fn code(bank: usize) -> String {
     format!("B{:03}", bank + 1)
+}
+
+fn arrivals(bank: usize, hits: &[Hit]) -> Vec<Arrival> {
+    let notices = hits.iter().filter(|hit| !reminds(hit));
+    notices.map(|hit| Arrival::of(bank, hit)).collect()
 }
 
 fn reminds(hit: &Hit) -> bool {

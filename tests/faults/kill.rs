@@ -156,9 +156,10 @@ pub async fn ask_again(world: &World, url: &str) {
     }
 }
 
-/// What is held against the ledger after every restart, once all is delivered. Returns the outcomes of attempts
-/// since `from`.
+/// What is held against the ledger after every restart, once all is delivered; who has not confirmed for a quarter of
+/// an hour is reminded meanwhile. Returns the outcomes of attempts since `from`.
 pub async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
+    let log = world.outcomes_since(from).await;
     world.gather();
     let ledger = world.ledger().clone();
     assert_eq!(ledger.complaints(world.banks.len()), Vec::<String>::new());
@@ -183,14 +184,14 @@ pub async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
         "every 200 is on record, once"
     );
     let silent = "SELECT count(*) AS n FROM attempt a WHERE NOT EXISTS
-        (SELECT 1 FROM attempt_outcome o WHERE o.attempt_id = a.id)";
+        (SELECT 1 FROM attempt_outcome o WHERE o.attempt_id = a.id) AND NOT EXISTS
+        (SELECT 1 FROM delivery d WHERE d.lease_token = a.id)";
     assert_eq!(
         world.count(silent),
         0,
         "attempts of which nobody says what came of them"
     );
 
-    let log = world.outcomes_since(from).await;
     let arrived: HashMap<&str, [u8; 32]> = ledger
         .arrivals
         .iter()

@@ -185,9 +185,9 @@ impl Receiver {
             .collect()
     }
 
-    /// Forgets the hits so far.
-    pub fn forget(&self) {
-        self.script().hits.clear();
+    /// Forgets the hits so far, and says what they were.
+    pub fn forget(&self) -> Vec<Hit> {
+        std::mem::take(&mut self.script().hits)
     }
 
     /// Waits until `count` hits are there. Blocks the calling thread, not the receiver.
