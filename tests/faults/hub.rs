@@ -522,7 +522,8 @@ fn arrivals(bank: usize, hits: &[Hit]) -> Vec<Arrival> {
     notices.map(|hit| Arrival::of(bank, hit)).collect()
 }
 
-fn reminds(hit: &Hit) -> bool {
+/// Whether a webhook reminds of a notice, as happens a quarter of an hour after it was filed.
+pub fn reminds(hit: &Hit) -> bool {
     hit.json()["type"] == "notice.reminder"
 }
 

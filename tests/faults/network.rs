@@ -2,7 +2,7 @@
 //! well is told at once, the hub stays small, and after healing everybody is told. `KAIRAN_NETWORK_ROUNDS` says how
 //! often the networks fail and heal (1 unless given).
 
-use crate::hub::{Node, PER_BANK, World, code};
+use crate::hub::{Node, PER_BANK, World, code, reminds};
 use crate::kill::{judge, number, say};
 use crate::namespaces::{Networks, Weather};
 use crate::needs::{Need, may};
@@ -10,6 +10,7 @@ use crate::support::hub::On;
 use crate::support::receiver::{Answer, Receiver};
 use kairan::clock::Clock;
 use kairan::domain::instant::Instant as At;
+use kairan::storage::delivery::OutcomeRow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,7 +126,8 @@ fn first_hits(world: &World, group: &str, filed: &BTreeMap<String, Instant>) -> 
     let mut after = Vec::new();
     for bank in banks_of(group) {
         let mut seen = BTreeSet::new();
-        for hit in world.banks[bank].receiver.hits() {
+        let hits = world.banks[bank].receiver.hits();
+        for hit in hits.iter().filter(|hit| !reminds(hit)) {
             let title = hit.json()["data"]["incident"]["title"]["en"]
                 .as_str()
                 .expect("a title")
@@ -158,7 +160,8 @@ async fn fail(networks: &Networks, world: &World, node: &Node, round: u64) -> (P
     }
     let all = i64::try_from(FILINGS * world.banks.len()).expect("few");
     let ended = format!(
-        "SELECT count(*) AS n FROM attempt_outcome WHERE number = 1 AND channel = 'webhook' AND started_at >= {}",
+        "SELECT count(*) AS n FROM attempt_outcome o JOIN notice n ON n.id = o.notice_id
+         WHERE o.number = 1 AND o.channel = 'webhook' AND n.issued_at >= {}",
         from.micros()
     );
     let until = Instant::now() + Duration::from_secs(60);
@@ -242,13 +245,28 @@ async fn thirty_four_down(networks: Arc<Networks>) {
         set(&networks, &world, false);
         world.settled_within(&node, Duration::from_secs(60)).await;
         let log = judge(&world, from).await;
+        let filed = format!("round-{round}-");
+        let told: BTreeSet<String> = {
+            let ledger = world.ledger();
+            let of_round = ledger
+                .arrivals
+                .iter()
+                .filter(|one| one.marker.starts_with(&filed));
+            of_round.map(|one| one.notice.clone()).collect()
+        };
+        let is_first = |row: &OutcomeRow| {
+            row.number == 1
+                && row
+                    .notice_id
+                    .is_some_and(|notice| told.contains(&notice.to_string()))
+        };
         let fates = |group: &str| -> BTreeSet<String> {
             let ids: Vec<_> = banks_of(group)
                 .map(|bank| Some(world.banks[bank].id))
                 .collect();
             let rows = log
                 .iter()
-                .filter(|row| row.number == 1 && ids.contains(&row.bank_id));
+                .filter(|row| is_first(row) && ids.contains(&row.bank_id));
             rows.map(|row| row.outcome.clone()).collect()
         };
         let among = |group: &str, may: &[&str]| {
