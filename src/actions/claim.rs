@@ -153,18 +153,23 @@ pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
         .into_iter()
         .map(|(due, attempt)| (attempt.id, (due, attempt)))
         .collect();
+    let wanted: Vec<Uid> = parts
+        .values()
+        .filter_map(|(due, _)| due.payload_id)
+        .collect();
+    let opened = payload::open_all(tx, &wanted)?;
     let mut claimed = Vec::with_capacity(leases.len());
     for lease in leases {
         let Some((due, attempt)) = parts.remove(&lease.attempt) else {
             continue;
         };
-        let inputs = match due.payload_id.map(|id| payload::open(tx, id)) {
+        let inputs = match due.payload_id.map(|id| opened.get(id)) {
             // Its own send fails for want of it, and those of the others do not.
             Some(Err(Corrupt(fault))) => {
                 tracing::error!(delivery = %due.id, %fault, "the inputs of a message cannot be opened");
                 None
             }
-            Some(opened) => opened?,
+            Some(opened) => opened?.cloned(),
             None => None,
         };
         claimed.push(Claimed {

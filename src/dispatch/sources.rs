@@ -10,6 +10,7 @@ use crate::domain::instant::Instant;
 use crate::domain::proof::notice::NoticeProof;
 use crate::domain::signature::SymmetricSecret;
 use crate::storage::Error::Corrupt;
+use crate::storage::bank::EndpointRow;
 use crate::storage::delivery::DueNotice;
 use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
 use crate::templates::notice_mail::RevisionParts;
@@ -141,10 +142,7 @@ impl Sources {
                 .iter()
                 .map(|id| Ok((*id, read_revision(tx, *id)?)));
             let revisions = revisions.collect::<Result<Vec<_>, Error>>()?;
-            let endpoints = endpoints
-                .iter()
-                .map(|id| Ok((*id, read_endpoint(tx, *id)?)));
-            Ok::<_, Error>((revisions, endpoints.collect::<Result<Vec<_>, Error>>()?))
+            Ok::<_, Error>((revisions, read_endpoints(tx, &endpoints)?))
         };
         let (revisions, endpoints) = store.read(read).await?;
         let revisions = revisions
@@ -152,7 +150,7 @@ impl Sources {
             .map(|(id, parts)| (id, Arc::new(parts)));
         let endpoints = endpoints
             .into_iter()
-            .filter_map(|(id, parts)| Some((id, Arc::new(parts?))));
+            .map(|(id, parts)| (id, Arc::new(parts)));
         let mut kept = self.kept();
         kept.revisions.extend(revisions);
         kept.endpoints.extend(endpoints);
@@ -222,33 +220,66 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
     Ok(Issued { parts, sealed })
 }
 
+/// Endpoints, all at once. Those whose address was erased are left out, and those that cannot be read: they delay nobody
+/// else (law 10).
+fn read_endpoints(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, EndpointParts)>, Error> {
+    let now = tx.now()?;
+    let rows = bank::endpoints_by_id(tx, ids)?;
+    let mut secrets: HashMap<Uid, Vec<Uid>> = HashMap::new();
+    let mut overlap_ends = None;
+    for row in bank::secrets_of(tx, ids)? {
+        let signing = secrets.entry(row.endpoint_id).or_default();
+        match signing.len() {
+            0 => overlap_ends = row.previous_until,
+            1 if overlap_ends.is_some_and(|end| now < end) => {}
+            _ => continue,
+        }
+        signing.push(row.payload_id);
+    }
+    let addresses = rows.iter().map(|row| row.payload_id);
+    let sealed: Vec<Uid> = addresses
+        .chain(secrets.values().flatten().copied())
+        .collect();
+    let opened = payload::open_all(tx, &sealed)?;
+    let mut endpoints = Vec::with_capacity(rows.len());
+    for row in rows {
+        let secrets = secrets.remove(&row.id).unwrap_or_default();
+        match endpoint_of(&row, &secrets, &opened, now) {
+            Ok(parts) => endpoints.extend(parts.map(|parts| (row.id, parts))),
+            Err(Error::Storage(Corrupt(fault))) => {
+                tracing::error!(endpoint = %row.id, %fault, "an endpoint cannot be read");
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(endpoints)
+}
+
 /// `None` where the address was erased.
-fn read_endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointParts>, Error> {
-    let row = bank::endpoint(tx, id)?.ok_or(Error::NotFound)?;
-    let Some(sealed) = payload::open(tx, row.payload_id)? else {
+fn endpoint_of(
+    row: &EndpointRow,
+    secrets: &[Uid],
+    opened: &payload::Opened,
+    read_at: Instant,
+) -> Result<Option<EndpointParts>, Error> {
+    let Some(address) = opened.get(row.payload_id)? else {
         return Ok(None);
     };
     let EndpointPayload { url } =
-        serde_json::from_slice(&sealed).map_err(|_| damaged("an endpoint"))?;
-    let now = tx.now()?;
-    let mut secrets = Vec::new();
-    let rows = bank::secrets(tx, id)?;
-    let overlap_ends = rows.first().and_then(|newest| newest.previous_until);
-    for (place, secret) in rows.iter().enumerate() {
-        if place > 0 && overlap_ends.is_none_or(|end| end <= now) {
-            continue;
-        }
-        if let Some(bytes) = payload::open(tx, secret.payload_id)? {
-            secrets.push(
+        serde_json::from_slice(address).map_err(|_| damaged("an endpoint"))?;
+    let mut known = Vec::with_capacity(secrets.len());
+    for secret in secrets {
+        if let Some(bytes) = opened.get(*secret)? {
+            known.push(
                 SymmetricSecret::from_bytes(bytes.to_vec()).map_err(|_| damaged("a secret"))?,
             );
         }
     }
     Ok(Some(EndpointParts {
         url,
-        secrets,
+        secrets: known,
         ed25519: row.ed25519,
-        read_at: now,
+        read_at,
     }))
 }
 

@@ -357,6 +357,18 @@ pub fn endpoint(tx: &mut Tx<'_>, id: Uid) -> Result<Option<EndpointRow>, Error> 
     )
 }
 
+/// These endpoints, ended or not.
+pub fn endpoints_by_id(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<EndpointRow>, Error> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for part in ids.chunks(ROWS_AT_ONCE) {
+        rows.extend(on_either!(tx, conn => endpoint::table
+            .filter(endpoint::id.eq_any(part))
+            .select(EndpointRow::as_select())
+            .load::<EndpointRow>(conn)?));
+    }
+    Ok(rows)
+}
+
 /// Whether an endpoint has not ended.
 pub fn is_live(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
     let ended: i64 = on_either!(tx, conn => endpoint_end::table
@@ -397,6 +409,19 @@ pub fn secrets(tx: &mut Tx<'_>, endpoint_id: Uid) -> Result<Vec<EndpointSecretRo
         .limit(2)
         .select(EndpointSecretRow::as_select())
         .load(conn)?))
+}
+
+/// All secrets of these endpoints; those of each, the newest first.
+pub fn secrets_of(tx: &mut Tx<'_>, endpoints: &[Uid]) -> Result<Vec<EndpointSecretRow>, Error> {
+    let mut rows = Vec::with_capacity(endpoints.len());
+    for part in endpoints.chunks(ROWS_AT_ONCE) {
+        rows.extend(on_either!(tx, conn => endpoint_secret::table
+            .filter(endpoint_secret::endpoint_id.eq_any(part))
+            .order((endpoint_secret::endpoint_id, endpoint_secret::revision.desc()))
+            .select(EndpointSecretRow::as_select())
+            .load::<EndpointSecretRow>(conn)?));
+    }
+    Ok(rows)
 }
 
 /// The next revision number of a bank's profile.

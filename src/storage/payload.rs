@@ -2,13 +2,14 @@
 //! subject (a bank, an incident, a person). Destroying the data key erases them all.
 
 use super::error::Error;
-use super::log;
 use super::schema::{data_key, hub_key, sealed_payload};
 use super::tx::{Tx, on_either};
+use super::{ROWS_AT_ONCE, log};
 use crate::domain::entry::{Entry, PayloadErased};
 use crate::domain::id::Uid;
-use crate::vault::{self, HubKeys, SecretKey, VaultFault};
+use crate::vault::{self, HubKeys, SecretKey, Vault, VaultFault};
 use diesel::prelude::*;
+use std::collections::HashMap;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -74,30 +75,78 @@ pub fn seal(tx: &mut Tx<'_>, subject: Uid, plain: &[u8]) -> Result<Uid, Error> {
     Ok(id)
 }
 
+/// What was sealed, and the data key that it was sealed under.
+#[derive(Queryable)]
+struct Sealed {
+    id: Uid,
+    subject: Uid,
+    version: i64,
+    ciphertext: Vec<u8>,
+    wrapped: Vec<u8>,
+}
+
+impl Sealed {
+    fn open(&self, vault: &Vault) -> Result<Zeroizing<Vec<u8>>, VaultFault> {
+        let key = vault.unwrap(&key_place(self.subject, self.version), &self.wrapped)?;
+        let place = payload_place(self.id, self.version);
+        Ok(Zeroizing::new(vault::open(&key, &place, &self.ciphertext)?))
+    }
+}
+
+/// What is sealed and not erased, with its key; the caller says which.
+macro_rules! sealed {
+    () => {
+        sealed_payload::table
+            .inner_join(
+                data_key::table.on(data_key::subject
+                    .eq(sealed_payload::subject)
+                    .and(data_key::version.eq(sealed_payload::key_version))),
+            )
+            .select((
+                sealed_payload::id,
+                sealed_payload::subject,
+                sealed_payload::key_version,
+                sealed_payload::ciphertext,
+                data_key::wrapped,
+            ))
+    };
+}
+
 /// Opens a payload; `None` = erased.
 pub fn open(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
-    let found: Option<(Uid, i64, Vec<u8>)> = on_either!(tx, conn => sealed_payload::table
+    let found: Option<Sealed> = on_either!(tx, conn => sealed!()
         .filter(sealed_payload::id.eq(id))
-        .select((sealed_payload::subject, sealed_payload::key_version, sealed_payload::ciphertext))
         .first(conn)
         .optional()?);
-    let Some((subject, version, ciphertext)) = found else {
-        return Ok(None);
-    };
-    let wrapped: Option<Vec<u8>> = on_either!(tx, conn => data_key::table
-        .filter(data_key::subject.eq(subject).and(data_key::version.eq(version)))
-        .select(data_key::wrapped)
-        .first(conn)
-        .optional()?);
-    let Some(wrapped) = wrapped else {
-        return Ok(None);
-    };
-    let key = tx.vault().unwrap(&key_place(subject, version), &wrapped)?;
-    Ok(Some(Zeroizing::new(vault::open(
-        &key,
-        &payload_place(id, version),
-        &ciphertext,
-    )?)))
+    let vault = tx.vault();
+    Ok(found.map(|row| row.open(&vault)).transpose()?)
+}
+
+/// Opens many payloads; those that are erased are not there, and one that is damaged spoils none of the others.
+pub fn open_all(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Opened, Error> {
+    let vault = tx.vault();
+    let mut opened = HashMap::with_capacity(ids.len());
+    for part in ids.chunks(ROWS_AT_ONCE) {
+        let found: Vec<Sealed> = on_either!(tx, conn => sealed!()
+            .filter(sealed_payload::id.eq_any(part))
+            .load(conn)?);
+        opened.extend(found.iter().map(|row| (row.id, row.open(&vault))));
+    }
+    Ok(Opened(opened))
+}
+
+/// Payloads, opened.
+pub struct Opened(HashMap<Uid, Result<Zeroizing<Vec<u8>>, VaultFault>>);
+
+impl Opened {
+    /// `None` = erased.
+    pub fn get(&self, id: Uid) -> Result<Option<&Zeroizing<Vec<u8>>>, Error> {
+        match self.0.get(&id) {
+            Some(Ok(plain)) => Ok(Some(plain)),
+            Some(Err(fault)) => Err(Error::Corrupt(fault.to_string())),
+            None => Ok(None),
+        }
+    }
 }
 
 /// Destroys one payload for good, and lets the log say so.
