@@ -110,9 +110,7 @@ pub(super) fn put_on_record(
         recorded_at: now,
     };
     let mut rows = vec![row];
-    for (earlier, digest) in
-        evidence::unacknowledged_before(tx, found.incident_id, found.bank_id, found.number)?
-    {
+    for (earlier, digest) in evidence::unacknowledged_before(tx, found)? {
         let first = &rows[0];
         rows.push(AcknowledgementRow {
             id: Uid::at(now),

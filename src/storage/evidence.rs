@@ -2,11 +2,12 @@
 
 use super::error::Error;
 use super::facts::{self, fact, insert_facts};
+use super::notice::NoticeRow;
 use super::prepared::insert_new;
 use super::schema::types::Bool;
 use super::schema::{
     acknowledgement, guess_counter, head_dispute, notice, notice_level, notice_status, response,
-    response_answer, response_shared, task_event,
+    response_answer, response_shared, revision, task_event,
 };
 use super::tx::{Tx, on_either};
 use super::{ROWS_AT_ONCE, insert_all, log};
@@ -292,28 +293,28 @@ pub fn head_dispute_of(
         .optional()?))
 }
 
-/// Notices of one incident to one bank, below `number`, that nobody acknowledged.
+/// The earlier notices of the same incident to the same bank that nobody acknowledged, oldest first: each with its
+/// digest.
 pub fn unacknowledged_before(
     tx: &mut Tx<'_>,
-    incident: Uid,
-    bank: Uid,
-    number: i64,
+    of: &NoticeRow,
 ) -> Result<Vec<(Uid, Vec<u8>)>, Error> {
-    // Of each revision by itself, sorted and cut here: in one question, or with an order by number, either database may
-    // walk the bank's whole inbox instead.
-    let revisions: Vec<Uid> =
-        on_either!(tx, conn => super::notice::revisions_of(incident).load(conn)?);
+    // Of each other revision by itself, sorted and cut here: in one question, or with an order by number, either database
+    // may walk the bank's whole inbox instead. Most incidents have no other.
+    let revisions: Vec<Uid> = on_either!(tx, conn => super::notice::revisions_of(of.incident_id)
+        .filter(revision::id.ne(of.revision_id))
+        .load(conn)?);
     let mut rows: Vec<(i64, Uid, Vec<u8>)> = Vec::new();
     for revision in revisions {
         rows.extend(on_either!(tx, conn => notice::table
             .left_join(acknowledgement::table.on(acknowledgement::notice_id.eq(notice::id)))
             .filter(notice::revision_id.eq(revision))
-            .filter(notice::bank_id.eq(bank))
+            .filter(notice::bank_id.eq(of.bank_id))
             .filter(acknowledgement::id.nullable().is_null())
             .select((notice::number, notice::id, notice::digest))
             .load::<(i64, Uid, Vec<u8>)>(conn)?));
     }
-    rows.retain(|(found, _, _)| *found < number);
+    rows.retain(|(found, _, _)| *found < of.number);
     rows.sort_unstable_by_key(|(found, _, _)| *found);
     Ok(rows
         .into_iter()

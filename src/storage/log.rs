@@ -27,16 +27,6 @@ struct StagedRow {
 
 fixed_insert!("INSERT INTO" log_entry StagedRow: group_id, kind, subject_id, body, leaf_hash);
 
-prepared!(InsertEntries returns BigInt:
-    "INSERT INTO log_entry (group_id, kind, subject_id, body, leaf_hash)
-     SELECT * FROM unnest(" groups: Array<UidSql> = Vec<Uid>,
-    ", " kinds: Array<Text> = Vec<String>,
-    ", " subjects: Array<UidSql> = Vec<Uid>,
-    ", " bodies: Array<Binary> = Vec<Vec<u8>>,
-    ", " hashes: Array<Binary> = Vec<Vec<u8>>,
-    ") RETURNING seq",
-);
-
 prepared!(LastGiven returns BigInt: "SELECT last_insert_rowid()");
 
 prepared!(KeepPending:
@@ -44,6 +34,20 @@ prepared!(KeepPending:
     ", " first_seq: BigInt = i64,
     ", " last_seq: BigInt = i64,
     ") ON CONFLICT (group_id) DO UPDATE SET last_seq = excluded.last_seq",
+);
+
+prepared!(StageAll:
+    "WITH staged AS (
+         INSERT INTO log_entry (group_id, kind, subject_id, body, leaf_hash)
+         SELECT * FROM unnest(" groups: Array<UidSql> = Vec<Uid>,
+    ", " kinds: Array<Text> = Vec<String>,
+    ", " subjects: Array<UidSql> = Vec<Uid>,
+    ", " bodies: Array<Binary> = Vec<Vec<u8>>,
+    ", " hashes: Array<Binary> = Vec<Vec<u8>>,
+    ") RETURNING group_id, seq)
+     INSERT INTO log_pending (group_id, first_seq, last_seq)
+     SELECT group_id, min(seq), max(seq) FROM staged GROUP BY group_id
+     ON CONFLICT (group_id) DO UPDATE SET last_seq = excluded.last_seq",
 );
 
 /// Stages entries, in order, in this transaction's group; returns their leaf hashes. The sequencer is woken
@@ -66,35 +70,40 @@ pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>,
             leaf_hash: hash.to_vec(),
         });
     }
-    let (first_seq, last_seq) = insert_entries(tx, &rows)?;
-    on_either!(tx, conn => KeepPending { group_id, first_seq, last_seq }.execute(conn)?);
+    stage_rows(tx, group_id, rows)?;
     tx.wake_sequencer();
     Ok(hashes)
 }
 
-/// Returns the first and the last number given.
-fn insert_entries(tx: &mut Tx<'_>, rows: &[StagedRow]) -> Result<(i64, i64), Error> {
+/// PostgreSQL takes them in one statement, for one round trip.
+fn stage_rows(tx: &mut Tx<'_>, group_id: Uid, rows: Vec<StagedRow>) -> Result<(), Error> {
+    let n = rows.len();
     match &mut tx.conn {
         Conn::Sqlite(_) => {
-            insert_all(tx, rows)?;
-            let last: i64 = on_either!(tx, conn => LastGiven {}.get_result(conn)?);
+            insert_all(tx, &rows)?;
+            let last_seq: i64 = on_either!(tx, conn => LastGiven {}.get_result(conn)?);
             // One writer: they follow each other.
-            let n = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-            Ok((last - n + 1, last))
+            let first_seq = last_seq - i64::try_from(n).unwrap_or(i64::MAX) + 1;
+            on_either!(tx, conn => KeepPending { group_id, first_seq, last_seq }.execute(conn)?);
         }
         Conn::Postgres(conn) => {
-            let statement = InsertEntries {
-                groups: rows.iter().map(|row| row.group_id).collect(),
-                kinds: rows.iter().map(|row| row.kind.clone()).collect(),
-                subjects: rows.iter().map(|row| row.subject_id).collect(),
-                bodies: rows.iter().map(|row| row.body.clone()).collect(),
-                hashes: rows.iter().map(|row| row.leaf_hash.clone()).collect(),
+            let mut all = StageAll {
+                groups: vec![group_id; n],
+                kinds: Vec::with_capacity(n),
+                subjects: Vec::with_capacity(n),
+                bodies: Vec::with_capacity(n),
+                hashes: Vec::with_capacity(n),
             };
-            let given: Vec<i64> = statement.load(*conn)?;
-            let first = given.iter().copied().fold(i64::MAX, i64::min);
-            Ok((first, given.into_iter().fold(0, i64::max)))
+            for row in rows {
+                all.kinds.push(row.kind);
+                all.subjects.push(row.subject_id);
+                all.bodies.push(row.body);
+                all.hashes.push(row.leaf_hash);
+            }
+            all.execute(*conn)?;
         }
     }
+    Ok(())
 }
 
 /// An entry: its number among the staged, kind and leaf hash.
@@ -243,14 +252,17 @@ pub fn waiting_entry(
 
 /// Puts an entry back that only the journal holds; returns the number given.
 pub fn restore(tx: &mut Tx<'_>, kind: String, subject_id: Uid, body: &[u8]) -> Result<i64, Error> {
+    let hash = crate::merkle::leaf_hash(body);
     let row = StagedRow {
         group_id: tx.evidence_group()?,
         kind,
         subject_id,
-        leaf_hash: crate::merkle::leaf_hash(body).to_vec(),
         body: body.to_vec(),
+        leaf_hash: hash.to_vec(),
     };
-    Ok(insert_entries(tx, &[row])?.0)
+    insert_all(tx, std::slice::from_ref(&row))?;
+    waiting_entry(tx, subject_id, &hash)?
+        .ok_or_else(|| Error::Corrupt("an entry that was put back is not there".into()))
 }
 
 /// Forgets groups as waiting whose entries a log holds by now.

@@ -5,6 +5,7 @@ use super::error::Error;
 use super::facts::{self, Fact, fact};
 use super::insert_all;
 use super::prepared::prepared;
+use super::schema::types::{InstantSql, Nullable};
 use super::schema::{bank as bank_table, issue_gate, roster_leaf, roster_version};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -26,18 +27,18 @@ impl Gate {
     }
 }
 
-prepared!(TakeTurn: "UPDATE issue_gate SET turns = turns + 1 WHERE id = 1");
+prepared!(TakeTurn returns Nullable<InstantSql>:
+    "UPDATE issue_gate SET turns = turns + 1 WHERE id = 1 RETURNING next_change_at",
+);
 
 /// Enters the gate: a guarded update of its one row, so that on both databases those who issue and those
 /// who change the register pass one after the other. Taken first, before any other row.
 pub fn enter_gate(tx: &mut Tx<'_>) -> Result<Gate, Error> {
-    let passed = on_either!(tx, conn => TakeTurn {}.execute(conn)?);
-    if passed != 1 {
-        return Err(Error::Corrupt("the issue gate is missing".into()));
-    }
+    let passed = on_either!(tx, conn => TakeTurn {}.get_result(conn).optional()?);
     tx.reread_clock();
-    let next_change_at = on_either!(tx, conn => issue_gate::table.find(1).select(issue_gate::next_change_at).first(conn)?);
-    Ok(Gate { next_change_at })
+    passed
+        .map(|next_change_at| Gate { next_change_at })
+        .ok_or_else(|| Error::Corrupt("the issue gate is missing".into()))
 }
 
 /// When the register next changes by itself, without entering the gate.
