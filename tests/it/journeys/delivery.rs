@@ -73,6 +73,22 @@ journeys! {
         assert!(with_inputs.iter().any(|(kind, _)| *kind == "notice.issued"), "the notice waits for it: {with_inputs:?}");
     }
 
+    async fn an_endpoint_whose_address_cannot_be_opened_keeps_no_other_waiting(hub) {
+        let officer = hub.officer().await;
+        let (spoilt, well) = (hub.bank("B001").await, hub.bank("B002").await);
+        let of_spoilt = "(SELECT payload_id FROM endpoint JOIN bank ON bank.id = endpoint.bank_id WHERE code = 'B001')";
+        let other = "(SELECT ciphertext FROM sealed_payload WHERE id <> spoilt.id LIMIT 1)";
+        hub.tamper(&format!("UPDATE sealed_payload AS spoilt SET ciphertext = {other} WHERE id IN {of_spoilt};"));
+        // So long an endpoint that was just sent to is kept in memory.
+        hub.advance(seconds(30));
+        hub.file(&officer).await;
+        assert_eq!(hub.deliver_due().await, 2);
+        assert_eq!((spoilt.receiver.hits().len(), well.receiver.hits().len()), (0, 1));
+        let mut outcomes = hub.outcomes(&officer).await;
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, ["accepted", "internal"]);
+    }
+
     async fn a_failing_endpoint_is_tried_again_at_the_ladders_times_and_not_before(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
         bank.receiver.answer(Answer::Status(500));
