@@ -297,6 +297,13 @@ pub(super) fn together(settings: &Settings, r: &mut Reader) {
         );
         r.fault("engine.lease_s", message);
     }
+    // A claim that waits too long is given back at a scan, before its lease ends.
+    if engine.scan * 8 > engine.lease {
+        r.fault(
+            "engine.scan_ms",
+            "must be at most an eighth of engine.lease_s",
+        );
+    }
     let plain = mail.tls == RelayTls::LoopbackPlain;
     if plain && !mail.relay_host.is_empty() && !is_this_machine(&mail.relay_host) {
         r.fault(

@@ -12,7 +12,7 @@ use crate::actions::{Error, cut_roster};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant as Time;
 use crate::domain::outcome::{ErrorClass, Outcome};
-use crate::storage::delivery::{DeliveryRow, Leases};
+use crate::storage::delivery::{self, DeliveryRow, Leases};
 use crate::storage::{Lane, Store, Tx};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -72,7 +72,7 @@ struct Outcomes {
 
 impl Basket {
     fn hold(&self) -> MutexGuard<'_, Outcomes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        hold(&self.0)
     }
 
     fn put(&self, one: Finished) {
@@ -183,13 +183,16 @@ impl Engine {
                     () = tokio::time::sleep_until(next_scan) => {}
                 }
             }
-            // However much there is to do.
-            if next_scan <= Instant::now() {
+            // However much there is to do; and what has ended is on record before any lease is held to have run out.
+            let is_time = next_scan <= Instant::now();
+            if is_time {
+                self.give_back();
+            }
+            self.gather().await;
+            if self.write_and_send().await.is_some() && is_time {
                 self.scan().await;
                 next_scan = Instant::now() + self.bounds.scan;
             }
-            self.gather().await;
-            self.write_and_send().await;
         }
         self.finish().await;
     }
@@ -199,7 +202,7 @@ impl Engine {
     pub async fn deliver_due(&mut self) -> usize {
         let mut attempts = 0;
         loop {
-            attempts += self.write_and_send().await;
+            attempts += self.write_and_send().await.unwrap_or(0);
             self.finish_reading().await;
             if self.finished.len() > 0 {
                 continue;
@@ -268,7 +271,7 @@ impl Engine {
             Leases::OfNode(self.node)
         };
         let mut lost = Vec::new();
-        while let Ok(taken) = self.expire(which).await
+        while let Ok(taken) = expire(&self.store, self.transport.channel(), which).await
             && !taken.is_empty()
         {
             lost.extend(taken);
@@ -296,25 +299,28 @@ impl Engine {
         }
     }
 
-    /// What is done now and then: claims that wait too long, leases that ran out, rosters whose change takes effect.
+    /// What is done now and then: leases that ran out, rosters whose change takes effect.
     async fn scan(&mut self) {
-        self.give_back();
-        let now = self.store.read(|tx| Ok::<_, Error>(tx.now()?)).await;
-        let expired = match now {
+        let (store, channel) = (self.store.clone(), self.transport.channel());
+        let now = store.read(|tx| Ok::<_, Error>(tx.now()?));
+        let expired = match self.meanwhile(now).await {
             Ok(now) if self.are_held(now) => Ok(Vec::new()),
-            Ok(now) => self.expire(Leases::RanOut(now)).await,
+            Ok(now) => {
+                let expire = expire(&store, channel, Leases::RanOut(now));
+                self.meanwhile(expire).await
+            }
             Err(fault) => Err(fault),
         };
         match expired {
             Ok(taken) if taken.is_empty() => {}
             Ok(taken) => tracing::warn!(
-                channel = self.transport.channel(),
+                channel,
                 taken = taken.len(),
                 "leases ran out; outcomes unknown"
             ),
             Err(fault) => tracing::error!(%fault, "looking for lost attempts"),
         }
-        if let Err(fault) = cut_due_rosters(&self.store).await {
+        if let Err(fault) = self.meanwhile(cut_due_rosters(&store)).await {
             tracing::error!(%fault, "cutting a roster version");
         }
     }
@@ -330,50 +336,40 @@ impl Engine {
         here < self.held_until
     }
 
-    async fn expire(&self, which: Leases) -> Result<Vec<DeliveryRow>, Error> {
-        let channel = self.transport.channel();
-        let any = self
-            .store
-            .read(move |tx| {
-                Ok::<_, Error>(crate::storage::delivery::expired(tx, channel, which, 1)?.len())
-            })
-            .await?;
-        if any == 0 {
-            return Ok(Vec::new());
-        }
-        self.store
-            .write(Lane::Back, move |tx| {
-                record::expire(tx, channel, which, 200)
-            })
-            .await
-    }
-
-    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded.
-    async fn write_and_send(&mut self) -> usize {
+    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded; `None` where it
+    /// failed.
+    async fn write_and_send(&mut self) -> Option<usize> {
         let (basket, room) = (Arc::clone(&self.finished), self.room());
-        let known = basket.len();
+        let claimed: Arc<Mutex<Vec<Lease>>> = Arc::default();
+        let (known, noted) = (basket.len(), Arc::clone(&claimed));
         let store = self.store.clone();
         let write = store.write(Lane::Back, move |tx: &mut Tx<'_>| {
             let batch = basket.take();
             record::record(tx, &batch)?;
             // What ended since the room was measured has left its place.
             let room = room.without(batch.iter().skip(known).map(|one| one.claimed.due.bank_id));
-            Ok::<_, Error>((claim::claim(tx, &room)?, batch.len()))
+            *hold(&noted) = claim::claim(tx, &room)?;
+            Ok::<_, Error>(batch.len())
         });
-        match self.meanwhile(write).await {
-            Ok((leases, recorded)) => {
+        let written = self.meanwhile(write).await;
+        // Of a commit that failed nobody may know whether it was done: what was claimed then is read like any other,
+        // and what was not is not found.
+        let leases = std::mem::take(&mut *hold(&claimed));
+        let last = leases.iter().rev().find_map(|lease| lease.bank);
+        self.after = last.or(self.after);
+        self.unread.extend(leases);
+        match written {
+            Ok(recorded) => {
                 self.finished.recorded();
-                let last = leases.iter().rev().find_map(|lease| lease.bank);
-                self.after = last.or(self.after);
-                self.unread.extend(leases);
                 self.begin_reading();
-                recorded
+                Some(recorded)
             }
             Err(fault) => {
                 tracing::error!(channel = self.transport.channel(), %fault, "recording and claiming; will try again");
                 self.finished.not_recorded();
                 tokio::time::sleep(Duration::from_millis(100)).await;
-                0
+                self.begin_reading();
+                None
             }
         }
     }
@@ -512,6 +508,25 @@ impl Engine {
             tracing::error!(%fault, "recording the last outcomes");
         }
     }
+}
+
+/// Whatever leases hold no longer, some at a time.
+async fn expire(
+    store: &Store,
+    channel: &'static str,
+    which: Leases,
+) -> Result<Vec<DeliveryRow>, Error> {
+    let look =
+        move |tx: &mut Tx<'_>| Ok::<_, Error>(delivery::expired(tx, channel, which, 1)?.is_empty());
+    if store.read(look).await? {
+        return Ok(Vec::new());
+    }
+    let take = move |tx: &mut Tx<'_>| record::expire(tx, channel, which, 200);
+    store.write(Lane::Back, take).await
+}
+
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Goes back as if it had not been claimed.

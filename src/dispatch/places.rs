@@ -338,14 +338,14 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever comes and ends in whatever order: the bounds hold, each bank's come in their order, first attempts
+        /// Whatever comes, leaves and ends in whatever order: the bounds hold, each bank's come in their order, first attempts
         /// before retries, and a place that is free for somebody who waits is taken.
         #[test]
         fn bounds_hold_order_holds_and_no_place_stays_empty(
             in_all in 1_usize..8,
             per_bank in 1_usize..4,
             kept in 0_usize..8,
-            acts in proptest::collection::vec((0_u8..5, 0_u8..4), 0..200),
+            acts in proptest::collection::vec((0_u8..5, 0_u8..5), 0..200),
         ) {
             let kept = kept.min(in_all - 1);
             let mut places = Places::new(in_all, per_bank, kept);
@@ -358,6 +358,17 @@ mod tests {
                     let one = (act == 1, n);
                     waiting.entry(whose).or_default().insert(one);
                     places.wait(bank(whose), one.0, (whose, one));
+                } else if act == 4 {
+                    let is_old = |at: usize| at + 20 < n;
+                    let mut left = places.leave(|(_, (_, at))| is_old(*at));
+                    left.sort_unstable();
+                    let mut old = Vec::new();
+                    for (whose, queue) in &mut waiting {
+                        old.extend(queue.iter().filter(|(_, at)| is_old(*at)).map(|one| (*whose, *one)));
+                        queue.retain(|(_, at)| !is_old(*at));
+                    }
+                    old.sort_unstable();
+                    prop_assert_eq!(left, old);
                 } else if under_way.get(&whose).is_some_and(|count| *count > 0) {
                     *under_way.entry(whose).or_default() -= 1;
                     has_kept.remove(&whose);

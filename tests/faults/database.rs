@@ -3,7 +3,7 @@
 
 use crate::hub::{Node, Site, World, count};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
-use crate::proxy::Proxy;
+use crate::proxy::{At, Proxy};
 use crate::server::{Server, Stop};
 use crate::support::hub::On;
 use crate::support::postgres::fresh_postgres;
@@ -109,7 +109,7 @@ async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_t
         let marker = format!("cut-{tried}");
         world.settled(&node).await;
         let before = incidents();
-        proxy.arm();
+        proxy.arm(At::Filing);
         let answer = world.file(&node.url, &marker).await;
         proxy.disarm();
         // Another transaction's COMMIT may have been the next.
@@ -129,6 +129,31 @@ async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_t
         "commits: {} cut, {ambiguous} of them filings; each there once",
         proxy.disarm()
     ));
+}
+
+/// What was claimed then is neither lost nor left to its lease, which is a minute and a half.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_claim_whose_commit_nobody_heard_of_is_sent_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let proxy = Proxy::to(server.port()).await;
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let node = world
+        .start(world.place_on("hub", &server.url_by(proxy.port)))
+        .await;
+    let from = Clock::new().now();
+    proxy.arm(At::Claim);
+    assert_eq!(world.file(&node.url, "claimed").await, Some(201));
+    world.settled_within(&node, AGAIN).await;
+    assert_eq!(proxy.disarm(), 1, "no claim was cut:\n{}", node.log());
+    let log = judge(&world, from).await;
+    assert_eq!(log.len(), BANKS, "one attempt each");
+    assert!(log.iter().all(|row| row.outcome == "accepted"), "{log:?}");
+    assert_eq!(world.ledger().duplicates(), 0);
 }
 
 /// The check that the journeys above close with finds what a retry without a key would do.

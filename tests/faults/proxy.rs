@@ -1,8 +1,8 @@
 //! A wire between hub and database that can be cut at the worst moment: when COMMIT was passed on and done, and
 //! nobody has heard of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -11,14 +11,24 @@ use tokio::net::{TcpListener, TcpStream};
 const BEGIN: &[u8] = b"Q\x00\x00\x00\x0aBEGIN\x00";
 /// A filing sends more than this in its transaction; what the hub does by itself sends less.
 const MUCH: usize = 4_096;
+/// What a connection that claims for the first time asks the server to prepare.
+const CLAIM: &[u8] = b"SET state = 'leased', attempts = attempts + 1";
 /// The simple query `COMMIT`, as it travels.
 const COMMIT: &[u8] = b"Q\x00\x00\x00\x0bCOMMIT\x00";
 /// What says that it was done.
 const DONE: &[u8] = b"COMMIT\x00";
 
+/// At which COMMIT it is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    Filing,
+    /// The first claim of a connection.
+    Claim,
+}
+
 pub struct Proxy {
     pub port: u16,
-    armed: Arc<AtomicUsize>,
+    armed: Arc<Mutex<Option<At>>>,
     cut: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -28,7 +38,7 @@ impl Proxy {
     pub async fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("it is bound").port();
-        let (armed, cut) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let (armed, cut) = (Arc::default(), Arc::<AtomicUsize>::default());
         let (arms, cuts) = (Arc::clone(&armed), Arc::clone(&cut));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -49,14 +59,14 @@ impl Proxy {
         }
     }
 
-    /// Cuts at the next COMMIT of much.
-    pub fn arm(&self) {
-        self.armed.fetch_add(1, Ordering::SeqCst);
+    /// Cuts at the next such COMMIT.
+    pub fn arm(&self, at: At) {
+        *hold(&self.armed) = Some(at);
     }
 
     /// Takes back what has not been cut; how often it was cut so far.
     pub fn disarm(&self) -> usize {
-        self.armed.store(0, Ordering::SeqCst);
+        *hold(&self.armed) = None;
         self.cut.load(Ordering::SeqCst)
     }
 }
@@ -70,11 +80,11 @@ impl Drop for Proxy {
 async fn carry(
     mut client: TcpStream,
     mut server: TcpStream,
-    armed: &AtomicUsize,
+    armed: &Mutex<Option<At>>,
     cut: &AtomicUsize,
 ) -> std::io::Result<()> {
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
-    let mut written = None;
+    let (mut written, mut claims) = (None, false);
     loop {
         tokio::select! {
             read = client.read(&mut up) => {
@@ -83,13 +93,17 @@ async fn carry(
                     return Ok(());
                 }
                 server.write_all(sent).await?;
+                claims = (claims && !has(sent, BEGIN)) || has(sent, CLAIM);
                 written = match written {
                     _ if has(sent, BEGIN) => Some(0),
                     _ if has(sent, b"BEGIN ISOLATION") => None,
                     written => written.map(|bytes: usize| bytes + sent.len()),
                 };
-                let takes = |n: usize| n.checked_sub(1);
-                if has(sent, COMMIT) && written.is_some_and(|bytes| bytes > MUCH) && armed.fetch_update(Ordering::SeqCst, Ordering::SeqCst, takes).is_ok() {
+                let is_meant = |at: &mut At| match at {
+                    At::Filing => written.is_some_and(|bytes| bytes > MUCH),
+                    At::Claim => claims,
+                };
+                if has(sent, COMMIT) && hold(armed).take_if(is_meant).is_some() {
                     return hear_and_keep(&mut server, cut).await;
                 }
             }
@@ -115,6 +129,10 @@ async fn hear_and_keep(server: &mut TcpStream, cut: &AtomicUsize) -> std::io::Re
     }
     cut.fetch_add(1, Ordering::SeqCst);
     Ok(())
+}
+
+fn hold(armed: &Mutex<Option<At>>) -> MutexGuard<'_, Option<At>> {
+    armed.lock().expect("nobody panics while holding it")
 }
 
 fn has(bytes: &[u8], part: &[u8]) -> bool {

@@ -381,7 +381,7 @@ async fn a_hostile_server_harms_its_own_bank_alone_and_is_told_once_it_behaves()
 /// A bank too slow for what comes: its retries are claimed, and then first attempts go on before them for longer than a
 /// claim holds.
 async fn overtaken(on: On) {
-    let settings = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 500\ntimeout_ms = 1000\n[engine]\nlease_s = 5\nper_bank = 1\n";
+    let settings = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\ntimeout_ms = 2000\nconnect_timeout_ms = 1000\n[engine]\nlease_s = 9\nper_bank = 1\n";
     let world = World::prepare(on, 1, settings).await;
     let bank = &world.banks[0].receiver;
     bank.answer(Answer::Status(500));
@@ -402,13 +402,13 @@ async fn overtaken(on: On) {
     wait_for("none is refused", refused).await;
     world.banks[0].answers_after(Duration::from_millis(900));
     // One is under way for as long as it takes to claim the others, whenever each comes due.
-    for n in 0..6 {
+    for n in 0..9 {
         let marker = format!("between-{n}");
         assert_eq!(world.file(&node.url, &marker).await, Some(201));
     }
     let claimed = "SELECT count(*) AS n FROM delivery WHERE state = 'leased' AND failures > 0";
     wait_for("no retry is claimed", claimed).await;
-    for n in 0..12 {
+    for n in 0..16 {
         let marker = format!("after-{n}");
         assert_eq!(world.file(&node.url, &marker).await, Some(201));
     }
