@@ -138,11 +138,17 @@ impl Sources {
             return Ok(());
         }
         let read = move |tx: &mut Tx<'_>| {
-            let revisions = revisions
-                .iter()
-                .map(|id| Ok((*id, read_revision(tx, *id)?)));
-            let revisions = revisions.collect::<Result<Vec<_>, Error>>()?;
-            Ok::<_, Error>((revisions, read_endpoints(tx, &endpoints)?))
+            let mut read = Vec::with_capacity(revisions.len());
+            for id in &revisions {
+                match read_revision(tx, *id) {
+                    Ok(parts) => read.push((*id, parts)),
+                    Err(Error::Storage(Corrupt(fault))) => {
+                        tracing::error!(revision = %id, %fault, "a revision cannot be read");
+                    }
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok::<_, Error>((read, read_endpoints(tx, &endpoints)?))
         };
         let (revisions, endpoints) = store.read(read).await?;
         let revisions = revisions
@@ -268,11 +274,17 @@ fn endpoint_of(
     let EndpointPayload { url } =
         serde_json::from_slice(address).map_err(|_| damaged("an endpoint"))?;
     let mut known = Vec::with_capacity(secrets.len());
-    for secret in secrets {
-        if let Some(bytes) = opened.get(*secret)? {
-            known.push(
+    for (place, secret) in secrets.iter().enumerate() {
+        match opened.get(*secret) {
+            Ok(None) => {}
+            Ok(Some(bytes)) => known.push(
                 SymmetricSecret::from_bytes(bytes.to_vec()).map_err(|_| damaged("a secret"))?,
-            );
+            ),
+            // The newer one signs.
+            Err(fault) if place > 0 => {
+                tracing::error!(endpoint = %row.id, %fault, "a former secret cannot be opened");
+            }
+            Err(fault) => return Err(fault.into()),
         }
     }
     Ok(Some(EndpointParts {

@@ -3,6 +3,7 @@
 use super::ROWS_AT_ONCE;
 use super::error::Error;
 use super::facts::{self, fact, insert_facts};
+use super::schema::types::Bool;
 use super::schema::{
     bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end,
     endpoint_secret, notice, observer, partnership,
@@ -10,7 +11,7 @@ use super::schema::{
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use diesel::dsl::{exists, max, not};
+use diesel::dsl::{exists, max, not, sql};
 use diesel::prelude::*;
 use std::collections::HashSet;
 
@@ -411,12 +412,16 @@ pub fn secrets(tx: &mut Tx<'_>, endpoint_id: Uid) -> Result<Vec<EndpointSecretRo
         .load(conn)?))
 }
 
-/// All secrets of these endpoints; those of each, the newest first.
+const NEWEST_TWO: &str = "endpoint_secret.revision + 2 >
+    (SELECT max(newest.revision) FROM endpoint_secret newest WHERE newest.endpoint_id = endpoint_secret.endpoint_id)";
+
+/// The newest two secrets of each of these endpoints; those of each, the newest first.
 pub fn secrets_of(tx: &mut Tx<'_>, endpoints: &[Uid]) -> Result<Vec<EndpointSecretRow>, Error> {
     let mut rows = Vec::with_capacity(endpoints.len());
     for part in endpoints.chunks(ROWS_AT_ONCE) {
         rows.extend(on_either!(tx, conn => endpoint_secret::table
             .filter(endpoint_secret::endpoint_id.eq_any(part))
+            .filter(sql::<Bool>(NEWEST_TWO))
             .order((endpoint_secret::endpoint_id, endpoint_secret::revision.desc()))
             .select(EndpointSecretRow::as_select())
             .load::<EndpointSecretRow>(conn)?));
