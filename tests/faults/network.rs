@@ -114,7 +114,8 @@ fn late_firsts(world: &World, group: &str, from: At, late: Duration) -> i64 {
         .collect();
     world.count(&format!(
         "SELECT count(*) AS n FROM attempt a JOIN delivery d ON d.id = a.delivery_id JOIN bank b ON b.id = d.bank_id
-         WHERE a.number = 1 AND d.channel = 'webhook' AND b.code IN ({}) AND d.created_at >= {} AND a.started_at - d.created_at > {}",
+         JOIN notice n ON n.id = d.notice_id
+         WHERE a.number = 1 AND d.channel = 'webhook' AND b.code IN ({}) AND n.issued_at >= {} AND a.started_at - d.created_at > {}",
         codes.join(", "),
         from.micros(),
         late.as_micros(),
