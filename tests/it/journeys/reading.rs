@@ -5,6 +5,7 @@ use crate::support::ground::contact;
 use crate::support::hub::{Person, TestHub};
 use crate::support::receiver::Answer;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The references that a search finds; the query goes into the address as it is.
 async fn found(hub: &TestHub, reader: &Person, query: &str) -> Vec<String> {
@@ -38,7 +39,9 @@ async fn page(hub: &TestHub, reader: &Person, query: &str) -> Value {
         .json()
 }
 
+/// An instant that is spelled in whole milliseconds, behind all that was recorded so far.
 fn now(hub: &TestHub) -> String {
+    hub.advance(Duration::from_millis(1));
     hub.clock.now().to_string()
 }
 
