@@ -55,9 +55,7 @@ impl EngineBounds {
 
 /// What was claimed, with all that sending it takes.
 type Ready = (Claimed, Parts);
-/// With the database's time then.
-type Read = (Vec<Ready>, Time);
-type Reading = JoinHandle<Result<Read, Error>>;
+type Reading = JoinHandle<Result<Vec<Ready>, Error>>;
 
 /// What has ended. A commit takes what lies here when its turn has come, not when it was asked for: in between lies
 /// as much as a group of filings takes.
@@ -338,8 +336,8 @@ impl Engine {
         here < self.held_until
     }
 
-    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded;
-    /// `None` where it failed.
+    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded; `None` where it
+    /// failed.
     async fn write_and_send(&mut self) -> Option<usize> {
         let (basket, room) = (Arc::clone(&self.finished), self.room());
         let claimed: Arc<Mutex<Vec<Lease>>> = Arc::default();
@@ -410,16 +408,14 @@ impl Engine {
     }
 
     /// Takes what was read, and sends what has a place.
-    fn take(&mut self, read: Result<Read, Error>) {
+    fn take(&mut self, read: Result<Vec<Ready>, Error>) {
         let leases = self.reading.take().map(|(leases, _)| leases);
         match read {
-            Ok((ready, at)) => {
+            Ok(ready) => {
                 let now = Instant::now();
                 for one in ready {
                     let (whose, is_retry) = (one.0.due.bank_id, one.0.due.failures > 0);
-                    // Its lease has run since it was claimed: the database may have been away meanwhile.
-                    let since = now.checked_sub(at.since(one.0.started_at)).unwrap_or(now);
-                    self.places.wait(whose, is_retry, (one, since));
+                    self.places.wait(whose, is_retry, (one, now));
                 }
                 self.launch();
                 self.begin_reading();
@@ -543,7 +539,7 @@ fn released(claimed: Claimed) -> Finished {
 }
 
 /// Waits for the reading that is under way; for ever if there is none.
-async fn read_of(reading: &mut Option<(Arc<[Lease]>, Reading)>) -> Result<Read, Error> {
+async fn read_of(reading: &mut Option<(Arc<[Lease]>, Reading)>) -> Result<Vec<Ready>, Error> {
     match reading {
         Some((_, reading)) => {
             let read = reading.await;
@@ -558,9 +554,8 @@ async fn read(
     transport: &Transport,
     sources: &Sources,
     leases: Arc<[Lease]>,
-) -> Result<Read, Error> {
-    let open = move |tx: &mut Tx<'_>| Ok::<_, Error>((claim::open(tx, &leases)?, tx.now()?));
-    let (claimed, at) = store.read(open).await?;
+) -> Result<Vec<Ready>, Error> {
+    let claimed = store.read(move |tx| claim::open(tx, &leases)).await?;
     let mut revisions: HashMap<Uid, HashSet<Uid>> = HashMap::new();
     for one in &claimed {
         if let Some(notice) = &one.due.notice {
@@ -579,7 +574,7 @@ async fn read(
         let parts = transport.parts(sources, &one);
         (one, parts)
     };
-    Ok((claimed.into_iter().map(parts).collect(), at))
+    Ok(claimed.into_iter().map(parts).collect())
 }
 
 async fn cut_due_rosters(store: &Store) -> Result<(), Error> {

@@ -26,9 +26,9 @@ const SLOW: usize = 2;
 /// Webhooks whose heads are held against the log, of each round.
 const HEADS: usize = 12;
 
-pub const LEASE: Duration = Duration::from_secs(5);
+const LEASE: Duration = Duration::from_secs(5);
 /// Leases that run out while a test watches: just longer than four sends may take.
-pub const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 1200\n\
+const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 1200\n\
     [engine]\nlease_s = 5\nscan_ms = 100\n";
 
 /// Freezes a node at a moment when it has deliveries under way and no transaction: the gate that a frozen
