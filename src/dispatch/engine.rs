@@ -336,8 +336,8 @@ impl Engine {
         here < self.held_until
     }
 
-    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded; `None` where it
-    /// failed.
+    /// One commit: records what ended, claims what fits; then sends what was claimed. Returns how many it recorded;
+    /// `None` where it failed.
     async fn write_and_send(&mut self) -> Option<usize> {
         let (basket, room) = (Arc::clone(&self.finished), self.room());
         let claimed: Arc<Mutex<Vec<Lease>>> = Arc::default();
