@@ -11,6 +11,7 @@ use kairan::clock::Clock;
 use kairan::vault;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const BANKS: usize = 3;
@@ -22,6 +23,20 @@ fn moments(what: &str) -> Moments {
         .unwrap_or_else(|| u64::from_le_bytes(vault::random().expect("randomness")));
     say(&format!("{what}: KAIRAN_FAULT_SEED={seed}"));
     Moments(seed)
+}
+
+/// A hub whose way to a database of its own can be cut.
+async fn behind_a_proxy(folder: &Path) -> (Server, Proxy, Arc<World>, Node) {
+    let server = Server::found(folder);
+    let proxy = Proxy::to(server.port()).await;
+    let site = Site {
+        database: server.url(),
+        journal: folder.join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let place = world.place_on("hub", &server.url_by(proxy.port));
+    let node = world.start(place).await;
+    (server, proxy, world, node)
 }
 
 /// How long it takes until something is filed.
@@ -86,16 +101,7 @@ async fn a_database_that_is_restarted_under_load_loses_and_doubles_nothing() {
 async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_there_once() {
     let wanted = number("KAIRAN_CUT_COMMITS").unwrap_or(3);
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::found(folder.path());
-    let proxy = Proxy::to(server.port()).await;
-    let site = Site {
-        database: server.url(),
-        journal: folder.path().join("journal"),
-    };
-    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
-    let node = world
-        .start(world.place_on("hub", &server.url_by(proxy.port)))
-        .await;
+    let (_server, proxy, world, node) = behind_a_proxy(folder.path()).await;
     let incidents = || world.count("SELECT count(*) AS n FROM incident");
     let from = Clock::new().now();
     let (mut ambiguous, mut tried) = (0, 0);
@@ -135,16 +141,7 @@ async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_claim_whose_commit_nobody_heard_of_is_sent_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::found(folder.path());
-    let proxy = Proxy::to(server.port()).await;
-    let site = Site {
-        database: server.url(),
-        journal: folder.path().join("journal"),
-    };
-    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
-    let node = world
-        .start(world.place_on("hub", &server.url_by(proxy.port)))
-        .await;
+    let (_server, proxy, world, node) = behind_a_proxy(folder.path()).await;
     let from = Clock::new().now();
     proxy.arm(At::Claim);
     assert_eq!(world.file(&node.url, "claimed").await, Some(201));
