@@ -56,7 +56,8 @@ impl Following {
         Some(journal.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Appends what was published since; true = a head that is on record here is not in the database.
+    /// Appends what was published since, to `head` at least; true = a head that is on record here is not in the
+    /// database.
     pub async fn keep_up(
         &mut self,
         store: &Store,
@@ -67,6 +68,7 @@ impl Following {
         if self.seen == Some(now) {
             return Ok(false);
         }
+        let size = |journal: &Journal| i64::try_from(journal.head().size).unwrap_or(i64::MAX);
         loop {
             let known = self.journal().head().clone();
             let (name, log) = (origin.to_owned(), head.log);
@@ -83,10 +85,13 @@ impl Following {
                 Beyond::Batches(records) if records.is_empty() => break,
                 Beyond::Batches(records) => self.append(records).await?,
             }
+            // What is published meanwhile is for the next time: that may go on for ever.
+            if size(&self.journal()) >= head.size {
+                break;
+            }
         }
         // What is not published yet is looked for again.
-        let known = i64::try_from(self.journal().head().size).unwrap_or(i64::MAX);
-        self.seen = Some(now).filter(|_| known >= head.size);
+        self.seen = Some(now).filter(|_| size(&self.journal()) >= head.size);
         Ok(false)
     }
 

@@ -15,7 +15,7 @@ use crate::merkle::checkpoint::Checkpoint;
 use crate::merkle::growing::Growing;
 use crate::merkle::{empty_root, leaf_hash};
 use crate::storage::log::{self, Head};
-use crate::storage::{Lane, Store, tree};
+use crate::storage::{Lane, Store, Tx, tree};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +126,7 @@ impl Sequencer {
         self.following = None;
     }
 
-    /// Runs until told to stop.
+    /// Runs until told to stop, then lets another node lead at once.
     pub async fn run(mut self) {
         let mut staged = self.store.staged_signal();
         let mut look = tokio::time::interval(LOOK);
@@ -143,9 +143,25 @@ impl Sequencer {
                 tracing::error!(%fault, "the log could not be carried on; will try again");
             }
         }
+        if let Err(fault) = self.hand_over().await {
+            tracing::error!(%fault, "the lead could not be handed over; it ends by itself");
+        }
     }
 
-    /// Takes everything that waits into the log, and publishes its head.
+    /// Ends the lease of the lead. Nobody else looks at that of a database that one process owns.
+    async fn hand_over(&mut self) -> Result<(), Error> {
+        let leading = self.leading.take().filter(|_| !self.store.is_embedded());
+        let Some(term) = leading.map(|leading| leading.head.term) else {
+            return Ok(());
+        };
+        let end = move |tx: &mut Tx<'_>| {
+            let now = tx.now()?;
+            Ok(log::keep_lead(tx, term, now)?)
+        };
+        self.store.write(Lane::Front, end).await.map(drop)
+    }
+
+    /// Takes everything that waits into the log, or what does until it is told to stop, and publishes its head.
     pub async fn step(&mut self) -> Result<(), Error> {
         self.step_until(Until::Published).await
     }
@@ -180,7 +196,10 @@ impl Sequencer {
         }
         loop {
             self.settle(until).await?;
-            if until == Until::Published && !self.anything_waits().await? {
+            // Others may stage for ever.
+            if *self.stopping.borrow()
+                || until == Until::Published && !self.anything_waits().await?
+            {
                 return Ok(());
             }
             if !self.take_batch().await? || until == Until::Sequenced {
@@ -533,7 +552,7 @@ impl Sequencer {
 pub(super) type Verified = Vec<(Record, Growing)>;
 
 pub(super) fn verified(
-    tx: &mut crate::storage::Tx<'_>,
+    tx: &mut Tx<'_>,
     origin: &str,
     log: i64,
     mut grown: Growing,

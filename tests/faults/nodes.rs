@@ -26,9 +26,9 @@ const SLOW: usize = 2;
 /// Webhooks whose heads are held against the log, of each round.
 const HEADS: usize = 12;
 
-const LEASE: Duration = Duration::from_secs(5);
+pub const LEASE: Duration = Duration::from_secs(5);
 /// Leases that run out while a test watches: just longer than four sends may take.
-const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 1200\n\
+pub const SHORT_LEASE: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 1200\n\
     [engine]\nlease_s = 5\nscan_ms = 100\n";
 
 /// Freezes a node at a moment when it has deliveries under way and no transaction: the gate that a frozen
@@ -387,6 +387,43 @@ async fn three_nodes_lose_nothing_and_keep_one_log_whatever_befalls_one_of_them(
         ledger.stamps.len(),
         ledger.duplicates(),
     ));
+}
+
+/// How long a leader that says nothing more is waited for.
+const LEAD: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_leader_that_stops_under_the_load_of_others_ends_soon_and_hands_the_lead_over() {
+    let mut fleet = Fleet::start().await;
+    let world = Arc::clone(&fleet.world);
+    let term = || world.count("SELECT term AS n FROM log_head");
+    let (from, mut moments) = (Clock::new().now(), Moments(6));
+    let load = Load::start_before(&world, &fleet.front.url(), 0, &mut moments);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (before, told) = (term(), Instant::now());
+    // Alone at first, it began the log.
+    let leader = &mut fleet.nodes[0];
+    leader.signal(Signal::TERM);
+    let status = leader.ended(Duration::from_secs(15)).await;
+    assert_eq!(status.code(), Some(0), "{status}:\n{}", leader.log());
+    let ended = Instant::now();
+    while term() == before {
+        assert!(ended.elapsed() < LEAD / 2, "nobody took the lead over");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    say(&format!(
+        "a leader that was told to stop: {:.1} s, and {:.1} s until the next one led",
+        (ended - told).as_secs_f64(),
+        ended.elapsed().as_secs_f64()
+    ));
+    fleet.nodes[0] = world.start(fleet.places[0].clone()).await;
+    load.end().await;
+    ask_again(&world, &fleet.front.url()).await;
+    let minute = Duration::from_secs(60);
+    world.settled_within(&fleet.nodes[1], minute).await;
+    fleet.keep_heads().expect("written");
+    judge(&world, from).await;
+    one_log(&fleet).await;
 }
 
 /// The steps of the schema in a folder of sources, the oldest first.
