@@ -55,7 +55,9 @@ impl EngineBounds {
 
 /// What was claimed, with all that sending it takes.
 type Ready = (Claimed, Parts);
-type Reading = JoinHandle<Result<Vec<Ready>, Error>>;
+/// With the database's time then.
+type Read = (Vec<Ready>, Time);
+type Reading = JoinHandle<Result<Read, Error>>;
 
 /// What has ended. A commit takes what lies here when its turn has come, not when it was asked for: in between lies
 /// as much as a group of filings takes.
@@ -408,14 +410,16 @@ impl Engine {
     }
 
     /// Takes what was read, and sends what has a place.
-    fn take(&mut self, read: Result<Vec<Ready>, Error>) {
+    fn take(&mut self, read: Result<Read, Error>) {
         let leases = self.reading.take().map(|(leases, _)| leases);
         match read {
-            Ok(ready) => {
+            Ok((ready, at)) => {
                 let now = Instant::now();
                 for one in ready {
                     let (whose, is_retry) = (one.0.due.bank_id, one.0.due.failures > 0);
-                    self.places.wait(whose, is_retry, (one, now));
+                    // Its lease has run since it was claimed: the database may have been away meanwhile.
+                    let since = now.checked_sub(at.since(one.0.started_at)).unwrap_or(now);
+                    self.places.wait(whose, is_retry, (one, since));
                 }
                 self.launch();
                 self.begin_reading();
@@ -539,7 +543,7 @@ fn released(claimed: Claimed) -> Finished {
 }
 
 /// Waits for the reading that is under way; for ever if there is none.
-async fn read_of(reading: &mut Option<(Arc<[Lease]>, Reading)>) -> Result<Vec<Ready>, Error> {
+async fn read_of(reading: &mut Option<(Arc<[Lease]>, Reading)>) -> Result<Read, Error> {
     match reading {
         Some((_, reading)) => {
             let read = reading.await;
@@ -554,8 +558,9 @@ async fn read(
     transport: &Transport,
     sources: &Sources,
     leases: Arc<[Lease]>,
-) -> Result<Vec<Ready>, Error> {
-    let claimed = store.read(move |tx| claim::open(tx, &leases)).await?;
+) -> Result<Read, Error> {
+    let open = move |tx: &mut Tx<'_>| Ok::<_, Error>((claim::open(tx, &leases)?, tx.now()?));
+    let (claimed, at) = store.read(open).await?;
     let mut revisions: HashMap<Uid, HashSet<Uid>> = HashMap::new();
     for one in &claimed {
         if let Some(notice) = &one.due.notice {
@@ -574,7 +579,7 @@ async fn read(
         let parts = transport.parts(sources, &one);
         (one, parts)
     };
-    Ok(claimed.into_iter().map(parts).collect())
+    Ok((claimed.into_iter().map(parts).collect(), at))
 }
 
 async fn cut_due_rosters(store: &Store) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 
 use crate::hub::{Node, Site, World, count};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
+use crate::nodes::{LEASE, SHORT_LEASE};
 use crate::proxy::{At, Proxy};
 use crate::server::{Server, Stop};
 use crate::support::hub::On;
@@ -151,6 +152,42 @@ async fn a_claim_whose_commit_nobody_heard_of_is_sent_at_once() {
     assert_eq!(log.len(), BANKS, "one attempt each");
     assert!(log.iter().all(|row| row.outcome == "accepted"), "{log:?}");
     assert_eq!(world.ledger().duplicates(), 0);
+}
+
+/// The same, and then the database stays away for longer than the lease: somebody else may have it by now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_claim_that_comes_to_light_after_its_lease_is_not_sent_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let proxy = Proxy::to(server.port()).await;
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, SHORT_LEASE).await;
+    for bank in &world.banks {
+        bank.answers_after(Duration::from_millis(500));
+    }
+    let node = world
+        .start(world.place_on("hub", &server.url_by(proxy.port)))
+        .await;
+    let from = Clock::new().now();
+    proxy.arm(At::Claim);
+    assert_eq!(world.file(&node.url, "claimed").await, Some(201));
+    while proxy.cuts() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    server.stop(Stop::Immediate);
+    tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
+    server.start();
+    world.settled_within(&node, AGAIN).await;
+    let log = judge(&world, from).await;
+    let accepted = log.iter().filter(|row| row.outcome == "accepted").count();
+    assert_eq!(
+        (accepted, world.ledger().duplicates()),
+        (BANKS, 0),
+        "{log:?}"
+    );
 }
 
 /// The check that the journeys above close with finds what a retry without a key would do.

@@ -64,10 +64,15 @@ impl Proxy {
         *hold(&self.armed) = Some(at);
     }
 
+    /// How often it was cut so far.
+    pub fn cuts(&self) -> usize {
+        self.cut.load(Ordering::SeqCst)
+    }
+
     /// Takes back what has not been cut; how often it was cut so far.
     pub fn disarm(&self) -> usize {
         *hold(&self.armed) = None;
-        self.cut.load(Ordering::SeqCst)
+        self.cuts()
     }
 }
 
