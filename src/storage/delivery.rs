@@ -147,6 +147,7 @@ pub fn insert_deliveries(tx: &mut Tx<'_>, rows: &[DeliveryRow]) -> Result<(), Er
 /// What sending these takes, with the attempt that holds each; those whose lease was lost are not there.
 pub fn parts_of(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<(DueRow, AttemptRow)>, Error> {
     let deliveries: Vec<Uid> = leases.iter().map(|lease| lease.delivery).collect();
+    tx.read_by_keys()?;
     Ok(on_either!(tx, conn => delivery::table
         .inner_join(attempt::table.on(delivery::lease_token.eq(attempt::id.nullable())))
         .inner_join(message::table.on(message::id.eq(delivery::message_id)))
@@ -200,6 +201,7 @@ prepared!(TakeLease:
     " AND (state = 'due' OR state = 'waiting')",
 );
 
+// Planned when nothing waits yet, PostgreSQL would look at every open row; see `CloseOfMany`.
 prepared!(TakeLeases returns UidSql:
     "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
     ", lease_owner = " owner: UidSql = Uid,
@@ -208,7 +210,8 @@ prepared!(TakeLeases returns UidSql:
     ") AS id, unnest(" tokens: Array<UidSql> = Vec<Uid>,
     ") AS token, unnest(" unsealed: Array<Bool> = Vec<bool>,
     ") AS unsealed ORDER BY 1) AS wanted
-     WHERE delivery.id = wanted.id AND delivery.state IN ('due', 'waiting') RETURNING delivery.id",
+     WHERE delivery.id = wanted.id AND delivery.state NOT IN ('leased', 'accepted', 'superseded', 'closed')
+     RETURNING delivery.id",
 );
 
 /// Leases deliveries that are still free, until `until`; returns those that were. The attempt count rises

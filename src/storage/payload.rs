@@ -47,10 +47,20 @@ fn data_key_of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<(i64, Arc<SecretK
     }
 }
 
+/// Looked for once in a transaction that seals several things for one subject.
 fn data_key_or_new(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>), Error> {
-    if let Some(found) = data_key_of(tx, subject)? {
-        return Ok(found);
+    if let Some(known) = tx.data_key(subject) {
+        return Ok(known);
     }
+    let (version, key) = match data_key_of(tx, subject)? {
+        Some(found) => found,
+        None => new_data_key(tx, subject)?,
+    };
+    tx.keep_data_key(subject, version, &key);
+    Ok((version, key))
+}
+
+fn new_data_key(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>), Error> {
     let fresh = Zeroizing::new(vault::random::<32>()?);
     let wrapped = tx.vault().wrap(&key_place(subject, 1), &fresh)?;
     on_either!(tx, conn => diesel::insert_into(data_key::table)

@@ -56,10 +56,15 @@ pub(in crate::storage) struct Admitted {
 const SETTINGS: &str =
     "SET TIME ZONE 'UTC'; SET synchronous_commit = on; SET statement_timeout = '60s';
     SET lock_timeout = '20s'; SET idle_in_transaction_session_timeout = '10s'";
-/// What is written goes by keys: a statement is planned once, whatever is bound to it, and by an index even where a
-/// table is still empty. Never compiled: what must be scanned after all counts as endlessly dear, and would be.
+/// What is written goes by keys: a statement is planned once, whatever is bound to it, and row by row by an index even
+/// where a table is still empty. Never compiled: what must be scanned after all counts as endlessly dear, and would be.
 const PLANNED_ONCE: &str =
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
+    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off; SET jit = off";
+/// The same for what one transaction reads.
+pub(in crate::storage) const BY_KEYS: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    SET LOCAL jit = off";
 
 /// What every connection of a pool is told at first.
 #[derive(Debug)]
@@ -111,6 +116,8 @@ fn pool(url: &str, size: u32, setup: Setup) -> Result<PgPool, Error> {
         .max_size(size.max(1))
         .min_idle(Some(0))
         .connection_timeout(PATIENCE)
+        // `begin` finds out.
+        .test_on_check_out(false)
         .connection_customizer(Box::new(setup))
         .build(ConnectionManager::new(url))
         .map_err(|fault| Error::Unavailable(fault.to_string()))
@@ -162,14 +169,11 @@ impl Postgres {
         around: &Surroundings,
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut conn = connection(&self.readers)?;
-        run(
-            &mut conn,
+        let mut conn = begin(
+            &self.readers,
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            around,
-            work,
-        )
-        .map(|(value, _)| value)
+        )?;
+        run(&mut conn, around, work).map(|(value, _)| value)
     }
 
     pub(in crate::storage) fn write<T, E: From<Error>>(
@@ -179,15 +183,16 @@ impl Postgres {
         bells: &Bells,
         work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let mut conn = connection(match lane {
+        let pool = match lane {
             Lane::Front | Lane::Filing => &self.front,
             Lane::Back => &self.back,
-        })?;
+        };
         let mut runs = 0;
         loop {
             runs += 1;
             let mut lost_race = false;
-            let result = run(&mut conn, "BEGIN", around, &mut |tx: &mut Tx<'_>| {
+            let mut conn = begin(pool, "BEGIN")?;
+            let result = run(&mut conn, around, &mut |tx: &mut Tx<'_>| {
                 let result = work(tx);
                 lost_race = result.is_err() && tx_lost_race(tx);
                 result
@@ -213,18 +218,30 @@ fn tx_lost_race(tx: &mut Tx<'_>) -> bool {
     }
 }
 
-fn connection(pool: &PgPool) -> Result<PooledConnection<ConnectionManager<PgConnection>>, Error> {
-    pool.get()
-        .map_err(|fault| Error::Unavailable(fault.to_string()))
+/// A connection with a transaction begun. One that the server has ended meanwhile is found out by that, at no round trip
+/// of its own, and nothing is lost with it: the pool drops it, and the next one may live.
+fn begin(
+    pool: &PgPool,
+    how: &str,
+) -> Result<PooledConnection<ConnectionManager<PgConnection>>, Error> {
+    let mut dead = 0;
+    loop {
+        let conn = pool.get();
+        let mut conn = conn.map_err(|fault| Error::Unavailable(fault.to_string()))?;
+        match conn.batch_execute(how) {
+            Ok(()) => return Ok(conn),
+            Err(_) if dead < pool.max_size() => dead += 1,
+            Err(fault) => return Err(fault.into()),
+        }
+    }
 }
 
+/// Does the work of a transaction that is begun, and ends it.
 fn run<T, E: From<Error>>(
     conn: &mut PgConnection,
-    begin: &str,
     around: &Surroundings,
     work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
 ) -> Result<(T, Wakes), E> {
-    conn.batch_execute(begin).map_err(Error::from)?;
     let mut tx = Tx::new(Conn::Postgres(conn), around);
     let result = catch_unwind(AssertUnwindSafe(|| work(&mut tx))).unwrap_or_else(|_| {
         Err(Error::Query("a closure panicked; nothing was stored".into()).into())

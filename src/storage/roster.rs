@@ -7,7 +7,8 @@ use super::insert_all;
 use super::prepared::prepared;
 use super::schema::types::{InstantSql, Nullable};
 use super::schema::{bank as bank_table, issue_gate, roster_leaf, roster_version};
-use super::tx::{Tx, on_either};
+use super::tx::{Conn, Tx, on_either};
+use crate::clock::Clock;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::merkle::Hash;
@@ -31,12 +32,26 @@ prepared!(TakeTurn returns Nullable<InstantSql>:
     "UPDATE issue_gate SET turns = turns + 1 WHERE id = 1 RETURNING next_change_at",
 );
 
+prepared!(TakeTurnAndTime returns (Nullable<InstantSql>, InstantSql):
+    "UPDATE issue_gate SET turns = turns + 1 WHERE id = 1 RETURNING next_change_at, clock_timestamp()",
+);
+
 /// Enters the gate: a guarded update of its one row, so that on both databases those who issue and those
-/// who change the register pass one after the other. Taken first, before any other row.
+/// who change the register pass one after the other. Taken first, before any other row. The time read so far may be old
+/// after the wait: it is read anew.
 pub fn enter_gate(tx: &mut Tx<'_>) -> Result<Gate, Error> {
-    let passed = on_either!(tx, conn => TakeTurn {}.get_result(conn).optional()?);
-    tx.reread_clock();
+    let passed = match &mut tx.conn {
+        Conn::Sqlite(conn) => {
+            let passed = TakeTurn {}.get_result(*conn).optional()?;
+            passed.map(|next_change_at| (next_change_at, Clock::machine()))
+        }
+        Conn::Postgres(conn) => TakeTurnAndTime {}.get_result(*conn).optional()?,
+    };
     passed
+        .map(|(next_change_at, at): (Option<Instant>, Instant)| {
+            tx.clock_reads(at);
+            next_change_at
+        })
         .map(|next_change_at| Gate { next_change_at })
         .ok_or_else(|| Error::Corrupt("the issue gate is missing".into()))
 }

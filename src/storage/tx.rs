@@ -2,13 +2,15 @@
 //! stored clock, the vault, and the group under which evidence is staged.
 
 use super::error::Error;
+use super::postgres::BY_KEYS;
 use super::prepared::prepared;
 use super::roster::Member;
 use super::schema::types::InstantSql;
 use crate::clock::{Clock, Steady};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use crate::vault::Vault;
+use crate::vault::{SecretKey, Vault};
+use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -97,6 +99,8 @@ pub struct Tx<'c> {
     around: &'c Surroundings,
     now: Option<Instant>,
     group: Option<Uid>,
+    /// The data key last sealed under, with its subject and version.
+    data_key: Option<(Uid, i64, Arc<SecretKey>)>,
     /// Set when something became due, so that the engine is woken after the commit.
     wakes: bool,
     /// Set when evidence was staged, so that the sequencer is woken after the commit.
@@ -128,6 +132,7 @@ impl<'c> Tx<'c> {
             around,
             now: None,
             group: None,
+            data_key: None,
             wakes: false,
             stages: false,
         }
@@ -144,14 +149,23 @@ impl<'c> Tx<'c> {
             Conn::Sqlite(_) => Clock::machine(),
             Conn::Postgres(conn) => ReadClock {}.get_result(*conn)?,
         };
-        let now = self.around.clock.shift(self.around.steady.reading(read));
-        self.now = Some(now);
-        Ok(now)
+        Ok(self.clock_reads(read))
     }
 
-    /// Forgets the time read so far: after waiting at the issue gate it may be old.
-    pub(in crate::storage) fn reread_clock(&mut self) {
-        self.now = None;
+    /// What the database's clock says is this transaction's time from here on.
+    pub(in crate::storage) fn clock_reads(&mut self, read: Instant) -> Instant {
+        let now = self.around.clock.shift(self.around.steady.reading(read));
+        self.now = Some(now);
+        now
+    }
+
+    /// Plans what is read from here on row by row, by keys: planned when tables are still empty, PostgreSQL would read
+    /// whole ones ever after.
+    pub(in crate::storage) fn read_by_keys(&mut self) -> Result<(), Error> {
+        match &mut self.conn {
+            Conn::Sqlite(_) => Ok(()),
+            Conn::Postgres(conn) => Ok(conn.batch_execute(BY_KEYS)?),
+        }
     }
 
     /// A new id at this transaction's time.
@@ -184,6 +198,22 @@ impl<'c> Tx<'c> {
             entry_hash,
             members,
         });
+    }
+
+    /// The version and the key, if it is this subject's that was sealed under last.
+    pub(in crate::storage) fn data_key(&self, subject: Uid) -> Option<(i64, Arc<SecretKey>)> {
+        let known = self.data_key.as_ref();
+        let (_, version, key) = known.filter(|(whose, ..)| *whose == subject)?;
+        Some((*version, Arc::clone(key)))
+    }
+
+    pub(in crate::storage) fn keep_data_key(
+        &mut self,
+        subject: Uid,
+        version: i64,
+        key: &Arc<SecretKey>,
+    ) {
+        self.data_key = Some((subject, version, Arc::clone(key)));
     }
 
     pub fn vault(&self) -> Arc<Vault> {
