@@ -55,8 +55,8 @@ impl EngineBounds {
 
 /// What was claimed, with all that sending it takes.
 type Ready = (Claimed, Parts);
-/// With the database's time then.
-type Read = (Vec<Ready>, Time);
+/// Each with when it was claimed.
+type Read = Vec<(Ready, Instant)>;
 type Reading = JoinHandle<Result<Read, Error>>;
 
 /// What has ended. A commit takes what lies here when its turn has come, not when it was asked for: in between lies
@@ -413,13 +413,11 @@ impl Engine {
     fn take(&mut self, read: Result<Read, Error>) {
         let leases = self.reading.take().map(|(leases, _)| leases);
         match read {
-            Ok((ready, at)) => {
-                let now = Instant::now();
+            Ok(ready) => {
                 for one in ready {
-                    let (whose, is_retry) = (one.0.due.bank_id, one.0.due.failures > 0);
-                    // Its lease has run since it was claimed: the database may have been away meanwhile.
-                    let since = now.checked_sub(at.since(one.0.started_at)).unwrap_or(now);
-                    self.places.wait(whose, is_retry, (one, since));
+                    let due = &one.0.0.due;
+                    let (whose, is_retry) = (due.bank_id, due.failures > 0);
+                    self.places.wait(whose, is_retry, one);
                 }
                 self.launch();
                 self.begin_reading();
@@ -559,8 +557,14 @@ async fn read(
     sources: &Sources,
     leases: Arc<[Lease]>,
 ) -> Result<Read, Error> {
-    let open = move |tx: &mut Tx<'_>| Ok::<_, Error>((claim::open(tx, &leases)?, tx.now()?));
-    let (claimed, at) = store.read(open).await?;
+    // A lease runs from when it was claimed, by the database's clock: the database may have been away since, and may be
+    // again before all is read.
+    let open = move |tx: &mut Tx<'_>| {
+        let claimed = claim::open(tx, &leases)?;
+        let here = Instant::now();
+        Ok::<_, Error>((claimed, here, tx.now()?))
+    };
+    let (claimed, here, at) = store.read(open).await?;
     let mut revisions: HashMap<Uid, HashSet<Uid>> = HashMap::new();
     for one in &claimed {
         if let Some(notice) = &one.due.notice {
@@ -575,11 +579,12 @@ async fn read(
     if let Err(fault) = sources.prepare(store, revisions, endpoints).await {
         tracing::error!(%fault, "reading what is to be sent");
     }
-    let parts = |one: Claimed| {
+    let ready = |one: Claimed| {
         let parts = transport.parts(sources, &one);
-        (one, parts)
+        let since = here.checked_sub(at.since(one.started_at));
+        ((one, parts), since.unwrap_or(here))
     };
-    Ok((claimed.into_iter().map(parts).collect(), at))
+    Ok(claimed.into_iter().map(ready).collect())
 }
 
 async fn cut_due_rosters(store: &Store) -> Result<(), Error> {

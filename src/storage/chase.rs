@@ -1,6 +1,7 @@
 //! Chases: every notice that nobody has acknowledged with its next step, and the steps that were taken. When a step
 //! is due and whom it reaches is decided above.
 
+use super::delivery::UNLEASED;
 use super::error::Error;
 use super::facts::{self, fact};
 use super::insert_all;
@@ -12,7 +13,7 @@ use super::{ROWS_AT_ONCE, log};
 use crate::domain::entry::{Chased, Entry};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use diesel::dsl::{exists, select, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -88,10 +89,14 @@ pub fn end(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
 
 /// Is there a chase to be looked at?
 pub fn any_due(tx: &mut Tx<'_>, now: Instant) -> Result<bool, Error> {
-    Ok(
-        on_either!(tx, conn => select(exists(chase::table.filter(chase::next_at.le(now))))
-        .get_result(conn)?),
-    )
+    // The first in order, not whether there is one: that PostgreSQL would look for row by row.
+    let first: Option<Uid> = on_either!(tx, conn => chase::table
+        .filter(chase::next_at.le(now))
+        .order((chase::next_at, chase::notice_id))
+        .select(chase::notice_id)
+        .first(conn)
+        .optional()?);
+    Ok(first.is_some())
 }
 
 /// Chases to be looked at, those that waited longest first.
@@ -234,7 +239,7 @@ pub fn supersede_reminders(tx: &mut Tx<'_>, notice: Uid) -> Result<(), Error> {
     on_either!(tx, conn => diesel::update(
             delivery::table
                 .filter(delivery::notice_id.eq(notice))
-                .filter(sql::<Bool>("state IN ('due', 'waiting')"))
+                .filter(sql::<Bool>(UNLEASED))
                 .filter(delivery::message_id.eq_any(
                     message::table
                         .filter(message::notice_id.eq(notice).and(message::kind.eq("notice.reminder")))

@@ -201,7 +201,7 @@ prepared!(TakeLease:
     " AND (state = 'due' OR state = 'waiting')",
 );
 
-// Planned when nothing waits yet, PostgreSQL would look at every open row; see `CloseOfMany`.
+// See `UNLEASED`.
 prepared!(TakeLeases returns UidSql:
     "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
     ", lease_owner = " owner: UidSql = Uid,
@@ -470,7 +470,7 @@ prepared!(CloseOfOne:
      WHERE state IN ('due', 'waiting', 'leased') AND notice_id = " notice: UidSql = Uid,
 );
 
-// Planned then, PostgreSQL would look at every open row; it cannot where the open states are told by those that are not.
+// PostgreSQL would look at every open row; see `UNLEASED`.
 prepared!(CloseOfMany:
     "UPDATE delivery SET state = CASE WHEN state = 'leased' THEN 'leased' ELSE 'closed' END
      WHERE state NOT IN ('accepted', 'superseded', 'closed') AND notice_id = ANY(" notices: Array<UidSql> = Vec<Uid>,
@@ -497,16 +497,17 @@ pub fn close_of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<(), Error> {
 /// Ends those of these deliveries that need no further try: their notice was acknowledged or closed, or their address
 /// ended, while they were under way.
 pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
+    // Each by its key: for an EXISTS PostgreSQL may read the whole table once.
     let ends = [
         (
             "closed",
-            "(EXISTS (SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id)
-              OR EXISTS (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id))",
+            "((SELECT 1 FROM acknowledgement a WHERE a.notice_id = delivery.notice_id) IS NOT NULL
+              OR (SELECT 1 FROM notice_closing c WHERE c.notice_id = delivery.notice_id) IS NOT NULL)",
         ),
         (
             "superseded",
-            "(EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = delivery.target_id)
-              OR EXISTS (SELECT 1 FROM contact_end e WHERE e.contact_id = delivery.target_id))",
+            "((SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = delivery.target_id) IS NOT NULL
+              OR (SELECT 1 FROM contact_end e WHERE e.contact_id = delivery.target_id) IS NOT NULL)",
         ),
         // A reminder that a newer one has taken the place of.
         (
@@ -520,7 +521,7 @@ pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
             on_either!(tx, conn => diesel::update(
                     delivery::table
                         .filter(delivery::id.eq_any(part))
-                        .filter(sql::<Bool>("state IN ('due', 'waiting')"))
+                        .filter(sql::<Bool>(UNLEASED))
                         .filter(sql::<Bool>(moot)),
                 )
                 .set(delivery::state.eq(state))
@@ -529,6 +530,10 @@ pub fn end_moot(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// Waits, and is not under way. Told by what it is not: as the two states that it is, PostgreSQL may look for it among
+/// all that is open instead of by its key (planned while nothing is, or by what it knows of a quiet hour).
+pub(super) const UNLEASED: &str = "state NOT IN ('leased', 'accepted', 'superseded', 'closed')";
 
 /// As the partial index says it, so that the open deliveries are found without the finished ones.
 const OPEN: &str = "(state = 'due' OR state = 'waiting' OR state = 'leased')";
@@ -559,7 +564,7 @@ pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryR
 /// Makes an open, unleased delivery due now; false = there is none such.
 pub fn hasten(tx: &mut Tx<'_>, id: Uid, now: Instant) -> Result<bool, Error> {
     let changed = on_either!(tx, conn => diesel::update(
-            delivery::table.find(id).filter(sql::<Bool>("state IN ('due', 'waiting')")),
+            delivery::table.find(id).filter(sql::<Bool>(UNLEASED)),
         )
         .set(delivery::due_at.eq(now))
         .execute(conn)?);
@@ -625,7 +630,7 @@ pub fn message_of_notice(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Uid>,
 /// Stops the retries of a delivery whose late result was a success; a lease under way decides for itself.
 pub fn accept_late(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
     on_either!(tx, conn => diesel::update(
-            delivery::table.find(id).filter(sql::<Bool>("state IN ('due', 'waiting')")),
+            delivery::table.find(id).filter(sql::<Bool>(UNLEASED)),
         )
         .set((delivery::state.eq("accepted"), delivery::failures.eq(0)))
         .execute(conn)?);

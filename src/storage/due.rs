@@ -81,10 +81,11 @@ prepared!(NextWithRetries returns UidSql:
     " ORDER BY bank_id LIMIT 1",
 );
 
-prepared!(AnyRetry returns UidSql:
-    "SELECT id FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
+// What is asked for and the order are the columns of the one index that it is to go by.
+prepared!(AnyRetry returns InstantSql:
+    "SELECT due_at FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
     " AND due_at <= " now: InstantSql = Instant,
-    " ORDER BY due_at LIMIT 1",
+    " ORDER BY channel, due_at LIMIT 1",
 );
 
 // Those of PostgreSQL, where the parameters have their numbers in the order in which they come.
@@ -94,10 +95,11 @@ prepared!(FirstsOfNobody returns (UidSql, Bool):
     " ORDER BY due_at, id LIMIT " most: BigInt = i64,
 );
 
+// In the order of the index that begins with the bank: that of all retries is walked by every bank's.
 prepared!(RetriesOfNobody returns (UidSql, Bool):
     "SELECT id, unsealed FROM delivery WHERE state = 'waiting' AND channel = " channel: Text = &'static str,
     " AND bank_id IS NULL AND due_at <= " now: InstantSql = Instant,
-    " ORDER BY due_at, id LIMIT " most: BigInt = i64,
+    " ORDER BY bank_id, due_at, id LIMIT " most: BigInt = i64,
 );
 
 prepared!(FirstsOfBanks returns (UidSql, Nullable<UidSql>, Bool):
@@ -148,7 +150,7 @@ prepared!(RetriesOfBanks returns (UidSql, Nullable<UidSql>, Bool):
 /// Mostly nothing is: then nobody's retries are walked by, however many wait for their time.
 fn is_any_due(tx: &mut Tx<'_>, look: &Look<'_>) -> Result<bool, Error> {
     let (channel, now) = (look.channel, look.now);
-    let found: Option<Uid> =
+    let found: Option<Instant> =
         on_either!(tx, conn => AnyRetry { channel, now }.get_result(conn).optional()?);
     Ok(found.is_some())
 }

@@ -1,6 +1,7 @@
 //! Whose endpoints are: challenges sent, answers that showed the secret, and endpoints that wait to take the place of
 //! another. When one is sent and what follows is decided above.
 
+use super::delivery::UNLEASED;
 use super::error::Error;
 use super::facts::{fact, insert_facts};
 use super::schema::types::Bool;
@@ -91,7 +92,7 @@ pub fn supersede(tx: &mut Tx<'_>, deliveries: &[Uid]) -> Result<(), Error> {
         on_either!(tx, conn => diesel::update(
                 delivery::table
                     .filter(delivery::id.eq_any(part))
-                    .filter(sql::<Bool>("state IN ('due', 'waiting')")),
+                    .filter(sql::<Bool>(UNLEASED)),
             )
             .set(delivery::state.eq("superseded"))
             .execute(conn)?);

@@ -80,6 +80,7 @@ pub fn is_bouncing(tx: &mut Tx<'_>, target: Uid) -> Result<bool, Error> {
 /// What was reported on these attempts, oldest first.
 pub fn of_attempts(tx: &mut Tx<'_>, attempts: &[Uid]) -> Result<Vec<MailReportRow>, Error> {
     let mut found = Vec::new();
+    tx.read_by_keys()?;
     for part in attempts.chunks(ROWS_AT_ONCE) {
         let rows: Vec<MailReportRow> = on_either!(tx, conn => mail_report::table
             .filter(mail_report::attempt_id.eq_any(part))

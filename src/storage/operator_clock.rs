@@ -9,7 +9,7 @@ use super::schema::{clock_step, incident, operator_clock};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use diesel::dsl::{exists, select, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -96,10 +96,15 @@ pub fn of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<ClockRow>, Error> {
 }
 
 pub fn any_due(tx: &mut Tx<'_>, now: Instant) -> Result<bool, Error> {
-    Ok(on_either!(tx, conn => select(exists(operator_clock::table
-            .filter(sql::<Bool>("next_step < 3"))
-            .filter(operator_clock::next_at.le(now))))
-        .get_result(conn)?))
+    // The first in order, not whether there is one: that PostgreSQL would look for row by row.
+    let first: Option<Uid> = on_either!(tx, conn => operator_clock::table
+        .filter(sql::<Bool>("next_step < 3"))
+        .filter(operator_clock::next_at.le(now))
+        .order(operator_clock::next_at)
+        .select(operator_clock::subject_id)
+        .first(conn)
+        .optional()?);
+    Ok(first.is_some())
 }
 
 /// Clocks of which something is to be said, those that waited longest first.

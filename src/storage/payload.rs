@@ -136,6 +136,7 @@ pub fn open(tx: &mut Tx<'_>, id: Uid) -> Result<Option<Zeroizing<Vec<u8>>>, Erro
 pub fn open_all(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Opened, Error> {
     let vault = tx.vault();
     let mut opened = HashMap::with_capacity(ids.len());
+    tx.read_by_keys()?;
     for part in ids.chunks(ROWS_AT_ONCE) {
         let found: Vec<Sealed> = on_either!(tx, conn => sealed!()
             .filter(sealed_payload::id.eq_any(part))

@@ -65,6 +65,10 @@ const PLANNED_ONCE: &str =
 pub(in crate::storage) const BY_KEYS: &str =
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     SET LOCAL jit = off";
+/// The opposite, for one transaction that goes through all there is, however long that takes.
+pub(in crate::storage) const BY_WHOLE_TABLES: &str =
+    "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
+    SET LOCAL statement_timeout = 0";
 
 /// What every connection of a pool is told at first.
 #[derive(Debug)]
@@ -187,11 +191,11 @@ impl Postgres {
             Lane::Front | Lane::Filing => &self.front,
             Lane::Back => &self.back,
         };
+        let mut conn = begin(pool, "BEGIN")?;
         let mut runs = 0;
         loop {
             runs += 1;
             let mut lost_race = false;
-            let mut conn = begin(pool, "BEGIN")?;
             let result = run(&mut conn, around, &mut |tx: &mut Tx<'_>| {
                 let result = work(tx);
                 lost_race = result.is_err() && tx_lost_race(tx);
@@ -202,7 +206,9 @@ impl Postgres {
                     bells.ring(wakes);
                     return Ok(value);
                 }
-                Err(_) if lost_race && runs < RUNS => {}
+                Err(_) if lost_race && runs < RUNS => {
+                    conn.batch_execute("BEGIN").map_err(Error::from)?;
+                }
                 Err(fault) => return Err(fault),
             }
         }

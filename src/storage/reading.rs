@@ -113,6 +113,7 @@ pub struct Tally {
 
 /// Tallies of revisions.
 pub fn tallies(tx: &mut Tx<'_>, revisions: &[Uid]) -> Result<HashMap<Uid, Tally>, Error> {
+    tx.read_by_keys()?;
     let issued: Vec<(Uid, i64)> = on_either!(tx, conn => notice::table
         .filter(notice::revision_id.eq_any(revisions))
         .group_by(notice::revision_id)

@@ -2,7 +2,7 @@
 //! stored clock, the vault, and the group under which evidence is staged.
 
 use super::error::Error;
-use super::postgres::BY_KEYS;
+use super::postgres::{BY_KEYS, BY_WHOLE_TABLES};
 use super::prepared::prepared;
 use super::roster::Member;
 use super::schema::types::InstantSql;
@@ -101,6 +101,8 @@ pub struct Tx<'c> {
     group: Option<Uid>,
     /// The data key last sealed under, with its subject and version.
     data_key: Option<(Uid, i64, Arc<SecretKey>)>,
+    /// Whether PostgreSQL was told to plan by keys.
+    by_keys: bool,
     /// Set when something became due, so that the engine is woken after the commit.
     wakes: bool,
     /// Set when evidence was staged, so that the sequencer is woken after the commit.
@@ -133,6 +135,7 @@ impl<'c> Tx<'c> {
             now: None,
             group: None,
             data_key: None,
+            by_keys: false,
             wakes: false,
             stages: false,
         }
@@ -160,12 +163,23 @@ impl<'c> Tx<'c> {
     }
 
     /// Plans what is read from here on row by row, by keys: planned when tables are still empty, PostgreSQL would read
-    /// whole ones ever after.
+    /// whole ones until it has looked at them again.
     pub(in crate::storage) fn read_by_keys(&mut self) -> Result<(), Error> {
-        match &mut self.conn {
-            Conn::Sqlite(_) => Ok(()),
-            Conn::Postgres(conn) => Ok(conn.batch_execute(BY_KEYS)?),
+        if let Conn::Postgres(conn) = &mut self.conn
+            && !self.by_keys
+        {
+            conn.batch_execute(BY_KEYS)?;
+            self.by_keys = true;
         }
+        Ok(())
+    }
+
+    /// Plans what is done from here on for whole tables.
+    pub(in crate::storage) fn go_through_all(&mut self) -> Result<(), Error> {
+        if let Conn::Postgres(conn) = &mut self.conn {
+            conn.batch_execute(BY_WHOLE_TABLES)?;
+        }
+        Ok(())
     }
 
     /// A new id at this transaction's time.

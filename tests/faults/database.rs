@@ -172,22 +172,33 @@ async fn a_claim_that_comes_to_light_after_its_lease_is_not_sent_twice() {
         .start(world.place_on("hub", &server.url_by(proxy.port)))
         .await;
     let from = Clock::new().now();
-    proxy.arm(At::Claim);
+    proxy.arm_for_all(At::Claim);
     assert_eq!(world.file(&node.url, "claimed").await, Some(201));
+    let until = Instant::now() + Duration::from_secs(30);
     while proxy.cuts() == 0 {
+        assert!(
+            Instant::now() < until,
+            "nothing is claimed:\n{}",
+            node.log()
+        );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    server.stop(Stop::Immediate);
     tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
-    server.start();
-    world.settled_within(&node, AGAIN).await;
+    proxy.mend();
+    world.settled_within(&node, Duration::from_secs(60)).await;
     let log = judge(&world, from).await;
     let accepted = log.iter().filter(|row| row.outcome == "accepted").count();
+    assert!(log.len() > accepted, "it came to light in time: {log:?}");
     assert_eq!(
         (accepted, world.ledger().duplicates()),
         (BANKS, 0),
         "{log:?}"
     );
+    // What was given back after its lease had been taken over was an attempt all the same.
+    let checked = world
+        .run(&node.place(), &["check", "--rebuild", "--json"])
+        .await;
+    assert!(checked.1.contains("\"rebuilt\": 0,"), "{checked:?}");
 }
 
 /// The check that the journeys above close with finds what a retry without a key would do.

@@ -69,6 +69,7 @@ macro_rules! next {
 /// Reads all rows that have one of these values in a column.
 macro_rules! rows {
     ($tx:expr, $row:ty, $table:ident.$key:ident in $values:expr) => {{
+        $tx.read_by_keys()?;
         let rows: Vec<$row> = on_either!($tx, conn => $table::table
             .filter($table::$key.eq_any($values))
             .select(<$row>::as_select())
