@@ -3,7 +3,7 @@
 
 use super::Limits;
 use super::problem::Problem;
-use governor::clock::{Clock, DefaultClock};
+use governor::clock::{Clock, MonotonicClock};
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 use std::hash::Hash;
@@ -16,14 +16,13 @@ use crate::domain::id::Uid;
 /// Buckets that are full again are forgotten every so many requests.
 const SWEEP_EVERY: u32 = 4_096;
 
-type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock>;
+type Buckets<K> = RateLimiter<K, DashMapStateStore<K>, MonotonicClock>;
 
 pub(super) struct Throttle {
     keys: Buckets<Uid>,
     stamps: Buckets<Uid>,
     peers: Buckets<IpAddr>,
     link_stamps: Buckets<IpAddr>,
-    clock: DefaultClock,
     seen: AtomicU32,
 }
 
@@ -41,7 +40,6 @@ impl Throttle {
             stamps: RateLimiter::dashmap(key),
             peers: RateLimiter::dashmap(peer),
             link_stamps: RateLimiter::dashmap(peer),
-            clock: DefaultClock::default(),
             seen: AtomicU32::new(0),
         }
     }
@@ -65,7 +63,7 @@ impl Throttle {
 
     fn take<K: Hash + Eq + Clone>(&self, buckets: &Buckets<K>, who: &K) -> Result<(), Problem> {
         buckets.check_key(who).map_err(|not_until| {
-            let wait = not_until.wait_time_from(self.clock.now());
+            let wait = not_until.wait_time_from(MonotonicClock.now());
             Problem::too_often(wait.as_secs() + 1)
         })
     }
