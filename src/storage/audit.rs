@@ -287,9 +287,9 @@ const STATUS_FROM_FACTS: &str = "SELECT notice_id, sum(bounced) > 0, sum(endpoin
             JOIN approval p ON p.request_id = q.id WHERE p.decision = 'approved'
      ) AS flags WHERE notice_id IN (SELECT id FROM notice) GROUP BY notice_id HAVING sum(bounced + endpoint_down + disputed + told) > 0";
 
-/// Of every delivery how often it was tried, without what was given back while its lease held; whether it was taken: by an endpoint, by a relay that did not give the mail up
-/// later, or by a server that said so (a mail that is no notice is not sent again); and whether its notice was acknowledged
-/// or closed.
+/// Of every delivery how often it was tried, without what was given back while its lease held; whether it was taken: by an
+/// endpoint, by a relay that did not give the mail up later, or by a server that said so (a mail that is no notice is not
+/// sent again); and whether its notice was acknowledged or closed.
 const DELIVERIES_FROM_FACTS: &str = "SELECT d.id, coalesce(t.n, 0) - coalesce(o.released, 0) AS attempts,
         coalesce(o.accepted, 0) + coalesce(m.delivered, 0) > 0 AS accepted,
         k.notice_id IS NOT NULL OR c.notice_id IS NOT NULL AS ended

@@ -47,13 +47,10 @@ pub fn enter_gate(tx: &mut Tx<'_>) -> Result<Gate, Error> {
         }
         Conn::Postgres(conn) => TakeTurnAndTime {}.get_result(*conn).optional()?,
     };
-    passed
-        .map(|(next_change_at, at): (Option<Instant>, Instant)| {
-            tx.clock_reads(at);
-            next_change_at
-        })
-        .map(|next_change_at| Gate { next_change_at })
-        .ok_or_else(|| Error::Corrupt("the issue gate is missing".into()))
+    let (next_change_at, at) =
+        passed.ok_or_else(|| Error::Corrupt("the issue gate is missing".into()))?;
+    tx.clock_reads(at);
+    Ok(Gate { next_change_at })
 }
 
 /// When the register next changes by itself, without entering the gate.

@@ -27,14 +27,14 @@ fn moments(what: &str) -> Moments {
 }
 
 /// A hub whose way to a database of its own can be cut.
-async fn behind_a_proxy(folder: &Path) -> (Server, Proxy, Arc<World>, Node) {
+async fn behind_a_proxy(folder: &Path, settings: &str) -> (Server, Proxy, Arc<World>, Node) {
     let server = Server::found(folder);
     let proxy = Proxy::to(server.port()).await;
     let site = Site {
         database: server.url(),
         journal: folder.join("journal"),
     };
-    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let world = World::prepare_on(site, BANKS, settings).await;
     let place = world.place_on("hub", &server.url_by(proxy.port));
     let node = world.start(place).await;
     (server, proxy, world, node)
@@ -102,7 +102,7 @@ async fn a_database_that_is_restarted_under_load_loses_and_doubles_nothing() {
 async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_there_once() {
     let wanted = number("KAIRAN_CUT_COMMITS").unwrap_or(3);
     let folder = tempfile::tempdir().expect("a folder");
-    let (_server, proxy, world, node) = behind_a_proxy(folder.path()).await;
+    let (_server, proxy, world, node) = behind_a_proxy(folder.path(), LOOPBACK).await;
     let incidents = || world.count("SELECT count(*) AS n FROM incident");
     let from = Clock::new().now();
     let (mut ambiguous, mut tried) = (0, 0);
@@ -142,7 +142,7 @@ async fn a_filing_whose_commit_nobody_heard_of_is_answered_the_second_time_and_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_claim_whose_commit_nobody_heard_of_is_sent_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (_server, proxy, world, node) = behind_a_proxy(folder.path()).await;
+    let (_server, proxy, world, node) = behind_a_proxy(folder.path(), LOOPBACK).await;
     let from = Clock::new().now();
     proxy.arm(At::Claim);
     assert_eq!(world.file(&node.url, "claimed").await, Some(201));
@@ -158,19 +158,7 @@ async fn a_claim_whose_commit_nobody_heard_of_is_sent_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_claim_that_comes_to_light_after_its_lease_is_not_sent_twice() {
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::found(folder.path());
-    let proxy = Proxy::to(server.port()).await;
-    let site = Site {
-        database: server.url(),
-        journal: folder.path().join("journal"),
-    };
-    let world = World::prepare_on(site, BANKS, SHORT_LEASE).await;
-    for bank in &world.banks {
-        bank.answers_after(Duration::from_millis(500));
-    }
-    let node = world
-        .start(world.place_on("hub", &server.url_by(proxy.port)))
-        .await;
+    let (_server, proxy, world, node) = behind_a_proxy(folder.path(), SHORT_LEASE).await;
     let from = Clock::new().now();
     proxy.arm_for_all(At::Claim);
     assert_eq!(world.file(&node.url, "claimed").await, Some(201));

@@ -93,6 +93,49 @@ on_both! {
         ground.assert_sound().await;
     }
 
+    async fn the_database_itself_refuses_a_fan_out_that_is_not_its_roster(ground) {
+        ground.banks(2).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let one_is_missing = "DELETE FROM copied_notice WHERE bank_id = (SELECT bank_id FROM copied_leaf WHERE position = 0)";
+        let one_is_left_out = format!("{one_is_missing}; UPDATE copied_fanout SET notice_count = 1");
+        let one_is_no_partner = "DELETE FROM copied_leaf WHERE position = 0";
+        for (change, said) in [
+            (one_is_missing, "fan-out count is wrong"),
+            (one_is_left_out.as_str(), "fan-out is not its roster"),
+            (one_is_no_partner, "fan-out is not its roster"),
+        ] {
+            let refused = ground.tamper(&issued_again(change));
+            assert!(refused.as_ref().is_err_and(|fault| fault.contains(said)), "{change}: {refused:?}");
+        }
+        ground.assert_sound().await;
+        // The control: nothing else is amiss with it.
+        ground.tamper(&issued_again("")).expect("a whole fan-out is taken");
+    }
+
+    async fn what_was_given_back_after_it_was_taken_over_is_an_attempt_after_a_rebuild_too(ground) {
+        ground.banks(1).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await.remove(0);
+        let taken = ground.act(|tx| record::expire(tx, "webhook", Leases::Everyones, 10)).await.expect("taken over");
+        assert_eq!(taken.len(), 1);
+        let late = Finished {
+            claimed,
+            outcome: Outcome::failed(ErrorClass::Released, Duration::ZERO),
+            body_hash: None,
+        };
+        ground.act(move |tx| record::record(tx, std::slice::from_ref(&late))).await.expect("recorded");
+        let rebuilt = ground.act(|tx| Ok::<_, Error>(audit::rebuild(tx)?)).await;
+        assert_eq!(rebuilt.expect("rebuilt"), 0);
+        // One whose lease held is none, and is taken back from both.
+        ground.clock.advance(Duration::from_secs(24 * 3_600));
+        ground.act(|tx| fail(tx, ErrorClass::Released)).await.expect("given back");
+        let rebuilt = ground.act(|tx| Ok::<_, Error>(audit::rebuild(tx)?)).await;
+        assert_eq!(rebuilt.expect("rebuilt"), 0);
+        ground.assert_sound().await;
+    }
+
     async fn an_empty_roster_refuses_to_issue(ground) {
         let officer = ground.person("officer").await;
         let refused = ground.file(officer, &filing()).await;
@@ -284,6 +327,33 @@ on_both! {
         }
         ground.assert_sound().await;
     }
+}
+
+/// The rows of the one filing once more, as of a second revision that was issued by a roster of its own; `change` is done to
+/// them before the database sees them. Ids need only be new to their table.
+fn issued_again(change: &str) -> String {
+    format!(
+        "BEGIN;
+        CREATE TEMP TABLE copied_version AS SELECT * FROM roster_version ORDER BY version DESC LIMIT 1;
+        CREATE TEMP TABLE copied_leaf AS SELECT * FROM roster_leaf WHERE version = (SELECT version FROM copied_version);
+        CREATE TEMP TABLE copied_revision AS SELECT * FROM revision;
+        CREATE TEMP TABLE copied_notice AS SELECT * FROM notice;
+        CREATE TEMP TABLE copied_fanout AS SELECT * FROM fanout;
+        UPDATE copied_version SET version = 99;
+        UPDATE copied_leaf SET version = 99;
+        UPDATE copied_revision SET number = 2, id = accepted_by, fanout_id = accepted_by;
+        UPDATE copied_notice SET number = number + 1, id = bank_id, revision_id = (SELECT id FROM copied_revision),
+            fanout_id = (SELECT fanout_id FROM copied_revision);
+        UPDATE copied_fanout SET id = (SELECT fanout_id FROM copied_revision), roster_version = 99,
+            revision_id = (SELECT id FROM copied_revision);
+        {change};
+        INSERT INTO roster_version SELECT * FROM copied_version;
+        INSERT INTO roster_leaf SELECT * FROM copied_leaf;
+        INSERT INTO revision SELECT * FROM copied_revision;
+        INSERT INTO notice SELECT * FROM copied_notice;
+        INSERT INTO fanout SELECT * FROM copied_fanout;
+        COMMIT"
+    )
 }
 
 /// A due webhook is claimed, and fails for a reason of the hub's own.
