@@ -2,7 +2,7 @@
 //! `KAIRAN_CUT_COMMITS` say how often (2 and 3 unless given).
 
 use crate::hub::{Node, Site, World, count};
-use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
+use crate::kill::{LOOPBACK, Load, Moments, ask_again, by_databases, judge, number, say};
 use crate::nodes::{LEASE, SHORT_LEASE};
 use crate::proxy::{At, Proxy};
 use crate::server::{Server, Stop};
@@ -60,8 +60,13 @@ async fn until_filed(world: &World, node: &Node, marker: &str) -> Duration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_that_is_restarted_under_load_loses_and_doubles_nothing() {
-    let rounds = number("KAIRAN_DATABASE_RESTARTS").unwrap_or(2);
     let mut moments = moments("database restarts");
+    for some in by_databases(number("KAIRAN_DATABASE_RESTARTS").unwrap_or(2)) {
+        restarts(some, &mut moments).await;
+    }
+}
+
+async fn restarts(rounds: u64, moments: &mut Moments) {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::found(folder.path());
     let site = Site {
@@ -73,7 +78,7 @@ async fn a_database_that_is_restarted_under_load_loses_and_doubles_nothing() {
     let mut longest = Duration::ZERO;
     for round in 1..=rounds {
         let from = Clock::new().now();
-        let load = Load::start(&world, std::slice::from_ref(&node.url), round, &mut moments);
+        let load = Load::start(&world, std::slice::from_ref(&node.url), round, moments);
         tokio::time::sleep(Duration::from_millis(moments.between(200, 900))).await;
         server.stop(match round % 2 {
             0 => Stop::Fast,

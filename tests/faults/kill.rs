@@ -1,6 +1,6 @@
 //! A hub that is killed and stopped while it files and delivers, judged by a ledger kept outside.
 //! `KAIRAN_KILL_ROUNDS` says how often it is killed (2 unless given), `KAIRAN_KILL_SEED` repeats a run's
-//! moments. One database goes through all rounds.
+//! moments. One database goes through up to fifty rounds.
 
 use crate::hub::{PER_BANK, World};
 use crate::support::hub::On;
@@ -27,6 +27,15 @@ const SLOW: [usize; 2] = [1, 2];
 const TAKEN_BACK: Duration = Duration::from_secs(2);
 
 pub const LOOPBACK: &str = "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\n";
+
+/// How many rounds one database goes through: each is judged by all that it holds by then.
+const ROUNDS_OF_A_DATABASE: u64 = 50;
+
+/// So many rounds, by the databases that go through them.
+pub fn by_databases(rounds: u64) -> impl Iterator<Item = u64> {
+    let begun = (0..rounds).step_by(ROUNDS_OF_A_DATABASE as usize);
+    begun.map(move |done| ROUNDS_OF_A_DATABASE.min(rounds - done))
+}
 
 /// SplitMix64: moments that a seed repeats.
 pub struct Moments(pub u64);
@@ -230,6 +239,12 @@ async fn rounds(on: On) {
         "kill_rounds {on:?}: {rounds} rounds, KAIRAN_KILL_SEED={seed}"
     ));
     let mut moments = Moments(seed);
+    for some in by_databases(rounds) {
+        rounds_of_one(on, some, &mut moments).await;
+    }
+}
+
+async fn rounds_of_one(on: On, rounds: u64, moments: &mut Moments) {
     let begun = Instant::now();
     let world = World::prepare(on, BANKS, LOOPBACK).await;
     for bank in SLOW {
@@ -239,7 +254,7 @@ async fn rounds(on: On) {
     let mut node = world.start(world.place("hub")).await;
     for round in 1..=rounds {
         let from = Clock::new().now();
-        let load = Load::start(&world, std::slice::from_ref(&node.url), round, &mut moments);
+        let load = Load::start(&world, std::slice::from_ref(&node.url), round, moments);
         tokio::time::sleep(Duration::from_millis(moments.between(20, 900))).await;
         let place = node.kill();
         load.end().await;

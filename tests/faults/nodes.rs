@@ -6,7 +6,7 @@
 
 use crate::gate::{Gate, Way};
 use crate::hub::{Node, World};
-use crate::kill::{Load, Moments, ask_again, judge, number, say, unknown};
+use crate::kill::{Load, Moments, ask_again, by_databases, judge, number, say, unknown};
 use crate::support::hub::On;
 use kairan::clock::Clock;
 use kairan::log::keys::LogKey;
@@ -343,8 +343,14 @@ async fn three_nodes_lose_nothing_and_keep_one_log_whatever_befalls_one_of_them(
     let seed = number("KAIRAN_KILL_SEED")
         .unwrap_or_else(|| u64::from_le_bytes(vault::random().expect("randomness")));
     say(&format!("three nodes: KAIRAN_KILL_SEED={seed}"));
-    let (mut moments, mut fleet) = (Moments(seed), Fleet::start().await);
-    let rounds = number("KAIRAN_NODES_ROUNDS").unwrap_or(2);
+    let mut moments = Moments(seed);
+    for some in by_databases(number("KAIRAN_NODES_ROUNDS").unwrap_or(2)) {
+        faults_of_one_fleet(some, &mut moments).await;
+    }
+}
+
+async fn faults_of_one_fleet(rounds: u64, moments: &mut Moments) {
+    let mut fleet = Fleet::start().await;
     let world = Arc::clone(&fleet.world);
     let terms = world.count("SELECT max(term) AS n FROM log_head");
     let (begun, mut failed, mut lost) = (Instant::now(), 0, 0);
@@ -353,9 +359,9 @@ async fn three_nodes_lose_nothing_and_keep_one_log_whatever_befalls_one_of_them(
         // The leader's turn comes, too: it is the first until the first is gone.
         let at = usize::try_from(moments.between(0, 2)).expect("few");
         let (from, started) = (Clock::new().now(), Instant::now());
-        let load = Load::start_before(&world, &fleet.front.url(), round, &mut moments);
+        let load = Load::start_before(&world, &fleet.front.url(), round, moments);
         tokio::time::sleep(Duration::from_millis(moments.between(300, 900))).await;
-        fleet.befalls(fault, at, load, &mut moments).await;
+        fleet.befalls(fault, at, load, moments).await;
         ask_again(&world, &fleet.front.url()).await;
         let other = &fleet.nodes[(at + 1) % fleet.nodes.len()];
         world.settled_within(other, Duration::from_secs(60)).await;

@@ -5,7 +5,7 @@
 //! holds what was said before. A sync that is under way then is cut in the middle all the same.
 
 use crate::hub::{Node, Site, World, count};
-use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say, unknown};
+use crate::kill::{LOOPBACK, Load, Moments, ask_again, by_databases, judge, number, say, unknown};
 use crate::mounts::{Powered, run};
 use crate::needs::{Need, may};
 use crate::server::{Server, Stop};
@@ -65,8 +65,7 @@ async fn cut(
     node
 }
 
-async fn cuts(mut disk: Powered, server: Option<Server>, cuts: u64) {
-    let mut moments = moments("power cuts");
+async fn cuts(mut disk: Powered, server: Option<Server>, (cuts, moments): (u64, &mut Moments)) {
     let begun = Instant::now();
     let site = Site {
         database: match &server {
@@ -81,7 +80,7 @@ async fn cuts(mut disk: Powered, server: Option<Server>, cuts: u64) {
     let mut node = world.start(world.place("hub")).await;
     for round in 1..=cuts {
         let with = (&mut disk, server.as_ref());
-        node = cut(&world, node, with, (round, &mut moments)).await;
+        node = cut(&world, node, with, (round, moments)).await;
     }
     node.kill();
     let ledger = world.ledger();
@@ -103,17 +102,22 @@ mod what_was_confirmed_outlives_a_power_cut {
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn on_sqlite() {
         if may(Need::Disks, "a power cut") {
-            let disk = Powered::mount(512);
-            cuts(disk, None, number("KAIRAN_POWER_CUTS").unwrap_or(2)).await;
+            let mut moments = moments("power cuts");
+            for some in by_databases(number("KAIRAN_POWER_CUTS").unwrap_or(2)) {
+                cuts(Powered::mount(512), None, (some, &mut moments)).await;
+            }
         }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn on_postgres() {
         if may(Need::Disks, "a power cut") {
-            let disk = Powered::mount(900);
-            let server = Server::found(&disk.path());
-            cuts(disk, Some(server), number("KAIRAN_POWER_CUTS").unwrap_or(1)).await;
+            let mut moments = moments("power cuts");
+            for some in by_databases(number("KAIRAN_POWER_CUTS").unwrap_or(1)) {
+                let disk = Powered::mount(900);
+                let server = Server::found(&disk.path());
+                cuts(disk, Some(server), (some, &mut moments)).await;
+            }
         }
     }
 }
