@@ -141,9 +141,8 @@ fn take(
     if leases.is_empty() {
         return Ok(leases);
     }
-    let taken = delivery::lease(tx, &leases, room.node, now + room.lease)?;
+    let taken = delivery::lease(tx, &leases, room.node, (now, now + room.lease))?;
     leases.retain(|lease| taken.contains(&lease.delivery));
-    delivery::insert_attempts(tx, &leases, now)?;
     Ok(leases)
 }
 

@@ -32,20 +32,19 @@ pub struct SealedFanout {
 
 /// What a fan-out's proofs are made from; `None` = no published checkpoint covers it yet.
 pub fn sealed_fanout(tx: &mut Tx<'_>, fanout: &FanoutRow) -> Result<Option<SealedFanout>, Error> {
-    let Some(seal) = log::seal(tx, fanout.id)? else {
+    let Some((seal, checkpoint)) = log::seal_and_note(tx, fanout.id)? else {
         return Ok(None);
     };
     let missing = || super::issue::damaged("the log");
     let entry = log::logged(tx, seal.log, seal.entry_index, seal.entry_index + 1)?
         .pop()
         .ok_or_else(missing)?;
-    let checkpoint = log::checkpoint(tx, seal.log, seal.size)?.ok_or_else(missing)?;
     let path = tree::Reader::new(tx, seal.log, seal.size).inclusion(seal.entry_index)?;
     let proof = TlogProof {
         extra: None,
         index: seal.entry_index.unsigned_abs(),
         path,
-        checkpoint: checkpoint.note,
+        checkpoint: checkpoint.ok_or_else(missing)?,
     };
     let leaves = leaves_of(tx, fanout)?;
     let tree = SideTree::new(leaves.iter().map(NoticeLeaf::hash).collect());

@@ -4,7 +4,7 @@
 //! claimed while the next commit is. Wake-ups are only speed: a scan finds what no wake-up told of.
 
 use super::places::{self, Places};
-use super::sources::Sources;
+use super::sources::{Found, Sources};
 use super::transport::{Parts, Transport};
 use crate::actions::claim::{self, Claimed, Lease, Room};
 use crate::actions::record::{self, Finished};
@@ -553,20 +553,39 @@ async fn read_of(reading: &mut Option<(Arc<[Lease]>, Reading)>) -> Result<Read, 
 
 async fn read(
     store: &Store,
-    transport: &Transport,
-    sources: &Sources,
+    transport: &Arc<Transport>,
+    sources: &Arc<Sources>,
     leases: Arc<[Lease]>,
 ) -> Result<Read, Error> {
     // A lease runs from when it was claimed, by the database's clock: the database may have been away since, and may be
     // again before all is read.
+    let (known, endpoints_of) = (Arc::clone(sources), Arc::clone(transport));
     let open = move |tx: &mut Tx<'_>| {
         let claimed = claim::open(tx, &leases)?;
         let here = Instant::now();
-        Ok::<_, Error>((claimed, here, tx.now()?))
+        let at = tx.now()?;
+        let endpoints = endpoints_of.endpoints(&claimed);
+        let found = known.read(tx, revisions_of(&claimed), endpoints);
+        let found = found.unwrap_or_else(|fault| {
+            tracing::error!(%fault, "reading what is to be sent");
+            Found::default()
+        });
+        Ok::<_, Error>((claimed, found, here, at))
     };
-    let (claimed, here, at) = store.read(open).await?;
+    let (claimed, found, here, at) = store.read(open).await?;
+    sources.keep(found);
+    let ready = |one: Claimed| {
+        let parts = transport.parts(sources, &one);
+        let since = here.checked_sub(at.since(one.started_at));
+        ((one, parts), since.unwrap_or(here))
+    };
+    Ok(claimed.into_iter().map(ready).collect())
+}
+
+/// Revisions, and of each the fan-outs of which a proof is wanted.
+fn revisions_of(claimed: &[Claimed]) -> HashMap<Uid, HashSet<Uid>> {
     let mut revisions: HashMap<Uid, HashSet<Uid>> = HashMap::new();
-    for one in &claimed {
+    for one in claimed {
         if let Some(notice) = &one.due.notice {
             let sealed = (!one.due.unsealed).then_some(notice.fanout_id);
             revisions
@@ -575,16 +594,7 @@ async fn read(
                 .extend(sealed);
         }
     }
-    let endpoints = transport.endpoints(&claimed);
-    if let Err(fault) = sources.prepare(store, revisions, endpoints).await {
-        tracing::error!(%fault, "reading what is to be sent");
-    }
-    let ready = |one: Claimed| {
-        let parts = transport.parts(sources, &one);
-        let since = here.checked_sub(at.since(one.started_at));
-        ((one, parts), since.unwrap_or(here))
-    };
-    Ok(claimed.into_iter().map(ready).collect())
+    revisions
 }
 
 async fn cut_due_rosters(store: &Store) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use crate::domain::signature::SymmetricSecret;
 use crate::storage::Error::Corrupt;
 use crate::storage::bank::EndpointRow;
 use crate::storage::delivery::DueNotice;
-use crate::storage::{Store, Tx, bank, incident, notice, payload, people};
+use crate::storage::{Tx, bank, incident, notice, payload, people};
 use crate::templates::notice_mail::RevisionParts;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -91,6 +91,13 @@ struct Lacking {
     endpoints: Vec<Uid>,
 }
 
+/// What was read for want of it.
+#[derive(Default)]
+pub struct Found {
+    revisions: Vec<(Uid, Issued)>,
+    endpoints: Vec<(Uid, EndpointParts)>,
+}
+
 impl Kept {
     fn lacking(
         &mut self,
@@ -121,46 +128,40 @@ impl Kept {
 }
 
 impl Sources {
-    /// Reads what is not in memory, in one transaction. What cannot be read is left out. `revisions` tells of each
-    /// of which fan-outs a proof is wanted.
-    pub async fn prepare(
+    /// Reads what is not in memory. What cannot be read is left out. `revisions` tells of each of which fan-outs a proof
+    /// is wanted.
+    pub fn read(
         &self,
-        store: &Store,
+        tx: &mut Tx<'_>,
         revisions: HashMap<Uid, HashSet<Uid>>,
         endpoints: HashSet<Uid>,
-    ) -> Result<(), Error> {
-        let now = store.clock().now();
-        let Lacking {
-            revisions,
-            endpoints,
-        } = self.kept().lacking(now, revisions, endpoints);
-        if revisions.is_empty() && endpoints.is_empty() {
-            return Ok(());
-        }
-        let read = move |tx: &mut Tx<'_>| {
-            let mut read = Vec::with_capacity(revisions.len());
-            for id in &revisions {
-                match read_revision(tx, *id) {
-                    Ok(parts) => read.push((*id, parts)),
-                    Err(Error::Storage(Corrupt(fault))) => {
-                        tracing::error!(revision = %id, %fault, "a revision cannot be read");
-                    }
-                    Err(other) => return Err(other),
+    ) -> Result<Found, Error> {
+        let now = tx.now()?;
+        let lacking = self.kept().lacking(now, revisions, endpoints);
+        let mut found = Vec::with_capacity(lacking.revisions.len());
+        for id in lacking.revisions {
+            match read_revision(tx, id) {
+                Ok(parts) => found.push((id, parts)),
+                Err(Error::Storage(Corrupt(fault))) => {
+                    tracing::error!(revision = %id, %fault, "a revision cannot be read");
                 }
+                Err(other) => return Err(other),
             }
-            Ok::<_, Error>((read, read_endpoints(tx, &endpoints)?))
-        };
-        let (revisions, endpoints) = store.read(read).await?;
-        let revisions = revisions
-            .into_iter()
-            .map(|(id, parts)| (id, Arc::new(parts)));
-        let endpoints = endpoints
-            .into_iter()
-            .map(|(id, parts)| (id, Arc::new(parts)));
+        }
+        Ok(Found {
+            revisions: found,
+            endpoints: read_endpoints(tx, &lacking.endpoints)?,
+        })
+    }
+
+    pub fn keep(&self, found: Found) {
+        let revisions = found.revisions.into_iter();
+        let endpoints = found.endpoints.into_iter();
         let mut kept = self.kept();
-        kept.revisions.extend(revisions);
-        kept.endpoints.extend(endpoints);
-        Ok(())
+        kept.revisions
+            .extend(revisions.map(|(id, parts)| (id, Arc::new(parts))));
+        kept.endpoints
+            .extend(endpoints.map(|(id, parts)| (id, Arc::new(parts))));
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -183,8 +184,8 @@ fn damaged(what: &str) -> Error {
 }
 
 fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
-    let row = incident::revision(tx, id)?.ok_or(Error::NotFound)?;
-    let incident = incident::by_id(tx, row.incident_id)?.ok_or(Error::NotFound)?;
+    let (row, incident) =
+        incident::revision_and_incident(tx, id)?.ok_or_else(|| damaged("a revision"))?;
     let fanouts = notice::fanouts(tx, id)?;
     let roster = fanouts
         .iter()
@@ -229,6 +230,9 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
 /// Endpoints, all at once. Those whose address was erased are left out, and those that cannot be read: they delay nobody
 /// else (law 10).
 fn read_endpoints(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, EndpointParts)>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let now = tx.now()?;
     let rows = bank::endpoints_by_id(tx, ids)?;
     let mut secrets: HashMap<Uid, Vec<Uid>> = HashMap::new();

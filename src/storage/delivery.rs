@@ -201,9 +201,16 @@ prepared!(TakeLease:
     " AND (state = 'due' OR state = 'waiting')",
 );
 
+prepared!(BeginAttempt:
+    "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
+     SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
+    " FROM delivery WHERE id = " delivery: UidSql = Uid,
+);
+
 // See `UNLEASED`.
 prepared!(TakeLeases returns UidSql:
-    "UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
+    "WITH taken AS (
+     UPDATE delivery SET state = 'leased', attempts = attempts + 1, due_at = " until: InstantSql = Instant,
     ", lease_owner = " owner: UidSql = Uid,
     ", lease_token = wanted.token, unsealed = wanted.unsealed
      FROM (SELECT unnest(" ids: Array<UidSql> = Vec<Uid>,
@@ -211,16 +218,21 @@ prepared!(TakeLeases returns UidSql:
     ") AS token, unnest(" unsealed: Array<Bool> = Vec<bool>,
     ") AS unsealed ORDER BY 1) AS wanted
      WHERE delivery.id = wanted.id AND delivery.state NOT IN ('leased', 'accepted', 'superseded', 'closed')
-     RETURNING delivery.id",
+     RETURNING delivery.id, delivery.lease_token, delivery.attempts, delivery.lease_owner),
+     begun AS (
+     INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
+     SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
+    " FROM taken)
+     SELECT id FROM taken",
 );
 
-/// Leases deliveries that are still free, until `until`; returns those that were. The attempt count rises
-/// with the lease, because the attempt row is written in the same transaction.
+/// Leases deliveries that are still free, from `started_at` until `until`, and puts their attempts on record, numbered as
+/// the leases count them; returns those that were free.
 pub fn lease(
     tx: &mut Tx<'_>,
     leases: &[Lease],
     owner: Uid,
-    until: Instant,
+    (started_at, until): (Instant, Instant),
 ) -> Result<HashSet<Uid>, Error> {
     let mut taken = HashSet::with_capacity(leases.len());
     match &mut tx.conn {
@@ -235,7 +247,13 @@ pub fn lease(
                 }
                 .execute(*conn)?;
                 if changed == 1 {
-                    taken.insert(lease.delivery);
+                    let delivery = lease.delivery;
+                    BeginAttempt {
+                        started_at,
+                        delivery,
+                    }
+                    .execute(*conn)?;
+                    taken.insert(delivery);
                 }
             }
         }
@@ -246,54 +264,13 @@ pub fn lease(
                 ids: leases.iter().map(|lease| lease.delivery).collect(),
                 tokens: leases.iter().map(|lease| lease.attempt).collect(),
                 unsealed: leases.iter().map(|lease| lease.unsealed).collect(),
+                started_at,
             };
             let rows: Vec<Uid> = statement.load(*conn)?;
             taken.extend(rows);
         }
     }
     Ok(taken)
-}
-
-prepared!(BeginAttempt:
-    "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
-     SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
-    " FROM delivery WHERE id = " delivery: UidSql = Uid,
-);
-
-prepared!(BeginAttempts:
-    "INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
-     SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
-    " FROM delivery WHERE id = ANY(" deliveries: Array<UidSql> = Vec<Uid>,
-    ")",
-);
-
-/// The attempts of leases just taken, numbered as the leases count them.
-pub fn insert_attempts(
-    tx: &mut Tx<'_>,
-    leases: &[Lease],
-    started_at: Instant,
-) -> Result<(), Error> {
-    match &mut tx.conn {
-        Conn::Sqlite(conn) => {
-            for lease in leases {
-                let delivery = lease.delivery;
-                BeginAttempt {
-                    started_at,
-                    delivery,
-                }
-                .execute(*conn)?;
-            }
-        }
-        Conn::Postgres(conn) => {
-            let deliveries = leases.iter().map(|lease| lease.delivery).collect();
-            BeginAttempts {
-                started_at,
-                deliveries,
-            }
-            .execute(*conn)?;
-        }
-    }
-    Ok(())
 }
 
 /// Where a leased delivery goes next.

@@ -144,6 +144,19 @@ pub fn revision(tx: &mut Tx<'_>, id: Uid) -> Result<Option<RevisionRow>, Error> 
     )
 }
 
+/// The same, with its incident.
+pub fn revision_and_incident(
+    tx: &mut Tx<'_>,
+    id: Uid,
+) -> Result<Option<(RevisionRow, IncidentRow)>, Error> {
+    Ok(on_either!(tx, conn => revision::table
+        .inner_join(incident::table.on(incident::id.eq(revision::incident_id)))
+        .filter(revision::id.eq(id))
+        .select((RevisionRow::as_select(), IncidentRow::as_select()))
+        .first(conn)
+        .optional()?))
+}
+
 /// Reference and kind of each of these incidents.
 pub fn names(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, String, String)>, Error> {
     let mut names = Vec::with_capacity(ids.len());

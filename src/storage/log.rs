@@ -7,8 +7,7 @@ use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
 use super::schema::types::{Array, BigInt, Binary, InstantSql, Text, UidSql};
 use super::schema::{
-    fanout, log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run,
-    log_seal,
+    log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run, log_seal,
 };
 use super::tx::{Conn, Tx, on_either};
 use crate::domain::entry::Entry;
@@ -17,7 +16,8 @@ use crate::domain::instant::Instant;
 use crate::merkle::Hash;
 use diesel::prelude::*;
 
-struct StagedRow {
+/// Evidence that the end of its transaction puts into the database.
+pub(in crate::storage) struct StagedRow {
     group_id: Uid,
     kind: String,
     subject_id: Uid,
@@ -50,19 +50,18 @@ prepared!(StageAll:
      ON CONFLICT (group_id) DO UPDATE SET last_seq = excluded.last_seq",
 );
 
-/// Stages entries, in order, in this transaction's group; returns their leaf hashes. The sequencer is woken
-/// after the commit.
+/// Stages entries, in order, in this transaction's group; returns their leaf hashes. They are written all at once, by
+/// the end of the transaction or before it looks for any. The sequencer is woken after the commit.
 pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>, Error> {
     if entries.is_empty() {
         return Ok(Vec::new());
     }
     let group_id = tx.evidence_group()?;
     let mut hashes = Vec::with_capacity(entries.len());
-    let mut rows = Vec::with_capacity(entries.len());
     for (subject_id, entry) in entries {
         let (body, hash) = entry.to_bytes();
         hashes.push(hash);
-        rows.push(StagedRow {
+        tx.staged.push(StagedRow {
             group_id,
             kind: entry.kind().into(),
             subject_id: *subject_id,
@@ -70,14 +69,18 @@ pub fn stage(tx: &mut Tx<'_>, entries: &[(Uid, Entry<'_>)]) -> Result<Vec<Hash>,
             leaf_hash: hash.to_vec(),
         });
     }
-    stage_rows(tx, group_id, rows)?;
     tx.wake_sequencer();
     Ok(hashes)
 }
 
-/// PostgreSQL takes them in one statement, for one round trip.
-fn stage_rows(tx: &mut Tx<'_>, group_id: Uid, rows: Vec<StagedRow>) -> Result<(), Error> {
+/// Writes what this transaction has staged so far. PostgreSQL takes it in one statement, for one round trip.
+pub(in crate::storage) fn write_staged(tx: &mut Tx<'_>) -> Result<(), Error> {
+    let rows = std::mem::take(&mut tx.staged);
     let n = rows.len();
+    if n == 0 {
+        return Ok(());
+    }
+    let group_id = tx.evidence_group()?;
     match &mut tx.conn {
         Conn::Sqlite(_) => {
             insert_all(tx, &rows)?;
@@ -111,6 +114,7 @@ pub type EntryRow = (i64, String, Vec<u8>);
 
 /// The entries about these subjects, in the order in which they were staged.
 pub fn entries_of(tx: &mut Tx<'_>, subjects: &[Uid]) -> Result<Vec<EntryRow>, Error> {
+    write_staged(tx)?;
     Ok(on_either!(tx, conn => log_entry::table
         .filter(log_entry::subject_id.eq_any(subjects))
         .order(log_entry::seq)
@@ -120,6 +124,7 @@ pub fn entries_of(tx: &mut Tx<'_>, subjects: &[Uid]) -> Result<Vec<EntryRow>, Er
 
 /// The entries of a kind about these subjects, in the order in which they were staged; some may still wait.
 pub fn about(tx: &mut Tx<'_>, kind: &str, subjects: &[Uid]) -> Result<Vec<LoggedRow>, Error> {
+    write_staged(tx)?;
     let mut found = Vec::with_capacity(subjects.len());
     for part in subjects.chunks(super::ROWS_AT_ONCE) {
         let rows: Vec<LoggedRow> = on_either!(tx, conn => log_entry::table
@@ -222,6 +227,7 @@ pub fn waiting(tx: &mut Tx<'_>) -> Result<i64, Error> {
 
 /// What this transaction has staged.
 pub fn own_pending(tx: &mut Tx<'_>) -> Result<Option<PendingRow>, Error> {
+    write_staged(tx)?;
     let group_id = tx.evidence_group()?;
     Ok(on_either!(tx, conn => log_pending::table
         .find(group_id)
@@ -313,32 +319,35 @@ pub fn insert_runs(tx: &mut Tx<'_>, rows: &[RunRow]) -> Result<(), Error> {
     insert_all(tx, rows)
 }
 
-/// The runs that hold the leaves from `from` to below `to`, each cut to that range.
-pub fn runs(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<RunRow>, Error> {
-    if from >= to {
-        return Ok(Vec::new());
-    }
-    let first: Option<i64> = on_either!(tx, conn => log_run::table
-        .filter(log_run::log.eq(log).and(log_run::first_index.le(from)))
-        .order(log_run::first_index.desc())
-        .select(log_run::first_index)
-        .first(conn)
-        .optional()?);
-    let mut rows: Vec<RunRow> = on_either!(tx, conn => log_run::table
-        .filter(log_run::log.eq(log))
-        .filter(log_run::first_index.ge(first.unwrap_or(from)).and(log_run::first_index.lt(to)))
-        .order(log_run::first_index)
-        .select(RunRow::as_select())
-        .load(conn)?);
-    for row in &mut rows {
-        let before = (from - row.first_index).max(0);
-        row.first_index += before;
-        row.first_seq += before;
-        row.n = (row.n - before).min(to - row.first_index);
-    }
-    rows.retain(|row| row.n > 0);
-    let held: i64 = rows.iter().map(|row| row.n).sum();
-    if held != to - from {
+/// Defines a statement that reads the leaves from `from` to below `to`, in their order: run by run, from the one that
+/// holds the first of them.
+macro_rules! leaves {
+    ($name:ident returns $row:ty: $columns:literal, $more:literal) => {
+        prepared!($name returns $row:
+            "WITH span (log, low, high) AS (SELECT CAST(" log: BigInt = i64,
+            " AS BIGINT), CAST(" from: BigInt = i64,
+            " AS BIGINT), CAST(" to: BigInt = i64,
+            " AS BIGINT)) SELECT ",
+            $columns,
+            " FROM span JOIN log_run run ON run.log = span.log AND run.first_index < span.high
+                 AND run.first_index >= (SELECT before.first_index FROM log_run before
+                     WHERE before.log = span.log AND before.first_index <= span.low
+                     ORDER BY before.first_index DESC LIMIT 1)
+             JOIN log_entry entry ON entry.seq BETWEEN
+                 run.first_seq + CASE WHEN run.first_index < span.low THEN span.low - run.first_index ELSE 0 END
+                 AND run.first_seq - 1
+                     + CASE WHEN run.first_index + run.n > span.high THEN span.high - run.first_index ELSE run.n END",
+            $more,
+            " ORDER BY run.first_index, entry.seq",
+        );
+    };
+}
+
+/// The leaves from `from` to below `to` were asked for: all of them must be there.
+fn all_there<R>(rows: Vec<R>, from: i64, to: i64) -> Result<Vec<R>, Error> {
+    let wanted = usize::try_from(to - from).unwrap_or(0);
+    if rows.len() != wanted {
+        let held = rows.len();
         return Err(Error::Corrupt(format!(
             "the log holds {held} of the entries {from} to {to}"
         )));
@@ -398,36 +407,24 @@ pub struct LoggedRow {
     pub leaf_hash: Vec<u8>,
 }
 
+leaves!(Logged returns (BigInt, Text, UidSql, Binary, Binary):
+    "entry.seq, entry.kind, entry.subject_id, entry.body, entry.leaf_hash", "");
+
 /// The leaves from `from` to below `to`, in their order.
 pub fn logged(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<LoggedRow>, Error> {
-    let mut rows = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0));
-    for run in runs(tx, log, from, to)? {
-        let part: Vec<LoggedRow> = on_either!(tx, conn => log_entry::table
-            .filter(log_entry::seq.between(run.first_seq, run.first_seq + run.n - 1))
-            .order(log_entry::seq)
-            .select(LoggedRow::as_select())
-            .load(conn)?);
-        rows.extend(part);
-    }
-    let wanted = usize::try_from(to - from).unwrap_or(0);
-    if rows.len() != wanted {
-        return Err(Error::Corrupt(format!(
-            "of the entries {from} to {to} of the log {} are missing",
-            wanted - rows.len()
-        )));
-    }
-    Ok(rows)
+    let rows: Vec<LoggedRow> = on_either!(tx, conn => Logged { log, from, to }.load(conn)?);
+    all_there(rows, from, to)
 }
+
+leaves!(LeafHashes returns Binary: "entry.leaf_hash", "");
 
 /// The leaf hashes from `from` to below `to`.
 pub fn leaf_hashes(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<Hash>, Error> {
-    let mut hashes = Vec::with_capacity(usize::try_from(to - from).unwrap_or(0));
-    for run in runs(tx, log, from, to)? {
-        for (_, _, hash) in leaves_between(tx, run.first_seq, run.first_seq + run.n - 1)? {
-            hashes.push(hash_of(&hash)?);
-        }
-    }
-    Ok(hashes)
+    let rows: Vec<Vec<u8>> = on_either!(tx, conn => LeafHashes { log, from, to }.load(conn)?);
+    all_there(rows, from, to)?
+        .iter()
+        .map(|hash| hash_of(hash))
+        .collect()
 }
 
 pub(in crate::storage) fn hash_of(bytes: &[u8]) -> Result<Hash, Error> {
@@ -557,6 +554,7 @@ pub fn insert_seals(tx: &mut Tx<'_>, rows: &[SealRow]) -> Result<(), Error> {
     insert_all(tx, rows)
 }
 
+/// With which checkpoint a fan-out goes out; `None` = none covers it yet.
 pub fn seal(tx: &mut Tx<'_>, fanout_id: Uid) -> Result<Option<SealRow>, Error> {
     Ok(on_either!(tx, conn => log_seal::table
         .find(fanout_id)
@@ -565,6 +563,27 @@ pub fn seal(tx: &mut Tx<'_>, fanout_id: Uid) -> Result<Option<SealRow>, Error> {
         .optional()?))
 }
 
+/// The same, with that checkpoint's signed note.
+pub fn seal_and_note(
+    tx: &mut Tx<'_>,
+    fanout_id: Uid,
+) -> Result<Option<(SealRow, Option<String>)>, Error> {
+    let its_own = log_checkpoint::log
+        .eq(log_seal::log)
+        .and(log_checkpoint::size.eq(log_seal::size));
+    Ok(on_either!(tx, conn => log_seal::table
+        .left_join(log_checkpoint::table.on(its_own))
+        .filter(log_seal::fanout_id.eq(fanout_id))
+        .select((SealRow::as_select(), log_checkpoint::note.nullable()))
+        .first(conn)
+        .optional()?))
+}
+
+// A restored entry may speak of a fan-out that the backup lacks.
+leaves!(FanoutsBetween returns (UidSql, BigInt):
+    "entry.subject_id, run.first_index + (entry.seq - run.first_seq)",
+    " JOIN fanout ON fanout.id = entry.subject_id WHERE entry.kind = 'notice.fanout'");
+
 /// The fan-outs whose entries stand from `from` to below `to`, with their places.
 pub fn fanouts_between(
     tx: &mut Tx<'_>,
@@ -572,20 +591,7 @@ pub fn fanouts_between(
     from: i64,
     to: i64,
 ) -> Result<Vec<(Uid, i64)>, Error> {
-    let mut found = Vec::new();
-    for run in runs(tx, log, from, to)? {
-        let rows: Vec<(i64, Uid)> = on_either!(tx, conn => log_entry::table
-            // A restored entry may speak of a fan-out that the backup lacks.
-            .inner_join(fanout::table.on(fanout::id.eq(log_entry::subject_id)))
-            .filter(log_entry::seq.between(run.first_seq, run.first_seq + run.n - 1))
-            .filter(log_entry::kind.eq("notice.fanout"))
-            .order(log_entry::seq)
-            .select((log_entry::seq, log_entry::subject_id))
-            .load(conn)?);
-        let place = |(seq, fanout)| (fanout, run.first_index + (seq - run.first_seq));
-        found.extend(rows.into_iter().map(place));
-    }
-    Ok(found)
+    Ok(on_either!(tx, conn => FanoutsBetween { log, from, to }.load(conn)?))
 }
 
 /// The log refused, or went on again.

@@ -126,9 +126,10 @@ where
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
         let _entered = self.span.enter();
         let closure = &mut self.closure;
-        let result = catch_unwind(AssertUnwindSafe(|| closure(tx))).unwrap_or_else(|_| {
-            Err(Error::Query("a closure panicked; nothing was stored".into()).into())
-        });
+        let result =
+            catch_unwind(AssertUnwindSafe(|| tx.carry_out(closure))).unwrap_or_else(|_| {
+                Err(Error::Query("a closure panicked; nothing was stored".into()).into())
+            });
         let keep = result.is_ok();
         self.result = Some(result);
         keep
@@ -258,7 +259,7 @@ impl Sqlite {
             .map_err(|fault| Error::Busy(fault.to_string()))?;
         conn.batch_execute("BEGIN").map_err(Error::from)?;
         let result = catch_unwind(AssertUnwindSafe(|| {
-            work(&mut Tx::new(Conn::Sqlite(&mut conn), around))
+            Tx::new(Conn::Sqlite(&mut conn), around).carry_out(work)
         }))
         .unwrap_or_else(|_| Err(Error::Query("a read panicked".into()).into()));
         conn.batch_execute("ROLLBACK").map_err(Error::from)?;

@@ -2,6 +2,7 @@
 //! stored clock, the vault, and the group under which evidence is staged.
 
 use super::error::Error;
+use super::log::{self, StagedRow};
 use super::postgres::{BY_KEYS, BY_WHOLE_TABLES};
 use super::prepared::prepared;
 use super::roster::Member;
@@ -99,6 +100,8 @@ pub struct Tx<'c> {
     around: &'c Surroundings,
     now: Option<Instant>,
     group: Option<Uid>,
+    /// Evidence that waits for the end of the transaction.
+    pub(in crate::storage) staged: Vec<StagedRow>,
     /// The data key last sealed under, with its subject and version.
     data_key: Option<(Uid, i64, Arc<SecretKey>)>,
     /// Whether PostgreSQL was told to plan by keys.
@@ -134,11 +137,22 @@ impl<'c> Tx<'c> {
             around,
             now: None,
             group: None,
+            staged: Vec::new(),
             data_key: None,
             by_keys: false,
             wakes: false,
             stages: false,
         }
+    }
+
+    /// Does the work, and what it has left to its end.
+    pub(in crate::storage) fn carry_out<T, E: From<Error>>(
+        &mut self,
+        work: &mut dyn FnMut(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let value = work(self)?;
+        log::write_staged(self)?;
+        Ok(value)
     }
 
     /// The database's time, which never goes back, plus the test offset, in whole microseconds; the same all
