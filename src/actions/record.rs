@@ -39,9 +39,12 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
     let finished: Vec<&Finished> = finished
         .filter(|one| !told.contains(&one.claimed.attempt))
         .collect();
+    let answers = seal_answers(tx, &finished)?;
     let mut outcomes = Vec::with_capacity(finished.len());
     for one in &finished {
-        outcomes.push(outcome_row(tx, one, held.contains(&one.claimed.attempt))?);
+        let attempt = one.claimed.attempt;
+        let answer = answers.get(&attempt).copied();
+        outcomes.push(outcome_row(tx, one, held.contains(&attempt), answer)?);
     }
     delivery::insert_outcomes(tx, &outcomes)?;
     raise_levels(tx, &finished)?;
@@ -133,7 +136,36 @@ fn end_moot(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<(), Error> {
     Ok(delivery::end_moot(tx, &open)?)
 }
 
-fn outcome_row(tx: &mut Tx<'_>, one: &Finished, held: bool) -> Result<OutcomeRow, Error> {
+/// The heads of what the banks answered, by attempt; most answer nothing.
+fn seal_answers(tx: &mut Tx<'_>, finished: &[&Finished]) -> Result<HashMap<Uid, Uid>, Error> {
+    let mut heads = Vec::new();
+    let mut attempts = Vec::new();
+    for one in finished {
+        let due = &one.claimed.due;
+        if !one.outcome.answer_head.is_empty() {
+            attempts.push(one.claimed.attempt);
+            heads.push((
+                due.bank_id.unwrap_or(due.id),
+                one.outcome.answer_head.as_slice(),
+            ));
+        }
+    }
+    if heads.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let sealed = payload::seal_all(tx, &heads)?;
+    let kept = attempts.into_iter().zip(sealed);
+    Ok(kept
+        .filter_map(|(attempt, id)| Some((attempt, id?)))
+        .collect())
+}
+
+fn outcome_row(
+    tx: &mut Tx<'_>,
+    one: &Finished,
+    held: bool,
+    answer_id: Option<Uid>,
+) -> Result<OutcomeRow, Error> {
     let Finished {
         claimed,
         outcome,
@@ -145,10 +177,6 @@ fn outcome_row(tx: &mut Tx<'_>, one: &Finished, held: bool) -> Result<OutcomeRow
         1
     } else {
         i64::try_from(delivery::outcomes_of(tx, claimed.attempt)?.len()).unwrap_or(0) + 1
-    };
-    let answer_id = match outcome.answer_head.as_slice() {
-        [] => None,
-        head => Some(payload::seal(tx, due.bank_id.unwrap_or(due.id), head)?),
     };
     Ok(OutcomeRow {
         attempt_id: claimed.attempt,

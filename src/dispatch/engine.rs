@@ -15,6 +15,7 @@ use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::{self, DeliveryRow, Leases};
 use crate::storage::{Lane, Store, Tx};
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -565,11 +566,16 @@ async fn read(
         let here = Instant::now();
         let at = tx.now()?;
         let endpoints = endpoints_of.endpoints(&claimed);
-        let found = known.read(tx, revisions_of(&claimed), endpoints);
-        let found = found.unwrap_or_else(|fault| {
-            tracing::error!(%fault, "reading what is to be sent");
-            Found::default()
-        });
+        // Whatever is amiss with one revision, the others go out.
+        let wanted = || known.read(tx, revisions_of(&claimed), endpoints);
+        let found = match catch_unwind(AssertUnwindSafe(wanted)) {
+            Ok(Ok(found)) => found,
+            Ok(Err(fault)) => {
+                tracing::error!(%fault, "reading what is to be sent");
+                Found::default()
+            }
+            Err(_) => Found::default(),
+        };
         Ok::<_, Error>((claimed, found, here, at))
     };
     let (claimed, found, here, at) = store.read(open).await?;

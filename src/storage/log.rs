@@ -5,7 +5,7 @@ use super::error::Error;
 use super::facts::{fact, insert_facts};
 use super::insert_all;
 use super::prepared::{fixed_insert, prepared};
-use super::schema::types::{Array, BigInt, Binary, InstantSql, Text, UidSql};
+use super::schema::types::{Array, BigInt, Binary, InstantSql, Nullable, Text, UidSql};
 use super::schema::{
     log_batch, log_checkpoint, log_entry, log_event, log_head, log_pending, log_run, log_seal,
 };
@@ -213,6 +213,7 @@ pub struct PendingRow {
 
 /// Groups waiting, the oldest first.
 pub fn pending(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<PendingRow>, Error> {
+    write_staged(tx)?;
     Ok(on_either!(tx, conn => log_pending::table
         .order(log_pending::first_seq)
         .limit(limit)
@@ -242,6 +243,7 @@ pub fn waiting_entry(
     subject: Uid,
     leaf_hash: &Hash,
 ) -> Result<Option<i64>, Error> {
+    write_staged(tx)?;
     let found: Vec<i64> = on_either!(tx, conn => log_entry::table
         .filter(log_entry::subject_id.eq(subject))
         .filter(log_entry::leaf_hash.eq(leaf_hash.to_vec()))
@@ -258,6 +260,7 @@ pub fn waiting_entry(
 
 /// Puts an entry back that only the journal holds; returns the number given.
 pub fn restore(tx: &mut Tx<'_>, kind: String, subject_id: Uid, body: &[u8]) -> Result<i64, Error> {
+    write_staged(tx)?;
     let hash = crate::merkle::leaf_hash(body);
     let row = StagedRow {
         group_id: tx.evidence_group()?,
@@ -296,6 +299,7 @@ pub type LeafRow = (i64, Uid, Vec<u8>);
 
 /// The entries numbered from `first` to `last`.
 pub fn leaves_between(tx: &mut Tx<'_>, first: i64, last: i64) -> Result<Vec<LeafRow>, Error> {
+    write_staged(tx)?;
     Ok(on_either!(tx, conn => log_entry::table
         .filter(log_entry::seq.between(first, last))
         .order(log_entry::seq)
@@ -322,7 +326,7 @@ pub fn insert_runs(tx: &mut Tx<'_>, rows: &[RunRow]) -> Result<(), Error> {
 /// Defines a statement that reads the leaves from `from` to below `to`, in their order: run by run, from the one that
 /// holds the first of them.
 macro_rules! leaves {
-    ($name:ident returns $row:ty: $columns:literal, $more:literal) => {
+    ($name:ident returns $row:ty: $columns:literal) => {
         prepared!($name returns $row:
             "WITH span (log, low, high) AS (SELECT CAST(" log: BigInt = i64,
             " AS BIGINT), CAST(" from: BigInt = i64,
@@ -336,9 +340,8 @@ macro_rules! leaves {
              JOIN log_entry entry ON entry.seq BETWEEN
                  run.first_seq + CASE WHEN run.first_index < span.low THEN span.low - run.first_index ELSE 0 END
                  AND run.first_seq - 1
-                     + CASE WHEN run.first_index + run.n > span.high THEN span.high - run.first_index ELSE run.n END",
-            $more,
-            " ORDER BY run.first_index, entry.seq",
+                     + CASE WHEN run.first_index + run.n > span.high THEN span.high - run.first_index ELSE run.n END
+             ORDER BY run.first_index, entry.seq",
         );
     };
 }
@@ -408,7 +411,7 @@ pub struct LoggedRow {
 }
 
 leaves!(Logged returns (BigInt, Text, UidSql, Binary, Binary):
-    "entry.seq, entry.kind, entry.subject_id, entry.body, entry.leaf_hash", "");
+    "entry.seq, entry.kind, entry.subject_id, entry.body, entry.leaf_hash");
 
 /// The leaves from `from` to below `to`, in their order.
 pub fn logged(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<LoggedRow>, Error> {
@@ -416,7 +419,7 @@ pub fn logged(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<Logge
     all_there(rows, from, to)
 }
 
-leaves!(LeafHashes returns Binary: "entry.leaf_hash", "");
+leaves!(LeafHashes returns Binary: "entry.leaf_hash");
 
 /// The leaf hashes from `from` to below `to`.
 pub fn leaf_hashes(tx: &mut Tx<'_>, log: i64, from: i64, to: i64) -> Result<Vec<Hash>, Error> {
@@ -579,10 +582,11 @@ pub fn seal_and_note(
         .optional()?))
 }
 
-// A restored entry may speak of a fan-out that the backup lacks.
-leaves!(FanoutsBetween returns (UidSql, BigInt):
-    "entry.subject_id, run.first_index + (entry.seq - run.first_seq)",
-    " JOIN fanout ON fanout.id = entry.subject_id WHERE entry.kind = 'notice.fanout'");
+// A restored entry may speak of a fan-out that the backup lacks. Asked of each leaf by the key: joined, either database
+// might begin with all fan-outs there are.
+leaves!(FanoutOfLeaves returns Nullable<UidSql>:
+    "CASE WHEN entry.kind = 'notice.fanout'
+         THEN (SELECT fanout.id FROM fanout WHERE fanout.id = entry.subject_id) END");
 
 /// The fan-outs whose entries stand from `from` to below `to`, with their places.
 pub fn fanouts_between(
@@ -591,7 +595,13 @@ pub fn fanouts_between(
     from: i64,
     to: i64,
 ) -> Result<Vec<(Uid, i64)>, Error> {
-    Ok(on_either!(tx, conn => FanoutsBetween { log, from, to }.load(conn)?))
+    let rows: Vec<Option<Uid>> =
+        on_either!(tx, conn => FanoutOfLeaves { log, from, to }.load(conn)?);
+    let rows = all_there(rows, from, to)?;
+    let placed = rows.into_iter().zip(from..);
+    Ok(placed
+        .filter_map(|(fanout, index)| Some((fanout?, index)))
+        .collect())
 }
 
 /// The log refused, or went on again.

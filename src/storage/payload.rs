@@ -2,14 +2,17 @@
 //! subject (a bank, an incident, a person). Destroying the data key erases them all.
 
 use super::error::Error;
+use super::insert_all;
+use super::prepared::fixed_insert;
 use super::schema::{data_key, hub_key, sealed_payload};
 use super::tx::{Tx, on_either};
 use super::{ROWS_AT_ONCE, log};
-use crate::domain::entry::{Entry, PayloadErased};
+use crate::domain::entry::{self, PayloadErased};
 use crate::domain::id::Uid;
 use crate::vault::{self, HubKeys, SecretKey, Vault, VaultFault};
 use diesel::prelude::*;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -47,6 +50,29 @@ fn data_key_of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<(i64, Arc<SecretK
     }
 }
 
+/// The same of many subjects.
+fn data_keys_of(
+    tx: &mut Tx<'_>,
+    subjects: &[Uid],
+) -> Result<HashMap<Uid, Result<(i64, Arc<SecretKey>), VaultFault>>, Error> {
+    let mut newest: HashMap<Uid, (i64, Vec<u8>)> = HashMap::with_capacity(subjects.len());
+    for part in subjects.chunks(ROWS_AT_ONCE) {
+        let found: Vec<(Uid, i64, Vec<u8>)> = on_either!(tx, conn => data_key::table
+            .filter(data_key::subject.eq_any(part))
+            .order(data_key::version)
+            .select((data_key::subject, data_key::version, data_key::wrapped))
+            .load(conn)?);
+        let found = found.into_iter();
+        newest.extend(found.map(|(subject, version, wrapped)| (subject, (version, wrapped))));
+    }
+    let vault = tx.vault();
+    let unwrapped = |(subject, (version, wrapped)): (Uid, (i64, Vec<u8>))| {
+        let key = vault.unwrap(&key_place(subject, version), &wrapped);
+        (subject, key.map(|key| (version, key)))
+    };
+    Ok(newest.into_iter().map(unwrapped).collect())
+}
+
 /// Looked for once in a transaction that seals several things for one subject.
 fn data_key_or_new(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>), Error> {
     if let Some(known) = tx.data_key(subject) {
@@ -69,20 +95,68 @@ fn new_data_key(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>), 
     Ok((1, Arc::new(fresh)))
 }
 
+struct SealedRow {
+    id: Uid,
+    subject: Uid,
+    key_version: i64,
+    ciphertext: Vec<u8>,
+}
+
+fixed_insert!("INSERT INTO" sealed_payload SealedRow: id, subject, key_version, ciphertext);
+
+impl SealedRow {
+    fn of(
+        tx: &mut Tx<'_>,
+        subject: Uid,
+        (key_version, key): &(i64, Arc<SecretKey>),
+        plain: &[u8],
+    ) -> Result<Self, Error> {
+        let id = tx.new_id()?;
+        Ok(Self {
+            id,
+            subject,
+            key_version: *key_version,
+            ciphertext: vault::seal(key, &payload_place(id, *key_version), plain)?,
+        })
+    }
+}
+
 /// Seals `plain` for `subject`; returns the payload's id.
 pub fn seal(tx: &mut Tx<'_>, subject: Uid, plain: &[u8]) -> Result<Uid, Error> {
-    let id = tx.new_id()?;
-    let (version, key) = data_key_or_new(tx, subject)?;
-    let ciphertext = vault::seal(&key, &payload_place(id, version), plain)?;
-    on_either!(tx, conn => diesel::insert_into(sealed_payload::table)
-        .values((
-            sealed_payload::id.eq(id),
-            sealed_payload::subject.eq(subject),
-            sealed_payload::key_version.eq(version),
-            sealed_payload::ciphertext.eq(&ciphertext),
-        ))
-        .execute(conn)?);
+    let key = data_key_or_new(tx, subject)?;
+    let row = SealedRow::of(tx, subject, &key, plain)?;
+    let id = row.id;
+    insert_all(tx, &[row])?;
     Ok(id)
+}
+
+/// Seals many, each for its subject; returns the payloads' ids in the same order. `None` = the subject's data key is
+/// damaged, which spoils none of the others.
+pub fn seal_all(tx: &mut Tx<'_>, plain: &[(Uid, &[u8])]) -> Result<Vec<Option<Uid>>, Error> {
+    let subjects: HashSet<Uid> = plain.iter().map(|(subject, _)| *subject).collect();
+    let mut keys = data_keys_of(tx, &subjects.into_iter().collect::<Vec<_>>())?;
+    let mut rows = Vec::with_capacity(plain.len());
+    let mut ids = Vec::with_capacity(plain.len());
+    for (subject, plain) in plain {
+        let key = match keys.entry(*subject) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(Ok(new_data_key(tx, *subject)?)),
+        };
+        ids.push(match key {
+            Ok(key) => {
+                let row = SealedRow::of(tx, *subject, key, plain)?;
+                let id = row.id;
+                rows.push(row);
+                Some(id)
+            }
+            Err(fault) => {
+                tracing::error!(%subject, %fault, "nothing can be sealed under this data key");
+                None
+            }
+        });
+    }
+    insert_all(tx, &rows)?;
+    Ok(ids)
 }
 
 /// What was sealed, and the data key that it was sealed under.
@@ -171,7 +245,7 @@ pub fn erase(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
             t: "payload.erased",
             v: 1,
         };
-        log::stage(tx, &[(id, Entry::PayloadErased(entry))])?;
+        log::stage(tx, &[(id, entry::Entry::PayloadErased(entry))])?;
     }
     Ok(())
 }

@@ -63,7 +63,9 @@ const PLANNED_ONCE: &str =
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
     SET enable_mergejoin = off";
 /// The same for what one transaction reads.
-pub(in crate::storage) const BY_KEYS: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
+pub(in crate::storage) const BY_KEYS: &str =
+    "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
+    SET LOCAL enable_mergejoin = off";
 /// The opposite, for one transaction that goes through all there is, however long that takes.
 pub(in crate::storage) const BY_WHOLE_TABLES: &str =
     "SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;

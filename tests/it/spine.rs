@@ -3,7 +3,7 @@
 use crate::support::ground::{Ground, contact, filing, on_both, room};
 use kairan::actions::acknowledge::{self, Confirmation};
 use kairan::actions::add_contact::add_contact;
-use kairan::actions::claim::{self, Room};
+use kairan::actions::claim::{self, Claimed, Room};
 use kairan::actions::draft;
 use kairan::actions::issue::Issued;
 use kairan::actions::record::Finished;
@@ -12,6 +12,7 @@ use kairan::actions::{Error, decide, end_partnership, read_channels, record, reg
 use kairan::domain::access::BankScope;
 use kairan::domain::channel::State;
 use kairan::domain::digest::Digest;
+use kairan::domain::entry::{Entry, PayloadErased};
 use kairan::domain::id::Uid;
 use kairan::domain::level::AckClass;
 use kairan::domain::outcome::{ErrorClass, Outcome};
@@ -20,7 +21,7 @@ use kairan::storage::audit::{self, Finding};
 use kairan::storage::bank_key::{self, BankKeyEndRow, BankKeyRow};
 use kairan::storage::delivery::{self, Leases};
 use kairan::storage::evidence::{self, HeadDisputeRow};
-use kairan::storage::{Tx, notice, reading, roster};
+use kairan::storage::{Tx, log, notice, payload, reading, roster};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -237,6 +238,57 @@ on_both! {
         ground.assert_sound().await;
     }
 
+    async fn what_banks_answer_within_one_batch_is_kept_for_each_under_its_own_key(ground) {
+        let banks = ground.banks(3).await;
+        let officer = ground.person("officer").await;
+        for _ in 0..2 {
+            ground.file(officer, &filing()).await.expect("filed");
+        }
+        let claimed = ground.claim("webhook").await;
+        assert_eq!(claimed.len(), 6);
+        // The second says nothing.
+        let says = |place: usize, one: &Claimed| match place {
+            1 => String::new(),
+            _ => format!("{:?} {}", one.due.bank_id, one.attempt),
+        };
+        let said: Vec<String> = claimed.iter().enumerate().map(|(place, one)| says(place, one)).collect();
+        ground.answered(claimed.iter().cloned().zip(said.iter().cloned()).collect()).await;
+        let told: Vec<_> = said.into_iter().map(|text| Some(text).filter(|text| !text.is_empty())).collect();
+        let kept = ground.store.read(answers_of(claimed.clone())).await.expect("read");
+        assert_eq!(kept, told);
+        let bank = claimed[0].due.bank_id;
+        let of_bank = claimed.iter().zip(&told).filter(|(one, text)| one.due.bank_id == bank && text.is_some()).count();
+        let code = banks.iter().position(|id| Some(*id) == bank).expect("one of them") + 1;
+        let key = format!("data_key WHERE subject IN (SELECT id FROM bank WHERE code = 'B{code:03}')");
+        ground.tamper(&format!("DELETE FROM {key}")).expect("erased");
+        let kept = ground.store.read(answers_of(claimed)).await.expect("read");
+        assert_eq!(kept.iter().flatten().count(), 5 - of_bank, "those of one bank are gone: {kept:?}");
+        ground.assert_sound().await;
+    }
+
+    async fn evidence_staged_bit_by_bit_is_one_group_in_its_order_and_seen_at_once(ground) {
+        let [first, second, third] = [1, 2, 3].map(|n| Uid::from_bytes([n; 16]));
+        let group = ground.act(move |tx| {
+            erased(tx, first)?;
+            erased(tx, second)?;
+            let seen = log::about(tx, "payload.erased", &[first, second, third])?;
+            assert_eq!(seen.iter().map(|row| row.subject_id).collect::<Vec<_>>(), [first, second]);
+            erased(tx, third)?;
+            Ok(log::own_pending(tx)?.expect("it waits"))
+        });
+        let group = group.await.expect("staged");
+        let refused = ground.act(move |tx| erased(tx, third).and(Err::<(), Error>(Error::NotFound)));
+        refused.await.expect_err("refused");
+        let staged = ground.store.read(move |tx| Ok::<_, Error>((
+            log::about(tx, "payload.erased", &[first, second, third])?,
+            log::pending(tx, 1_000)?,
+        )));
+        let (entries, pending) = staged.await.expect("read");
+        assert_eq!(entries.iter().map(|row| row.subject_id).collect::<Vec<_>>(), [first, second, third]);
+        assert_eq!((entries[0].seq, entries[2].seq), (group.first_seq, group.last_seq));
+        assert!(pending.iter().any(|row| row.group_id == group.group_id), "{pending:?}");
+    }
+
     async fn a_lost_attempt_and_the_one_after_it_may_end_together(ground) {
         ground.banks(1).await;
         let officer = ground.person("officer").await;
@@ -354,6 +406,35 @@ fn issued_again(change: &str) -> String {
         INSERT INTO fanout SELECT * FROM copied_fanout;
         COMMIT"
     )
+}
+
+/// What is kept of the answers to these attempts; `None` = nothing was, or it was erased.
+fn answers_of(
+    claimed: Vec<Claimed>,
+) -> impl FnMut(&mut Tx<'_>) -> Result<Vec<Option<String>>, Error> {
+    move |tx| {
+        let mut kept = Vec::new();
+        for one in &claimed {
+            let outcomes = delivery::outcomes_of(tx, one.attempt)?;
+            let text = match outcomes[0].answer_id {
+                Some(answer) => payload::open(tx, answer)?.map(|text| text.to_vec()),
+                None => None,
+            };
+            kept.push(text.map(|text| String::from_utf8(text).expect("UTF-8")));
+        }
+        Ok(kept)
+    }
+}
+
+fn erased(tx: &mut Tx<'_>, payload: Uid) -> Result<(), Error> {
+    let entry = PayloadErased {
+        at: tx.now()?,
+        payload,
+        t: "payload.erased",
+        v: 1,
+    };
+    log::stage(tx, &[(payload, Entry::PayloadErased(entry))])?;
+    Ok(())
 }
 
 /// A due webhook is claimed, and fails for a reason of the hub's own.

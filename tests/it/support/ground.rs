@@ -311,23 +311,29 @@ impl Ground {
         self.ended(claimed, Some(ErrorClass::Broken)).await;
     }
 
+    /// The far side took these, and answered each with a text.
+    pub async fn answered(&self, claimed: Vec<(Claimed, String)>) {
+        let finished = claimed.into_iter().map(|(claimed, text)| Finished {
+            claimed,
+            outcome: Outcome {
+                answer_head: text.into_bytes(),
+                ..outcome(None)
+            },
+            body_hash: None,
+        });
+        self.record(finished.collect()).await;
+    }
+
     async fn ended(&self, claimed: Vec<Claimed>, error: Option<ErrorClass>) {
-        let outcome = Outcome {
-            error,
-            status: error.is_none().then_some(250),
-            duration: Duration::from_millis(1),
-            retry_after: None,
-            tls_fingerprint: None,
-            answer_head: Vec::new(),
-        };
-        let finished: Vec<Finished> = claimed
-            .into_iter()
-            .map(|claimed| Finished {
-                claimed,
-                outcome: outcome.clone(),
-                body_hash: None,
-            })
-            .collect();
+        let finished = claimed.into_iter().map(|claimed| Finished {
+            claimed,
+            outcome: outcome(error),
+            body_hash: None,
+        });
+        self.record(finished.collect()).await;
+    }
+
+    async fn record(&self, finished: Vec<Finished>) {
         let recorded = self.act(move |tx| record(tx, &finished)).await;
         recorded.expect("recorded");
     }
@@ -357,5 +363,16 @@ impl Ground {
                 conn.batch_execute(statement).map_err(|e| e.to_string())
             }
         }
+    }
+}
+
+fn outcome(error: Option<ErrorClass>) -> Outcome {
+    Outcome {
+        error,
+        status: error.is_none().then_some(250),
+        duration: Duration::from_millis(1),
+        retry_after: None,
+        tls_fingerprint: None,
+        answer_head: Vec::new(),
     }
 }
