@@ -25,6 +25,9 @@ impl From<VaultFault> for Error {
     }
 }
 
+/// With its version.
+type DataKey = (i64, Arc<SecretKey>);
+
 fn key_place(subject: Uid, version: i64) -> String {
     format!("data_key|{subject}|wrapped|{version}")
 }
@@ -34,7 +37,7 @@ fn payload_place(id: Uid, version: i64) -> String {
 }
 
 /// The newest data key of a subject.
-fn data_key_of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<(i64, Arc<SecretKey>)>, Error> {
+fn data_key_of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<DataKey>, Error> {
     let found: Option<(i64, Vec<u8>)> = on_either!(tx, conn => data_key::table
         .filter(data_key::subject.eq(subject))
         .order(data_key::version.desc())
@@ -54,7 +57,7 @@ fn data_key_of(tx: &mut Tx<'_>, subject: Uid) -> Result<Option<(i64, Arc<SecretK
 fn data_keys_of(
     tx: &mut Tx<'_>,
     subjects: &[Uid],
-) -> Result<HashMap<Uid, Result<(i64, Arc<SecretKey>), VaultFault>>, Error> {
+) -> Result<HashMap<Uid, Result<DataKey, VaultFault>>, Error> {
     let mut newest: HashMap<Uid, (i64, Vec<u8>)> = HashMap::with_capacity(subjects.len());
     for part in subjects.chunks(ROWS_AT_ONCE) {
         let found: Vec<(Uid, i64, Vec<u8>)> = on_either!(tx, conn => data_key::table
@@ -74,7 +77,7 @@ fn data_keys_of(
 }
 
 /// Looked for once in a transaction that seals several things for one subject.
-fn data_key_or_new(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>), Error> {
+fn data_key_or_new(tx: &mut Tx<'_>, subject: Uid) -> Result<DataKey, Error> {
     if let Some(known) = tx.data_key(subject) {
         return Ok(known);
     }
@@ -86,7 +89,7 @@ fn data_key_or_new(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>
     Ok((version, key))
 }
 
-fn new_data_key(tx: &mut Tx<'_>, subject: Uid) -> Result<(i64, Arc<SecretKey>), Error> {
+fn new_data_key(tx: &mut Tx<'_>, subject: Uid) -> Result<DataKey, Error> {
     let fresh = Zeroizing::new(vault::random::<32>()?);
     let wrapped = tx.vault().wrap(&key_place(subject, 1), &fresh)?;
     on_either!(tx, conn => diesel::insert_into(data_key::table)
@@ -108,7 +111,7 @@ impl SealedRow {
     fn of(
         tx: &mut Tx<'_>,
         subject: Uid,
-        (key_version, key): &(i64, Arc<SecretKey>),
+        (key_version, key): &DataKey,
         plain: &[u8],
     ) -> Result<Self, Error> {
         let id = tx.new_id()?;

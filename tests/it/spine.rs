@@ -266,6 +266,26 @@ on_both! {
         ground.assert_sound().await;
     }
 
+    async fn a_damaged_data_key_keeps_only_what_its_own_bank_answered_from_the_record(ground) {
+        let banks = ground.banks(2).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await;
+        let key = "data_key SET wrapped = substr(wrapped, 2) WHERE subject IN (SELECT id FROM bank WHERE code = 'B001')";
+        ground.tamper(&format!("UPDATE {key}")).expect("damaged");
+        ground.answered(claimed.iter().map(|one| (one.clone(), "received".to_owned())).collect()).await;
+        for one in claimed {
+            let (outcomes, kept) = ground.store.read(move |tx| {
+                let outcomes = delivery::outcomes_of(tx, one.attempt)?;
+                let kept = outcomes[0].answer_id.map(|answer| payload::open(tx, answer)).transpose()?.flatten();
+                Ok::<_, Error>((outcomes, kept.map(|text| text.to_vec())))
+            }).await.expect("read");
+            assert_eq!(outcomes.iter().map(|row| row.outcome.as_str()).collect::<Vec<_>>(), ["accepted"]);
+            let is_damaged = one.due.bank_id == Some(banks[0]);
+            assert_eq!(kept, (!is_damaged).then(|| b"received".to_vec()));
+        }
+    }
+
     async fn evidence_staged_bit_by_bit_is_one_group_in_its_order_and_seen_at_once(ground) {
         let [first, second, third] = [1, 2, 3].map(|n| Uid::from_bytes([n; 16]));
         let group = ground.act(move |tx| {
