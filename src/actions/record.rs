@@ -136,7 +136,7 @@ fn end_moot(tx: &mut Tx<'_>, advances: &[Advance]) -> Result<(), Error> {
     Ok(delivery::end_moot(tx, &open)?)
 }
 
-/// The heads of what the banks answered, by attempt; most answer nothing.
+/// Seals the heads of what was answered; by attempt, where anything was.
 fn seal_answers(tx: &mut Tx<'_>, finished: &[&Finished]) -> Result<HashMap<Uid, Uid>, Error> {
     let mut heads = Vec::new();
     let mut attempts = Vec::new();
