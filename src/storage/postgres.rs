@@ -1,6 +1,6 @@
 //! PostgreSQL: a pool of connections on blocking threads, no grouping of our own. A closure that lost a
 //! deadlock or a serialization race is run again. Who waits for a connection waits in a queue with a bound, and
-//! filings leave one connection to those who confirm them.
+//! filings take two at most, as they pass one after the other.
 
 use super::durability::assert_postgres;
 use super::error::Error;
@@ -21,8 +21,13 @@ type PgPool = Pool<ConnectionManager<PgConnection>>;
 const RUNS: usize = 5;
 /// Connections of the engine.
 const ENGINES: u32 = 2;
+/// Filings of this node in a transaction at once: one passes the issue gate, one is on its way there. Whoever waited there
+/// with them would keep every row version that has been replaced meanwhile, and claims walk over those.
+const FILINGS: u32 = 2;
 /// How long somebody waits for a connection that others use.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a filing waits for those before it: as long as at the gate itself (`lock_timeout`).
+const PATIENCE_TO_FILE: Duration = Duration::from_secs(20);
 
 pub(in crate::storage) struct Postgres {
     front: PgPool,
@@ -143,7 +148,7 @@ impl Postgres {
             readers: pool(url, bounds.readers, READS)?,
             gates: [
                 gate(bounds.writers),
-                gate(bounds.writers.saturating_sub(1)),
+                gate(bounds.writers.saturating_sub(1).min(FILINGS)),
                 gate(ENGINES),
             ],
         })
@@ -152,20 +157,22 @@ impl Postgres {
     /// Waits for a place in this lane; busy if too many wait already, or nobody leaves.
     pub(in crate::storage) async fn admit(&self, lane: Lane) -> Result<Admitted, Error> {
         let [front, filing, back] = &self.gates;
-        let gate = match lane {
-            Lane::Front => front,
-            Lane::Filing => filing,
-            Lane::Back => back,
+        let (gate, patience) = match lane {
+            Lane::Front => (front, PATIENCE),
+            Lane::Filing => (filing, PATIENCE_TO_FILE),
+            Lane::Back => (back, PATIENCE),
         };
         let queue = Arc::clone(&gate.queue).try_acquire_owned();
         let queue = queue.map_err(|_| Error::Busy("too many writes are waiting".into()))?;
         let writing = Arc::clone(&gate.writing).acquire_owned();
-        match tokio::time::timeout(PATIENCE, writing).await {
+        match tokio::time::timeout(patience, writing).await {
             Ok(Ok(writing)) => Ok(Admitted {
                 _queue: queue,
                 _writing: writing,
             }),
-            _ => Err(Error::Busy("all connections that write are in use".into())),
+            _ => Err(Error::Busy(
+                "the writes before this one take too long".into(),
+            )),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::support::ground::{BOUNDS, Base, Ground, on_both};
 use crate::support::postgres::fresh_postgres;
 use kairan::clock::Clock;
 use kairan::domain::id::Uid;
-use kairan::storage::{Bounds, Error, Lane, Location, Store};
+use kairan::storage::{Bounds, Error, Lane, Location, Store, roster};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -65,6 +65,55 @@ on_both! {
             done.expect("no panic").expect("what was taken in is done");
         }
         tokio::task::spawn_blocking(move || store.close()).await.expect("no panic");
+    }
+}
+
+/// Fails unless so many sessions of this database wait for a row that another holds.
+fn waiting(count: usize) -> String {
+    format!(
+        "DO $$ BEGIN IF (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+         AND wait_event_type = 'Lock') <> {count} THEN RAISE EXCEPTION 'not {count}'; END IF; END $$"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn filings_wait_in_the_hub_and_one_in_the_database() {
+    let ground = Ground::postgres().await;
+    let Base::Postgres(fresh) = &ground.base else {
+        panic!("this one is on PostgreSQL");
+    };
+    let (release, released) = mpsc::channel::<()>();
+    let released = Mutex::new(released);
+    let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let mut filings: JoinSet<Result<(), Error>> = JoinSet::new();
+    let store = ground.store.clone();
+    filings.spawn(async move {
+        let hold = move |tx: &mut kairan::storage::Tx<'_>| {
+            roster::enter_gate(tx)?;
+            begin.send(()).expect("the test waits");
+            // Ends when the test lets go.
+            let _ = released.lock().expect("no panic").recv();
+            Ok(())
+        };
+        store.write(Lane::Filing, hold).await
+    });
+    begun.recv().await.expect("it is in the gate");
+    for _ in 0..6 {
+        let store = ground.store.clone();
+        let pass = |tx: &mut kairan::storage::Tx<'_>| roster::enter_gate(tx).map(drop);
+        filings.spawn(async move { store.write(Lane::Filing, pass).await });
+    }
+    let stands = tokio::time::timeout(Duration::from_secs(20), async {
+        while fresh.tamper(&waiting(1)).is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    stands.await.expect("one waits at the gate");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    fresh.tamper(&waiting(1)).expect("the others wait outside");
+    drop(release);
+    while let Some(done) = filings.join_next().await {
+        done.expect("no panic").expect("each passes in its turn");
     }
 }
 
