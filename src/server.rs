@@ -27,7 +27,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+const AGENT: &str = concat!("kairan/", env!("CARGO_PKG_VERSION"));
 
 /// The parts of a hub, put together but not yet started.
 pub struct Parts {
@@ -35,6 +37,7 @@ pub struct Parts {
     pub vault: Arc<Vault>,
     pub rules: Arc<Rules>,
     pub templates: Arc<Templates>,
+    webhooks: Arc<WebhookClient>,
     live: Arc<Live>,
     log_key: LogKey,
     settings: Settings,
@@ -52,22 +55,29 @@ pub struct Running {
 }
 
 impl Parts {
-    /// Opens what the settings name.
+    /// Opens what the settings name. Texts and root certificates take as long to read as the database to open: they
+    /// are read beside it.
     pub async fn open(settings: Settings) -> Result<Self, CliError> {
         let rules = Arc::new(open::rules(&settings)?);
+        let templates = spawn_blocking(Templates::load);
+        let webhooks = {
+            let (rules, limits) = (Arc::clone(&rules), open::webhook_limits(&settings));
+            spawn_blocking(move || WebhookClient::new(Arc::clone(&rules.addresses), limits, AGENT))
+        };
         let (store, vault) = open::open_store(&settings).await?;
         if let Err(fault) = store.prove().await {
             store.close();
             return Err(fault.into());
         }
         let log_key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
-        let templates = Templates::load()
-            .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
+        let templates = read_beside(templates, "the texts cannot be read").await?;
+        let webhooks = read_beside(webhooks, "the webhook client cannot be made").await?;
         Ok(Self {
             store,
             vault,
             rules,
             templates: Arc::new(templates),
+            webhooks: Arc::new(webhooks),
             live: Arc::default(),
             log_key,
             settings,
@@ -87,23 +97,14 @@ impl Parts {
     }
 
     /// The engine of the webhooks.
-    pub fn webhook_engine(
-        &self,
-        node: Uid,
-        stopping: watch::Receiver<bool>,
-    ) -> Result<Engine, CliError> {
-        let limits = open::webhook_limits(&self.settings);
-        let agent = concat!("kairan/", env!("CARGO_PKG_VERSION"));
-        let client = WebhookClient::new(Arc::clone(&self.rules.addresses), limits, agent).map_err(
-            |fault| CliError::Failed(format!("the webhook client cannot be made: {fault}")),
-        )?;
+    pub fn webhook_engine(&self, node: Uid, stopping: watch::Receiver<bool>) -> Engine {
         let transport = WebhookTransport::new(
-            client,
+            Arc::clone(&self.webhooks),
             Arc::clone(&self.rules),
             &self.vault,
             self.store.clock().clone(),
         );
-        Ok(self.engine(Transport::Webhook(transport), self.bounds(), node, stopping))
+        self.engine(Transport::Webhook(transport), self.bounds(), node, stopping)
     }
 
     /// The engine of the mails; `None` without a relay.
@@ -241,7 +242,7 @@ impl Parts {
         let sequencer = self.sequencer(node, stopping.clone());
         let mut engines = vec![
             tokio::spawn(sequencer.run()),
-            tokio::spawn(self.webhook_engine(node, stopping.clone())?.run()),
+            tokio::spawn(self.webhook_engine(node, stopping.clone()).run()),
         ];
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
         engines.push(tokio::spawn(check.run()));
@@ -286,8 +287,18 @@ impl Running {
         }
         let store = self.store;
         // Waits for the writer thread.
-        let _ = tokio::task::spawn_blocking(move || store.close()).await;
+        let _ = spawn_blocking(move || store.close()).await;
     }
+}
+
+/// What was read on a thread of its own.
+async fn read_beside<T, E: std::fmt::Display>(
+    reading: JoinHandle<Result<T, E>>,
+    otherwise: &str,
+) -> Result<T, CliError> {
+    let failed = |fault: String| CliError::Failed(format!("{otherwise}: {fault}"));
+    let read = reading.await.map_err(|fault| failed(fault.to_string()))?;
+    read.map_err(|fault| failed(fault.to_string()))
 }
 
 /// Runs the hub until SIGTERM or SIGINT.

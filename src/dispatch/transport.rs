@@ -83,14 +83,14 @@ fn own_fault(claimed: &Claimed, fault: &dyn std::error::Error) -> Sent {
 
 /// Signed webhooks.
 pub struct WebhookTransport {
-    client: WebhookClient,
+    client: Arc<WebhookClient>,
     rules: Arc<Rules>,
     key: SigningKey,
     clock: Clock,
 }
 
 impl WebhookTransport {
-    pub fn new(client: WebhookClient, rules: Arc<Rules>, vault: &Vault, clock: Clock) -> Self {
+    pub fn new(client: Arc<WebhookClient>, rules: Arc<Rules>, vault: &Vault, clock: Clock) -> Self {
         let key = SigningKey::from_bytes(&vault.keys().webhook);
         Self {
             client,
