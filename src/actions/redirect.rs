@@ -150,7 +150,8 @@ fn proven_successor(tx: &mut Tx<'_>, endpoint: Uid, now: Instant) -> Result<Opti
 /// Live endpoints that end now, because what takes their place is proven.
 pub(super) fn settled(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<Uid>, Error> {
     let mut found = Vec::new();
-    for old in endpoint_proof::being_replaced(tx, now - BESIDE, limit)? {
+    // One whose successor is broken by now stays.
+    for old in endpoint_proof::places_taken(tx, now - BESIDE, limit)? {
         if proven_successor(tx, old, now)?.is_some() {
             found.push(old);
         }

@@ -4,7 +4,8 @@
 use super::delivery::UNLEASED;
 use super::error::Error;
 use super::facts::{fact, insert_facts};
-use super::schema::types::Bool;
+use super::prepared::prepared;
+use super::schema::types::{BigInt, Bool, InstantSql, UidSql};
 use super::schema::{
     delivery, endpoint_challenge, endpoint_end, endpoint_proof, endpoint_replacement, warning_given,
 };
@@ -154,16 +155,21 @@ pub fn replacements(tx: &mut Tx<'_>, replaced: Uid) -> Result<Vec<ReplacementRow
         .load(conn)?))
 }
 
-/// Live endpoints in whose place another was entered by then.
-pub fn being_replaced(tx: &mut Tx<'_>, by: Instant, limit: i64) -> Result<Vec<Uid>, Error> {
-    let ended =
-        endpoint_end::table.filter(endpoint_end::endpoint_id.eq(endpoint_replacement::replaces));
-    Ok(on_either!(tx, conn => endpoint_replacement::table
-        .filter(endpoint_replacement::recorded_at.le(by))
-        .filter(not(exists(ended)))
-        .select(endpoint_replacement::replaces)
-        .distinct()
-        .order(endpoint_replacement::replaces)
-        .limit(limit)
-        .load(conn)?))
+prepared!(PlacesTaken returns UidSql:
+    "WITH RECURSIVE place (old, new) AS (
+        SELECT r.replaces, r.endpoint_id FROM endpoint_replacement r
+        WHERE NOT EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = r.replaces) AND r.recorded_at <= " by: InstantSql = Instant,
+    "   UNION SELECT place.old, r.endpoint_id FROM place
+        JOIN endpoint_replacement r ON r.replaces = place.new WHERE r.recorded_at <= " and_by: InstantSql = Instant,
+    ")
+     SELECT DISTINCT old FROM place
+     WHERE EXISTS (SELECT 1 FROM endpoint_proof p WHERE p.endpoint_id = place.new)
+       AND NOT EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = place.new)
+     ORDER BY old LIMIT " limit: BigInt = i64,
+);
+
+/// Live endpoints whose place a live and proven one was entered to take by then, itself or through others.
+pub fn places_taken(tx: &mut Tx<'_>, by: Instant, limit: i64) -> Result<Vec<Uid>, Error> {
+    let and_by = by;
+    Ok(on_either!(tx, conn => PlacesTaken { by, and_by, limit }.load(conn)?))
 }

@@ -24,6 +24,15 @@ const ENGINES: u32 = 2;
 /// Filings of this node in a transaction at once: one passes the issue gate, one is on its way there. Whoever waited there
 /// with them would keep every row version that has been replaced meanwhile, and claims walk over those.
 const FILINGS: u32 = 2;
+/// When a server that has vanished without a word is given up, unless the URL says it: left to itself, TCP asks for a
+/// quarter of an hour, and whoever waits for an answer with it. Parameters of libpq, in seconds; the timeout of TCP in ms.
+const GIVEN_UP: [(&str, &str); 5] = [
+    ("connect_timeout", "5"),
+    ("tcp_user_timeout", "10000"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "5"),
+    ("keepalives_count", "2"),
+];
 /// How long somebody waits for a connection that others use.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a filing waits for those before it: as long as at the gate itself (`lock_timeout`).
@@ -121,6 +130,18 @@ fn refuse_plain_text(_url: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// The URL with what it does not say itself of a server that has vanished.
+fn attentive(url: &str) -> String {
+    let mut text = url.to_owned();
+    for (key, value) in GIVEN_UP {
+        if !url.contains(&format!("{key}=")) {
+            let between = if text.contains('?') { '&' } else { '?' };
+            text.push_str(&format!("{between}{key}={value}"));
+        }
+    }
+    text
+}
+
 fn pool(url: &str, size: u32, setup: Setup) -> Result<PgPool, Error> {
     Pool::builder()
         .max_size(size.max(1))
@@ -136,6 +157,7 @@ fn pool(url: &str, size: u32, setup: Setup) -> Result<PgPool, Error> {
 impl Postgres {
     pub(in crate::storage) fn open(url: &str, bounds: Bounds) -> Result<Self, Error> {
         refuse_plain_text(url)?;
+        let url = &attentive(url);
         let mut conn = PgConnection::establish(url).map_err(|fault| {
             Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}"))
         })?;
@@ -271,5 +293,23 @@ fn run<T, E: From<Error>>(
             let _ = conn.batch_execute("ROLLBACK");
             Err(fault)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::attentive;
+
+    #[test]
+    fn a_url_says_when_a_server_is_given_up_and_what_it_says_itself_stands() {
+        let plain = attentive("postgres://hub@db.example/kairan");
+        assert!(
+            plain.starts_with("postgres://hub@db.example/kairan?connect_timeout=5&"),
+            "{plain}"
+        );
+        let several = "postgres://hub@one.example,two.example/kairan?target_session_attrs=read-write&connect_timeout=2";
+        let more = attentive(several).replacen(several, "", 1);
+        assert!(more.starts_with("&tcp_user_timeout=10000&"), "{more}");
+        assert!(!more.contains("connect_timeout"), "{more}");
     }
 }

@@ -1,8 +1,12 @@
 //! A database that is restarted, cut off and killed while it is made. `KAIRAN_DATABASE_RESTARTS` and
 //! `KAIRAN_CUT_COMMITS` say how often (2 and 3 unless given).
 
+use crate::gate::Gate;
 use crate::hub::{Node, Site, World, count};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, by_databases, judge, number, say};
+use crate::namespaces::Networks;
+use crate::needs::{Need, may};
+use crate::network::play;
 use crate::nodes::{LEASE, SHORT_LEASE};
 use crate::proxy::{At, Proxy};
 use crate::server::{Server, Stop};
@@ -10,6 +14,7 @@ use crate::support::hub::On;
 use crate::support::postgres::fresh_postgres;
 use kairan::clock::Clock;
 use kairan::vault;
+use rustix::process::Signal;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -101,6 +106,67 @@ async fn restarts(rounds: u64, moments: &mut Moments) {
         ledger.stamps.len(),
         ledger.duplicates()
     ));
+}
+
+/// So long nothing gets through: longer than TCP waits between two tries by then.
+const DARK: Duration = Duration::from_secs(25);
+
+/// Packets to the database vanish, as when its host loses power or a cable is cut, and nobody says so.
+#[test]
+fn a_database_that_vanishes_without_a_word_is_given_up_and_found_again() {
+    let test = "a_database_that_vanishes_without_a_word_is_given_up_and_found_again";
+    if !may(Need::Networks, test) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let networks = Networks::lay(&[]);
+    // The way from the hub's network to that of the server.
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let way = {
+        let _within = runtime.enter();
+        let target = ([127, 0, 0, 1], server.port()).into();
+        Gate::on(networks.beside_the_hub(), vec![target])
+    };
+    let site = Site {
+        database: server.url_by(way.address.port()),
+        journal: folder.path().join("journal"),
+    };
+    let port = way.address.port();
+    play(networks, move |networks| vanishes(networks, site, port));
+}
+
+async fn vanishes(networks: Arc<Networks>, site: Site, port: u16) {
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let mut node = world.start(world.place("hub")).await;
+    let from = Clock::new().now();
+    assert_eq!(world.file(&node.url, "before").await, Some(201));
+    world.settled(&node).await;
+    networks.swallow(Some(port));
+    let dark = Instant::now();
+    let mut answers = Vec::new();
+    for marker in ["dark-1", "dark-2"] {
+        let asked = Instant::now();
+        let answer = world.file(&node.url, marker).await;
+        answers.push(asked.elapsed());
+        assert_eq!(answer, Some(503), "after {answers:?}:\n{}", node.log());
+    }
+    tokio::time::sleep(DARK.saturating_sub(dark.elapsed())).await;
+    networks.swallow(None);
+    let again = until_filed(&world, &node, "after").await;
+    ask_again(&world, &node.url).await;
+    world.settled(&node).await;
+    judge(&world, from).await;
+    networks.swallow(Some(port));
+    node.signal(Signal::TERM);
+    let asked = Instant::now();
+    let status = node.ended(Duration::from_secs(60)).await;
+    say(&format!(
+        "database gone for {:?}: refused after {answers:?}, filed {again:?} after its return; told to stop without it, ended after {:?} ({status})",
+        dark.elapsed(),
+        asked.elapsed()
+    ));
+    networks.swallow(None);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -27,7 +27,14 @@ pub struct Gate {
 
 impl Gate {
     pub async fn to(targets: Vec<SocketAddr>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::on(listener, targets)
+    }
+
+    /// The same on a listener, which may be in another network than the targets.
+    pub fn on(listener: std::net::TcpListener, targets: Vec<SocketAddr>) -> Self {
+        listener.set_nonblocking(true).expect("a socket");
+        let listener = TcpListener::from_std(listener).expect("a runtime");
         let address = listener.local_addr().expect("bound");
         let ways = Arc::new(watch::Sender::new(vec![Way::Open; targets.len()]));
         let (own, turn) = (Arc::clone(&ways), Arc::new(AtomicUsize::new(0)));

@@ -76,6 +76,24 @@ impl Networks {
         bound.join().expect("no panic").expect("a free port")
     }
 
+    /// A listener in the hub's own network, at 127.0.0.1.
+    pub fn beside_the_hub(&self) -> TcpListener {
+        let there = self.of("hub");
+        let bound = std::thread::spawn(move || {
+            enter(&there);
+            TcpListener::bind("127.0.0.1:0")
+        });
+        bound.join().expect("no panic").expect("a free port")
+    }
+
+    /// From now on nothing gets through to or from this port beside the hub, and nobody says so; `None` = all does.
+    pub fn swallow(&self, port: Option<u16>) {
+        let rules = port.map_or_else(String::new, |port| {
+            format!("tcp dport {port} drop\n    tcp sport {port} drop")
+        });
+        self.rule("hub", &rules, "");
+    }
+
     /// Runs all of it, threads and processes that it starts too, in the hub's network.
     pub fn within_the_hubs<T: Send + 'static>(
         &self,
@@ -104,16 +122,21 @@ impl Networks {
             Weather::Lossy => rule,
             _ => "",
         };
+        self.rule(group, rule, answers);
+    }
+
+    /// What comes in and what goes out fares so.
+    fn rule(&self, whose: &str, arriving: &str, leaving: &str) {
         // In a file, with real ends of lines: that is how nft reads them.
         let rules = format!(
-            "flush ruleset\ntable inet faults {{\n  chain arriving {{\n    type filter hook input priority 0; policy accept;\n    {rule}\n  }}\n  \
-             chain leaving {{\n    type filter hook output priority 0; policy accept;\n    {answers}\n  }}\n}}\n"
+            "flush ruleset\ntable inet faults {{\n  chain arriving {{\n    type filter hook input priority 0; policy accept;\n    {arriving}\n  }}\n  \
+             chain leaving {{\n    type filter hook output priority 0; policy accept;\n    {leaving}\n  }}\n}}\n"
         );
-        let file = self.folder.path().join(format!("{group}.nft"));
+        let file = self.folder.path().join(format!("{whose}.nft"));
         std::fs::write(&file, rules).expect("a file");
         ip(&format!(
             "netns exec {} nft -f {}",
-            self.of(group),
+            self.of(whose),
             file.display()
         ));
     }

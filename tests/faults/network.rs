@@ -57,7 +57,7 @@ fn partners(networks: &Networks, groups: &[(&'static str, usize)]) -> Vec<(Recei
 }
 
 /// Runs a test on a runtime of one thread, which is in the hub's network, as all that it starts.
-fn play<F: Future<Output = ()>>(
+pub fn play<F: Future<Output = ()>>(
     networks: Networks,
     test: impl FnOnce(Arc<Networks>) -> F + Send + 'static,
 ) {

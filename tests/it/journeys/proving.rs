@@ -6,6 +6,7 @@ use super::steps::{hours, seconds, text};
 use crate::support::hub::{Bank, Person, TestHub};
 use crate::support::receiver::{Answer, Receiver};
 use kairan::domain::challenge::{Challenge, KIND};
+use kairan::storage::{Tx, endpoint_proof};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -207,6 +208,31 @@ journeys! {
             let listed = hub.get("/api/v1/own/endpoints", &head.key).await.expect(200).json();
             assert_eq!(listed["endpoints"].as_array().map(Vec::len), Some(live), "answering {answers}");
         }
+    }
+
+    async fn successors_that_are_not_proven_hide_no_place_that_is_taken(hub) {
+        let (waits, taken) = (hub.bank("B001").await, hub.bank("B002").await);
+        let (dumb, proven) = (Receiver::start(), Receiver::start());
+        let head = hub.head_of(&waits).await;
+        replaced(&hub, &head, &hub.endpoint_of(&head).await, &dumb).await;
+        let head = hub.head_of(&taken).await;
+        let old = hub.endpoint_of(&head).await;
+        let (between, _) = replaced(&hub, &head, &old, &dumb).await;
+        let (_, secret) = replaced(&hub, &head, &between, &proven).await;
+        proven.knows(&secret);
+        hub.challenge_due().await;
+        for (later, expected) in [(hours(23), None), (hours(2), Some(old.clone()))] {
+            hub.advance(later);
+            let look = |tx: &mut Tx<'_>| {
+                let by = tx.now()? - hours(24);
+                endpoint_proof::places_taken(tx, by, 1)
+            };
+            let first = hub.store.read(look).await.expect("read");
+            assert_eq!(first.first().map(ToString::to_string), expected);
+        }
+        hub.run_out().await;
+        let listed = hub.get("/api/v1/own/endpoints", &head.key).await.expect(200).json();
+        assert_eq!(listed["endpoints"].as_array().map(Vec::len), Some(1), "only what is proven is left");
     }
 
     async fn what_was_not_proven_is_challenged_by_hand_and_the_newest_question_counts(hub) {
