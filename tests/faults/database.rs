@@ -24,7 +24,7 @@ const BANKS: usize = 3;
 /// A hub files again within this time of its database's return.
 const AGAIN: Duration = Duration::from_secs(10);
 
-fn moments(what: &str) -> Moments {
+pub fn moments(what: &str) -> Moments {
     let seed = number("KAIRAN_FAULT_SEED")
         .unwrap_or_else(|| u64::from_le_bytes(vault::random().expect("randomness")));
     say(&format!("{what}: KAIRAN_FAULT_SEED={seed}"));
@@ -46,7 +46,7 @@ async fn behind_a_proxy(folder: &Path, settings: &str) -> (Server, Proxy, Arc<Wo
 }
 
 /// How long it takes until something is filed.
-async fn until_filed(world: &World, node: &Node, marker: &str) -> Duration {
+pub async fn until_filed(world: &World, node: &Node, marker: &str) -> Duration {
     let asked = Instant::now();
     loop {
         let answer = world.file(&node.url, marker).await;

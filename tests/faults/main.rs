@@ -19,6 +19,7 @@ mod support {
 mod authority;
 mod database;
 mod disk;
+mod failover;
 mod gate;
 mod guard;
 mod hub;

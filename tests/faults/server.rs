@@ -1,9 +1,12 @@
-//! A PostgreSQL of the test's own, which it may stop, restart and cut the power of.
+//! A PostgreSQL of the test's own, which it may stop, restart, cut the power of, and have followed by another.
 
+use crate::hub::count;
 use crate::mounts::run;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 pub struct Server {
     data: PathBuf,
@@ -28,24 +31,8 @@ impl Server {
 
     /// The same, with more in its environment.
     pub fn found_with(folder: &Path, environment: &[(&str, &str)]) -> Self {
-        let data = folder.join("pg");
-        std::fs::create_dir(&data).expect("a folder");
-        if rustix::process::geteuid().is_root() {
-            // PostgreSQL refuses root, and its user must reach the folder.
-            for above in folder
-                .ancestors()
-                .filter(|above| above.starts_with(std::env::temp_dir()))
-            {
-                let open = std::fs::Permissions::from_mode(0o755);
-                if above != std::env::temp_dir() {
-                    std::fs::set_permissions(above, open).expect("it is ours");
-                }
-            }
-            run("chown", &["postgres", text(&data)]);
-        }
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
+        let data = made(folder);
+        let port = free_port();
         let environment = environment.iter();
         let server = Self {
             data,
@@ -86,6 +73,60 @@ impl Server {
     /// The same through another port.
     pub fn url_by(&self, port: u16) -> String {
         format!("postgres://postgres@127.0.0.1:{port}/postgres")
+    }
+
+    /// Makes one in `folder` that follows this server, and starts it.
+    pub fn follower(&self, folder: &Path) -> Self {
+        let data = made(folder);
+        let port = free_port();
+        let (from, environment) = (self.port.to_string(), self.environment.clone());
+        let whom = ["-h", "127.0.0.1", "-p", &from, "-U", "postgres"];
+        let how = ["-X", "stream", "-c", "fast", "--no-sync", "-R", "-D"];
+        self.program(
+            "pg_basebackup",
+            &[&whom[..], &how[..], &[text(&data)]].concat(),
+        );
+        let settings = std::fs::File::options()
+            .append(true)
+            .open(data.join("postgresql.auto.conf"));
+        writeln!(settings.expect("it was copied"), "port = {port}").expect("written");
+        let server = Self {
+            data,
+            port,
+            environment,
+        };
+        server.start();
+        server
+    }
+
+    /// Waits until a follower has all that its server has by now.
+    pub fn catch_up_with(&self, leader: &Self) {
+        let position = |server: &Self, function: &str| {
+            count(
+                &server.url(),
+                &format!("SELECT ({function}() - '0/0')::bigint AS n"),
+            )
+        };
+        let wanted = position(leader, "pg_current_wal_flush_lsn");
+        let until = Instant::now() + Duration::from_secs(30);
+        while position(self, "pg_last_wal_replay_lsn") < wanted {
+            assert!(Instant::now() < until, "the follower stays behind");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Makes a follower a server of its own.
+    pub fn promote(&self) {
+        self.control(&["-w", "-t", "60", "promote"]);
+    }
+
+    /// Changes a setting of the running server; an empty text is a value too.
+    pub fn set(&self, name: &str, value: &str) {
+        let port = self.port.to_string();
+        let whom = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres"];
+        let change = format!("ALTER SYSTEM SET {name} = '{value}'");
+        let what = ["-q", "-c", &change, "-c", "SELECT pg_reload_conf()"];
+        self.program("psql", &[&whom[..], &what[..]].concat());
     }
 
     pub fn port(&self) -> u16 {
@@ -145,6 +186,33 @@ impl Drop for Server {
             drop(Command::new("kill").args(["-QUIT", pid]).status());
         }
     }
+}
+
+/// A folder for a server's data within this one, its own.
+fn made(folder: &Path) -> PathBuf {
+    let data = folder.join("pg");
+    std::fs::create_dir(&data).expect("a folder");
+    let own = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(&data, own).expect("it is ours");
+    if rustix::process::geteuid().is_root() {
+        // PostgreSQL refuses root, and its user must reach the folder.
+        for above in folder
+            .ancestors()
+            .filter(|above| above.starts_with(std::env::temp_dir()))
+        {
+            let open = std::fs::Permissions::from_mode(0o755);
+            if above != std::env::temp_dir() {
+                std::fs::set_permissions(above, open).expect("it is ours");
+            }
+        }
+        run("chown", &["postgres", text(&data)]);
+    }
+    data
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("it is bound").port()
 }
 
 fn text(path: &Path) -> &str {
