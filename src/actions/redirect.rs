@@ -149,14 +149,20 @@ fn proven_successor(tx: &mut Tx<'_>, endpoint: Uid, now: Instant) -> Result<Opti
 
 /// Live endpoints that end now, because what takes their place is proven.
 pub(super) fn settled(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<Uid>, Error> {
-    let mut found = Vec::new();
-    // One whose successor is broken by now stays.
-    for old in endpoint_proof::places_taken(tx, now - BESIDE, limit)? {
-        if proven_successor(tx, old, now)?.is_some() {
-            found.push(old);
+    let (mut found, mut after) = (Vec::new(), Uid::from_bytes([0; 16]));
+    loop {
+        let some = endpoint_proof::places_taken(tx, now - BESIDE, after, limit)?;
+        for old in &some {
+            // One whose successor is broken by now stays.
+            if proven_successor(tx, *old, now)?.is_some() {
+                found.push(*old);
+            }
+        }
+        match some.last() {
+            Some(last) if found.is_empty() => after = *last,
+            _ => return Ok(found),
         }
     }
-    Ok(found)
 }
 
 /// Ends an endpoint whose place is taken; false = it has ended, or its place is not taken yet.

@@ -260,12 +260,8 @@ pub fn attempts_of_notice(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Clock;
-    use crate::storage::migrations;
-    use crate::storage::tx::{Conn, Surroundings};
-    use crate::vault::Vault;
-    use diesel::connection::{InstrumentationEvent, SimpleConnection};
-    use std::sync::{Arc, Mutex};
+    use crate::storage::plans;
+    use diesel::connection::SimpleConnection;
 
     /// As of ten million attempts, nearly all of them accepted webhooks.
     const LARGE: &str = "ANALYZE; DELETE FROM sqlite_stat1;
@@ -280,39 +276,9 @@ mod tests {
             ('attempt_outcome', 'attempt_outcome_mailed_of_bank', '10000 290 1 1');
         ANALYZE sqlite_schema;";
 
-    #[derive(QueryableByName)]
-    struct Step {
-        #[diesel(sql_type = Text)]
-        detail: String,
-    }
-
-    /// How SQLite finds a page of the log, step by step.
-    fn steps(conn: &mut SqliteConnection, filter: &LogFilter) -> Vec<String> {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&asked);
-        conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-            if let InstrumentationEvent::StartQuery { query, .. } = event {
-                kept.lock().expect("alone").push(query.to_string());
-            }
-        });
-        let around = Surroundings::new(Clock::new(), Arc::new(Vault::new([1; 32])));
-        let mut tx = Tx::new(Conn::Sqlite(conn), &around);
-        page(&mut tx, filter, None, None, 101).expect("a page");
-        conn.set_instrumentation(|_: InstrumentationEvent<'_>| {});
-        let asked = std::mem::take(&mut *asked.lock().expect("alone"));
-        let steps = asked.iter().flat_map(|statement| {
-            let explain = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
-            explain.load::<Step>(conn).expect("a plan")
-        });
-        steps.map(|step| step.detail).collect()
-    }
-
     #[test]
     fn what_is_rare_is_not_looked_for_among_what_is_common() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("kairan.db");
-        let mut conn = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
-        migrations::run_sqlite(&mut conn).expect("a schema");
+        let (_folder, mut conn) = plans::empty();
         let (some, at) = (
             Uid::from_bytes([3; 16]),
             Instant::from_micros(1_600_000_000_000_000),
@@ -348,7 +314,8 @@ mod tests {
                 };
                 for filter in [filter, &since] {
                     // Nothing is sorted either: that would be a step of its own.
-                    for step in steps(&mut conn, filter) {
+                    let ask = |tx: &mut Tx<'_>| page(tx, filter, None, None, 101);
+                    for step in plans::steps(&mut conn, ask) {
                         assert!(
                             step.split(' ').any(|word| word == *index),
                             "{filter:?}: {step}"

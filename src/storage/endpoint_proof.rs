@@ -165,11 +165,17 @@ prepared!(PlacesTaken returns UidSql:
      SELECT DISTINCT old FROM place
      WHERE EXISTS (SELECT 1 FROM endpoint_proof p WHERE p.endpoint_id = place.new)
        AND NOT EXISTS (SELECT 1 FROM endpoint_end e WHERE e.endpoint_id = place.new)
-     ORDER BY old LIMIT " limit: BigInt = i64,
+       AND old > " after: UidSql = Uid,
+    " ORDER BY old LIMIT " limit: BigInt = i64,
 );
 
-/// Live endpoints whose place a live and proven one was entered to take by then, itself or through others.
-pub fn places_taken(tx: &mut Tx<'_>, by: Instant, limit: i64) -> Result<Vec<Uid>, Error> {
+/// Live endpoints behind `after` whose place a live and proven one was entered to take by then, itself or through others.
+pub fn places_taken(
+    tx: &mut Tx<'_>,
+    by: Instant,
+    after: Uid,
+    limit: i64,
+) -> Result<Vec<Uid>, Error> {
     let and_by = by;
-    Ok(on_either!(tx, conn => PlacesTaken { by, and_by, limit }.load(conn)?))
+    Ok(on_either!(tx, conn => PlacesTaken { by, and_by, after, limit }.load(conn)?))
 }

@@ -630,3 +630,59 @@ pub fn latest_event(tx: &mut Tx<'_>) -> Result<Option<LogEventRow>, Error> {
         .first(conn)
         .optional()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::plans;
+    use diesel::connection::SimpleConnection;
+
+    /// As after some incidents, and after ten million attempts.
+    const COUNTED: [&str; 3] = [
+        "SELECT 1",
+        "ANALYZE; DELETE FROM sqlite_stat1;
+         INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+            ('log_entry', 'log_entry_of_subject', '90 2'), ('log_run', 'log_run', '4 4 1'),
+            ('fanout', 'fanout', '2 1');
+         ANALYZE sqlite_schema;",
+        "DELETE FROM sqlite_stat1;
+         INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES
+            ('log_entry', 'log_entry_of_subject', '10900000 1'), ('log_run', 'log_run', '300000 300000 1'),
+            ('fanout', 'fanout', '290000 1');
+         ANALYZE sqlite_schema;",
+    ];
+
+    #[test]
+    fn the_leaves_of_a_span_are_found_by_their_keys_however_many_there_are() {
+        let (_folder, mut conn) = plans::empty();
+        for counted in COUNTED {
+            conn.batch_execute(counted).expect("taken");
+            let steps = plans::steps(&mut conn, |tx| {
+                logged(tx, 1, 0, 0)?;
+                leaf_hashes(tx, 1, 0, 0)?;
+                fanouts_between(tx, 1, 0, 0)
+            });
+            let tables = |step: &&String| !step.contains("span") && !step.contains("CONSTANT ROW");
+            let walked = steps
+                .iter()
+                .filter(tables)
+                .filter(|step| step.starts_with("SCAN"));
+            assert_eq!(
+                walked.collect::<Vec<_>>(),
+                Vec::<&String>::new(),
+                "{steps:#?}"
+            );
+            let found = |table: &str| {
+                steps
+                    .iter()
+                    .filter(|step| step.starts_with(&format!("SEARCH {table} ")))
+                    .count()
+            };
+            assert_eq!(
+                (found("run"), found("entry"), found("fanout")),
+                (3, 3, 1),
+                "{steps:#?}"
+            );
+        }
+    }
+}

@@ -3,6 +3,8 @@
 mod durability;
 mod error;
 mod migrations;
+#[cfg(test)]
+mod plans;
 mod postgres;
 mod prepared;
 mod schema;

@@ -1,6 +1,6 @@
 //! PostgreSQL: a pool of connections on blocking threads, no grouping of our own. A closure that lost a
 //! deadlock or a serialization race is run again. Who waits for a connection waits in a queue with a bound, and
-//! filings take two at most, as they pass one after the other.
+//! filings through the API take two at most, as they pass one after the other.
 
 use super::durability::assert_postgres;
 use super::error::Error;
@@ -27,7 +27,8 @@ const FILINGS: u32 = 2;
 /// When a server that has vanished without a word is given up, unless the URL says it: left to itself, TCP asks for a
 /// quarter of an hour, and whoever waits for an answer with it. Parameters of libpq, in seconds; the timeout of TCP in ms.
 const GIVEN_UP: [(&str, &str); 5] = [
-    ("connect_timeout", "5"),
+    // Shorter than whoever waits for the connection: the first of several hosts may be the one that is gone.
+    ("connect_timeout", "3"),
     ("tcp_user_timeout", "10000"),
     ("keepalives_idle", "5"),
     ("keepalives_interval", "5"),
@@ -35,7 +36,7 @@ const GIVEN_UP: [(&str, &str); 5] = [
 ];
 /// How long somebody waits for a connection that others use.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a filing waits for those before it: as long as at the gate itself (`lock_timeout`).
+/// How long a filing waits for those of its node before it; at the gate it may wait as long again (`lock_timeout`).
 const PATIENCE_TO_FILE: Duration = Duration::from_secs(20);
 
 pub(in crate::storage) struct Postgres {
@@ -132,14 +133,25 @@ fn refuse_plain_text(_url: &str) -> Result<(), Error> {
 
 /// The URL with what it does not say itself of a server that has vanished.
 fn attentive(url: &str) -> String {
-    let mut text = url.to_owned();
+    // As libpq reads it: a password may hold a question mark, and ends at the first `@` before any slash.
+    let from = url.find("://").map_or(0, |at| at + 3);
+    let user = url[from..]
+        .find(['@', '/'])
+        .filter(|at| url[from + at..].starts_with('@'));
+    let hosts = from + user.unwrap_or(0);
+    let (before, said) = match url[hosts..].find('?') {
+        Some(at) => (&url[..hosts + at], &url[hosts + at + 1..]),
+        None => (url, ""),
+    };
+    let said = said.split('&').filter(|one| !one.is_empty());
+    let mut parameters: Vec<String> = said.map(str::to_owned).collect();
     for (key, value) in GIVEN_UP {
-        if !url.contains(&format!("{key}=")) {
-            let between = if text.contains('?') { '&' } else { '?' };
-            text.push_str(&format!("{between}{key}={value}"));
+        let names = |one: &String| one.split('=').next() == Some(key);
+        if !parameters.iter().any(names) {
+            parameters.push(format!("{key}={value}"));
         }
     }
-    text
+    format!("{before}?{}", parameters.join("&"))
 }
 
 fn pool(url: &str, size: u32, setup: Setup) -> Result<PgPool, Error> {
@@ -302,14 +314,20 @@ mod tests {
 
     #[test]
     fn a_url_says_when_a_server_is_given_up_and_what_it_says_itself_stands() {
-        let plain = attentive("postgres://hub@db.example/kairan");
-        assert!(
-            plain.starts_with("postgres://hub@db.example/kairan?connect_timeout=5&"),
-            "{plain}"
+        let all = "connect_timeout=3&tcp_user_timeout=10000&keepalives_idle=5&keepalives_interval=5&keepalives_count=2";
+        for plain in [
+            "postgres://hub@db.example/kairan",
+            "postgres://db.example",
+            "postgres://hub:is?connect_timeout=9@db.example/kairan",
+        ] {
+            assert_eq!(attentive(plain), format!("{plain}?{all}"));
+        }
+        assert_eq!(
+            attentive("postgres:///kairan?host=/run/db&"),
+            format!("postgres:///kairan?host=/run/db&{all}")
         );
         let several = "postgres://hub@one.example,two.example/kairan?target_session_attrs=read-write&connect_timeout=2";
-        let more = attentive(several).replacen(several, "", 1);
-        assert!(more.starts_with("&tcp_user_timeout=10000&"), "{more}");
-        assert!(!more.contains("connect_timeout"), "{more}");
+        let rest = all.split_once('&').expect("more than one").1;
+        assert_eq!(attentive(several), format!("{several}&{rest}"));
     }
 }

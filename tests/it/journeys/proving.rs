@@ -6,6 +6,7 @@ use super::steps::{hours, seconds, text};
 use crate::support::hub::{Bank, Person, TestHub};
 use crate::support::receiver::{Answer, Receiver};
 use kairan::domain::challenge::{Challenge, KIND};
+use kairan::domain::id::Uid;
 use kairan::storage::{Tx, endpoint_proof};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -225,7 +226,7 @@ journeys! {
             hub.advance(later);
             let look = |tx: &mut Tx<'_>| {
                 let by = tx.now()? - hours(24);
-                endpoint_proof::places_taken(tx, by, 1)
+                endpoint_proof::places_taken(tx, by, Uid::from_bytes([0; 16]), 1)
             };
             let first = hub.store.read(look).await.expect("read");
             assert_eq!(first.first().map(ToString::to_string), expected);
