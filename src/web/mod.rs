@@ -58,7 +58,7 @@ impl Default for Limits {
         Self {
             body_bytes: 256 * 1024,
             page: 50,
-            export_rows: 5_000,
+            export_rows: 1_000,
             per_key: 20,
             per_key_burst: 60,
             per_peer: 5,

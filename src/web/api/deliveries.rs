@@ -80,53 +80,35 @@ pub struct DeliveryPage {
     next_cursor: Option<String>,
 }
 
-/// What ids are called, as far as it was looked up.
-#[derive(Default)]
+/// What the ids of some rows are called, and what mail servers reported of them.
 pub(in crate::web) struct Names {
     banks: HashMap<Uid, String>,
     /// Reference and kind.
     incidents: HashMap<Uid, (String, String)>,
+    reports: HashMap<Uid, MailReportRow>,
 }
 
-/// Names of either kind kept while an export runs.
-const KEPT: usize = 10_000;
-
 impl Names {
-    pub(in crate::web) fn lines(
-        &mut self,
-        tx: &mut Tx<'_>,
-        rows: Vec<OutcomeRow>,
-    ) -> Result<Vec<DeliveryLine>, Problem> {
-        self.look_up(tx, &rows)?;
-        let reports = mail_report::newest_of(tx, &rows)?;
-        let line = |row: OutcomeRow| {
-            let report = reports.get(&row.attempt_id);
-            self.line(row, report)
-        };
-        Ok(rows.into_iter().map(line).collect())
+    pub(in crate::web) fn of(tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<Self, Problem> {
+        let incidents = each_once(rows.iter().filter_map(|row| row.incident_id));
+        let incidents = incident::names(tx, &incidents)?;
+        let banks = each_once(rows.iter().filter_map(|row| row.bank_id));
+        Ok(Self {
+            banks: bank::codes(tx, &banks)?.into_iter().collect(),
+            incidents: incidents
+                .into_iter()
+                .map(|(id, reference, kind)| (id, (reference, kind)))
+                .collect(),
+            reports: mail_report::newest_of(tx, rows)?,
+        })
     }
 
-    /// Learns the names that these rows need; they never change.
-    fn look_up(&mut self, tx: &mut Tx<'_>, rows: &[OutcomeRow]) -> Result<(), Problem> {
-        if self.incidents.len() > KEPT {
-            self.incidents.clear();
-        }
-        if self.banks.len() > KEPT {
-            self.banks.clear();
-        }
-        let incidents = unknown(
-            rows.iter().filter_map(|row| row.incident_id),
-            &self.incidents,
-        );
-        for (id, reference, kind) in incident::names(tx, &incidents)? {
-            self.incidents.insert(id, (reference, kind));
-        }
-        let banks = unknown(rows.iter().filter_map(|row| row.bank_id), &self.banks);
-        self.banks.extend(bank::codes(tx, &banks)?);
-        Ok(())
+    pub(in crate::web) fn lines(&self, rows: Vec<OutcomeRow>) -> Vec<DeliveryLine> {
+        rows.into_iter().map(|row| self.line(row)).collect()
     }
 
-    fn line(&self, row: OutcomeRow, report: Option<&MailReportRow>) -> DeliveryLine {
+    pub(super) fn line(&self, row: OutcomeRow) -> DeliveryLine {
+        let report = self.reports.get(&row.attempt_id);
         let known = row
             .incident_id
             .and_then(|id| self.incidents.get(&id).cloned());
@@ -156,10 +138,9 @@ impl Names {
     }
 }
 
-/// Each once, without those that are known.
-fn unknown<T>(ids: impl Iterator<Item = Uid>, known: &HashMap<Uid, T>) -> Vec<Uid> {
-    let fresh: HashSet<Uid> = ids.filter(|id| !known.contains_key(id)).collect();
-    fresh.into_iter().collect()
+fn each_once(ids: impl Iterator<Item = Uid>) -> Vec<Uid> {
+    let ids: HashSet<Uid> = ids.collect();
+    ids.into_iter().collect()
 }
 
 impl Asking {
@@ -282,7 +263,7 @@ async fn one_page(app: Data<App>, asking: Asking, binding: Binding) -> Answered 
                 .filter(|_| more)
                 .map(|row| (row.attempt_id, row.seq));
             Ok(DeliveryPage {
-                deliveries: Names::default().lines(tx, rows)?,
+                deliveries: Names::of(tx, &rows)?.lines(rows),
                 next_cursor: last.map(|last| binding.seal(key, &place_bytes(last))),
             })
         })

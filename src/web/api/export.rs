@@ -1,13 +1,14 @@
 //! CSV and JSON Lines, and the delivery log as one stream of either: keyset pages up to an end that was fixed at the
-//! start, each page its own short
-//! read, one ahead of what is sent. A fault breaks the stream off, so that no one takes half for whole.
+//! start, each page its own short read, while the one before is written and sent. A fault breaks the stream off, so
+//! that no one takes half for whole.
 
+use crate::storage::delivery::OutcomeRow;
 use crate::storage::delivery_log::{self, LogFilter, LogPlace};
 use crate::web::App;
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
 use actix_web::http::header;
-use actix_web::rt::task::JoinHandle;
+use actix_web::rt::task::{JoinHandle, spawn_blocking};
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
 use serde::Serialize;
@@ -85,9 +86,10 @@ struct Export {
     shape: Shape,
 }
 
-/// A page as it is sent; names that were looked up for it; and the place where the next begins, if there is more.
+/// A page as it was read, and the place where the next begins, if there is more.
 struct Page {
-    bytes: Bytes,
+    is_first: bool,
+    rows: Vec<OutcomeRow>,
     names: Names,
     last: Option<LogPlace>,
 }
@@ -109,7 +111,7 @@ pub(super) fn stream(
         shape,
     };
     let (media_type, name) = shape.file("deliveries");
-    let first = export.clone().ahead(Names::default(), None);
+    let first = export.clone().ahead(None);
     HttpResponse::Ok()
         .content_type(media_type)
         .insert_header((
@@ -126,30 +128,27 @@ async fn next(
         return Ok(None);
     };
     let page = ahead.await.map_err(|fault| Problem::internal(&fault))??;
-    let ahead = page
-        .last
-        .map(|last| export.clone().ahead(page.names, Some(last)));
-    if ahead.is_none() && page.bytes.is_empty() {
+    let ahead = page.last.map(|last| export.clone().ahead(Some(last)));
+    let shape = export.shape;
+    let writing = spawn_blocking(move || page.written(shape));
+    let bytes = writing.await.map_err(|fault| Problem::internal(&fault))??;
+    if ahead.is_none() && bytes.is_empty() {
         return Ok(None);
     }
-    Ok(Some((page.bytes, (export, ahead))))
+    Ok(Some((bytes, (export, ahead))))
 }
 
 impl Export {
     /// Begins to read the page after a place.
-    fn ahead(self, names: Names, after: Option<LogPlace>) -> JoinHandle<Result<Page, Problem>> {
-        actix_web::rt::spawn(self.page(names, after))
+    fn ahead(self, after: Option<LogPlace>) -> JoinHandle<Result<Page, Problem>> {
+        actix_web::rt::spawn(self.page(after))
     }
 
-    async fn page(self, names: Names, after: Option<LogPlace>) -> Result<Page, Problem> {
+    async fn page(self, after: Option<LogPlace>) -> Result<Page, Problem> {
         let Self {
-            app,
-            filter,
-            end,
-            shape,
+            app, filter, end, ..
         } = self;
         let limit = app.limits.export_rows.max(1);
-        let mut names = Some(names);
         let page = app.store.read(move |tx| -> Result<Page, Problem> {
             // An empty log has nothing before its end.
             let rows = match end {
@@ -161,11 +160,10 @@ impl Export {
                 .last()
                 .filter(|_| full)
                 .map(|row| (row.attempt_id, row.seq));
-            let mut names = names.take().unwrap_or_default();
-            let lines = names.lines(tx, rows)?;
             Ok(Page {
-                bytes: written(shape, after.is_none(), &lines)?,
-                names,
+                is_first: after.is_none(),
+                names: Names::of(tx, &rows)?,
+                rows,
                 last,
             })
         });
@@ -173,27 +171,34 @@ impl Export {
     }
 }
 
-/// The lines of a page, the first one with its heading.
-fn written(shape: Shape, is_first: bool, lines: &[DeliveryLine]) -> Result<Bytes, Problem> {
-    let mut out = Vec::with_capacity(lines.len() * LINE_BYTES);
-    match shape {
-        Shape::Csv => {
-            let mut writer = writer(&mut out);
-            let mut write = |cells: &[Cow<'_, str>]| {
-                let written = writer.write_record(cells.iter().map(|cell| cell.as_bytes()));
-                written.map_err(|fault| Problem::internal(&fault))
-            };
-            if is_first {
-                write(&COLUMNS.map(Cow::Borrowed))?;
+impl Page {
+    /// The lines of the page, the first one with its heading.
+    fn written(self, shape: Shape) -> Result<Bytes, Problem> {
+        let Self {
+            is_first,
+            rows,
+            names,
+            ..
+        } = self;
+        let mut out = Vec::with_capacity(rows.len() * LINE_BYTES);
+        let mut lines = rows.into_iter().map(|row| names.line(row));
+        match shape {
+            Shape::Csv => {
+                let mut writer = writer(&mut out);
+                let mut write = |cells: &[Cow<'_, str>]| {
+                    let written = writer.write_record(cells.iter().map(|cell| cell.as_bytes()));
+                    written.map_err(|fault| Problem::internal(&fault))
+                };
+                if is_first {
+                    write(&COLUMNS.map(Cow::Borrowed))?;
+                }
+                lines.try_for_each(|line| write(&cells(&line)))?;
+                writer.flush().map_err(|fault| Problem::internal(&fault))?;
             }
-            lines.iter().try_for_each(|line| write(&cells(line)))?;
-            writer.flush().map_err(|fault| Problem::internal(&fault))?;
+            Shape::JsonLines => lines.try_for_each(|line| json_line(&mut out, &line))?,
         }
-        Shape::JsonLines => lines
-            .iter()
-            .try_for_each(|line| json_line(&mut out, line))?,
+        Ok(Bytes::from(out))
     }
-    Ok(Bytes::from(out))
 }
 
 pub(super) fn json_line(out: &mut Vec<u8>, line: &impl Serialize) -> Result<(), Problem> {

@@ -207,8 +207,8 @@ fn chain_of(
             outcome.target_id,
         )?);
     }
-    let attempts: Vec<Value> = Names::default()
-        .lines(tx, outcomes)?
+    let attempts: Vec<Value> = Names::of(tx, &outcomes)?
+        .lines(outcomes)
         .into_iter()
         .zip(addresses)
         .map(|(line, address)| {

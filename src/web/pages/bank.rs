@@ -677,7 +677,7 @@ pub(in crate::web) async fn deliveries(desk: Desk, who: BankWho) -> Answered {
             let more = page::cut(&mut rows, LINES);
             let last = rows.last().filter(|_| more).map(|row| row.attempt_id);
             let numbers = numbers_of(tx, &rows)?;
-            let mut attempts = json!(Names::default().lines(tx, rows)?);
+            let mut attempts = json!(Names::of(tx, &rows)?.lines(rows));
             for line in attempts.as_array_mut().into_iter().flatten() {
                 line["notice_number"] = json!(line["notice"].as_str().and_then(|id| numbers.get(id)));
             }
