@@ -8,6 +8,7 @@ use kairan::cli::{
 use kairan::config::Settings;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -63,6 +64,9 @@ enum Command {
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long a command that has ended waits for what it let go of.
+const LAST_READS: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     match run(CommandLine::parse()) {
         Ok(done) => ExitCode::from(done.exit_code()),
@@ -81,7 +85,8 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
         command => command,
     };
     let settings = Settings::load(line.config.as_deref()).map_err(CliError::Settings)?;
-    cli::runtime()?.block_on(async {
+    let runtime = cli::runtime()?;
+    let done = runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::DemoBanks(args) => demo::run_banks(args).await,
@@ -98,5 +103,8 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
             Command::BenchReceivers(args) => bench::receivers::run(args).await,
             Command::Verify(args) => verify::run(args),
         }
-    })
+    });
+    // Whatever still reads on a thread of its own, is asked by nobody any more.
+    runtime.shutdown_timeout(LAST_READS);
+    done
 }

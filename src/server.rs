@@ -23,7 +23,9 @@ use crate::web::live::Live;
 use crate::web::{self, App, FreeSpace, Limits};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::{App as Application, HttpServer};
+use futures_util::FutureExt;
 use std::net::{SocketAddr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -240,18 +242,24 @@ impl Parts {
         let (stop, stopping) = watch::channel(false);
         let node = node_id(wanted)?;
         let sequencer = self.sequencer(node, stopping.clone());
-        let mut engines = vec![
-            tokio::spawn(sequencer.run()),
-            tokio::spawn(self.webhook_engine(node, stopping.clone()).run()),
-        ];
+        let webhooks = self.webhook_engine(node, stopping.clone());
         let check = SelfCheck::new(self.store.clone(), stopping.clone());
-        engines.push(tokio::spawn(check.run()));
-        engines.push(tokio::spawn(self.clocks(node, stopping.clone()).run()));
+        let clocks = self.clocks(node, stopping.clone());
+        let watch = Watch {
+            store: self.store.clone(),
+            stopping: stopping.clone(),
+        };
+        let mut engines = vec![
+            watch.over(sequencer.run()),
+            watch.over(webhooks.run()),
+            watch.over(check.run()),
+            watch.over(clocks.run()),
+        ];
         if let Some(reports) = self.mail_reports(stopping.clone())? {
-            engines.push(tokio::spawn(reports.run()));
+            engines.push(watch.over(reports.run()));
         }
         match self.mail_engine(node, stopping)? {
-            Some(engine) => engines.push(tokio::spawn(engine.run())),
+            Some(engine) => engines.push(watch.over(engine.run())),
             None => tracing::warn!(
                 "mail.relay_host is empty: e-mail deliveries stay due until a relay is set"
             ),
@@ -267,6 +275,25 @@ impl Parts {
             engines,
             stop,
             store: self.store,
+        })
+    }
+}
+
+/// Over whatever runs until the hub stops: where one ends before, the hub would take everything and send nothing.
+struct Watch {
+    store: Store,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Watch {
+    fn over(&self, engine: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (store, stopping) = (self.store.clone(), self.stopping.clone());
+        tokio::spawn(async move {
+            let ended = AssertUnwindSafe(engine).catch_unwind().await;
+            if !*stopping.borrow() {
+                let how = ended.map_or("panicked", |()| "ended by itself");
+                store.fail(&format!("a part of the hub {how}"));
+            }
         })
     }
 }
@@ -301,8 +328,13 @@ async fn read_beside<T, E: std::fmt::Display>(
     read.map_err(|fault| failed(fault.to_string()))
 }
 
-/// Runs the hub until SIGTERM or SIGINT.
+/// How much longer a stop may take than what is under way is given.
+const STOP_MARGIN: Duration = Duration::from_secs(10);
+
+/// Runs the hub until SIGTERM or SIGINT. A stop ends by itself, whatever hangs: what is in doubt then is settled by the
+/// next start, as after a kill. So does a second signal.
 pub async fn run(settings: Settings) -> Result<(), CliError> {
+    let patience = settings.engine.stop + STOP_MARGIN;
     let public_url = settings.hub.public_url.clone();
     let parts = Parts::open(settings).await?;
     warn_of_holidays(&parts);
@@ -317,12 +349,20 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     tokio::select! {
         () = running.stop() => {}
         () = end_at_failure(failure.clone()) => {}
+        () = tokio::time::sleep(patience) => leave_off("what is under way hangs"),
+        _ = wait_for_signal() => leave_off("told to stop once more"),
     }
     if let Some(what) = failure.borrow().clone() {
         return Err(CliError::Failed(failed(&what)));
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Ends the process with work under way.
+fn leave_off(why: &str) {
+    tracing::error!("{why}: ended; what is in doubt is settled at the next start");
+    std::process::exit(1);
 }
 
 fn failed(what: &str) -> String {
@@ -389,4 +429,42 @@ fn free_space(database_url: &str) -> FreeSpace {
         _ => None,
     };
     Arc::new(move || storage::free_bytes(folder.as_ref()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::open::bounds;
+    use crate::clock::Clock;
+
+    #[tokio::test]
+    async fn a_part_that_ends_before_the_stop_ends_the_hub_and_one_that_is_told_to_does_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = Location::Sqlite(folder.path().join("kairan.db"));
+        let vault = Arc::new(Vault::new([1; 32]));
+        let bounds = bounds(&Settings::defaults());
+        let store = Store::open(&place, bounds, Clock::new(), vault).expect("it opens");
+        let (stop, stopping) = watch::channel(false);
+        let watch = Watch {
+            store: store.clone(),
+            stopping: stopping.clone(),
+        };
+        let mut told = stopping.clone();
+        let obeys = watch.over(async move { drop(told.changed().await) });
+        watch
+            .over(async { panic!("a defect") })
+            .await
+            .expect("caught");
+        let what = store.failure().borrow().clone();
+        assert_eq!(what.as_deref(), Some("a part of the hub panicked"));
+        let other = Store::open(&place, bounds, Clock::new(), Arc::new(Vault::new([1; 32])));
+        let other = Watch {
+            store: other.expect("it opens"),
+            stopping,
+        };
+        stop.send_replace(true);
+        other.over(async {}).await.expect("no panic");
+        obeys.await.expect("no panic");
+        assert_eq!(*other.store.failure().borrow(), None);
+    }
 }

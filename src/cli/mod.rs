@@ -23,6 +23,7 @@ use crate::config::SettingFault;
 use crate::dispatch::mail::MailFault;
 use crate::storage;
 use crate::vault::VaultFault;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::path::Path;
 
 /// How a command ended when nothing failed.
@@ -140,9 +141,21 @@ fn action_sentence(error: &actions::Error) -> String {
 
 /// What commands run on.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    raise_open_files();
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|fault| {
         CliError::Failed(format!("cannot start threads: {fault}; raise this user's limits on processes and open files"))
     })
+}
+
+/// Every connection takes a descriptor, of banks and of whoever asks, and many machines give a process a thousand.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // What cannot be raised shows itself as failed connections.
+    let _ = setrlimit(Resource::Nofile, all);
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::domain::instant::Instant as Time;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::storage::delivery::{self, DeliveryRow, Leases};
 use crate::storage::{Lane, Store, Tx};
+use futures_util::FutureExt;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -470,7 +471,11 @@ impl Engine {
             let (outcome, body_hash) = if *stopping.borrow() {
                 (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
             } else {
-                transport.send(&one, parts).await
+                // A defect keeps no place, and is tried again like any failure.
+                let sent = AssertUnwindSafe(transport.send(&one, parts)).catch_unwind();
+                sent.await.unwrap_or_else(|_| {
+                    (Outcome::failed(ErrorClass::Internal, Duration::ZERO), None)
+                })
             };
             // The engine outlives its sends, except at a stop that ran out of patience.
             let _ = end.send(Finished {

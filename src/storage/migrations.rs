@@ -1,6 +1,7 @@
 //! The schema: embedded, the same names for both databases, brought up to date when a store is opened.
 
 use super::error::Error;
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -57,6 +58,8 @@ pub(in crate::storage) fn run_sqlite(conn: &mut SqliteConnection) -> Result<(), 
 }
 
 pub(in crate::storage) fn run_postgres(conn: &mut PgConnection) -> Result<(), Error> {
+    // A table is not asked for behind whoever holds it: all other nodes would wait behind that.
+    conn.batch_execute("SET lock_timeout = '3s'")?;
     // Two nodes that start together may both try; whoever loses finds the work done.
     let mut tries = 0;
     loop {
@@ -64,7 +67,7 @@ pub(in crate::storage) fn run_postgres(conn: &mut PgConnection) -> Result<(), Er
         let attempt = run_postgres_once(conn);
         match attempt {
             Err(Error::Query(_)) if tries < 5 => {
-                std::thread::sleep(std::time::Duration::from_millis(200))
+                std::thread::sleep(std::time::Duration::from_millis(500))
             }
             other => return other,
         }

@@ -12,12 +12,13 @@ use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool, PooledConnection};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 
-/// How often a closure is run before the race is reported as busy.
+/// How often a closure is run before the race is reported as busy, unless it took longer than `PATIENCE` by then: that
+/// was no race, but a lock or a statement that timed out.
 const RUNS: usize = 5;
 /// Connections of the engine.
 const ENGINES: u32 = 2;
@@ -234,7 +235,7 @@ impl Postgres {
             Lane::Back => &self.back,
         };
         let mut conn = begin(pool, "BEGIN")?;
-        let mut runs = 0;
+        let (began, mut runs) = (Instant::now(), 0);
         loop {
             runs += 1;
             let mut lost_race = false;
@@ -248,7 +249,7 @@ impl Postgres {
                     bells.ring(wakes);
                     return Ok(value);
                 }
-                Err(_) if lost_race && runs < RUNS => {
+                Err(_) if lost_race && runs < RUNS && began.elapsed() < PATIENCE => {
                     conn.batch_execute("BEGIN").map_err(Error::from)?;
                 }
                 Err(fault) => return Err(fault),

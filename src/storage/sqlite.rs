@@ -362,6 +362,13 @@ impl Writer {
                     self.bells.ring(wakes);
                 }
                 Err(Error::Disk(what)) => return self.give_up(group, &what),
+                // Another process holds the database: each alone would wait for it as long again.
+                Err(Error::Busy(what)) => {
+                    tracing::warn!(what, closures = group.len(), "the database is held");
+                    for job in group {
+                        job.answer(Some(Error::Busy(what.clone())));
+                    }
+                }
                 Err(fault) => {
                     if matches!(fault, Error::Full)
                         && let Err(Error::Disk(what)) = self.make_room()

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 /// The exact bytes of a JSON body, not yet parsed.
 #[derive(Debug)]
@@ -29,6 +30,14 @@ pub struct RawCsv(pub Bytes);
 pub(super) struct Form(pub Vec<(String, String)>);
 
 type Reading<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// How long the whole of a body may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn too_slow() -> Problem {
+    let detail = format!("the body took longer than {PATIENCE:?}");
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+}
 
 fn too_large(limit: usize) -> Problem {
     let detail = format!("the body is larger than {limit} bytes");
@@ -80,7 +89,10 @@ async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, Problem> {
 fn read(req: &HttpRequest, payload: &mut Payload, media_type: &str) -> Reading<Bytes> {
     let accepted = accept(req, media_type);
     let payload = payload.take();
-    Box::pin(async move { collect(payload, accepted?).await })
+    Box::pin(async move {
+        let body = tokio::time::timeout(PATIENCE, collect(payload, accepted?));
+        body.await.unwrap_or_else(|_| Err(too_slow()))
+    })
 }
 
 impl FromRequest for RawJson {

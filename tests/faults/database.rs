@@ -1,7 +1,7 @@
 //! A database that is restarted, cut off and killed while it is made. `KAIRAN_DATABASE_RESTARTS` and
 //! `KAIRAN_CUT_COMMITS` say how often (2 and 3 unless given).
 
-use crate::gate::Gate;
+use crate::gate::{Gate, Way};
 use crate::hub::{Node, Site, World, count};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, by_databases, judge, number, say};
 use crate::namespaces::Networks;
@@ -106,6 +106,43 @@ async fn restarts(rounds: u64, moments: &mut Moments) {
         ledger.stamps.len(),
         ledger.duplicates()
     ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hub_that_is_told_to_stop_ends_though_its_database_says_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let way = Gate::to(vec![([127, 0, 0, 1], server.port()).into()]).await;
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let settings = format!("{LOOPBACK}[engine]\nstop_s = 2\n");
+    let world = World::prepare_on(site, BANKS, &settings).await;
+    let place = world.place_on("hub", &server.url_by(way.address.port()));
+    let mut node = world.start(place.clone()).await;
+    let from = Clock::new().now();
+    assert_eq!(world.file(&node.url, "before").await, Some(201));
+    world.settled(&node).await;
+    way.set(0, Way::Silent);
+    node.signal(Signal::TERM);
+    let asked = Instant::now();
+    let status = node.ended(Duration::from_secs(30)).await;
+    say(&format!(
+        "told to stop beside a mute database: ended after {:?}",
+        asked.elapsed()
+    ));
+    assert_eq!(status.code(), Some(1), "{status}:\n{}", node.log());
+    assert!(
+        node.log().contains("what is under way hangs"),
+        "{}",
+        node.log()
+    );
+    way.set(0, Way::Open);
+    let node = world.start(place).await;
+    assert_eq!(world.file(&node.url, "after").await, Some(201));
+    world.settled(&node).await;
+    judge(&world, from).await;
 }
 
 /// So long nothing gets through: longer than TCP waits between two tries by then.

@@ -3,12 +3,14 @@
 
 use crate::support::ground::{BOUNDS, Base, Ground, on_both};
 use crate::support::postgres::fresh_postgres;
+use diesel::connection::SimpleConnection;
+use diesel::{Connection, PgConnection, SqliteConnection};
 use kairan::clock::Clock;
 use kairan::domain::id::Uid;
 use kairan::storage::{Bounds, Error, Lane, Location, Store, roster};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// A store on the same database, in which little may wait.
@@ -66,6 +68,59 @@ on_both! {
         }
         tokio::task::spawn_blocking(move || store.close()).await.expect("no panic");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_another_process_holds_is_waited_for_once_for_all() {
+    let ground = Ground::sqlite().await;
+    let Base::Sqlite(folder) = &ground.base else {
+        panic!("this one is on SQLite");
+    };
+    let path = folder.path().join("kairan.db");
+    let mut holder = SqliteConnection::establish(path.to_str().expect("UTF-8")).expect("opens");
+    holder
+        .batch_execute("BEGIN IMMEDIATE")
+        .expect("it holds the database");
+    let mut writes = JoinSet::new();
+    let begun = Instant::now();
+    for _ in 0..8 {
+        let store = ground.store.clone();
+        writes.spawn(async move { store.write(Lane::Front, |tx| tx.new_id()).await });
+    }
+    while let Some(done) = writes.join_next().await {
+        let refused = done.expect("no panic");
+        assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
+    }
+    // Two groups: whoever came first, and the others.
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
+    holder.batch_execute("ROLLBACK").expect("it lets go");
+    let store = ground.store.clone();
+    store
+        .write(Lane::Front, |tx| tx.new_id())
+        .await
+        .expect("it writes again");
+}
+
+#[test]
+fn a_schema_that_somebody_holds_is_not_waited_for_without_an_end() {
+    let fresh = fresh_postgres();
+    let open = || {
+        let vault = kairan::vault::Vault::new(kairan::vault::random().expect("randomness"));
+        let location = Location::Postgres(fresh.url().into());
+        Store::open(&location, BOUNDS, Clock::new(), Arc::new(vault)).map(|store| store.close())
+    };
+    open().expect("a schema");
+    let mut holder = PgConnection::establish(fresh.url()).expect("connects");
+    let hold = "BEGIN; LOCK TABLE __diesel_schema_migrations IN ACCESS EXCLUSIVE MODE";
+    holder.batch_execute(hold).expect("it holds the table");
+    let refused = open().expect_err("refused").to_string();
+    assert!(refused.contains("lock timeout"), "{refused}");
+    holder.batch_execute("ROLLBACK").expect("it lets go");
+    open().expect("it opens");
 }
 
 /// Fails unless so many sessions of this database wait for a row that another holds.

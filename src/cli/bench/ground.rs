@@ -1,7 +1,7 @@
 //! What a scene stands on: a new folder or database, settings, keys, a register of banks with webhooks only, and
 //! people at every desk. All of it is gone with this value; nothing runs on it yet.
 
-use super::{Place, machine};
+use super::Place;
 use crate::actions::accept_invitation::accept_invitation;
 use crate::actions::bootstrap::bootstrap;
 use crate::actions::challenge_endpoint;
@@ -115,7 +115,6 @@ pub struct Ground {
 
 impl Ground {
     pub async fn lay(place: &Place, cast: &Cast, ports: Ports) -> Result<Self, CliError> {
-        machine::raise_open_files();
         let folder = Folder::make(&place.folder())?;
         let (url, fresh) = database(place.database.as_deref(), &folder.0)?;
         let (settings, file) = settings(&url, &folder.0)?;

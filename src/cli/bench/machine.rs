@@ -1,6 +1,5 @@
 //! What the kernel tells of processes and of this machine. Knows nothing of hubs.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -9,19 +8,6 @@ pub fn monotonic_nanos() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or_default()
-}
-
-/// Thousands of connections take as many descriptors, here and in what is started from here.
-pub fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    // What cannot be raised shows itself as failed connections.
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            maximum: limit.maximum,
-        },
-    );
 }
 
 /// CPU time and memory of a process, or of several together.

@@ -107,7 +107,6 @@ impl Banks {
 pub async fn run(args: Args) -> Result<Done, CliError> {
     let failed =
         |fault: std::io::Error| CliError::Failed(format!("the bench's receivers: {fault}"));
-    machine::raise_open_files();
     let listener = listen().map_err(failed)?;
     let port = listener.local_addr().map_err(failed)?.port();
     let hole = Hole::dig().await.map_err(failed)?;

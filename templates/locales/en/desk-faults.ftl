@@ -25,6 +25,7 @@ fault-bank_observes = This is an observer, not a bank: it has no customers to be
 fault-bank_unknown = No bank with this code is in the register.
 fault-body_broken = What was sent broke off. Send it again.
 fault-body_too_large = What was sent is too large.
+fault-body_too_slow = What was sent took too long to arrive. Send it again.
 fault-bootstrapped = An administrator exists already: ask one of them for an invitation.
 fault-busy = The hub is busy and stored nothing: send it again.
 fault-certificate_too_long = This bank had more notices than a certificate holds. Take its evidence pack.

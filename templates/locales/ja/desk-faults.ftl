@@ -25,6 +25,7 @@ fault-bank_observes = オブザーバーは銀行ではないため、被害銀�
 fault-bank_unknown = 提携台帳にない銀行コードが含まれています。
 fault-body_broken = 送信が途中で途切れました。もう一度お送りください。
 fault-body_too_large = 送信された内容が大きすぎます。
+fault-body_too_slow = 送信に時間がかかりすぎました。もう一度お送りください。
 fault-bootstrapped = 管理者はすでに登録されています。
 fault-busy = 混み合っています。何も保存されていませんので、もう一度お送りください。
 fault-certificate_too_long = この銀行の通知は、証明書に収まる件数を超えています。証拠パックを取得してください。

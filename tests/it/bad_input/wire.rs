@@ -338,6 +338,15 @@ async fn an_endless_body_is_cut_and_a_slow_head_is_not_waited_for() {
         while socket.write_all(chunk.as_bytes()).await.is_ok() {}
     });
     assert!(cut.await.is_ok(), "a body without end is read for ever");
+    // A body that stops halfway: the hub waits its thirty seconds.
+    let mut halfway = TcpStream::connect(&served.address).await.expect("connects");
+    let part = format!("{head}10\r\n[");
+    halfway.write_all(part.as_bytes()).await.expect("taken");
+    let waits = tokio::spawn(async move {
+        let mut answer = vec![0; 4_096];
+        let read = halfway.read(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer[..read]).into_owned()
+    });
     // A head that comes a byte a second: the hub ends it after its ten seconds.
     let mut slow = TcpStream::connect(&served.address).await.expect("connects");
     let (begun, mut ended) = (Instant::now(), false);
@@ -357,6 +366,10 @@ async fn an_endless_body_is_cut_and_a_slow_head_is_not_waited_for() {
         "{:?}",
         begun.elapsed()
     );
+    let answer = tokio::time::timeout(Duration::from_secs(60), waits).await;
+    let answer = answer.expect("in time").expect("no panic");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("body_too_slow"), "{answer}");
     assert_eq!(changed(&before, &hub.rows()), Vec::<&str>::new());
     assert_calm(&served);
 }
