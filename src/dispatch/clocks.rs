@@ -129,6 +129,9 @@ impl Clocks {
         }
         let mut done = 0;
         for one in over {
+            if *self.stopping.borrow() {
+                break;
+            }
             let rules = Arc::clone(&self.rules);
             let tried = self
                 .store

@@ -17,8 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 type PgPool = Pool<ConnectionManager<PgConnection>>;
 
-/// How often a closure is run before the race is reported as busy, unless it took longer than `PATIENCE` by then: that
-/// was no race, but a lock or a statement that timed out.
+/// How often a closure is run before the race is reported as busy. Once again in any case: whoever waited for another
+/// with the same key finds what that one stored. After `PATIENCE` no more: locks and statements time out alike.
 const RUNS: usize = 5;
 /// Connections of the engine.
 const ENGINES: u32 = 2;
@@ -249,7 +249,7 @@ impl Postgres {
                     bells.ring(wakes);
                     return Ok(value);
                 }
-                Err(_) if lost_race && runs < RUNS && began.elapsed() < PATIENCE => {
+                Err(_) if lost_race && runs < RUNS && (runs == 1 || began.elapsed() < PATIENCE) => {
                     conn.batch_execute("BEGIN").map_err(Error::from)?;
                 }
                 Err(fault) => return Err(fault),
