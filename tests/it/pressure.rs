@@ -5,6 +5,7 @@ use crate::support::ground::{BOUNDS, Base, Ground, on_both};
 use crate::support::postgres::fresh_postgres;
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
+use kairan::actions::once;
 use kairan::clock::Clock;
 use kairan::domain::id::Uid;
 use kairan::storage::{Bounds, Error, Lane, Location, Store, roster};
@@ -31,6 +32,39 @@ async fn narrow(ground: &Ground) -> Store {
 }
 
 on_both! {
+    async fn a_repetition_that_waited_long_for_the_first_gets_its_answer(ground) {
+        let officer = ground.person("officer").await;
+        let (begin, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let store = ground.store.clone();
+        let holder = tokio::spawn(async move {
+            let hold = move |tx: &mut kairan::storage::Tx<'_>| {
+                roster::enter_gate(tx)?;
+                begin.send(()).expect("the test waits");
+                std::thread::sleep(Duration::from_secs(7));
+                Ok::<_, Error>(())
+            };
+            store.write(Lane::Front, hold).await
+        });
+        begun.recv().await.expect("it is in the gate");
+        let file = || {
+            let store = ground.store.clone();
+            tokio::spawn(async move {
+                let act = move |tx: &mut kairan::storage::Tx<'_>| {
+                    once::once(tx, officer, "the same key", b"the same request", |tx| {
+                        roster::enter_gate(tx)?;
+                        Ok((201, tx.new_id()?.to_string().into_bytes()))
+                    })
+                };
+                store.write(Lane::Filing, act).await
+            })
+        };
+        let (one, other) = tokio::join!(file(), file());
+        let answers = [one, other].map(|done| done.expect("no panic").expect("answered"));
+        assert_eq!(answers[0].body, answers[1].body);
+        assert_eq!(answers.iter().filter(|answer| answer.replayed).count(), 1);
+        holder.await.expect("no panic").expect("it let go");
+    }
+
     async fn filings_beyond_the_queue_are_turned_away_and_a_stamp_goes_in(ground) {
         let store = narrow(&ground).await;
         let (release, released) = mpsc::channel::<()>();
