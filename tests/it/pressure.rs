@@ -2,7 +2,7 @@
 //! promises nothing on.
 
 use crate::support::ground::{BOUNDS, Base, Ground, on_both};
-use crate::support::postgres::fresh_postgres;
+use crate::support::postgres::{FreshPostgres, fresh_postgres};
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, PgConnection, SqliteConnection};
 use kairan::actions::once;
@@ -139,14 +139,16 @@ async fn a_database_that_another_process_holds_is_waited_for_once_for_all() {
         .expect("it writes again");
 }
 
+fn open_and_close(fresh: &FreshPostgres) -> Result<(), Error> {
+    let vault = kairan::vault::Vault::new(kairan::vault::random().expect("randomness"));
+    let location = Location::Postgres(fresh.url().into());
+    Store::open(&location, BOUNDS, Clock::new(), Arc::new(vault)).map(|store| store.close())
+}
+
 #[test]
 fn a_schema_that_somebody_holds_is_not_waited_for_without_an_end() {
     let fresh = fresh_postgres();
-    let open = || {
-        let vault = kairan::vault::Vault::new(kairan::vault::random().expect("randomness"));
-        let location = Location::Postgres(fresh.url().into());
-        Store::open(&location, BOUNDS, Clock::new(), Arc::new(vault)).map(|store| store.close())
-    };
+    let open = || open_and_close(&fresh);
     open().expect("a schema");
     let mut holder = PgConnection::establish(fresh.url()).expect("connects");
     let hold = "BEGIN; LOCK TABLE __diesel_schema_migrations IN ACCESS EXCLUSIVE MODE";
@@ -209,11 +211,7 @@ async fn filings_wait_in_the_hub_and_one_in_the_database() {
 #[test]
 fn a_server_that_answers_before_its_disk_is_refused_with_what_to_change() {
     let fresh = fresh_postgres();
-    let open = || {
-        let vault = kairan::vault::Vault::new(kairan::vault::random().expect("randomness"));
-        let location = Location::Postgres(fresh.url().into());
-        Store::open(&location, BOUNDS, Clock::new(), Arc::new(vault)).map(|store| store.close())
-    };
+    let open = || open_and_close(&fresh);
     let name = url::Url::parse(fresh.url()).expect("a URL");
     let name = name.path().trim_start_matches('/').to_owned();
     let set = |value: &str| {
