@@ -5,7 +5,10 @@
   const region = document.querySelector("[data-live]");
   const state = document.querySelector("[data-live-state]");
   if (!region || !state) return;
+  // The hub speaks every fifteen seconds; of one that vanished no browser would know.
+  const [silence, again] = [45000, 30000];
   let source = null;
+  let heard = 0;
   let over = false;
 
   const tell = (live) => {
@@ -36,14 +39,29 @@
   };
 
   const close = () => {
+    clearTimeout(heard);
     source?.close();
     source = null;
+  };
+
+  const lost = () => {
+    close();
+    tell(false);
+    setTimeout(open, again);
+  };
+
+  const hear = () => {
+    clearTimeout(heard);
+    heard = setTimeout(lost, silence);
   };
 
   const open = () => {
     if (source || over || document.hidden) return;
     source = new EventSource(region.dataset.live);
+    hear();
+    source.addEventListener("still", hear);
     source.addEventListener("board", (event) => {
+      hear();
       tell(true);
       swap(event.data);
     });
@@ -53,9 +71,9 @@
       tell(false);
     });
     source.addEventListener("error", () => {
-      // What the browser does not try again by itself is tried when the page is looked at again.
-      if (source?.readyState === EventSource.CLOSED) close();
-      tell(false);
+      // What the browser does not try again by itself.
+      if (source?.readyState === EventSource.CLOSED) lost();
+      else tell(false);
     });
   };
 

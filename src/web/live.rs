@@ -9,7 +9,7 @@ use crate::storage::Store;
 use crate::storage::reading::{self, Newest};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// Streams at once.
@@ -17,10 +17,10 @@ const MOST: usize = 128;
 /// Of one session: a browser holds no more connections to one host.
 const MOST_OF_SESSION: usize = 6;
 const EVERY: Duration = Duration::from_secs(1);
+/// After so long without an answer nothing may be shown as live.
+pub const PATIENCE: Duration = Duration::from_secs(3);
 /// After so many beats everybody looks, whatever the poller saw: time alone makes a bank late.
 const LOOK_ANYWAY: u64 = 15;
-/// Beats without an answer after which a board may not be shown as live.
-const GIVE_UP: u64 = 3;
 /// Beats after something new in which everybody still looks: what was begun earlier may be committed later.
 const SETTLE: u64 = 2;
 
@@ -31,6 +31,8 @@ pub struct Beat {
     pub moved: u64,
     /// Sessions that are good no more.
     pub ended: Arc<HashSet<Uid>>,
+    /// Nobody knows what is new: the database does not answer.
+    pub is_mute: bool,
     /// The hub stops.
     pub is_last: bool,
 }
@@ -112,39 +114,52 @@ impl Live {
         let mut tick = tokio::time::interval(EVERY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut known = Newest::default();
-        // Beats since something was new; and since an answer came.
-        let (mut quiet, mut silent) = (0, 0);
+        // Beats since something was new; and since when there is no answer.
+        let (mut quiet, mut silent_since) = (0, None);
         loop {
             tick.tick().await;
             let Some(sessions) = self.listened() else {
                 return;
             };
-            let asked = store
-                .read(move |tx| -> Result<_, Error> {
-                    Ok((reading::newest(tx)?, sign_in::ended(tx, &sessions)?))
-                })
-                .await;
-            let (newest, ended) = match asked {
+            let asked = store.read(move |tx| -> Result<_, Error> {
+                Ok((reading::newest(tx)?, sign_in::ended(tx, &sessions)?))
+            });
+            let (newest, ended) = match self.unless_mute(asked).await {
                 Ok(found) => found,
                 Err(fault) => {
                     tracing::warn!(%fault, "looking for what is new");
-                    silent += 1;
-                    if silent >= GIVE_UP {
-                        // Every stream looks, fails and ends, and its page says that it is live no more.
-                        self.beats.send_modify(|beat| beat.moved += 1);
+                    let since = *silent_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= PATIENCE {
+                        self.say_mute();
                     }
                     continue;
                 }
             };
-            silent = 0;
+            silent_since = None;
             quiet = if newest == known { quiet + 1 } else { 0 };
             known = newest;
             let looks = quiet <= SETTLE || quiet.is_multiple_of(LOOK_ANYWAY);
             self.beats.send_modify(|beat| {
                 beat.moved += u64::from(looks);
                 beat.ended = Arc::new(ended);
+                beat.is_mute = false;
             });
         }
+    }
+
+    /// The answer, however long it takes; whoever listens meanwhile hears that there is none.
+    async fn unless_mute<T>(&self, asked: impl Future<Output = T>) -> T {
+        let mut asked = std::pin::pin!(asked);
+        loop {
+            match tokio::time::timeout(PATIENCE, &mut asked).await {
+                Ok(answer) => return answer,
+                Err(_) => self.say_mute(),
+            }
+        }
+    }
+
+    fn say_mute(&self) {
+        self.beats.send_modify(|beat| beat.is_mute = true);
     }
 }
 
@@ -163,10 +178,10 @@ impl Drop for Listening {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::instant::Instant;
+    use crate::domain::instant;
 
     fn session() -> Uid {
-        Uid::at(Instant::from_micros(0))
+        Uid::at(instant::Instant::from_micros(0))
     }
 
     #[test]
@@ -209,5 +224,20 @@ mod tests {
         let (listening, _) = live.place(session()).expect("a place");
         live.close();
         assert!(listening.beats.borrow().is_last && live.place(session()).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_is_told_to_whoever_listens() {
+        let live = Arc::new(Live::default());
+        let (mut listening, _) = live.place(session()).expect("a place");
+        let (answer, asked) = tokio::sync::oneshot::channel();
+        let asking = tokio::spawn({
+            let live = Arc::clone(&live);
+            async move { live.unless_mute(asked).await }
+        });
+        listening.beats.changed().await.expect("a beat");
+        assert!(listening.beats.borrow_and_update().is_mute);
+        answer.send("late").expect("asked still");
+        assert_eq!(asking.await.expect("no panic"), Ok("late"));
     }
 }

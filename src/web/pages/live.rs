@@ -7,7 +7,7 @@ use crate::actions::sign_in;
 use crate::domain::access::{Caller, Role};
 use crate::web::App;
 use crate::web::identity::Who;
-use crate::web::live::Listening;
+use crate::web::live::{Listening, PATIENCE};
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::Asked;
 use actix_web::HttpResponse;
@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 
 /// Before it comes back after the connection broke, a page waits so long.
 const RETRY: &str = "retry: 5000\n\n";
-/// Keeps the connection open through proxies, and finds out that nobody is there any more.
-const STILL_HERE: &str = ":\n\n";
+/// Keeps the connection open through proxies, finds out that nobody is there any more, and tells a page that the hub is.
+const STILL_HERE: &str = "event: still\ndata:\n\n";
 const END: &str = "event: end\ndata:\n\n";
 
 /// One incident's board; without, those of the newest incidents.
@@ -78,7 +78,8 @@ impl Stream {
         loop {
             self.listening.beats.changed().await.ok()?;
             let beat = self.listening.beats.borrow_and_update().clone();
-            if beat.is_last {
+            // The page says that it is live no more, and comes back by itself.
+            if beat.is_last || beat.is_mute {
                 return None;
             }
             if beat.ended.contains(&self.listening.session) {
@@ -88,18 +89,19 @@ impl Stream {
                 continue;
             }
             self.moved = beat.moved;
-            let said = match self.holder().await {
-                Ok(Some(caller)) => self.look(caller).await,
-                Ok(None) => return Some(self.end()),
-                Err(problem) => Err(problem),
+            let looked = async {
+                match self.holder().await? {
+                    Some(caller) => self.look(caller).await.map(Some),
+                    None => Ok(None),
+                }
             };
-            return match said {
-                Ok(event) => {
+            return match tokio::time::timeout(PATIENCE, looked).await {
+                Ok(Ok(Some(event))) => {
                     let event = event.unwrap_or_else(|| STILL_HERE.to_owned());
                     Some((Ok(event.into()), self))
                 }
-                // The page comes back by itself.
-                Err(_) => None,
+                Ok(Ok(None)) => Some(self.end()),
+                Ok(Err(_)) | Err(_) => None,
             };
         }
     }

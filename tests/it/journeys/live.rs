@@ -3,7 +3,10 @@
 use super::pages::seated;
 use super::steps::{seconds, text};
 use crate::support::browser::{Browser, get};
+use crate::support::hub::On;
 use crate::support::hub::TestHub;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use kairan::storage::people::{RoleGrantRow, insert_grant};
 use reqwest::Method;
 use std::time::Duration;
@@ -138,4 +141,24 @@ journeys! {
         assert!(stopped.is_ok(), "it waited until its patience ended");
         while open.chunk().await.expect("a proper end").is_some() {}
     }
+}
+
+/// Of a database whose answer does not come, as where its host hangs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_board_whose_database_says_nothing_is_live_no_more() {
+    let hub = TestHub::start(On::Postgres).await;
+    let fresh = hub.postgres.as_ref().expect("this one is on PostgreSQL");
+    let officer = hub.officer().await;
+    let browser = seated(&hub, &officer).await;
+    let mut open = Stream::open(&hub, &browser, "/live").await;
+    open.hears("board").await;
+    let mut holder = PgConnection::establish(fresh.url()).expect("connects");
+    let hold = "BEGIN; LOCK TABLE response IN ACCESS EXCLUSIVE MODE";
+    holder.batch_execute(hold).expect("it holds the table");
+    open.ends().await;
+    holder.batch_execute("ROLLBACK").expect("it lets go");
+    Stream::open(&hub, &browser, "/live")
+        .await
+        .hears("board")
+        .await;
 }
