@@ -13,7 +13,7 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use std::fs::{DirBuilder, File};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const FORMAT: &[u8] = b"kairan-journal/v1\n";
@@ -155,6 +155,12 @@ impl Journal {
         if self.bytes >= SEGMENT_BYTES {
             (self.file, self.bytes) = begin(&self.folder, self.number + 1, &self.head)?;
             self.number += 1;
+        }
+        // Of a file that is in no folder any more nothing is found again.
+        let links = self.file.metadata().map(|file| file.nlink());
+        if links.map_err(io(&self.folder))? == 0 {
+            let gone = std::io::Error::new(std::io::ErrorKind::NotFound, "it was removed");
+            return Err(io(&self.folder)(gone));
         }
         let bytes = encode(record);
         if let Err(fault) = self.file.write_all(&bytes) {

@@ -16,6 +16,8 @@ use crate::merkle::growing::Growing;
 use crate::merkle::{empty_root, leaf_hash};
 use crate::storage::log::{self, Head};
 use crate::storage::{Lane, Store, Tx, tree};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +29,8 @@ const LEASE: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a log that refused waits before it looks whether it was mended.
 const MENDED: Duration = Duration::from_secs(5);
+/// How often it is said again that a node cannot lead.
+const REMIND: Duration = Duration::from_secs(300);
 /// Batches that are settled in one go: some megabytes each at most.
 const BATCHES: i64 = 8;
 
@@ -88,6 +92,7 @@ pub struct Sequencer {
     /// The process that owns the database takes the lead once, whoever had it.
     has_led: bool,
     look_again_at: tokio::time::Instant,
+    told_without_journal: Option<tokio::time::Instant>,
     standing: watch::Sender<Standing>,
     stopping: watch::Receiver<bool>,
 }
@@ -110,6 +115,7 @@ impl Sequencer {
             following: None,
             has_led: false,
             look_again_at: tokio::time::Instant::now(),
+            told_without_journal: None,
             standing: watch::Sender::new(Standing::Following),
             stopping,
         }
@@ -139,8 +145,16 @@ impl Sequencer {
                 _ = staged.changed() => {}
                 _ = look.tick() => {}
             }
-            if let Err(fault) = self.step().await {
-                tracing::error!(%fault, "the log could not be carried on; will try again");
+            // Whatever is amiss with the log, everybody is told all the same: it never ends the hub.
+            match AssertUnwindSafe(self.step()).catch_unwind().await {
+                Ok(Ok(())) => {}
+                Ok(Err(fault)) => {
+                    tracing::error!(%fault, "the log could not be carried on; will try again");
+                }
+                Err(_) => {
+                    self.leading = None;
+                    tracing::error!("the log was left off by a defect; will try again");
+                }
             }
         }
         if let Err(fault) = self.hand_over().await {
@@ -309,6 +323,9 @@ impl Sequencer {
     /// Keeps this node's journal abreast of the leader's; true = it holds a head that the database has lost.
     async fn misses_a_head(&mut self, head: &Head) -> Result<bool, Halt> {
         let kept_up = self.keep_up(head).await;
+        if kept_up.is_ok() && self.following.is_none() && head.size > 0 {
+            self.tell_without_journal();
+        }
         if kept_up.is_err() || self.following.is_none() {
             self.look_again_at = tokio::time::Instant::now() + MENDED;
         }
@@ -324,6 +341,21 @@ impl Sequencer {
             }
             Err(NotKeptUp::Action(fault)) => Err(fault.into()),
             Ok(is_lost) => Ok(is_lost),
+        }
+    }
+
+    /// Once in a while: a node that cannot lead is no help when the one that does is gone.
+    fn tell_without_journal(&mut self) {
+        let now = tokio::time::Instant::now();
+        if self
+            .told_without_journal
+            .is_none_or(|at| now - at >= REMIND)
+        {
+            self.told_without_journal = Some(now);
+            tracing::warn!(
+                journal = %self.journal.display(),
+                "this node has no journal and cannot lead the log: export a checkpoint (`kairan export log DIR`), stop this node, `kairan log adopt DIR/checkpoint`, and start it again"
+            );
         }
     }
 
@@ -455,7 +487,13 @@ impl Sequencer {
             .store
             .read(move |tx| verified(tx, &origin, log, settled.clone()))
             .await?;
-        Ok(Some(read?))
+        let mut batches = read?;
+        // Whoever leads by now may have added more: that is not this leader's to sign.
+        batches.retain(|(record, _)| record.head.size <= size.unsigned_abs());
+        if batches.is_empty() {
+            return Err(Halt::LeadLost);
+        }
+        Ok(Some(batches))
     }
 
     async fn write_journal(&mut self, record: Record) -> Result<(), Halt> {
@@ -534,15 +572,21 @@ impl Sequencer {
         if !told {
             tracing::error!(code = refusal.code(), %refusal, "the log refuses; notices go out unsealed");
         }
-        self.store
+        let led = self
+            .store
             .write(Lane::Front, move |tx| {
-                if let Some(term) = term {
-                    let now = tx.now()?;
-                    log::keep_lead(tx, term, now)?;
+                let now = tx.now()?;
+                // Of the log of another that leads by now it has nothing to say.
+                if let Some(term) = term
+                    && !log::keep_lead(tx, term, now)?
+                {
+                    return Ok(false);
                 }
-                log_refuses::refuses(tx, refusal.code(), &refusal.to_string())
+                log_refuses::refuses(tx, refusal.code(), &refusal.to_string())?;
+                Ok::<_, Error>(true)
             })
             .await?;
+        let standing = if led { standing } else { Standing::Following };
         self.standing.send_replace(standing);
         Ok(())
     }

@@ -362,6 +362,45 @@ journeys! {
         hub.send_due().await;
     }
 
+    async fn a_leader_that_was_paused_amid_a_batch_says_nothing_of_the_log_of_the_next(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.seal().await;
+        let signed = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::latest_checkpoint(tx, 1)?.expect("one"))).await.expect("read");
+        let other_folder = hub.folder.path().join("other-journal");
+        adopt(&hub.store, &key_of(&hub), &other_folder, &signed.note).await.expect("adopted");
+        let (_stop, stopping) = watch::channel(false);
+        let mut other = Sequencer::new(hub.store.clone(), key_of(&hub), other_folder, Uid::at(hub.clock.now()), stopping);
+        hub.file(&officer).await;
+        hub.seal_until(Until::Sequenced).await;
+        hub.advance(seconds(11));
+        // The next leader takes that batch over, and adds to it.
+        for _ in 0..2 {
+            hub.file(&officer).await;
+            other.step().await.expect("carried on");
+        }
+        assert_eq!(other.standing(), Standing::Leading(size(&hub).await));
+        hub.seal().await;
+        assert_eq!(hub.log_standing().await, Standing::Following, "no alarm");
+        let alerts = "SELECT kind AS text FROM message WHERE kind = 'operator.alert'";
+        assert_eq!(hub.texts(alerts), [""; 0]);
+        hub.send_due().await;
+        assert_eq!(hub.log_faults().await, [""; 0]);
+    }
+
+    async fn a_journal_that_was_removed_is_missed_before_anything_more_is_signed(hub) {
+        let officer = hub.officer().await;
+        hub.bank("B001").await;
+        hub.seal().await;
+        let before = size(&hub).await;
+        std::fs::remove_dir_all(hub.folder.path().join("journal")).expect("removed");
+        hub.file(&officer).await;
+        hub.seal().await;
+        let signed = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::latest_checkpoint(tx, 1)?.expect("one"))).await.expect("read");
+        assert!(matches!(hub.log_standing().await, Standing::Refusing(_)));
+        assert_eq!(signed.size, before);
+        hub.is_sound = false;
+    }
+
     async fn of_two_leaders_the_one_whose_term_has_passed_changes_nothing(hub) {
         let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
         hub.seal().await;
