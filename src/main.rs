@@ -2,8 +2,8 @@
 
 use clap::{Parser, Subcommand};
 use kairan::cli::{
-    self, CliError, Done, admin, bench, check, demo, export, file, import, log, migrate, receive,
-    say, serve, verify,
+    self, CliError, Done, admin, bench, check, demo, export, file, import, log, logging, migrate,
+    receive, say, serve, verify,
 };
 use kairan::config::Settings;
 use std::path::PathBuf;
@@ -106,5 +106,6 @@ fn run(line: CommandLine) -> Result<Done, CliError> {
     });
     // Whatever still reads on a thread of its own, is asked by nobody any more.
     runtime.shutdown_timeout(LAST_READS);
+    logging::end();
     done
 }

@@ -2,8 +2,8 @@
 //! other, so that nothing accepted is lost. Knows every floor and no rule.
 
 use crate::actions::Rules;
-use crate::cli::CliError;
 use crate::cli::open;
+use crate::cli::{CliError, logging};
 use crate::config::{MAILS_PER_PLACE, Settings, WEBHOOKS_PER_PLACE};
 use crate::dispatch::clocks::Clocks;
 use crate::dispatch::engine::{Engine, EngineBounds};
@@ -343,6 +343,13 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     let public_url = settings.hub.public_url.clone();
     let parts = Parts::open(settings).await?;
     warn_of_holidays(&parts);
+    let _alone = match open::location(&parts.settings)?.hold_alone() {
+        Ok(held) => held,
+        Err(fault) => {
+            parts.store.close();
+            return Err(fault.into());
+        }
+    };
     let failure = parts.store.failure();
     let running = parts.start()?;
     tracing::info!(address = %running.address, %public_url, "the hub is at work");
@@ -375,7 +382,7 @@ async fn second_signal() {
 /// Ends the process with work under way.
 fn leave_off(why: &str) {
     tracing::error!("{why}: ended; what is in doubt is settled at the next start");
-    std::process::exit(1);
+    exit();
 }
 
 fn failed(what: &str) -> String {
@@ -391,7 +398,12 @@ async fn end_at_failure(mut failure: watch::Receiver<Option<String>>) {
         Err(_) => return std::future::pending().await,
     };
     tracing::error!("{}", failed(&what));
-    std::process::exit(1);
+    exit();
+}
+
+fn exit() -> ! {
+    logging::end();
+    std::process::exit(1)
 }
 
 /// After the last year of the list, a bank's clock takes a holiday for a working day.

@@ -8,7 +8,7 @@ use crate::actions::issue_key::{self, KeyInput, KeyMade};
 use crate::actions::recover;
 use crate::actions::{self, Rules};
 use crate::config::Settings;
-use crate::storage::{Lane, Tx, bank};
+use crate::storage::{Lane, Store, Tx, bank};
 use crate::vault::{Vault, VaultFault, log_key};
 use serde_json::json;
 use std::os::unix::fs::DirBuilderExt;
@@ -140,13 +140,25 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Runs one action in a transaction of its own.
-async fn act<T, F>(settings: &Settings, mut work: F) -> Result<T, CliError>
+async fn act<T, F>(settings: &Settings, work: F) -> Result<T, CliError>
+where
+    F: FnMut(&mut Tx<'_>, &Rules) -> Result<T, actions::Error> + Send + 'static,
+    T: Send + 'static,
+{
+    act_in(open::open_founded(settings), settings, work).await
+}
+
+async fn act_in<T, F>(
+    opening: impl Future<Output = Result<(Store, Arc<Vault>), CliError>>,
+    settings: &Settings,
+    mut work: F,
+) -> Result<T, CliError>
 where
     F: FnMut(&mut Tx<'_>, &Rules) -> Result<T, actions::Error> + Send + 'static,
     T: Send + 'static,
 {
     let rules = Arc::new(open::rules(settings)?);
-    let (store, _vault) = open::open_store(settings).await?;
+    let (store, _vault) = opening.await?;
     let result = store.write(Lane::Front, move |tx| work(tx, &rules)).await;
     store.close();
     Ok(result?)
@@ -159,7 +171,8 @@ async fn invite_first(settings: &Settings, args: BootstrapArgs) -> Result<Done, 
         language,
         json,
     } = args;
-    let invited = act(settings, move |tx, rules| {
+    let opening = open::open_store(settings);
+    let invited = act_in(opening, settings, move |tx, rules| {
         bootstrap(tx, rules, &name, &email, &language)
     })
     .await?;

@@ -25,7 +25,7 @@ pub struct Args {
 
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     let rules = open::rules(&settings)?;
-    let (store, _vault) = open::open_store(&settings).await?;
+    let (store, _vault) = open::open_founded(&settings).await?;
     // Drawn on a terminal only.
     let bar = ProgressBar::new_spinner().with_message("checking");
     bar.enable_steady_tick(Duration::from_millis(100));

@@ -61,7 +61,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
 
 async fn export_log(settings: Settings, args: LogArgs) -> Result<Done, CliError> {
     let key = LogKey::open(&settings.evidence, &settings.hub.public_host)?;
-    let (store, _vault) = open::open_store(&settings).await?;
+    let (store, _vault) = open::open_founded(&settings).await?;
     let exported = Export::all(&store, &key, &args.dir).await;
     store.close();
     let export = exported?;

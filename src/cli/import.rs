@@ -67,7 +67,7 @@ async fn store_banks(
     csv: Vec<u8>,
 ) -> Result<Imported, CliError> {
     let rules = open::rules(settings)?;
-    let (store, _vault) = open::open_store(settings).await?;
+    let (store, _vault) = open::open_founded(settings).await?;
     let (dry_run, has_place) = (args.dry_run, args.json || args.secrets_out.is_some());
     // Drawn on a terminal only.
     let bar = ProgressBar::new_spinner().with_message(format!("importing {}", args.csv.display()));

@@ -42,7 +42,7 @@ struct AdoptArgs {
 }
 
 pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
-    let (store, _vault) = open::open_store(&settings).await?;
+    let (store, _vault) = open::open_founded(&settings).await?;
     let done = on_store(&settings, &args, &store).await;
     store.close();
     done

@@ -139,10 +139,14 @@ fn action_sentence(error: &actions::Error) -> String {
     }
 }
 
+/// Names that hang may hold half of them (`dispatch/address_guard.rs`), and the database finds one all the same.
+const BLOCKING_THREADS: usize = 1024;
+
 /// What commands run on.
 pub fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     raise_open_files();
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|fault| {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.enable_all().max_blocking_threads(BLOCKING_THREADS).build().map_err(|fault| {
         CliError::Failed(format!("cannot start threads: {fault}; raise this user's limits on processes and open files"))
     })
 }

@@ -16,10 +16,26 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The same as `open_store` where there is a database already: who only looks, or adds to what is there, founds none.
+pub async fn open_founded(settings: &Settings) -> Result<(Store, Arc<Vault>), CliError> {
+    Vault::open(&settings.keys.file)?;
+    if !location(settings)?.is_founded()? {
+        return Err(CliError::Failed(format!(
+            "there is no database of a hub at {}; check database.url, or make one with `kairan migrate`",
+            settings.database.shown()
+        )));
+    }
+    open_store(settings).await
+}
+
+pub fn location(settings: &Settings) -> Result<Location, CliError> {
+    Location::parse(&settings.database.url).map_err(CliError::Usage)
+}
+
 /// Reads the key file, opens the database (which brings its schema up to date) and unwraps the hub's keys.
 pub async fn open_store(settings: &Settings) -> Result<(Store, Arc<Vault>), CliError> {
     let vault = Arc::new(Vault::open(&settings.keys.file)?);
-    let location = Location::parse(&settings.database.url).map_err(CliError::Usage)?;
+    let location = location(settings)?;
     let store = Store::open(
         &location,
         bounds(settings),

@@ -29,8 +29,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-/// More than any notice has, in bytes.
-const BODY_LIMIT: usize = 64 * 1_024;
+/// More than any notice has, in bytes: as much as a hub can be set to take of a filing.
+pub const BODY_LIMIT: usize = 16 << 20;
 /// How often it is looked for what is due again.
 const LOOK: Duration = Duration::from_millis(500);
 

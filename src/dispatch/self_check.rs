@@ -95,14 +95,21 @@ impl SelfCheck {
             }
         }
         let took = began.elapsed();
+        let (broken, left_out) = (findings.len(), untried.len());
         let differs = self
             .store
             .write(Lane::Back, move |tx| {
                 record_verdict(tx, &findings, &untried, took)
             })
             .await?;
-        if differs {
-            tracing::warn!("the self-check stands otherwise than before");
+        if differs && broken + left_out > 0 {
+            tracing::warn!(
+                broken,
+                left_out,
+                "the self-check stands otherwise than before; `kairan check` names what it found"
+            );
+        } else if differs {
+            tracing::info!("the self-check finds nothing");
         }
         Ok(true)
     }

@@ -1,10 +1,12 @@
 //! What is asserted of a database before anything is promised on it: that a commit is on the disk, and, after an
 //! end that was not clean, that what this process reads there is whole and on the disk too.
 
+use super::delivery_log;
 use super::error::Error;
+use super::tx::{Conn, Tx};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use std::path::{Path, PathBuf};
 
 #[derive(QueryableByName)]
@@ -45,23 +47,63 @@ pub(in crate::storage) fn assert_sqlite(conn: &mut SqliteConnection) -> Result<(
     Ok(())
 }
 
+fn setting(conn: &mut PgConnection, name: &str) -> Result<Option<String>, Error> {
+    let said: Said = diesel::sql_query(format!("SELECT current_setting('{name}', true) AS value"))
+        .get_result(conn)?;
+    Ok(said.value)
+}
+
+/// Whether what a server says in this locale is what `error.rs` knows.
+fn is_read(lc_messages: &str) -> bool {
+    let language = lc_messages.split(['.', '_']).next().unwrap_or_default();
+    ["", "C", "POSIX", "en"].contains(&language)
+}
+
+fn takes_none() -> Error {
+    Error::Unavailable(
+        "PostgreSQL takes no writes: a standby, or set to default_transaction_read_only; name the server that does in database.url".into(),
+    )
+}
+
+/// The database answers, and takes writes.
+pub fn takes_writes(tx: &mut Tx<'_>) -> Result<(), Error> {
+    delivery_log::end(tx)?;
+    let Conn::Postgres(conn) = &mut tx.conn else {
+        return Ok(());
+    };
+    // Reads are read-only themselves: what others begin is asked for.
+    let refuses = "current_setting('default_transaction_read_only') = 'on' OR pg_is_in_recovery()";
+    let refuses = diesel::select(diesel::dsl::sql::<Bool>(refuses));
+    if refuses.get_result(*conn)? {
+        return Err(takes_none());
+    }
+    Ok(())
+}
+
 /// Refuses a server that would answer before its disk has. A setting that a compatible server does not know is
-/// its own affair.
+/// its own affair. And one that takes no writes, or that speaks another language than this program reads.
 pub(in crate::storage) fn assert_postgres(conn: &mut PgConnection) -> Result<(), Error> {
     for name in ["fsync", "full_page_writes", "synchronous_commit"] {
-        let said: Said =
-            diesel::sql_query(format!("SELECT current_setting('{name}', true) AS value"))
-                .get_result(conn)?;
-        let durable = match said.value.as_deref() {
+        let said = setting(conn, name)?;
+        let durable = match said.as_deref() {
             None | Some("on") => true,
             Some(value) => name == "synchronous_commit" && value == "remote_apply",
         };
         if !durable {
             return Err(Error::Unavailable(format!(
                 "PostgreSQL has {name} = {}, so that what it confirmed could be lost with the power; set {name} = on in postgresql.conf and reload it",
-                said.value.unwrap_or_default()
+                said.unwrap_or_default()
             )));
         }
+    }
+    if setting(conn, "transaction_read_only")?.as_deref() == Some("on") {
+        return Err(takes_none());
+    }
+    let language = setting(conn, "lc_messages")?.unwrap_or_default();
+    if !is_read(&language) {
+        return Err(Error::Unavailable(format!(
+            "PostgreSQL has lc_messages = {language}, and what it says of locks and timeouts is read in English; as its superuser, ALTER ROLE of this hub SET lc_messages = 'C'"
+        )));
     }
     Ok(())
 }
@@ -196,5 +238,15 @@ mod tests {
         std::fs::write(&path, bytes).expect("spoilt");
         let refused = prove_sqlite(&mut database(folder.path())).expect_err("refused");
         assert!(matches!(refused, Error::Corrupt(_)), "{refused}");
+    }
+
+    #[test]
+    fn a_server_that_speaks_another_language_is_not_read() {
+        for english in ["C", "POSIX", "C.UTF-8", "en_US.UTF-8", "en_GB", ""] {
+            assert!(is_read(english), "{english}");
+        }
+        for other in ["ja_JP.UTF-8", "ja", "de_DE.UTF-8", "Japanese_Japan.932"] {
+            assert!(!is_read(other), "{other}");
+        }
     }
 }

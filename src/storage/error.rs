@@ -61,7 +61,7 @@ fn by_message(text: String) -> Error {
         Error::Full
     } else if has("readonly database") || has("read-only") {
         Error::Unavailable(format!(
-            "{text}; make the database file and its folder writable for this user"
+            "{text}; let this hub write: to the file and its folder, or to the PostgreSQL server that takes writes"
         ))
     } else if has("disk I/O error") {
         Error::Disk(text)

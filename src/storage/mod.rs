@@ -49,7 +49,7 @@ pub mod service_level;
 pub mod session;
 pub mod tree;
 
-pub use durability::free_bytes;
+pub use durability::{free_bytes, takes_writes};
 use prepared::insert_all;
 
 pub use error::Error;

@@ -155,6 +155,19 @@ fn attentive(url: &str) -> String {
     format!("{before}?{}", parameters.join("&"))
 }
 
+fn connect(url: &str) -> Result<PgConnection, Error> {
+    PgConnection::establish(url)
+        .map_err(|fault| Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}")))
+}
+
+/// Whether a hub's schema is there, of whatever version.
+pub(in crate::storage) fn is_founded(url: &str) -> Result<bool, Error> {
+    refuse_plain_text(url)?;
+    let there = "to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    let asked = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(there));
+    Ok(asked.get_result(&mut connect(&attentive(url))?)?)
+}
+
 fn pool(url: &str, size: u32, setup: Setup) -> Result<PgPool, Error> {
     Pool::builder()
         .max_size(size.max(1))
@@ -171,9 +184,7 @@ impl Postgres {
     pub(in crate::storage) fn open(url: &str, bounds: Bounds) -> Result<Self, Error> {
         refuse_plain_text(url)?;
         let url = &attentive(url);
-        let mut conn = PgConnection::establish(url).map_err(|fault| {
-            Error::Unavailable(format!("cannot connect to PostgreSQL: {fault}"))
-        })?;
+        let mut conn = connect(url)?;
         assert_postgres(&mut conn)?;
         migrations::run_postgres(&mut conn)?;
         let gate = |writing: u32| Gate::new(bounds.queue, writing.max(1));

@@ -17,7 +17,9 @@ use super::tx::{Bells, Conn, Surroundings, Tx, Wakes};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use rustix::fs::{FlockOperation, flock};
 use std::collections::VecDeque;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -186,6 +188,7 @@ impl Sqlite {
         let mut conn = connect_sqlite(url, PRAGMAS)?;
         conn.batch_execute(WRITER_PRAGMAS)?;
         check_version(&mut conn)?;
+        refuse_foreign(&mut conn, path)?;
         // Of a new file: most trees grow at one end, and half as many pages are half as many writes.
         conn.batch_execute("PRAGMA page_size = 8192;")?;
         // A file that may not be written is found here, before anything is promised.
@@ -319,6 +322,49 @@ impl Drop for Sqlite {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// See `Location::hold_alone`. A file of its own beside the database: of that, a process loses all of SQLite's locks when it
+/// closes a second handle.
+pub(in crate::storage) fn hold_alone(path: &Path) -> Result<File, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let failed = |fault: std::io::Error| {
+        Error::Unavailable(format!("cannot open {}: {fault}", name.display()))
+    };
+    let options = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .clone();
+    let file = options.open(&name).map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Busy(format!(
+            "another hub works on {}; stop that one first, or name another database in database.url",
+            path.display()
+        ))),
+        Err(fault) => Err(failed(fault.into())),
+    }
+}
+
+/// A file that holds tables, and none of a hub's, is somebody else's.
+fn refuse_foreign(conn: &mut SqliteConnection, path: &Path) -> Result<(), Error> {
+    let is_foreign = "SELECT count(*) > 0 AND sum(name = '__diesel_schema_migrations') = 0 AS is_so FROM sqlite_schema WHERE type = 'table'";
+    let found: IsSo = diesel::sql_query(is_foreign).get_result(conn)?;
+    if found.is_so.unwrap_or(false) {
+        return Err(Error::Unavailable(format!(
+            "{} holds another program's tables; name a file of the hub's own in database.url",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+#[derive(QueryableByName)]
+struct IsSo {
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Bool>)]
+    is_so: Option<bool>,
 }
 
 fn check_version(conn: &mut SqliteConnection) -> Result<(), Error> {

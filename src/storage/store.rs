@@ -8,6 +8,7 @@ use super::sqlite::Sqlite;
 use super::tx::{Bells, Surroundings, Tx};
 use crate::clock::Clock;
 use crate::vault::Vault;
+use std::fs::File;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -32,6 +33,23 @@ impl Location {
             return Ok(Self::Postgres(url.to_owned()));
         }
         Err("not a database URL: write sqlite:PATH or postgres://USER@HOST/NAME".into())
+    }
+
+    /// Whether there is a hub's database already, of whatever age.
+    pub fn is_founded(&self) -> Result<bool, Error> {
+        match self {
+            Self::Sqlite(path) => Ok(path.metadata().is_ok_and(|file| file.len() > 0)),
+            Self::Postgres(url) => super::postgres::is_founded(url),
+        }
+    }
+
+    /// Keeps every other hub from an embedded database, until what is returned is dropped: two would take each other's leases
+    /// for those of a run that ended. Nothing to keep on PostgreSQL, which nodes share.
+    pub fn hold_alone(&self) -> Result<Option<File>, Error> {
+        match self {
+            Self::Sqlite(path) => super::sqlite::hold_alone(path).map(Some),
+            Self::Postgres(_) => Ok(None),
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use std::io::Read;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longer than the program waits for a locked database.
@@ -262,6 +264,115 @@ fn a_locked_database_is_told_as_such() {
         .failed_saying(1, &["locked", "try again"]);
     holder.batch_execute("ROLLBACK").expect("released");
     assert_eq!(host.run(&["migrate"]).code, 0);
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0");
+    let address = listener.and_then(|free| free.local_addr());
+    address.expect("a free port")
+}
+
+/// A hub that runs, and where it listens.
+fn serve(host: &Host, log: Stdio) -> (Child, SocketAddr) {
+    let address = free_address();
+    let settings = format!("[listen]\naddress = \"{address}\"\n[log]\nlevel = \"trace\"\n");
+    host.write("kairan.toml", &settings);
+    let hub = Command::new(env!("CARGO_BIN_EXE_kairan"))
+        .arg("serve")
+        .current_dir(host.folder.path())
+        .env("KAIRAN_CONFIG", host.path("kairan.toml"))
+        .env_remove("KAIRAN_KEY")
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn();
+    (hub.expect("the program starts"), address)
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let mut answer = [0; 12];
+    let asked = TcpStream::connect(address).and_then(|mut hub| {
+        hub.set_read_timeout(Some(Duration::from_secs(5)))?;
+        hub.write_all(b"GET /health/ready HTTP/1.1\r\nHost: hub.example\r\n\r\n")?;
+        hub.read_exact(&mut answer)
+    });
+    asked.is_ok() && answer.ends_with(b"200")
+}
+
+#[test]
+fn a_reader_of_its_log_who_stopped_holds_up_no_hub() {
+    let host = Host::installed();
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // As much as it holds: the first line has no room.
+    writer.write_all(&[b'.'; 1 << 16]).expect("room");
+    let (mut hub, address) = serve(&host, writer.into());
+    let until = Instant::now() + PATIENCE;
+    while !is_ready(address) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let was_ready = is_ready(address);
+    kill_process(Pid::from_child(&hub), Signal::TERM).expect("it is told to stop");
+    while hub.try_wait().expect("our child").is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // It may have ended by itself.
+    let _ = hub.kill();
+    let status = hub.wait().expect("its end");
+    drop(reader);
+    assert!(was_ready);
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_second_hub_on_one_embedded_database_is_refused() {
+    let host = Host::installed();
+    let (mut hub, address) = serve(&host, Stdio::null());
+    let until = Instant::now() + PATIENCE;
+    while !is_ready(address) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let was_ready = is_ready(address);
+    let other = format!("[listen]\naddress = \"{}\"\n", free_address());
+    host.write("kairan.toml", &other);
+    let second = host.run(&["serve"]);
+    let looked = host.run(&["check"]);
+    // It may have ended by itself, where the test fails.
+    let _ = hub.kill();
+    hub.wait().expect("its end");
+    assert!(was_ready);
+    second.failed_saying(1, &["another hub works on", "stop that one first"]);
+    assert_eq!(looked.code, 0, "whoever only looks may: {}", looked.stderr);
+}
+
+#[test]
+fn who_only_looks_founds_no_database() {
+    let host = Host::new();
+    assert_eq!(host.run(&["admin", "new-key"]).code, 0);
+    for command in [
+        &["check"][..],
+        &["log"],
+        &["export", "log", "out"],
+        &["admin", "accept", "x"],
+    ] {
+        host.run(command)
+            .failed_saying(1, &["there is no database of a hub at", "kairan migrate"]);
+    }
+    assert!(!host.database().exists());
+}
+
+#[test]
+fn another_programs_database_is_not_touched() {
+    let host = Host::new();
+    assert_eq!(host.run(&["admin", "new-key"]).code, 0);
+    let mut conn = host.connect();
+    conn.batch_execute("CREATE TABLE moz_places (id INTEGER PRIMARY KEY)")
+        .expect("made");
+    drop(conn);
+    let before = std::fs::read(host.database()).expect("read");
+    for command in [&["serve"][..], &["migrate"], &["check"]] {
+        host.run(command)
+            .failed_saying(1, &["another program's tables", "database.url"]);
+    }
+    assert_eq!(std::fs::read(host.database()).expect("read"), before);
 }
 
 #[test]

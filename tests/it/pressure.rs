@@ -159,6 +159,16 @@ fn a_schema_that_somebody_holds_is_not_waited_for_without_an_end() {
     open().expect("it opens");
 }
 
+#[test]
+fn a_server_that_takes_no_writes_is_told_as_such() {
+    let fresh = fresh_postgres();
+    let mut conn = PgConnection::establish(fresh.url()).expect("connects");
+    let set = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+    conn.batch_execute(set).expect("set");
+    let refused = open_and_close(&fresh).expect_err("refused").to_string();
+    assert!(refused.contains("takes no writes"), "{refused}");
+}
+
 /// Fails unless so many sessions of this database wait for a row that another holds.
 fn waiting(count: usize) -> String {
     format!(

@@ -7,10 +7,10 @@ use super::api::Api;
 use super::register::Handover;
 use crate::cli::receive::bank::{Bank, Person};
 use crate::cli::receive::events::Event;
-use crate::cli::receive::header;
 use crate::cli::receive::hub::Hub;
 use crate::cli::receive::judge::Trust;
 use crate::cli::receive::memory::Memory;
+use crate::cli::receive::{BODY_LIMIT, header};
 use crate::cli::{CliError, Done, say};
 use crate::clock::Clock;
 use crate::domain::instant::Instant;
@@ -31,8 +31,6 @@ use tokio::net::TcpSocket;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
-/// More than any notice has.
-const BODY_LIMIT: usize = 64 * 1_024;
 /// How often a bank asks again for what the hub did not have yet.
 const ASK_EVERY: Duration = Duration::from_millis(500);
 const ASK_TIMES: usize = 60;

@@ -51,7 +51,7 @@ pub async fn run(settings: Settings, args: Args) -> Result<Done, CliError> {
     let templates = Templates::load()
         .map_err(|fault| CliError::Failed(format!("the texts cannot be read: {fault}")))?;
     let rules = open::rules(&settings)?;
-    let (store, _vault) = open::open_store(&settings).await?;
+    let (store, _vault) = open::open_founded(&settings).await?;
     // Drawn on a terminal only.
     let bar = ProgressBar::new_spinner().with_message("packing");
     bar.enable_steady_tick(Duration::from_millis(100));

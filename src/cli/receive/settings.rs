@@ -65,7 +65,8 @@ impl Settings {
         let written: Written = toml::from_str(&text).map_err(|fault| wrong(fault.to_string()))?;
         let beside = |file: &Path| path.parent().unwrap_or(Path::new("")).join(file);
         let secrets = secret(&beside(&written.secret_file))?;
-        let secrets = secrets.lines().map(|line| line.trim().parse());
+        let lines = secrets.lines().map(str::trim);
+        let secrets = lines.filter(|line| !line.is_empty()).map(str::parse);
         let secrets = secrets.collect::<Result<Vec<_>, _>>();
         let log_keys = written.log_keys.iter().map(|key| key.parse());
         let log_keys = log_keys.collect::<Result<LogKeys, _>>();

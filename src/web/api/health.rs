@@ -2,7 +2,7 @@
 
 use crate::actions::{Error, certify, log_keys, read_log, report};
 use crate::domain::signature;
-use crate::storage::{Tx, delivery_log};
+use crate::storage::{Tx, takes_writes};
 use crate::web::App;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
@@ -85,11 +85,11 @@ pub async fn live() -> Answered {
     Ok(page::ok(&good()))
 }
 
-/// The database answers, and there is room to file.
+/// The database answers and takes writes, and there is room to file.
 #[utoipa::path(get, path = "/health/ready", tag = "hub", responses((status = 200, body = Health)))]
 pub async fn ready(app: Data<App>) -> Answered {
     app.store
-        .read(|tx| delivery_log::end(tx).map(drop).map_err(Problem::from))
+        .read(|tx| takes_writes(tx).map_err(Problem::from))
         .await?;
     app.room_to_file()?;
     Ok(page::ok(&good()))
