@@ -2,11 +2,14 @@
 
 use super::Error;
 use super::fan_out::delivery_row;
+use crate::domain::backoff::FAILURES_THAT_BREAK;
 use crate::domain::id::Uid;
 use crate::storage::delivery::{self, MessageRow};
 use crate::storage::{Tx, incident, payload, people};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+const KIND: &str = "operator.alert";
 
 /// The frozen inputs of one alert.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -44,12 +47,19 @@ pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> 
     for role in roles {
         told.extend(people::holders(tx, role)?);
     }
-    for person in told {
+    let told: Vec<Uid> = told.into_iter().collect();
+    // Each says something of its own: only what nobody can hope for any more gives way.
+    delivery::supersede_refused(tx, KIND, &told, FAILURES_THAT_BREAK)?;
+    let sealed: Vec<(Uid, &[u8])> = told.iter().map(|person| (*person, &*inputs)).collect();
+    for (person, payload_id) in told.into_iter().zip(payload::seal_all(tx, &sealed)?) {
+        // Whose data key is damaged is told nothing; the others are, and what this is about goes on.
+        let Some(payload_id) = payload_id else {
+            continue;
+        };
         let message = Uid::at(now);
-        let payload_id = payload::seal(tx, person, &inputs)?;
         let row = MessageRow {
             id: message,
-            kind: "operator.alert".into(),
+            kind: KIND.into(),
             notice_id: None,
             bank_id: None,
             person_id: Some(person),

@@ -7,7 +7,7 @@ use super::fan_out::{Sealed, delivery_row};
 use crate::domain::id::Uid;
 use crate::storage::delivery;
 use crate::storage::evidence::{self, TaskEventRow};
-use crate::storage::{Tx, bank};
+use crate::storage::{Tx, bank, chase};
 
 /// An address failed in a way that needs a person; `how` is added to what they are told, where more is known than that.
 pub(super) fn broken(
@@ -18,10 +18,17 @@ pub(super) fn broken(
     target_id: Uid,
     how: Option<&str>,
 ) -> Result<(), Error> {
-    if let Some(notice) = notice_id {
+    // What ended while it was under way is nobody's to mend, and what went there goes elsewhere by now.
+    if bank::has_ended(tx, target_id)? {
+        return Ok(());
+    }
+    // Of a notice that is settled nobody else needs to be told; held, nobody settles it before this is done.
+    if let Some(notice) = notice_id
+        && chase::hold(tx, notice)?
+    {
         climb(tx, bank_id, notice, message_id)?;
     }
-    if evidence::open_task_of_target(tx, target_id)?.is_some() {
+    if !evidence::open_tasks_of_target(tx, target_id)?.is_empty() {
         return Ok(());
     }
     let row = TaskEventRow {
@@ -87,16 +94,20 @@ fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid, how: Option<&str>) -> Res
     alert::alert(tx, &["officer"], &inputs)
 }
 
-/// An address works again: its open task, if any, closes.
+/// An address works again, or is no more: its open task closes; two, where two nodes found it broken at once.
 pub(super) fn mended(tx: &mut Tx<'_>, target_id: Uid) -> Result<(), Error> {
-    let Some(open) = evidence::open_task_of_target(tx, target_id)? else {
-        return Ok(());
-    };
+    for open in evidence::open_tasks_of_target(tx, target_id)? {
+        close_task(tx, open)?;
+    }
+    Ok(())
+}
+
+pub(super) fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
     let closed = TaskEventRow {
-        seq: open.seq + 1,
+        seq: task.seq + 1,
         event: "closed".into(),
         recorded_at: tx.now()?,
-        ..open
+        ..task
     };
     Ok(evidence::insert_task_events(tx, &[closed])?)
 }

@@ -81,10 +81,10 @@ pub type Page = (Vec<CertifiedNotice>, Option<i64>);
 pub fn begin(tx: &mut Tx<'_>, code: &str, as_of: Option<Instant>) -> Result<Writing, Error> {
     let row = bank::by_code(tx, code)?.ok_or(Error::NotFound)?;
     let issued = tx.now()?;
-    let as_of = as_of.unwrap_or(issued);
-    if as_of > issued {
+    if as_of.is_some_and(|at| at > issued) {
         return Err(Refusal::NotYet.into());
     }
+    let as_of = as_of.map_or(issued, |at| at.as_shown().min(issued));
     let head = prove_completeness::newest_head(tx)?;
     let note = Note::parse(head.checkpoint.as_bytes()).ok();
     let log = note.and_then(|note| Checkpoint::parse(&note.text).ok());

@@ -94,6 +94,11 @@ pub fn roster_leaf(row: RosterLeafRow) -> RosterLeaf {
 }
 
 impl SealedFanout {
+    /// How many notices it has.
+    pub fn notices(&self) -> usize {
+        self.places.len()
+    }
+
     /// The proof of one of its notices; `None` if the salt that opens it was erased.
     pub fn proof_of(&self, notice: Uid) -> Option<NoticeProof> {
         Some(NoticeProof {

@@ -128,8 +128,11 @@ fn of(
     hooks
         .chain(people)
         .map(|(id, channel, level)| {
-            let task = evidence::open_task_of_target(tx, id)?;
-            let (broken, next) = (task.map(|task| task.recorded_at), next_tries.get(&id));
+            let tasks = evidence::open_tasks_of_target(tx, id)?;
+            let (broken, next) = (
+                tasks.first().map(|task| task.recorded_at),
+                next_tries.get(&id),
+            );
             let newest_first = match tried.remove(&id) {
                 // The bank's other addresses were tried so often since.
                 None if next.is_some() => failed(tx, id)?,

@@ -73,7 +73,8 @@ pub fn record(tx: &mut Tx<'_>, finished: &[Finished]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Attempts whose outcome is on record: a commit that was thought to have failed had not.
+/// Attempts of which nothing more can be told. Their outcome is on record: a commit that was thought to have failed had not.
+/// Or they are not: the database has lost what it confirmed, and their deliveries are as they were before.
 fn told_before(
     tx: &mut Tx<'_>,
     finished: &[Finished],
@@ -86,10 +87,12 @@ fn told_before(
             continue;
         }
         let known = delivery::outcomes_of(tx, attempt)?;
-        if known
-            .iter()
-            .any(|row| row.outcome != ErrorClass::Unknown.code())
-        {
+        let is_told = |row: &OutcomeRow| row.outcome != ErrorClass::Unknown.code();
+        let is_lost = known.is_empty() && delivery::attempt(tx, attempt)?.is_none();
+        if is_lost {
+            tracing::error!(%attempt, "the database knows nothing of an attempt that it confirmed");
+        }
+        if is_lost || known.iter().any(is_told) {
             told.insert(attempt);
         }
     }
@@ -298,8 +301,9 @@ fn judge_channel(
     let bounced = row.outcome == ErrorClass::MailRejected.code();
     // A challenge is tried again after answers that were no failures.
     let is_counted = due.kind != challenge::KIND;
-    let is_plain = one.outcome.breaks_channel()
-        || is_counted && one.claimed.number >= backoff::FAILURES_THAT_BREAK;
+    // TLS of the relay is nobody's channel.
+    let breaks = one.outcome.breaks_channel() && (row.channel == "webhook" || bounced);
+    let is_plain = breaks || is_counted && one.claimed.number >= backoff::FAILURES_THAT_BREAK;
     if !is_plain && !keeps_failing(tx, due, known)? {
         return Ok(());
     }

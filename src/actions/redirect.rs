@@ -3,14 +3,14 @@
 //! proven, so that neither a slip nor an insider makes a bank deaf. The gate is entered by the caller.
 
 use super::fan_out::{Sealed, delivery_row};
-use super::{Error, cut_roster, end_partnership, set_endpoint};
+use super::{Error, break_channel, cut_roster, end_partnership, set_endpoint};
 use crate::domain::challenge;
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::storage::delivery::{self, DeliveryRow};
 use crate::storage::endpoint_proof;
 use crate::storage::evidence::{self, TaskEventRow};
-use crate::storage::{Tx, bank};
+use crate::storage::{Tx, bank, chase};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -84,9 +84,7 @@ pub fn end_way(
     for way in &left {
         end_partnership::announce_over(tx, bank_id, way.channel, way.target)?;
     }
-    if let Some(task) = evidence::open_task_of_target(tx, ended)? {
-        close_task(tx, task)?;
-    }
+    break_channel::mended(tx, ended)?;
     if !superseded.is_empty() {
         tx.wake_engine();
     }
@@ -138,7 +136,7 @@ fn proven_successor(tx: &mut Tx<'_>, endpoint: Uid, now: Instant) -> Result<Opti
             let is_proven =
                 bank::is_live(tx, new)? && !endpoint_proof::proven_since(tx, &[new])?.is_empty();
             // One that is broken by now takes no place either.
-            if is_proven && evidence::open_task_of_target(tx, new)?.is_none() {
+            if is_proven && evidence::open_tasks_of_target(tx, new)?.is_empty() {
                 return Ok(Some(new));
             }
             open.push(new);
@@ -179,7 +177,13 @@ pub(super) fn settle(tx: &mut Tx<'_>, old: Uid) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Of a notice that is settled nothing is sent any more; what is, nobody settles before it is on its way.
 fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), Error> {
+    if let Some(notice) = row.notice_id
+        && !chase::hold(tx, notice)?
+    {
+        return Ok(());
+    }
     for way in ways {
         let sent_already = match row.notice_id {
             Some(notice) => delivery::exists_for(tx, notice, way.target)?,
@@ -206,17 +210,6 @@ fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), E
     Ok(())
 }
 
-fn close_task(tx: &mut Tx<'_>, task: TaskEventRow) -> Result<(), Error> {
-    let recorded_at = tx.now()?;
-    let closed = TaskEventRow {
-        seq: task.seq + 1,
-        event: "closed".into(),
-        recorded_at,
-        ..task
-    };
-    Ok(evidence::insert_task_events(tx, &[closed])?)
-}
-
 /// After `way` was entered: notices that waited because there was no way to the bank are sent over it,
 /// and their tasks end.
 pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
@@ -226,14 +219,15 @@ pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
             continue;
         };
         if let Some(message) = delivery::message_of_notice(tx, notice)? {
-            if !delivery::exists_for(tx, notice, way.target)? {
+            // What was settled meanwhile, by the portal or by telephone, needs no sending.
+            if !delivery::exists_for(tx, notice, way.target)? && chase::hold(tx, notice)? {
                 let (of, now) = (Sealed::of(tx, notice)?, tx.now()?);
                 let (bank, channel) = (Some(bank_id), way.channel);
                 let fresh = delivery_row(message, Some(of), bank, channel, way.target, now);
                 delivery::insert_deliveries(tx, &[fresh])?;
                 tx.wake_engine();
             }
-            close_task(tx, task)?;
+            break_channel::close_task(tx, task)?;
         }
     }
     Ok(())

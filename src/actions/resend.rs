@@ -4,7 +4,8 @@ use super::Error;
 use super::fan_out::{Sealed, delivery_row};
 use crate::domain::id::Uid;
 use crate::domain::refusal::Refusal;
-use crate::storage::{Tx, bank, delivery, incident, notice};
+use crate::storage::delivery::{self, DeliveryRow};
+use crate::storage::{Tx, bank, incident, notice};
 use std::collections::BTreeMap;
 
 /// Makes a delivery due now. What was accepted, superseded or closed is sent again as a new delivery of the
@@ -19,8 +20,18 @@ pub fn resend(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
         return Err(Refusal::AlreadyReplaced.into());
     }
     let now = tx.now()?;
-    if matches!(row.state.as_str(), "due" | "waiting" | "leased") {
-        delivery::hasten(tx, id, now)?;
+    // Open already, itself or sent again before: one is enough.
+    let same = match row.notice_id {
+        Some(notice) => delivery::of_notice(tx, notice)?,
+        None => delivery::of_message(tx, row.message_id)?,
+    };
+    let is_open = |one: &&DeliveryRow| {
+        one.message_id == row.message_id
+            && one.target_id == row.target_id
+            && matches!(one.state.as_str(), "due" | "waiting" | "leased")
+    };
+    if let Some(open) = same.iter().find(is_open) {
+        delivery::hasten(tx, open.id, now)?;
     } else {
         let again = delivery_row(
             row.message_id,

@@ -44,12 +44,17 @@ pub fn of_draft(
     })
 }
 
-/// The same with the draft opened; `None` once erased.
+/// The same with the draft opened; `None` once erased. Of one that cannot be opened nothing is known but its date.
 pub fn of_sealed(tx: &mut Tx<'_>, rules: &Rules, row: &DraftRow) -> Result<Option<Age>, Error> {
-    let Some(body) = payload::open(tx, row.payload_id)? else {
-        return Ok(None);
+    let body = match payload::open(tx, row.payload_id) {
+        Ok(Some(body)) => serde_json::from_slice(&body).unwrap_or(Value::Null),
+        Ok(None) => return Ok(None),
+        Err(fault @ crate::storage::Error::Corrupt(_)) => {
+            tracing::error!(draft = %row.id, %fault, "a draft cannot be opened");
+            Value::Null
+        }
+        Err(fault) => return Err(fault.into()),
     };
-    let body: Value = serde_json::from_slice(&body).map_err(|_| super::issue::damaged("draft"))?;
     of_draft(tx, rules, row, &body).map(Some)
 }
 

@@ -25,6 +25,13 @@ use tokio::time::Instant;
 
 /// A clock that gains more than this between two scans was set forward.
 const LEAP: Duration = Duration::from_secs(1);
+/// Clocks that differ by more are told of, and again after a while.
+const CLOCKS_APART: Duration = Duration::from_secs(2);
+const REMIND: Duration = Duration::from_secs(300);
+/// After so long without a look the database was away, and other nodes may come back to it later than this one.
+const AWAY: Duration = Duration::from_secs(5);
+/// How much later.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The engine's bounds.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +136,8 @@ pub struct Engine {
     looked: Option<(Time, Instant)>,
     /// Until then none has run out.
     held_until: Instant,
+    /// When a clock that goes wrong was last told of.
+    warned_of_clock: Option<Instant>,
     ended: mpsc::UnboundedReceiver<Finished>,
     end: mpsc::UnboundedSender<Finished>,
     stopping: watch::Receiver<bool>,
@@ -161,6 +170,7 @@ impl Engine {
             finished: Arc::default(),
             looked: None,
             held_until: Instant::now(),
+            warned_of_clock: None,
             ended,
             end,
             stopping,
@@ -307,7 +317,11 @@ impl Engine {
     async fn scan(&mut self) {
         let (store, channel) = (self.store.clone(), self.transport.channel());
         let now = store.read(|tx| Ok::<_, Error>(tx.now()?));
-        let expired = match self.meanwhile(now).await {
+        let now = self.meanwhile(now).await;
+        if let Ok(now) = now {
+            self.compare_clocks(now);
+        }
+        let expired = match now {
             Ok(now) if self.are_held(now) => Ok(Vec::new()),
             Ok(now) => {
                 let expire = expire(&store, channel, Leases::RanOut(now));
@@ -329,12 +343,32 @@ impl Engine {
         }
     }
 
-    /// A clock that leaps ahead shortens no lease: whatever is held then may be held as long again.
+    /// What is signed bears this machine's time; banks refuse one that is too far from theirs.
+    fn compare_clocks(&mut self, now: Time) {
+        let here = self.store.clock().now();
+        let apart = now.since(here).max(here.since(now));
+        if apart > CLOCKS_APART && self.warned_of_clock.is_none_or(|at| at.elapsed() >= REMIND) {
+            self.warned_of_clock = Some(Instant::now());
+            tracing::warn!(
+                ?apart,
+                "this machine's clock and the database's differ; set both by NTP: banks refuse what is signed at a wrong time"
+            );
+        }
+    }
+
+    /// A clock that leaps ahead shortens no lease: whatever is held then may be held as long again. Nor does a database that
+    /// was away: whoever holds something may be about to record what came of it.
     fn are_held(&mut self, now: Time) -> bool {
         let here = Instant::now();
         let leaps = |(at, then): (Time, Instant)| now.since(at) > here - then + LEAP;
+        // Once: one that is slow at every look would shield them for ever.
+        let was_away = |(_, then): (Time, Instant)| {
+            self.held_until <= then && here - then > self.bounds.scan + AWAY
+        };
         if self.looked.is_some_and(leaps) {
             self.held_until = here + self.bounds.lease;
+        } else if self.looked.is_some_and(was_away) {
+            self.held_until = here + GRACE;
         }
         self.looked = Some((now, here));
         here < self.held_until
@@ -371,11 +405,33 @@ impl Engine {
             Err(fault) => {
                 tracing::error!(channel = self.transport.channel(), %fault, "recording and claiming; will try again");
                 self.finished.not_recorded();
+                if !passes(&fault) {
+                    self.record_apart().await;
+                }
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 self.begin_reading();
                 None
             }
         }
+    }
+
+    /// Each outcome in a commit of its own: one that cannot be recorded keeps neither the others nor any claim waiting. Its
+    /// attempt ends with its lease, as one of unknown outcome.
+    async fn record_apart(&mut self) {
+        for one in self.finished.take() {
+            let (store, alone) = (self.store.clone(), one.clone());
+            let write = store.write(Lane::Back, move |tx: &mut Tx<'_>| {
+                record::record(tx, std::slice::from_ref(&alone))
+            });
+            match self.meanwhile(write).await {
+                Ok(()) => {}
+                Err(fault) if passes(&fault) => self.finished.put(one),
+                Err(fault) => {
+                    tracing::error!(attempt = %one.claimed.attempt, %fault, "an outcome cannot be recorded");
+                }
+            }
+        }
+        self.finished.recorded();
     }
 
     /// What may be claimed beside what is held already.
@@ -443,8 +499,9 @@ impl Engine {
     /// Sends what is ready and has a place, unless it has waited too long for that.
     fn launch(&mut self) {
         while let Some(((one, parts), since)) = self.places.begin() {
-            if since.elapsed() < self.bounds.patience() {
-                self.send(one, parts);
+            let until = since + self.bounds.patience();
+            if Instant::now() < until {
+                self.send(one, parts, until);
             } else {
                 self.places.end(one.due.bank_id);
                 self.finished.put(released(one));
@@ -462,7 +519,7 @@ impl Engine {
         }
     }
 
-    fn send(&self, one: Claimed, parts: Parts) {
+    fn send(&self, one: Claimed, parts: Parts, until: Instant) {
         let transport = Arc::clone(&self.transport);
         let end = self.end.clone();
         let stopping = self.stopping.clone();
@@ -471,10 +528,10 @@ impl Engine {
             let (outcome, body_hash) = if *stopping.borrow() {
                 (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
             } else {
-                // A defect keeps no place, and is tried again like any failure.
-                let sent = AssertUnwindSafe(transport.send(&one, parts)).catch_unwind();
+                // A defect keeps no place, and nobody knows how far it came.
+                let sent = AssertUnwindSafe(transport.send(&one, parts, until)).catch_unwind();
                 sent.await.unwrap_or_else(|_| {
-                    (Outcome::failed(ErrorClass::Internal, Duration::ZERO), None)
+                    (Outcome::failed(ErrorClass::Unknown, Duration::ZERO), None)
                 })
             };
             // The engine outlives its sends, except at a stop that ran out of patience.
@@ -516,6 +573,15 @@ impl Engine {
             tracing::error!(%fault, "recording the last outcomes");
         }
     }
+}
+
+/// Whether it is the database that fails, and not what is written.
+fn passes(fault: &Error) -> bool {
+    use crate::storage::Error::{Busy, Disk, Full, Unavailable};
+    matches!(
+        fault,
+        Error::Storage(Busy(_) | Unavailable(_) | Full | Disk(_))
+    )
 }
 
 /// Whatever leases hold no longer, some at a time.
@@ -575,6 +641,7 @@ async fn read(
         let wanted = || known.read(tx, revisions_of(&claimed), endpoints);
         let found = match catch_unwind(AssertUnwindSafe(wanted)) {
             Ok(Ok(found)) => found,
+            Ok(Err(fault)) if passes(&fault) => return Err(fault),
             Ok(Err(fault)) => {
                 tracing::error!(%fault, "reading what is to be sent");
                 Found::default()

@@ -36,6 +36,8 @@ use tokio::sync::{Mutex, Semaphore};
 /// A connection that waited longer than this is not used again: relays close them unasked.
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// How long a relay that refused something may take to let go.
+const FAREWELL: Duration = Duration::from_secs(2);
 const ANSWER_KEPT: usize = 4096;
 
 /// A message ready to be handed to the relay.
@@ -185,8 +187,14 @@ impl Mailer {
         let started = std::time::Instant::now();
         let limit = Duration::from_millis(self.settings.timeout_ms);
         let bytes = self.signed(built);
-        let result = tokio::time::timeout(limit, self.transaction(built, &bytes)).await;
+        let mut refused = None;
+        let sending = self.transaction(built, &bytes, &mut refused);
+        let result = tokio::time::timeout(limit, sending).await;
         let duration = started.elapsed();
+        if let Some(mut line) = refused {
+            // What the relay said counts, however long it takes to take leave.
+            let _ = tokio::time::timeout(FAREWELL, line.connection.abort()).await;
+        }
         match result {
             Err(_elapsed) => Outcome::failed(ErrorClass::Timeout, duration),
             Ok(Err(failure)) => failure.outcome(duration),
@@ -194,19 +202,25 @@ impl Mailer {
         }
     }
 
-    /// A connection is given back only after a whole transaction; cut off anywhere, it is dropped.
-    async fn transaction(&self, built: &BuiltMail, bytes: &[u8]) -> Result<Answer, Failure> {
+    /// A connection is given back only after a whole transaction; cut off anywhere, it is dropped, and where the relay
+    /// refused something it is left in `refused`.
+    async fn transaction(
+        &self,
+        built: &BuiltMail,
+        bytes: &[u8],
+        refused: &mut Option<Line>,
+    ) -> Result<Answer, Failure> {
         let mut line = match self.take().await {
             Some(line) => line,
             None => self.connect().await?,
         };
-        // What is not ASCII takes extensions that lettre sees to; no mail of the hub is.
-        let sent = if line.reports && bytes.is_ascii() {
-            send_asking(&mut line.connection, built, bytes).await
-        } else {
-            line.connection.send(&built.envelope, bytes).await
+        let response = match transact(&mut line, built, bytes).await {
+            Ok(response) => response,
+            Err(failure) => {
+                *refused = failure.status.is_some().then_some(line);
+                return Err(failure);
+            }
         };
-        let response = sent.map_err(|error| Failure::from_smtp(&error, ErrorClass::Broken))?;
         let answer = Answer {
             code: response.code().into(),
             accepted: response.code().severity == Severity::PositiveCompletion,
@@ -224,7 +238,11 @@ impl Mailer {
     async fn take(&self) -> Option<Line> {
         loop {
             let mut idle = self.idle.lock().await.pop()?;
-            if idle.since.elapsed() < IDLE_LIMIT && idle.line.connection.test_connected().await {
+            if idle.since.elapsed() >= IDLE_LIMIT {
+                continue;
+            }
+            let asked = idle.line.connection.test_connected();
+            if tokio::time::timeout(CONNECT_LIMIT, asked).await == Ok(true) {
                 return Some(idle.line);
             }
         }
@@ -240,12 +258,12 @@ impl Mailer {
             None,
         )
         .await
-        .map_err(|error| Failure::from_smtp(&error, ErrorClass::Connect))?;
+        .map_err(|error| Failure::of_relay(&error, ErrorClass::Connect))?;
         if let Some(tls) = &self.tls {
             connection
                 .starttls(tls.clone(), &self.helo)
                 .await
-                .map_err(|error| Failure::from_smtp(&error, in_starttls(&error)))?;
+                .map_err(|error| Failure::of_relay(&error, in_starttls(&error)))?;
         }
         let reports = self.settings.reports && self.can_report(&mut connection).await?;
         if let Some((user, password)) = &self.settings.credentials {
@@ -253,7 +271,6 @@ impl Mailer {
             connection
                 .auth(&[Mechanism::Plain, Mechanism::Login], &credentials)
                 .await
-                // The relay refuses this hub, not the recipient: no bank's channel is broken.
                 .map_err(|error| Failure {
                     class: ErrorClass::Internal,
                     ..Failure::from_smtp(&error, ErrorClass::Internal)
@@ -270,7 +287,7 @@ impl Mailer {
         let offered = connection
             .command(Ehlo::new(self.helo.clone()))
             .await
-            .map_err(|error| Failure::from_smtp(&error, ErrorClass::Broken))?;
+            .map_err(|error| Failure::of_relay(&error, ErrorClass::Broken))?;
         let mut words = offered.message().map(str::trim);
         Ok(words.any(|word| word.eq_ignore_ascii_case("DSN")))
     }
@@ -297,31 +314,34 @@ impl Mailer {
     }
 }
 
-/// One transaction that asks for reports of every kind, with the mail's headers alone (RFC 3461 §4.1 to 4.4). A
-/// connection on which it fails is not used again.
-async fn send_asking(
-    connection: &mut AsyncSmtpConnection,
-    built: &BuiltMail,
-    bytes: &[u8],
-) -> Result<Response, lettre::transport::smtp::Error> {
+/// One transaction. It asks for reports of every kind, with the mail's headers alone, where the relay takes that (RFC 3461
+/// §4.1 to 4.4); and for no other extension, because addresses and bytes are ASCII (`parts.rs`, `part`). A connection on
+/// which it fails is not used again.
+async fn transact(line: &mut Line, built: &BuiltMail, bytes: &[u8]) -> Result<Response, Failure> {
     let asked = |keyword: &str, value: &str| MailParameter::Other {
         keyword: keyword.to_owned(),
         value: Some(value.to_owned()),
     };
-    let parameters = vec![asked("RET", "HDRS"), asked("ENVID", &built.envelope_id)];
-    let from = built.envelope.from().cloned();
-    connection.command(Mail::new(from, parameters)).await?;
-    for to in built.envelope.to() {
-        let notify = RcptParameter::Other {
+    let (mut of_mail, mut of_recipient) = (Vec::new(), Vec::new());
+    if line.reports {
+        of_mail = vec![asked("RET", "HDRS"), asked("ENVID", &built.envelope_id)];
+        of_recipient.push(RcptParameter::Other {
             keyword: "NOTIFY".to_owned(),
             value: Some("SUCCESS,FAILURE,DELAY".to_owned()),
-        };
-        connection
-            .command(Rcpt::new(to.clone(), vec![notify]))
-            .await?;
+        });
     }
-    connection.command(Data).await?;
-    connection.message(bytes).await
+    let connection = &mut line.connection;
+    let from = built.envelope.from().cloned();
+    let ours = |error| Failure::of_relay(&error, ErrorClass::Broken);
+    let theirs = |error| Failure::from_smtp(&error, ErrorClass::Broken);
+    let sender = Mail::new(from, of_mail);
+    connection.command(sender).await.map_err(ours)?;
+    for to in built.envelope.to() {
+        let recipient = Rcpt::new(to.clone(), of_recipient.clone());
+        connection.command(recipient).await.map_err(theirs)?;
+    }
+    connection.command(Data).await.map_err(theirs)?;
+    connection.message(bytes).await.map_err(theirs)
 }
 
 struct Answer {
@@ -363,6 +383,18 @@ impl Failure {
             class,
             status: error.status().map(u16::from),
             head: head(&error.to_string()),
+        }
+    }
+
+    /// The same before any recipient was named: for good, the relay refuses this hub then, and no bank's channel is broken.
+    fn of_relay(error: &lettre::transport::smtp::Error, otherwise: ErrorClass) -> Self {
+        let failure = Self::from_smtp(error, otherwise);
+        match failure.class {
+            ErrorClass::MailRejected => Self {
+                class: ErrorClass::Internal,
+                ..failure
+            },
+            _ => failure,
         }
     }
 

@@ -1,6 +1,5 @@
 //! The stored parts from which messages are put together, read once for a whole batch and kept for a while:
-//! revisions never change; endpoints are read again after half a minute, which the overlap of a secret's
-//! rotation covers many times over.
+//! revisions never change; endpoints are read again after half a minute, and as soon as they have a new secret.
 
 use crate::actions::Error;
 use crate::actions::prove::{self, SealedFanout};
@@ -21,14 +20,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 const ENDPOINT_KEPT: Duration = Duration::from_secs(30);
-/// Revisions in memory before the oldest are forgotten all at once; a body is a few kilobytes.
+/// Revisions in memory before those that are not wanted just now are forgotten all at once; a body is a few kilobytes.
 const REVISIONS_KEPT: usize = 512;
+/// Likewise the places of notices in their proofs, of some hundred bytes each.
+const NOTICES_KEPT: usize = 1 << 17;
 
 /// Where a webhook goes and how it is signed.
 pub struct EndpointParts {
     pub url: String,
-    /// The newest first; a second one while a rotation overlaps.
+    /// The newest first; former ones while their rotations overlap.
     pub secrets: Vec<SymmetricSecret>,
+    /// Of the newest secret.
+    revision: i64,
     pub ed25519: bool,
     read_at: Instant,
 }
@@ -62,6 +65,10 @@ pub struct Issued {
 }
 
 impl Issued {
+    fn notices(&self) -> usize {
+        self.sealed.values().map(SealedFanout::notices).sum()
+    }
+
     /// The proof that travels with a notice.
     pub fn proof_of(&self, notice: &DueNotice) -> Option<NoticeProof> {
         self.sealed.get(&notice.fanout_id)?.proof_of(notice.id)
@@ -99,15 +106,27 @@ pub struct Found {
 }
 
 impl Kept {
+    fn known(&self, endpoints: &HashSet<Uid>) -> Vec<Uid> {
+        let known = |id: &&Uid| self.endpoints.contains_key(id);
+        endpoints.iter().filter(known).copied().collect()
+    }
+
+    /// `newest` tells the revision of the newest secret of each endpoint that is known.
     fn lacking(
         &mut self,
         now: Instant,
+        newest: &HashMap<Uid, i64>,
         revisions: HashMap<Uid, HashSet<Uid>>,
         endpoints: HashSet<Uid>,
     ) -> Lacking {
-        self.endpoints
-            .retain(|_, parts| now.since(parts.read_at) < ENDPOINT_KEPT);
-        if self.revisions.len() + revisions.len() > REVISIONS_KEPT {
+        self.endpoints.retain(|id, parts| {
+            let has_other = newest
+                .get(id)
+                .is_some_and(|newest| *newest != parts.revision);
+            now.since(parts.read_at) < ENDPOINT_KEPT && !has_other
+        });
+        let notices: usize = self.revisions.values().map(|one| one.notices()).sum();
+        if self.revisions.len() + revisions.len() > REVISIONS_KEPT || notices > NOTICES_KEPT {
             // What this batch needs stays.
             self.revisions.retain(|id, _| revisions.contains_key(id));
         }
@@ -137,7 +156,9 @@ impl Sources {
         endpoints: HashSet<Uid>,
     ) -> Result<Found, Error> {
         let now = tx.now()?;
-        let lacking = self.kept().lacking(now, revisions, endpoints);
+        let known = self.kept().known(&endpoints);
+        let newest = bank::newest_secrets(tx, &known)?;
+        let lacking = self.kept().lacking(now, &newest, revisions, endpoints);
         let mut found = Vec::with_capacity(lacking.revisions.len());
         for id in lacking.revisions {
             match read_revision(tx, id) {
@@ -235,26 +256,28 @@ fn read_endpoints(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, EndpointPart
     }
     let now = tx.now()?;
     let rows = bank::endpoints_by_id(tx, ids)?;
-    let mut secrets: HashMap<Uid, Vec<Uid>> = HashMap::new();
-    let mut overlap_ends = None;
+    let mut secrets: HashMap<Uid, Signing> = HashMap::new();
     for row in bank::secrets_of(tx, ids)? {
-        let signing = secrets.entry(row.endpoint_id).or_default();
-        match signing.len() {
-            0 => overlap_ends = row.previous_until,
-            1 if overlap_ends.is_some_and(|end| now < end) => {}
-            _ => continue,
+        let signing = secrets.entry(row.endpoint_id).or_insert(Signing {
+            revision: row.revision,
+            ..Signing::default()
+        });
+        // Each says until when the one before it goes on.
+        let overlaps = signing.next_signs_until.is_some_and(|end| now < end);
+        let signs = signing.secrets.is_empty() || overlaps;
+        if signs {
+            signing.secrets.push(row.payload_id);
         }
-        signing.push(row.payload_id);
+        signing.next_signs_until = row.previous_until.filter(|_| signs);
     }
     let addresses = rows.iter().map(|row| row.payload_id);
-    let sealed: Vec<Uid> = addresses
-        .chain(secrets.values().flatten().copied())
-        .collect();
+    let signing = secrets.values().flat_map(|signing| &signing.secrets);
+    let sealed: Vec<Uid> = addresses.chain(signing.copied()).collect();
     let opened = payload::open_all(tx, &sealed)?;
     let mut endpoints = Vec::with_capacity(rows.len());
     for row in rows {
-        let secrets = secrets.remove(&row.id).unwrap_or_default();
-        match endpoint_of(&row, &secrets, &opened, now) {
+        let signing = secrets.remove(&row.id).unwrap_or_default();
+        match endpoint_of(&row, &signing, &opened, now) {
             Ok(parts) => endpoints.extend(parts.map(|parts| (row.id, parts))),
             Err(Error::Storage(Corrupt(fault))) => {
                 tracing::error!(endpoint = %row.id, %fault, "an endpoint cannot be read");
@@ -265,10 +288,21 @@ fn read_endpoints(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<Vec<(Uid, EndpointPart
     Ok(endpoints)
 }
 
+/// What an endpoint's messages are signed under.
+#[derive(Default)]
+struct Signing {
+    /// Of the newest secret.
+    revision: i64,
+    /// The newest first.
+    secrets: Vec<Uid>,
+    /// Until when the next older one signs, too.
+    next_signs_until: Option<Instant>,
+}
+
 /// `None` where the address was erased.
 fn endpoint_of(
     row: &EndpointRow,
-    secrets: &[Uid],
+    signing: &Signing,
     opened: &payload::Opened,
     read_at: Instant,
 ) -> Result<Option<EndpointParts>, Error> {
@@ -277,8 +311,8 @@ fn endpoint_of(
     };
     let EndpointPayload { url } =
         serde_json::from_slice(address).map_err(|_| damaged("an endpoint"))?;
-    let mut known = Vec::with_capacity(secrets.len());
-    for (place, secret) in secrets.iter().enumerate() {
+    let mut known = Vec::with_capacity(signing.secrets.len());
+    for (place, secret) in signing.secrets.iter().enumerate() {
         match opened.get(*secret) {
             Ok(None) => {}
             Ok(Some(bytes)) => known.push(
@@ -294,6 +328,7 @@ fn endpoint_of(
     Ok(Some(EndpointParts {
         url,
         secrets: known,
+        revision: signing.revision,
         ed25519: row.ed25519,
         read_at,
     }))

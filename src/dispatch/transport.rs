@@ -4,23 +4,27 @@ use super::assemble::{self, NotAssembled};
 use super::mail::{MailFault, MailParts, Mailer};
 use super::sources::{self, EndpointParts, Issued, Sources};
 use super::webhook::{WebhookClient, WebhookRequest};
-use crate::actions::Rules;
 use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
+use crate::actions::{self, Rules};
 use crate::clock::Clock;
 use crate::domain::challenge::{self, Challenge};
 use crate::domain::id::Uid;
 use crate::domain::mail_id;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::domain::signature;
+use crate::storage::Error::{Busy, Unavailable};
 use crate::storage::Store;
 use crate::templates::Templates;
 use crate::vault::Vault;
 use ed25519_dalek::SigningKey;
+use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What came of a send, and the hash of what was sent.
 pub type Sent = (Outcome, Option<[u8; 32]>);
@@ -61,11 +65,11 @@ impl Transport {
         }
     }
 
-    /// Sends one delivery. Never fails: what goes wrong is the outcome.
-    pub async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
+    /// Sends one delivery, and begins by `until` or not at all. Never fails: what goes wrong is the outcome.
+    pub async fn send(&self, claimed: &Claimed, parts: Parts, until: Instant) -> Sent {
         match self {
             Self::Webhook(webhook) => webhook.send(claimed, parts).await,
-            Self::Mail(mail) => mail.send(claimed, parts).await,
+            Self::Mail(mail) => mail.send(claimed, parts, until).await,
         }
     }
 }
@@ -74,6 +78,16 @@ impl Transport {
 pub struct Parts {
     revision: Option<Arc<Issued>>,
     endpoint: Option<Arc<EndpointParts>>,
+}
+
+/// What puts a message together panicked, which the log has told.
+#[derive(Debug, thiserror::Error)]
+#[error("a defect")]
+struct Defect;
+
+/// No byte has left.
+fn released() -> Sent {
+    (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
 }
 
 fn own_fault(claimed: &Claimed, fault: &dyn std::error::Error) -> Sent {
@@ -104,9 +118,11 @@ impl WebhookTransport {
         let Some(endpoint) = parts.endpoint else {
             return own_fault(claimed, &NotAssembled::Missing("the endpoint"));
         };
-        let body = match assemble::webhook_body(&self.rules, claimed, parts.revision.as_deref()) {
-            Ok(body) => body,
-            Err(fault) => return own_fault(claimed, &fault),
+        let assembled = || assemble::webhook_body(&self.rules, claimed, parts.revision.as_deref());
+        let body = match catch_unwind(AssertUnwindSafe(assembled)) {
+            Ok(Ok(body)) => body,
+            Ok(Err(fault)) => return own_fault(claimed, &fault),
+            Err(_) => return own_fault(claimed, &Defect),
         };
         let body_hash = Sha256::digest(&body).into();
         let id = assemble::webhook_id(claimed.due.message_id, claimed.due.target_id);
@@ -140,6 +156,7 @@ impl WebhookTransport {
         {
             outcome.error = Some(ErrorClass::WrongAnswer);
         }
+        outcome.answer_head.truncate(self.client.answer_kept());
         (outcome, Some(body_hash))
     }
 }
@@ -168,13 +185,15 @@ pub struct MailTransport {
 #[derive(Debug, thiserror::Error)]
 enum NoMail {
     #[error(transparent)]
-    Stored(#[from] crate::actions::Error),
+    Stored(#[from] actions::Error),
     #[error(transparent)]
     Text(#[from] NotAssembled),
     #[error(transparent)]
     Mail(#[from] MailFault),
     #[error("the address was erased")]
     Erased,
+    #[error(transparent)]
+    Defect(Defect),
 }
 
 impl MailTransport {
@@ -196,8 +215,14 @@ impl MailTransport {
         }
     }
 
-    async fn send(&self, claimed: &Claimed, parts: Parts) -> Sent {
-        match self.build(claimed, parts.revision.as_deref()).await {
+    async fn send(&self, claimed: &Claimed, parts: Parts, until: Instant) -> Sent {
+        // The database may be away just now, and the lease over when it is back.
+        let building = AssertUnwindSafe(self.build(claimed, parts.revision.as_deref()));
+        let Ok(built) = tokio::time::timeout_at(until, building.catch_unwind()).await else {
+            return released();
+        };
+        match built.unwrap_or(Err(NoMail::Defect(Defect))) {
+            Err(NoMail::Stored(actions::Error::Storage(Busy(_) | Unavailable(_)))) => released(),
             Ok(built) => {
                 let hash = built.body_hash;
                 (self.mailer.send(&built).await, Some(hash))
@@ -232,7 +257,7 @@ impl MailTransport {
                 Some(code) => sources::read_bank_name(tx, code, &language)?,
                 None => None,
             };
-            Ok::<_, crate::actions::Error>((to, named))
+            Ok::<_, actions::Error>((to, named))
         };
         let (to, named_bank) = self.store.read(read).await?;
         let to = to.ok_or(NoMail::Erased)?;

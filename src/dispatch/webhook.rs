@@ -20,6 +20,8 @@ const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 
+/// Of the answer to a challenge so much is judged, whatever is kept.
+const ANSWER_JUDGED: usize = 4 * 1024;
 /// The longest wish of a peer that is honoured.
 const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(3600);
 /// Below the minute after which common servers close an idle connection.
@@ -203,6 +205,11 @@ impl WebhookClient {
         }
     }
 
+    /// Bytes of an answer that are kept as evidence.
+    pub fn answer_kept(&self) -> usize {
+        self.limits.answer_kept
+    }
+
     /// Reads to the end, so that the connection can be used again, or to the limit, after which it is dropped.
     async fn read_answer(&self, response: &mut Response) -> (Vec<u8>, Option<ErrorClass>) {
         let (mut head, mut read) = (Vec::new(), 0);
@@ -210,7 +217,7 @@ impl WebhookClient {
             match response.chunk().await {
                 Ok(Some(piece)) => {
                     read += piece.len();
-                    let room = self.limits.answer_kept.saturating_sub(head.len());
+                    let room = ANSWER_JUDGED.max(self.limits.answer_kept) - head.len();
                     head.extend_from_slice(&piece[..piece.len().min(room)]);
                 }
                 Ok(None) => break,
@@ -324,12 +331,11 @@ fn parse_http_date(text: &str) -> Option<Instant> {
     ];
     let read = |form| {
         let parsed = jiff::fmt::strtime::parse(form, text).ok()?;
-        let at = parsed
-            .to_datetime()
-            .ok()?
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .ok()?;
-        Some(Instant::from_micros(at.timestamp().as_microsecond()))
+        let written = parsed.to_datetime().ok()?;
+        let at = written.to_zoned(jiff::tz::TimeZone::UTC);
+        // The last days of the last year are a date, if none that the library takes for a time.
+        let micros = at.map_or(i64::MAX, |at| at.timestamp().as_microsecond());
+        Some(Instant::from_micros(micros))
     };
     FORMS.into_iter().find_map(read)
 }
@@ -666,6 +672,7 @@ mod tests {
             ("Sun Nov  6 08:49:37 1994", Some(10)),
             ("Sun, 06 Nov 1994 08:49:07 GMT", Some(0)),
             ("Mon, 06 Nov 2034 08:49:37 GMT", Some(3600)),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", Some(3600)),
             ("", None),
             ("-5", None),
             ("1.5", None),

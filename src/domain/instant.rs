@@ -116,6 +116,13 @@ fn civil(days: i64) -> (i64, u32, u32) {
     )
 }
 
+impl Instant {
+    /// The end of the millisecond in which it is shown: whatever is shown as of this time had been by then.
+    pub fn as_shown(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(1_000) + 999)
+    }
+}
+
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let millis = self.0.div_euclid(1_000);
@@ -201,7 +208,11 @@ impl Entered {
             let tail = upper.get(upper.len() - 6..).ok_or(NotATime::Form)?;
             offset(tail).ok_or(NotATime::Form)?
         };
-        let at: jiff::Timestamp = upper.parse().map_err(|_| NotATime::Form)?;
+        // The last year that can be written is the last that the library knows, and it leaves the end of it out.
+        let at: jiff::Timestamp = upper.parse().map_err(|_| match upper.as_bytes() {
+            [b'9', b'9', b'9', b'9', b'-', ..] => NotATime::Range,
+            _ => NotATime::Form,
+        })?;
         let micros = at.as_microsecond();
         if !(0..=LAST_MICROS).contains(&micros) {
             return Err(NotATime::Range);
@@ -290,6 +301,19 @@ mod tests {
         assert_eq!(entered.to_string(), "2019-05-17T11:11:09.120+09:00");
         assert_eq!(entered.at.to_millis_string(), "2019-05-17T02:11:09.120Z");
         assert_eq!(entered.at.micros() % 1_000, 400);
+    }
+
+    #[test]
+    fn what_is_shown_as_of_a_time_had_been_by_then() {
+        let written = Instant::from_micros(1_558_059_069_120_400);
+        let shown = Entered::parse(&written.to_string())
+            .expect("a good time")
+            .at;
+        assert!(shown < written && written <= shown.as_shown());
+        assert_eq!(shown.as_shown().to_string(), written.to_string());
+        assert_eq!(shown.as_shown().as_shown(), shown.as_shown());
+        let last = Entered::parse("9999-12-31T23:59:59Z");
+        assert!(matches!(last, Err(NotATime::Range)), "{last:?}");
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum ErrorClass {
     MailRejected,
     /// The message could not be built or handed over by this hub (its own fault, shown as such).
     Internal,
-    /// The lease ran out with no outcome recorded: it may or may not have arrived.
+    /// The lease ran out with no outcome recorded, or the send ended in a defect: it may or may not have arrived.
     Unknown,
     /// Claimed, then handed back untouched at a graceful stop; no byte left.
     Released,

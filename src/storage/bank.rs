@@ -13,6 +13,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::dsl::{exists, max, not, sql};
 use diesel::prelude::*;
+use std::collections::HashMap;
 use std::collections::HashSet;
 
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -379,6 +380,15 @@ pub fn is_live(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
     Ok(ended == 0)
 }
 
+/// Whether an endpoint or a contact has ended.
+pub fn has_ended(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
+    let contacts: i64 = on_either!(tx, conn => contact_end::table
+        .filter(contact_end::contact_id.eq(id))
+        .count()
+        .get_result(conn)?);
+    Ok(contacts > 0 || !is_live(tx, id)?)
+}
+
 /// Live endpoints of one bank.
 pub fn endpoints_of(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<EndpointRow>, Error> {
     Ok(on_either!(tx, conn => endpoint::table
@@ -412,21 +422,35 @@ pub fn secrets(tx: &mut Tx<'_>, endpoint_id: Uid) -> Result<Vec<EndpointSecretRo
         .load(conn)?))
 }
 
-const NEWEST_TWO: &str = "endpoint_secret.revision + 2 >
+const NEWEST_FEW: &str = "endpoint_secret.revision + 4 >
     (SELECT max(newest.revision) FROM endpoint_secret newest WHERE newest.endpoint_id = endpoint_secret.endpoint_id)";
 
-/// The newest two secrets of each of these endpoints; those of each, the newest first.
+/// The newest four secrets of each of these endpoints; those of each, the newest first.
 pub fn secrets_of(tx: &mut Tx<'_>, endpoints: &[Uid]) -> Result<Vec<EndpointSecretRow>, Error> {
     let mut rows = Vec::with_capacity(endpoints.len());
     for part in endpoints.chunks(ROWS_AT_ONCE) {
         rows.extend(on_either!(tx, conn => endpoint_secret::table
             .filter(endpoint_secret::endpoint_id.eq_any(part))
-            .filter(sql::<Bool>(NEWEST_TWO))
+            .filter(sql::<Bool>(NEWEST_FEW))
             .order((endpoint_secret::endpoint_id, endpoint_secret::revision.desc()))
             .select(EndpointSecretRow::as_select())
             .load::<EndpointSecretRow>(conn)?));
     }
     Ok(rows)
+}
+
+/// The revision of the newest secret of each of these endpoints.
+pub fn newest_secrets(tx: &mut Tx<'_>, endpoints: &[Uid]) -> Result<HashMap<Uid, i64>, Error> {
+    let mut newest = HashMap::with_capacity(endpoints.len());
+    for part in endpoints.chunks(ROWS_AT_ONCE) {
+        let rows: Vec<(Uid, Option<i64>)> = on_either!(tx, conn => endpoint_secret::table
+            .filter(endpoint_secret::endpoint_id.eq_any(part))
+            .group_by(endpoint_secret::endpoint_id)
+            .select((endpoint_secret::endpoint_id, max(endpoint_secret::revision)))
+            .load(conn)?);
+        newest.extend(rows.into_iter().filter_map(|(id, last)| Some((id, last?))));
+    }
+    Ok(newest)
 }
 
 /// The next revision number of a bank's profile.

@@ -198,7 +198,7 @@ prepared!(TakeLease:
     ", lease_owner = " owner: UidSql = Uid,
     ", lease_token = " token: UidSql = Uid,
     " WHERE id = " delivery: UidSql = Uid,
-    " AND (state = 'due' OR state = 'waiting')",
+    " AND (state = 'due' OR state = 'waiting') AND due_at <= " by: InstantSql = Instant,
 );
 
 prepared!(BeginAttempt:
@@ -218,7 +218,8 @@ prepared!(TakeLeases returns UidSql:
     ") AS token, unnest(" unsealed: Array<Bool> = Vec<bool>,
     ") AS unsealed ORDER BY 1) AS wanted
      WHERE delivery.id = wanted.id AND delivery.state NOT IN ('leased', 'accepted', 'superseded', 'closed')
-     RETURNING delivery.id, delivery.lease_token, delivery.attempts, delivery.lease_owner),
+     AND delivery.due_at <= " by: InstantSql = Instant,
+    " RETURNING delivery.id, delivery.lease_token, delivery.attempts, delivery.lease_owner),
      begun AS (
      INSERT INTO attempt (id, delivery_id, number, node_id, started_at)
      SELECT lease_token, id, attempts, lease_owner, " started_at: InstantSql = Instant,
@@ -244,6 +245,7 @@ pub fn lease(
                     owner,
                     token: lease.attempt,
                     delivery: lease.delivery,
+                    by: started_at,
                 }
                 .execute(*conn)?;
                 if changed == 1 {
@@ -264,6 +266,8 @@ pub fn lease(
                 ids: leases.iter().map(|lease| lease.delivery).collect(),
                 tokens: leases.iter().map(|lease| lease.attempt).collect(),
                 unsealed: leases.iter().map(|lease| lease.unsealed).collect(),
+                // Another node may have had it meanwhile, and its next try is later.
+                by: started_at,
                 started_at,
             };
             let rows: Vec<Uid> = statement.load(*conn)?;
@@ -536,6 +540,30 @@ pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryR
         .set(delivery::state.eq(sql::<Text>("CASE WHEN state = 'leased' THEN 'leased' ELSE 'superseded' END")))
         .execute(conn)?);
     Ok(rows)
+}
+
+/// A newer message of this kind takes the place, at these addresses, of those that have been refused so many times: else
+/// what fails at a dead address would grow for ever.
+pub fn supersede_refused(
+    tx: &mut Tx<'_>,
+    kind: &str,
+    targets: &[Uid],
+    times: i64,
+) -> Result<(), Error> {
+    for part in targets.chunks(ROWS_AT_ONCE) {
+        on_either!(tx, conn => diesel::update(
+                delivery::table
+                    .filter(delivery::target_id.eq_any(part))
+                    .filter(sql::<Bool>("state = 'waiting'"))
+                    .filter(delivery::failures.ge(times))
+                    .filter(exists(message::table.filter(
+                        message::id.eq(delivery::message_id).and(message::kind.eq(kind)),
+                    ))),
+            )
+            .set(delivery::state.eq("superseded"))
+            .execute(conn)?);
+    }
+    Ok(())
 }
 
 /// Makes an open, unleased delivery due now; false = there is none such.

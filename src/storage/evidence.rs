@@ -430,36 +430,43 @@ pub fn insert_task_events(tx: &mut Tx<'_>, rows: &[TaskEventRow]) -> Result<(), 
     insert_facts(tx, rows)
 }
 
-/// The open *channel broken* task of an address, if any.
-pub fn open_task_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Option<TaskEventRow>, Error> {
-    let last: Option<TaskEventRow> = on_either!(tx, conn => task_event::table
+/// The open *channel broken* tasks of an address: one, or more where nodes found it broken at the same time.
+pub fn open_tasks_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<TaskEventRow>, Error> {
+    let events: Vec<TaskEventRow> = on_either!(tx, conn => task_event::table
         .filter(task_event::target_id.eq(target))
-        .order((task_event::task_id.desc(), task_event::seq.desc()))
+        .order((task_event::task_id, task_event::seq))
         .select(TaskEventRow::as_select())
-        .first(conn)
-        .optional()?);
-    Ok(last.filter(|event| event.event == "opened"))
+        .load(conn)?);
+    let mut open: Vec<TaskEventRow> = Vec::new();
+    for event in events {
+        if event.event == "opened" {
+            open.push(event);
+        } else {
+            open.retain(|one| one.task_id != event.task_id);
+        }
+    }
+    Ok(open)
 }
 
 /// Those of these endpoints and contacts whose task is open.
 pub fn targets_with_open_task(tx: &mut Tx<'_>, targets: &[Uid]) -> Result<HashSet<Uid>, Error> {
     let mut open = HashSet::new();
     for part in targets.chunks(ROWS_AT_ONCE) {
-        let events: Vec<(Option<Uid>, String)> = on_either!(tx, conn => task_event::table
+        let events: Vec<(Uid, Option<Uid>, String)> = on_either!(tx, conn => task_event::table
             .filter(task_event::target_id.assume_not_null().eq_any(part))
             .order((task_event::task_id, task_event::seq))
-            .select((task_event::target_id, task_event::event))
+            .select((task_event::task_id, task_event::target_id, task_event::event))
             .load(conn)?);
-        for (target, event) in events {
+        for (task, target, event) in events {
             let Some(target) = target else { continue };
             if event == "opened" {
-                open.insert(target);
+                open.insert((target, task));
             } else {
-                open.remove(&target);
+                open.remove(&(target, task));
             }
         }
     }
-    Ok(open)
+    Ok(open.into_iter().map(|(target, _)| target).collect())
 }
 
 /// All task events, oldest first; the last event of a task tells its state.

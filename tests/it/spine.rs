@@ -8,7 +8,9 @@ use kairan::actions::draft;
 use kairan::actions::issue::Issued;
 use kairan::actions::record::Finished;
 use kairan::actions::self_check::record_verdict;
-use kairan::actions::{Error, decide, end_partnership, read_channels, record, register_bank};
+use kairan::actions::{
+    Error, decide, end_partnership, read_channels, record, register_bank, set_endpoint,
+};
 use kairan::domain::access::BankScope;
 use kairan::domain::channel::State;
 use kairan::domain::digest::Digest;
@@ -284,6 +286,129 @@ on_both! {
             let is_damaged = one.due.bank_id == Some(banks[0]);
             assert_eq!(kept, (!is_damaged).then(|| b"received".to_vec()));
         }
+    }
+
+    async fn an_outcome_of_an_attempt_that_the_database_has_lost_keeps_no_other_from_the_record(ground) {
+        ground.banks(2).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let mut claimed = ground.claim("webhook").await;
+        let kept = claimed[1].attempt;
+        // As after a failover to a standby that had not heard of it.
+        claimed[0].attempt = Uid::at(ground.clock.now());
+        ground.accepted(claimed).await;
+        let outcomes = ground.store.read(move |tx| delivery::outcomes_of(tx, kept)).await.expect("read");
+        assert_eq!(outcomes.iter().map(|row| row.outcome.as_str()).collect::<Vec<_>>(), ["accepted"]);
+        ground.assert_sound().await;
+    }
+
+    async fn a_person_whose_data_key_is_damaged_keeps_no_outcome_from_the_record_and_the_others_are_told(ground) {
+        ground.banks(2).await;
+        let (_officer, other) = (ground.person("officer").await, ground.person("officer").await);
+        ground.file(other, &filing()).await.expect("filed");
+        let first = "subject IN (SELECT id FROM person ORDER BY id LIMIT 1)";
+        ground.tamper(&format!("UPDATE data_key SET wrapped = substr(wrapped, 2) WHERE {first}")).expect("damaged");
+        // Breaks the channel, of which officers are told by mail.
+        let refused = || Outcome { status: Some(410), ..Outcome::failed(ErrorClass::Status, Duration::ZERO) };
+        let claimed = ground.claim("webhook").await.into_iter();
+        ground.record(claimed.map(|claimed| Finished { claimed, outcome: refused(), body_hash: None }).collect()).await;
+        let mails = ground.claim("email").await;
+        let told: Vec<Uid> = mails.iter().filter(|one| one.due.kind == "operator.alert").map(|one| one.due.target_id).collect();
+        assert_eq!(told, [other, other]);
+    }
+
+    async fn a_failure_that_comes_after_the_stamp_goes_to_no_further_contact(ground) {
+        let bank = ground.bank("B001").await;
+        ground.act(move |tx| add_contact(tx, bank, &contact("B001", 2)).map(drop)).await.expect("a second level");
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await;
+        let notice = stamp_first(&ground, bank).await;
+        let outcome = Outcome { status: Some(410), ..Outcome::failed(ErrorClass::Status, Duration::ZERO) };
+        let finished = claimed.into_iter().map(|claimed| Finished { claimed, outcome: outcome.clone(), body_hash: None });
+        ground.record(finished.collect()).await;
+        let sent = ground.store.read(move |tx| delivery::of_notice(tx, notice)).await.expect("read");
+        let open: Vec<_> = sent.iter().filter(|row| row.state != "closed").collect();
+        assert_eq!((sent.len(), open.len()), (2, 0), "the endpoint and the first level alone: {sent:?}");
+        let tasks = ground.store.read(evidence::task_events).await.expect("read");
+        assert_eq!(tasks.len(), 1, "somebody sees to the endpoint all the same");
+        ground.assert_sound().await;
+    }
+
+    async fn an_endpoint_that_ended_while_it_failed_is_nobodys_to_mend(ground) {
+        let bank = ground.bank("B001").await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await;
+        let endpoint = claimed[0].due.target_id;
+        ground.act(move |tx| set_endpoint::end_endpoint(tx, bank, endpoint)).await.expect("a contact is left");
+        let outcome = Outcome { status: Some(410), ..Outcome::failed(ErrorClass::Status, Duration::ZERO) };
+        let finished = claimed.into_iter().map(|claimed| Finished { claimed, outcome: outcome.clone(), body_hash: None });
+        ground.record(finished.collect()).await;
+        let tasks = ground.store.read(evidence::task_events).await.expect("read");
+        assert!(tasks.is_empty(), "{tasks:?}");
+        ground.assert_sound().await;
+    }
+
+    async fn what_failed_meanwhile_is_not_leased_before_its_time(ground) {
+        ground.banks(1).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await;
+        let (delivery, bank) = (claimed[0].due.id, claimed[0].due.bank_id);
+        ground.failed(claimed).await;
+        // As another node does that saw it due before the first one had it.
+        let late = move |tx: &mut Tx<'_>| {
+            let (now, attempt) = (tx.now()?, tx.new_id()?);
+            let lease = claim::Lease { delivery, bank, attempt, unsealed: true };
+            Ok::<_, Error>(delivery::lease(tx, &[lease], attempt, (now, now + Duration::from_secs(90)))?.len())
+        };
+        assert_eq!(ground.act(late).await.expect("asked"), 0);
+        ground.clock.advance(Duration::from_secs(10));
+        assert_eq!(ground.act(late).await.expect("asked"), 1);
+    }
+
+    async fn two_tasks_of_one_address_end_together(ground) {
+        let bank = ground.bank("B001").await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let claimed = ground.claim("webhook").await;
+        let target = claimed[0].due.target_id;
+        // As where two nodes find it broken in the same moment.
+        let open = move |tx: &mut Tx<'_>| {
+            let row = evidence::TaskEventRow {
+                task_id: tx.new_id()?, seq: 1, kind: "channel_broken".into(), event: "opened".into(), bank_id: bank,
+                notice_id: None, target_id: Some(target), recorded_at: tx.now()?,
+            };
+            Ok::<_, Error>(evidence::insert_task_events(tx, &[row])?)
+        };
+        for _ in 0..2 { ground.act(open).await.expect("opened"); }
+        ground.accepted(claimed).await;
+        let left = ground.store.read(move |tx| evidence::open_tasks_of_target(tx, target)).await.expect("read");
+        assert_eq!(left.len(), 0, "{left:?}");
+        let tasks = ground.store.read(evidence::task_events).await.expect("read");
+        assert_eq!(tasks.iter().filter(|task| task.event == "closed").count(), 2);
+    }
+
+    async fn an_alert_that_was_refused_ten_times_gives_way_to_the_next(ground) {
+        ground.banks(2).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let broken = Outcome { status: Some(410), ..Outcome::failed(ErrorClass::Status, Duration::ZERO) };
+        let webhooks = ground.claim("webhook").await;
+        let mut open = Vec::new();
+        for claimed in webhooks {
+            ground.record(vec![Finished { claimed, outcome: broken.clone(), body_hash: None }]).await;
+            let alerts = ground.claim("email").await.into_iter().filter(|one| one.due.kind == "operator.alert");
+            open.push(alerts.map(|one| one.due.id).collect::<Vec<_>>());
+            let of_officer = "UPDATE delivery SET state = 'waiting', lease_owner = NULL, lease_token = NULL, failures = 10, attempts = 10
+                WHERE notice_id IS NULL AND channel = 'email' AND state = 'leased'";
+            ground.tamper(of_officer).expect("refused ten times");
+        }
+        assert_eq!(open.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+        ground.clock.advance(Duration::from_secs(3_600 * 2));
+        let again = ground.claim("email").await.into_iter().filter(|one| one.due.kind == "operator.alert");
+        assert_eq!(again.map(|one| one.due.id).collect::<Vec<_>>(), open[1], "the newer one alone goes on");
     }
 
     async fn evidence_staged_bit_by_bit_is_one_group_in_its_order_and_seen_at_once(ground) {

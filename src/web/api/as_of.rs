@@ -67,7 +67,7 @@ pub struct AsOf {
 pub async fn as_of(app: Data<App>, Asked(question): Asked<Question>) -> Answered {
     let limit = page::length(question.limit, app.limits.page)?;
     let after = question.after.map_or(0, |Number(after)| after);
-    let at = question.at.at;
+    let at = question.at.at.as_shown();
     let answer = app
         .store
         .read(move |tx| -> Result<AsOf, Problem> {

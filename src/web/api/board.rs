@@ -24,7 +24,8 @@ pub struct Which {
     at: Option<Entered>,
 }
 
-/// One bank's notice. The four flags are of now, and absent where the board is of another time.
+/// One bank's notice. The four flags say what has happened to it until now, and stay when it is mended (how an address does
+/// now is told under `/channels`); they are absent where the board is of another time.
 #[derive(Serialize, ToSchema)]
 pub struct BoardCell {
     notice: String,
@@ -92,7 +93,10 @@ pub async fn board(
         .store
         .read(move |tx| -> Result<Board, Problem> {
             let now = tx.now()?;
-            let then = which.at.map(|entered| entered.at).filter(|at| *at < now);
+            let then = which
+                .at
+                .map(|entered| entered.at.as_shown())
+                .filter(|at| *at < now);
             let row = revision(tx, &reference, which.revision, then.unwrap_or(now))?;
             let at = then.unwrap_or(now);
             let mut cells = reading::board(tx, row.id)?;

@@ -118,7 +118,7 @@ took-days = { $n } d
 
 legend-heading = Legend
 mark-late = Late
-mark-down = Endpoint down
+mark-down = Endpoint failed
 mark-bounced = Mail bounced
 mark-disputed = Disputed
 mark-concerns = Accounts affected

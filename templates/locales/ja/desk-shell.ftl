@@ -118,7 +118,7 @@ took-days = { $n }日
 
 legend-heading = 凡例
 mark-late = 期限超過
-mark-down = 接続先の不通
+mark-down = 接続先の不通あり
 mark-bounced = メールの不達
 mark-disputed = 異議あり
 mark-concerns = 被害あり

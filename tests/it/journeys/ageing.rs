@@ -11,6 +11,17 @@ fn fresh(hub: &crate::support::hub::TestHub) -> Value {
 }
 
 journeys! {
+    async fn a_draft_that_cannot_be_opened_keeps_nothing_else_from_going_out_by_itself(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.post("/api/v1/drafts", &officer.key, &fresh(&hub)).await.expect(201);
+        hub.hold_back(&officer).await;
+        hub.tamper("UPDATE sealed_payload SET ciphertext = substr(ciphertext, 2) WHERE id IN (SELECT payload_id FROM draft)");
+        hub.advance(hours(30));
+        assert_eq!(hub.run_out().await, 2, "what was held back goes out, and the draft is told of by its date");
+        assert_eq!(hub.inbox(&bank).await.len(), 1);
+        hub.is_sound = false;
+    }
+
     async fn a_draft_that_is_older_than_a_day_from_awareness_is_told_once_and_marked(hub) {
         let (officer, auditor) = (hub.officer().await, hub.auditor().await);
         let first = hub.post("/api/v1/drafts", &officer.key, &fresh(&hub)).await.expect(201).json();

@@ -45,6 +45,23 @@ async fn kinds(hub: &TestHub, reader: &Person) -> Vec<String> {
         .collect()
 }
 
+/// A database that takes no outcome of this bank's that is a success: as a defect, or a damaged page, of one of many.
+fn refusing_outcomes_of(bank: &Bank, is_postgres: bool) -> String {
+    if is_postgres {
+        return format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+             CREATE TRIGGER refuses BEFORE INSERT ON attempt_outcome FOR EACH ROW
+             WHEN (NEW.outcome = 'accepted' AND NEW.bank_id = '{}') EXECUTE FUNCTION refuse()",
+            bank.id
+        );
+    }
+    let id = bank.id.to_string().replace('-', "");
+    format!(
+        "CREATE TRIGGER refuses BEFORE INSERT ON attempt_outcome WHEN NEW.outcome = 'accepted' AND NEW.bank_id = x'{id}'
+         BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+}
+
 journeys! {
     async fn what_was_under_way_when_a_hub_ended_is_sent_before_what_was_filed_since(hub, "[engine]\nin_flight = 1\n") {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
@@ -270,6 +287,27 @@ journeys! {
         assert_eq!((hits[0].header("webhook-id"), &hits[0].body), (hits[1].header("webhook-id"), &hits[1].body));
     }
 
+    async fn what_is_sent_again_ten_times_is_open_once_and_a_test_takes_the_place_of_one_that_was_refused(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let line = hub.log(&officer, "").await.remove(0);
+        bank.receiver.answer(Answer::Status(503));
+        let path = format!("/api/v1/deliveries/{}/resend", text(&line, "delivery"));
+        for _ in 0..10 { hub.call(Method::POST, &path, &officer.key, None).await.expect(202); }
+        assert_eq!(hub.deliver_due().await, 1);
+        for _ in 0..9 {
+            hub.call(Method::POST, "/api/v1/banks/B001/test-notice", &officer.key, None).await.expect(202);
+            assert_eq!(hub.deliver_due().await, 1);
+        }
+        let waiting = "SELECT state AS text FROM delivery WHERE channel = 'webhook' AND state = 'waiting'";
+        assert_eq!(hub.texts(waiting).len(), 2, "the notice and the newest test");
+        let nobody = json!({ "code": "B009", "profile": { "name_ja": "新銀行", "name_en": "New Bank", "language": "ja", "linking": [] } });
+        hub.post("/api/v1/banks", &hub.administrator().await.key, &nobody).await.expect(201);
+        let refused = hub.call(Method::POST, "/api/v1/banks/B009/test-notice", &officer.key, None).await;
+        assert_eq!(refused.expect(422).json()["faults"][0]["code"], "no_live_address");
+    }
+
     async fn nothing_is_sent_by_hand_to_an_address_that_a_bank_has_given_up(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
         let (head, new) = (hub.head_of(&bank).await, Receiver::start());
@@ -312,6 +350,40 @@ journeys! {
         node.stop().await;
         assert_eq!(hub.outcomes(&officer).await, ["accepted"]);
         assert_eq!(hub.cell(&officer, text(&filed, "reference"), "B001").await["level"], "delivered");
+    }
+
+    async fn a_bank_that_stamped_before_it_had_a_channel_is_sent_nothing_over_its_first(hub) {
+        let (officer, admin, bank) = (hub.officer().await, hub.administrator().await, hub.bank("B001").await);
+        let new = json!({ "code": "B009", "profile": { "name_ja": "新銀行", "name_en": "New Bank", "language": "ja", "linking": [] } });
+        hub.post("/api/v1/banks", &admin.key, &new).await.expect(201);
+        let key = hub.post("/api/v1/banks/B009/keys", &admin.key, &json!({ "label": "machine" })).await.expect(201).json();
+        hub.file(&officer).await;
+        assert_eq!(kinds(&hub, &officer).await, ["no_channel"]);
+        let told = hub.get("/api/v1/inbox", text(&key, "key")).await.expect(200).json();
+        let line = &told["notices"][0];
+        hub.stamp_as(text(&key, "key"), text(line, "notice"), &line["digest"]).await.expect(200);
+        let receiver = Receiver::start();
+        let endpoint = json!({ "endpoint": { "url": receiver.url("/hook") } });
+        hub.post("/api/v1/banks/B009/endpoints", &admin.key, &endpoint).await.expect(201);
+        hub.deliver_due().await;
+        assert_eq!((receiver.hits().len(), bank.receiver.hits().len()), (0, 1));
+        assert!(kinds(&hub, &officer).await.is_empty(), "nobody has anything to do any more");
+    }
+
+    async fn an_outcome_that_cannot_be_recorded_keeps_no_other_and_no_claim_waiting(hub) {
+        let (officer, bank, other) = (hub.officer().await, hub.bank("B001").await, hub.bank("B002").await);
+        hub.tamper(&refusing_outcomes_of(&bank, hub.postgres.is_some()));
+        let filed = hub.file(&officer).await;
+        let all = async {
+            hub.deliver_due().await;
+            hub.file(&officer).await;
+            hub.deliver_due().await;
+        };
+        tokio::time::timeout(seconds(60), all).await.expect("it goes on");
+        assert_eq!((bank.receiver.hits().len(), other.receiver.hits().len()), (2, 2), "both go out");
+        let reference = text(&filed, "reference");
+        assert_eq!(hub.cell(&officer, reference, "B002").await["level"], "delivered");
+        assert_ne!(hub.cell(&officer, reference, "B001").await["level"], "delivered", "its attempt ends as unknown");
     }
 
     async fn a_bank_without_any_channel_has_its_notice_and_a_task_until_it_has_one(hub) {

@@ -136,6 +136,12 @@ journeys! {
         assert_eq!(challenged(&other).iter().map(|asked| asked["data"]["challenge"].clone()).collect::<std::collections::HashSet<_>>().len(), 1, "the same question, again and again");
     }
 
+    async fn an_endpoint_is_proven_though_nothing_is_kept_of_what_banks_answer(hub, "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nanswer_kept_bytes = 0\n") {
+        let bank = hub.bank("B001").await;
+        let endpoint = hub.endpoint_of(&hub.head_of(&bank).await).await;
+        assert!(!channel(&hub, &bank, &endpoint).await["proven_since"].is_null());
+    }
+
     async fn silence_for_a_day_is_told_once_and_the_address_is_told_all_the_same(hub) {
         let (officer, bank, mute) = (hub.officer().await, hub.bank("B001").await, Receiver::start());
         mute.answer_challenges(Answer::Reset);

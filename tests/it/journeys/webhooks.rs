@@ -146,9 +146,11 @@ journeys! {
 
     async fn both_secrets_sign_for_a_week_after_a_rotation_and_then_the_new_one_alone(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        bank.receiver.forget();
         let new = rotated(&hub, &bank).await;
-        // So long an endpoint that was just sent to is kept in memory.
-        hub.advance(seconds(31));
+        // At once, though the endpoint was just sent to.
         hub.file(&officer).await;
         hub.deliver_due().await;
         let hit = bank.receiver.hits().remove(0);
@@ -157,6 +159,23 @@ journeys! {
         hub.file(&officer).await;
         hub.deliver_due().await;
         assert_eq!((signatures(&hit), signatures(&bank.receiver.hits()[1])), ((2, 1), (1, 1)));
+    }
+
+    async fn a_second_rotation_ends_no_secret_before_its_time(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        let second = rotated(&hub, &bank).await;
+        let third = rotated(&hub, &bank).await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let hit = bank.receiver.hits().remove(0);
+        assert!([&bank.secret, &second, &third].into_iter().all(|secret| verifies(&hit, secret)));
+        hub.advance(seconds(86_400));
+        rotated(&hub, &bank).await;
+        // Over for the first two, and not for the third.
+        hub.advance(seconds(6 * 86_400 + 60));
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        assert_eq!((signatures(&hit), signatures(&bank.receiver.hits()[1])), ((3, 1), (2, 1)));
     }
 
     async fn every_kind_of_webhook_looks_as_banks_know_it(hub) {
@@ -201,7 +220,6 @@ async fn webhooks_for_other_verifiers() {
             ),
         )
         .await;
-    hub.advance(seconds(31));
     hub.deliver_due().await;
     hub.withdraw(&officer, text(&filed, "reference")).await;
     hub.deliver_due().await;

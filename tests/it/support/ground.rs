@@ -333,7 +333,7 @@ impl Ground {
         self.record(finished.collect()).await;
     }
 
-    async fn record(&self, finished: Vec<Finished>) {
+    pub async fn record(&self, finished: Vec<Finished>) {
         let recorded = self.act(move |tx| record(tx, &finished)).await;
         recorded.expect("recorded");
     }

@@ -185,12 +185,17 @@ impl TestHub {
         } else {
             "[mail]\nrelay_host = \"\"\n"
         };
+        let webhook = if more.contains("[webhook]") {
+            ""
+        } else {
+            "[webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 2000\n"
+        };
         let text = format!(
             "[hub]\npublic_url = \"{url}\"\noperator_name = \"Example Pay\"\n[listen]\naddress = \"127.0.0.1:0\"\nworkers = 2\n\
              [database]\nurl = \"{database}\"\n[keys]\nfile = \"{}\"\n\
              [evidence]\nkey_file = \"{}\"\njournal = \"{}\"\n\
              [limits]\nrequests_per_second = 10000\nburst = 10000\n\
-             [webhook]\nallow_networks = [\"127.0.0.0/8\"]\nconnect_timeout_ms = 1000\ntimeout_ms = 2000\n{mail}{more}",
+             {webhook}{mail}{more}",
             key_file.display(),
             folder.path().join("kairan-log.pem").display(),
             folder.path().join("journal").display(),
