@@ -23,6 +23,7 @@ use kairan::vault::{Vault, log_key};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -70,6 +71,14 @@ pub struct Node {
     child: Child,
     pub url: String,
     config: PathBuf,
+}
+
+#[derive(QueryableByName)]
+struct CountOf {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    of: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    n: i64,
 }
 
 #[derive(QueryableByName)]
@@ -402,6 +411,21 @@ impl World {
         count(&self.database, sql)
     }
 
+    /// The attempts on record of the webhooks of each notice but its reminders; by its id without hyphens.
+    pub fn attempts_by_notice(&self) -> HashMap<String, i64> {
+        let id = match Location::parse(&self.database).expect("a good location") {
+            Location::Sqlite(_) => "lower(hex(d.notice_id))",
+            Location::Postgres(_) => "replace(CAST(d.notice_id AS text), '-', '')",
+        };
+        let sql = format!(
+            "SELECT {id} AS \"of\", count(*) AS n FROM attempt a JOIN delivery d ON d.id = a.delivery_id
+             JOIN message m ON m.id = d.message_id
+             WHERE d.channel = 'webhook' AND d.notice_id IS NOT NULL AND m.kind <> 'notice.reminder' GROUP BY 1"
+        );
+        let rows: Vec<CountOf> = rows(&self.database, &sql);
+        rows.into_iter().map(|row| (row.of, row.n)).collect()
+    }
+
     /// Waits until every webhook is delivered or acknowledged.
     pub async fn settled(&self, node: &Node) {
         self.settled_within(node, Duration::from_secs(30)).await;
@@ -586,21 +610,31 @@ pub fn memory_kib(process: u32) -> u64 {
 
 /// A count, read from a database.
 pub fn count(database: &str, sql: &str) -> i64 {
-    let count: Result<Count, _> = match Location::parse(database).expect("a good location") {
+    let count: Vec<Count> = rows(database, sql);
+    count.first().expect("a count").n
+}
+
+fn rows<R>(database: &str, sql: &str) -> Vec<R>
+where
+    R: diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite>
+        + diesel::deserialize::QueryableByName<diesel::pg::Pg>
+        + 'static,
+{
+    let rows = match Location::parse(database).expect("a good location") {
         Location::Sqlite(path) => {
             let mut conn = diesel::SqliteConnection::establish(path.to_str().expect("UTF-8"))
                 .expect("it opens");
             diesel::sql_query("PRAGMA busy_timeout = 5000")
                 .execute(&mut conn)
                 .expect("a setting");
-            diesel::sql_query(sql).get_result(&mut conn)
+            diesel::sql_query(sql).load(&mut conn)
         }
         Location::Postgres(url) => {
             let mut conn = diesel::PgConnection::establish(&url).expect("it opens");
-            diesel::sql_query(sql).get_result(&mut conn)
+            diesel::sql_query(sql).load(&mut conn)
         }
     };
-    count.expect("a count").n
+    rows.expect("rows")
 }
 
 fn client() -> reqwest::Client {

@@ -10,7 +10,7 @@ use kairan::domain::instant::Instant as At;
 use kairan::storage::delivery::OutcomeRow;
 use kairan::vault;
 use rustix::process::Signal;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -201,6 +201,20 @@ pub async fn judge(world: &World, from: At) -> Vec<OutcomeRow> {
         "attempts of which nobody says what came of them"
     );
 
+    // Intent before act: nothing came that no attempt on record had announced.
+    let begun = world.attempts_by_notice();
+    let mut came: BTreeMap<&str, i64> = BTreeMap::new();
+    for one in &ledger.arrivals {
+        *came.entry(one.notice.as_str()).or_default() += 1;
+    }
+    for (notice, times) in came {
+        let attempts = begun.get(&notice.replace('-', "")).copied().unwrap_or(0);
+        assert!(
+            times <= attempts,
+            "{notice} came {times} times, and {attempts} attempts are on record"
+        );
+    }
+
     let arrived: HashMap<&str, [u8; 32]> = ledger
         .arrivals
         .iter()
@@ -286,6 +300,11 @@ async fn rounds_of_one(on: On, rounds: u64, moments: &mut Moments) {
         duplicates += again;
         in_the_dark += lost.len();
     }
+    // Else the kills came when nothing was under way, and showed nothing.
+    assert!(
+        rounds < 10 || in_the_dark > 0,
+        "{rounds} kills left nothing in the dark"
+    );
     let ledger = world.ledger();
     say(&format!(
         "kill_rounds {on:?}: {rounds} rounds in {:.1} s, {} filings, {} arrivals, {} stamps, {in_the_dark} outcomes unknown, \

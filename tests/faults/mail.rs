@@ -12,6 +12,7 @@ use crate::support::hub::{Bank, On, Person, TestHub};
 use kairan::actions::add_contact::ContactInput;
 use kairan::clock::Clock;
 use kairan::storage::delivery::OutcomeRow;
+use kairan::storage::evidence::{self, TaskEventRow};
 use kairan::storage::{audit, delivery_log};
 use mail_parser::MessageParser;
 use serde_json::json;
@@ -25,9 +26,9 @@ const STEP: Duration = Duration::from_secs(75 * 60);
 
 /// Each with what stands on record of the attempt, and whether the relay has kept the mail all the same.
 #[rustfmt::skip]
-const FAULTS: [(Manner, &str, Option<i64>, bool); 23] = [
+const FAULTS: [(Manner, &str, Option<i64>, bool); 25] = [
     (Manner::Says(Step::Greeting, "421 4.3.2 Closing"), "mail_deferred", Some(421), false),
-    (Manner::Says(Step::Greeting, "554 5.7.1 Not you"), "mail_rejected", Some(554), false),
+    (Manner::Says(Step::Greeting, "554 5.7.1 Not you"), "internal", Some(554), false),
     (Manner::Stalls(Step::Greeting), "timeout", None, false),
     (Manner::Drops(Step::Greeting), "connect", None, false),
     (Manner::OffersNoTls, "tls", None, false),
@@ -37,7 +38,9 @@ const FAULTS: [(Manner, &str, Option<i64>, bool); 23] = [
     (Manner::Shows(Certificate::SelfSigned), "tls", None, false),
     (Manner::Shows(Certificate::Expired), "tls", None, false),
     (Manner::Shows(Certificate::OtherName), "tls", None, false),
+    (Manner::Says(Step::StartTls, "502 5.5.1 Not this week"), "internal", Some(502), false),
     (Manner::Says(Step::From, "452 4.3.1 Insufficient storage"), "mail_deferred", Some(452), false),
+    (Manner::Says(Step::From, "550 5.7.1 Not from you"), "internal", Some(550), false),
     (Manner::Says(Step::To, "450 4.2.1 Greylisted"), "mail_deferred", Some(450), false),
     (Manner::Says(Step::To, "451 4.3.0 Try later"), "mail_deferred", Some(451), false),
     (Manner::Says(Step::To, "550 5.1.1 No such mailbox"), "mail_rejected", Some(550), false),
@@ -99,6 +102,15 @@ impl Case {
             .filings
             .insert(marker.into(), Some(answer.status.as_u16()));
         answer.expect(201);
+    }
+
+    /// Addresses that somebody has to see to.
+    async fn broken(&self) -> usize {
+        let events = self.hub.store.read(evidence::task_events).await;
+        let count =
+            |kind: &str, all: &[TaskEventRow]| all.iter().filter(|one| one.event == kind).count();
+        let events = events.expect("tasks read");
+        count("opened", &events) - count("closed", &events)
     }
 
     /// The complaints about what the relay has kept until now.
@@ -173,6 +185,9 @@ async fn every_fault(on: On) {
             vec![(outcome, status); BANKS],
             "a relay that {manner:?}"
         );
+        // What a relay has against this hub, or shows of itself, is no bank's fault.
+        let broken = if outcome == "mail_rejected" { BANKS } else { 0 };
+        assert_eq!(case.broken().await, broken, "a relay that {manner:?}");
         // The control: what a hub that gives up after the first failure is told.
         let lost = case
             .complaints(&relay)

@@ -1,6 +1,6 @@
 //! What a hub is held to under fire: processes that are killed, frozen and cut off, networks, disks, clocks and
-//! servers that fail. Each run is judged by a ledger that is kept outside (`ledger.rs`), and each fault has a
-//! control that must fail. Short in `scripts/test`; `scripts/faults` plays the long form.
+//! servers that fail. Each run is judged by a ledger that is kept outside (`ledger.rs`), which has controls of
+//! its own; a fault that could fail to happen has one, too. Short in `scripts/test`; `scripts/faults` plays the long form.
 
 #[expect(
     unused_imports,

@@ -23,8 +23,10 @@ use std::time::{Duration, Instant};
 const BANKS: usize = 4;
 /// Answers slowly, so that something is always under way.
 const SLOW: usize = 2;
-/// Webhooks whose heads are held against the log, of each round.
+/// Webhooks of each bank whose heads are held against the log, of each round.
 const HEADS: usize = 12;
+/// Longer than the lead of the log lasts when nobody keeps it.
+const TERM: Duration = Duration::from_secs(13);
 
 pub const LEASE: Duration = Duration::from_secs(5);
 /// Leases that run out while a test watches: just longer than four sends may take.
@@ -245,15 +247,14 @@ impl Fleet {
     fn keep_heads(&mut self) -> std::io::Result<()> {
         let folder = self.world.folder().join("heads");
         std::fs::create_dir_all(&folder)?;
-        let hits = self
-            .world
-            .banks
-            .iter()
-            .flat_map(|bank| bank.receiver.hits());
-        let sealed = hits.filter(|hit| hit.json()["data"]["log"] != Value::Null);
-        for hit in sealed.take(HEADS) {
-            self.heads += 1;
-            std::fs::write(folder.join(format!("{:05}.json", self.heads)), &hit.body)?;
+        for bank in &self.world.banks {
+            // The newest: of the time of the fault, and of that after it.
+            let hits = bank.receiver.hits().into_iter().rev();
+            let sealed = hits.filter(|hit| hit.json()["data"]["log"] != Value::Null);
+            for hit in sealed.take(HEADS) {
+                self.heads += 1;
+                std::fs::write(folder.join(format!("{:05}.json", self.heads)), &hit.body)?;
+            }
         }
         Ok(())
     }
@@ -427,6 +428,61 @@ async fn a_leader_that_stops_under_the_load_of_others_ends_soon_and_hands_the_le
     one_log(&fleet).await;
 }
 
+/// Whoever leads the log is frozen for longer than its term, wherever it happens to be: another takes over and publishes,
+/// and the one that wakes signs nothing and raises no alarm.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_leader_that_is_frozen_past_its_term_is_followed_by_another_and_keeps_quiet_when_it_wakes()
+ {
+    let mut fleet = Fleet::start().await;
+    let world = Arc::clone(&fleet.world);
+    let term = || world.count("SELECT term AS n FROM log_head");
+    let published = || world.count("SELECT max(size) AS n FROM log_checkpoint");
+    let (from, mut moments) = (Clock::new().now(), Moments(7));
+    let load = Load::start_before(&world, &fleet.front.url(), 0, &mut moments);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (before, begun) = (term(), Instant::now());
+    // Alone at first, it began the log.
+    fleet.nodes[0].signal(Signal::STOP);
+    fleet.front.set(0, Way::Cut);
+    let until = begun + TERM + Duration::from_secs(10);
+    while term() == before {
+        assert!(
+            Instant::now() < until,
+            "nobody takes the lead over:\n{}",
+            fleet.nodes[1].log()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let (taken, size) = (begun.elapsed(), published());
+    while published() == size {
+        assert!(
+            Instant::now() < until,
+            "the next leader publishes nothing:\n{}",
+            fleet.nodes[1].log()
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(TERM.saturating_sub(begun.elapsed())).await;
+    fleet.nodes[0].signal(Signal::CONT);
+    fleet.front.set(0, Way::Open);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    load.end().await;
+    ask_again(&world, &fleet.front.url()).await;
+    let minute = Duration::from_secs(60);
+    world.settled_within(&fleet.nodes[1], minute).await;
+    fleet.keep_heads().expect("written");
+    let lost = unknown(judge(&world, from).await).len();
+    assert_late_writes_changed_nothing(&world);
+    let refusals = "SELECT count(*) AS n FROM message WHERE kind = 'operator.alert'";
+    assert_eq!(world.count(refusals), 0, "{}", fleet.nodes[0].log());
+    one_log(&fleet).await;
+    say(&format!(
+        "a leader that was frozen: another led after {:.1} s, {lost} outcomes unknown, {} came twice",
+        taken.as_secs_f64(),
+        world.ledger().duplicates()
+    ));
+}
+
 /// The steps of the schema in a folder of sources, the oldest first.
 fn steps(sources: &Path) -> Vec<String> {
     let folder = std::fs::read_dir(sources.join("migrations/postgres")).expect("the steps");
@@ -502,6 +558,7 @@ async fn nodes_of_the_version_before_go_on_beside_a_new_one_until_each_is_rolled
         let status = nodes[at].ended(Duration::from_secs(30)).await;
         assert_eq!(status.code(), Some(0), "{status}:\n{}", nodes[at].log());
         beside = filed() - filed_before;
+        assert!(beside > 0, "nothing was filed beside older nodes");
         nodes[at] = world.start(places[at].clone()).await;
         a_while().await;
     }

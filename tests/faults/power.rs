@@ -2,7 +2,7 @@
 //! an image that is cloned at once. `KAIRAN_POWER_CUTS` says how often (2 unless given, 1 with PostgreSQL).
 //!
 //! The hub is halted just before the cut, so that it answers and sends nothing that happened after it: the ledger
-//! holds what was said before. A sync that is under way then is cut in the middle all the same.
+//! holds what was said before. On a fast disk a sync that is under way then is mostly over before the cut.
 
 use crate::hub::{Node, Site, World, count};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, by_databases, judge, number, say, unknown};
