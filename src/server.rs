@@ -341,15 +341,14 @@ const STOP_MARGIN: Duration = Duration::from_secs(10);
 pub async fn run(settings: Settings) -> Result<(), CliError> {
     let patience = settings.engine.stop + STOP_MARGIN;
     let public_url = settings.hub.public_url.clone();
+    // Before anything is changed in a database that another hub works on; a new one has its folder only then.
+    let location = open::location(&settings)?;
+    let mut alone = location.hold_alone()?;
     let parts = Parts::open(settings).await?;
+    if alone.is_none() {
+        alone = location.hold_alone()?;
+    }
     warn_of_holidays(&parts);
-    let _alone = match open::location(&parts.settings)?.hold_alone() {
-        Ok(held) => held,
-        Err(fault) => {
-            parts.store.close();
-            return Err(fault.into());
-        }
-    };
     let failure = parts.store.failure();
     let running = parts.start()?;
     tracing::info!(address = %running.address, %public_url, "the hub is at work");
@@ -367,6 +366,7 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     if let Some(what) = failure.borrow().clone() {
         return Err(CliError::Failed(failed(&what)));
     }
+    drop(alone);
     tracing::info!("stopped");
     Ok(())
 }

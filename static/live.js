@@ -9,6 +9,7 @@
   const [silence, again] = [45000, 30000];
   let source = null;
   let heard = 0;
+  let later = 0;
   let over = false;
 
   const tell = (live) => {
@@ -47,7 +48,7 @@
   const lost = () => {
     close();
     tell(false);
-    setTimeout(open, again);
+    later = setTimeout(open, again);
   };
 
   const hear = () => {
@@ -56,6 +57,7 @@
   };
 
   const open = () => {
+    clearTimeout(later);
     if (source || over || document.hidden) return;
     source = new EventSource(region.dataset.live);
     hear();

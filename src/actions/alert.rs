@@ -48,7 +48,7 @@ pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> 
         told.extend(people::holders(tx, role)?);
     }
     let told: Vec<Uid> = told.into_iter().collect();
-    // Each says something of its own: only what nobody can hope for any more gives way.
+    // Each says something of its own: only what its mailbox has refused for long gives way.
     delivery::supersede_refused(tx, KIND, &told, FAILURES_THAT_BREAK)?;
     let sealed: Vec<(Uid, &[u8])> = told.iter().map(|person| (*person, &*inputs)).collect();
     for (person, payload_id) in told.into_iter().zip(payload::seal_all(tx, &sealed)?) {

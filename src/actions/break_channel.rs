@@ -22,9 +22,10 @@ pub(super) fn broken(
     if bank::has_ended(tx, target_id)? {
         return Ok(());
     }
-    // Of a notice that is settled nobody else needs to be told; held, nobody settles it before this is done.
+    // Of a notice that is settled nobody else needs to be told. Looked at, not held: whoever stamps holds the chase first and
+    // its deliveries then, and here these are held already.
     if let Some(notice) = notice_id
-        && chase::hold(tx, notice)?
+        && chase::is_open(tx, notice)?
     {
         climb(tx, bank_id, notice, message_id)?;
     }

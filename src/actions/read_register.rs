@@ -103,7 +103,7 @@ pub fn contacts(
 pub struct KnownEndpoint {
     pub endpoint: EndpointRow,
     pub known: Option<EndpointPayload>,
-    /// Until then the former secret signs beside the new one; `None` = one secret signs.
+    /// Until then the secret before the newest signs beside it; `None` = one secret signs.
     pub previous_until: Option<Instant>,
     /// Since when it is proven to be the bank's; `None` = it is not.
     pub proven_since: Option<Instant>,

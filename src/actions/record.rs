@@ -15,6 +15,10 @@ use crate::storage::delivery::{
 use crate::storage::evidence::{self, Flag, Reached};
 use crate::storage::{Tx, facts, log, mail_report, notice, payload, reachability};
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// Attempts of unknown outcome after which the next comes at once.
+const UNKNOWN_AT_ONCE: i64 = 3;
 
 /// An attempt that ended.
 #[derive(Debug, Clone)]
@@ -111,7 +115,7 @@ fn advance_of(one: &Finished, now: crate::domain::instant::Instant) -> Advance {
             } else {
                 "waiting"
             },
-            now,
+            now + one.outcome.retry_after.unwrap_or_default(),
             due.failures,
         ),
         Some(_) => {
@@ -347,6 +351,14 @@ fn keeps_failing(tx: &mut Tx<'_>, due: &DueRow, known: &mut Known) -> Result<boo
     Ok(verdict)
 }
 
+/// Due again at once; but where nobody ever knows what came of it, later and later.
+fn unknown_again(delivery: Uid, number: i64) -> Duration {
+    match number - UNKNOWN_AT_ONCE {
+        late @ 1.. => backoff::delay_after(delivery, late, None),
+        _ => Duration::ZERO,
+    }
+}
+
 /// Leases that hold no longer: their attempts are *unknown*, their deliveries due again. Returns these, as they were.
 pub fn expire(
     tx: &mut Tx<'_>,
@@ -354,8 +366,16 @@ pub fn expire(
     which: Leases,
     limit: i64,
 ) -> Result<Vec<DeliveryRow>, Error> {
+    let rows = delivery::expired(tx, channel, which, limit)?;
+    expire_these(tx, rows)
+}
+
+/// The same of these.
+pub fn expire_these(
+    tx: &mut Tx<'_>,
+    mut rows: Vec<DeliveryRow>,
+) -> Result<Vec<DeliveryRow>, Error> {
     let now = tx.now()?;
-    let mut rows = delivery::expired(tx, channel, which, limit)?;
     let mut advances = Vec::with_capacity(rows.len());
     let mut attempts = Vec::with_capacity(rows.len());
     let mut outcomes = Vec::with_capacity(rows.len());
@@ -374,7 +394,7 @@ pub fn expire(
             delivery: row.id,
             token: attempt_id,
             state: "waiting",
-            due_at: now,
+            due_at: now + unknown_again(row.id, attempt.number),
             failures: row.failures,
             counts: true,
         });

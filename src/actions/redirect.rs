@@ -177,10 +177,10 @@ pub(super) fn settle(tx: &mut Tx<'_>, old: Uid) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Of a notice that is settled nothing is sent any more; what is, nobody settles before it is on its way.
+/// Of a notice that is settled nothing is sent any more.
 fn resend_over(tx: &mut Tx<'_>, row: &DeliveryRow, ways: &[Way]) -> Result<(), Error> {
     if let Some(notice) = row.notice_id
-        && !chase::hold(tx, notice)?
+        && !chase::is_open(tx, notice)?
     {
         return Ok(());
     }
@@ -220,7 +220,7 @@ pub fn begin_way(tx: &mut Tx<'_>, bank_id: Uid, way: Way) -> Result<(), Error> {
         };
         if let Some(message) = delivery::message_of_notice(tx, notice)? {
             // What was settled meanwhile, by the portal or by telephone, needs no sending.
-            if !delivery::exists_for(tx, notice, way.target)? && chase::hold(tx, notice)? {
+            if !delivery::exists_for(tx, notice, way.target)? && chase::is_open(tx, notice)? {
                 let (of, now) = (Sealed::of(tx, notice)?, tx.now()?);
                 let (bank, channel) = (Some(bank_id), way.channel);
                 let fresh = delivery_row(message, Some(of), bank, channel, way.target, now);

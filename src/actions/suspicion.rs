@@ -9,6 +9,7 @@ use crate::storage::draft::{self, DraftRow};
 use crate::storage::incident::RevisionRow;
 use crate::storage::{Tx, payload, report};
 use serde_json::Value;
+use std::sync::Once;
 
 /// Since when a draft's suspicion is on record, and by when the banks have to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +45,17 @@ pub fn of_draft(
     })
 }
 
+/// Once in a process.
+static TOLD: Once = Once::new();
+
 /// The same with the draft opened; `None` once erased. Of one that cannot be opened nothing is known but its date.
 pub fn of_sealed(tx: &mut Tx<'_>, rules: &Rules, row: &DraftRow) -> Result<Option<Age>, Error> {
     let body = match payload::open(tx, row.payload_id) {
         Ok(Some(body)) => serde_json::from_slice(&body).unwrap_or(Value::Null),
         Ok(None) => return Ok(None),
         Err(fault @ crate::storage::Error::Corrupt(_)) => {
-            tracing::error!(draft = %row.id, %fault, "a draft cannot be opened");
+            // Looked at every few seconds.
+            TOLD.call_once(|| tracing::error!(draft = %row.id, %fault, "a draft cannot be opened"));
             Value::Null
         }
         Err(fault) => return Err(fault.into()),

@@ -3,12 +3,16 @@
 
 use crate::config::{Log, LogFormat};
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::Duration;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 /// Lines that wait for a reader, and are lost beyond that.
 const LINES_KEPT: usize = 4096;
+
+/// How long the last lines may take.
+const LAST_LINES: Duration = Duration::from_millis(1_500);
 
 /// Writes the lines on a thread of its own, while it is held.
 static WRITER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
@@ -38,6 +42,8 @@ pub fn start(log: &Log) {
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     if started.is_ok() {
+        // A defect that is caught must not wait for a reader either.
+        std::panic::set_hook(Box::new(|defect| tracing::error!("{defect}")));
         *WRITER.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
     }
 }
@@ -45,5 +51,11 @@ pub fn start(log: &Log) {
 /// Writes what has been said so far, unless nobody reads it; and no more after that.
 pub fn end() {
     let writer = WRITER.lock().unwrap_or_else(PoisonError::into_inner).take();
-    drop(writer);
+    let (done, ended) = mpsc::channel();
+    // Where it gives up it says so on standard output, which may be the same full pipe.
+    std::thread::spawn(move || {
+        drop(writer);
+        let _ = done.send(());
+    });
+    let _ = ended.recv_timeout(LAST_LINES);
 }

@@ -26,6 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What could not be read is read again after so long.
+const SHORT_OF_DATABASE: Duration = Duration::from_secs(10);
+
 /// What came of a send, and the hash of what was sent.
 pub type Sent = (Outcome, Option<[u8; 32]>);
 
@@ -85,9 +88,13 @@ pub struct Parts {
 #[error("a defect")]
 struct Defect;
 
-/// No byte has left.
+/// No byte has left, and the database is short just now: asked again at once, it would be shorter.
 fn released() -> Sent {
-    (Outcome::failed(ErrorClass::Released, Duration::ZERO), None)
+    let outcome = Outcome {
+        retry_after: Some(SHORT_OF_DATABASE),
+        ..Outcome::failed(ErrorClass::Released, Duration::ZERO)
+    };
+    (outcome, None)
 }
 
 fn own_fault(claimed: &Claimed, fault: &dyn std::error::Error) -> Sent {

@@ -29,7 +29,8 @@ pub enum ErrorClass {
     Internal,
     /// The lease ran out with no outcome recorded, or the send ended in a defect: it may or may not have arrived.
     Unknown,
-    /// Claimed, then handed back untouched at a graceful stop; no byte left.
+    /// Claimed, then handed back untouched: at a graceful stop, for want of a place, or of what it is put together from; no
+    /// byte left.
     Released,
 }
 

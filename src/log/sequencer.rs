@@ -152,8 +152,10 @@ impl Sequencer {
                     tracing::error!(%fault, "the log could not be carried on; will try again");
                 }
                 Err(_) => {
-                    self.leading = None;
-                    tracing::error!("the log was left off by a defect; will try again");
+                    let refused = self.refuse(Refusal::Journal("a defect left it off".into()));
+                    if let Err(fault) = refused.await {
+                        tracing::error!(%fault, "the log was left off by a defect; will try again");
+                    }
                 }
             }
         }
@@ -569,9 +571,7 @@ impl Sequencer {
         if told && term.is_none() {
             return Ok(());
         }
-        if !told {
-            tracing::error!(code = refusal.code(), %refusal, "the log refuses; notices go out unsealed");
-        }
+        let (code, said) = (refusal.code(), refusal.to_string());
         let led = self
             .store
             .write(Lane::Front, move |tx| {
@@ -586,6 +586,13 @@ impl Sequencer {
                 Ok::<_, Error>(true)
             })
             .await?;
+        if led && !told {
+            tracing::error!(
+                code,
+                refusal = said,
+                "the log refuses; notices go out unsealed"
+            );
+        }
         let standing = if led { standing } else { Standing::Following };
         self.standing.send_replace(standing);
         Ok(())

@@ -13,7 +13,7 @@ use super::{ROWS_AT_ONCE, log};
 use crate::domain::entry::{Chased, Entry};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use diesel::dsl::sql;
+use diesel::dsl::{exists, select, sql};
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, Queryable, Selectable)]
@@ -152,6 +152,11 @@ pub fn advance(
 prepared!(Hold:
     "UPDATE chase SET next_step = next_step WHERE notice_id = " notice: UidSql = Uid,
 );
+
+/// Whether a chase has not ended, by what is committed: it may end beside this.
+pub fn is_open(tx: &mut Tx<'_>, notice: Uid) -> Result<bool, Error> {
+    Ok(on_either!(tx, conn => select(exists(chase::table.find(notice))).get_result(conn)?))
+}
 
 /// Keeps a chase from ending before this transaction; false = it has ended.
 pub fn hold(tx: &mut Tx<'_>, notice: Uid) -> Result<bool, Error> {

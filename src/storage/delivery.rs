@@ -542,8 +542,12 @@ pub fn supersede_of_target(tx: &mut Tx<'_>, target: Uid) -> Result<Vec<DeliveryR
     Ok(rows)
 }
 
-/// A newer message of this kind takes the place, at these addresses, of those that have been refused so many times: else
-/// what fails at a dead address would grow for ever.
+const REFUSED: &str = "(channel = 'webhook' OR EXISTS (SELECT 1 FROM attempt_outcome o
+    WHERE o.target_id = delivery.target_id AND o.delivery_id = delivery.id AND o.outcome = 'mail_rejected'))";
+
+/// A newer message of this kind takes the place, at these addresses, of those that have failed so many times; of mails, only
+/// where the far side has refused one: while the relay is dead, everything fails. Else what fails at a dead address would
+/// grow for ever.
 pub fn supersede_refused(
     tx: &mut Tx<'_>,
     kind: &str,
@@ -556,6 +560,7 @@ pub fn supersede_refused(
                     .filter(delivery::target_id.eq_any(part))
                     .filter(sql::<Bool>("state = 'waiting'"))
                     .filter(delivery::failures.ge(times))
+                    .filter(sql::<Bool>(REFUSED))
                     .filter(exists(message::table.filter(
                         message::id.eq(delivery::message_id).and(message::kind.eq(kind)),
                     ))),

@@ -55,8 +55,11 @@ fn setting(conn: &mut PgConnection, name: &str) -> Result<Option<String>, Error>
 
 /// Whether what a server says in this locale is what `error.rs` knows.
 fn is_read(lc_messages: &str) -> bool {
-    let language = lc_messages.split(['.', '_']).next().unwrap_or_default();
-    ["", "C", "POSIX", "en"].contains(&language)
+    let language = lc_messages
+        .split(['.', '_', '-'])
+        .next()
+        .unwrap_or_default();
+    ["", "C", "POSIX", "en", "English"].contains(&language)
 }
 
 fn takes_none() -> Error {
@@ -242,7 +245,16 @@ mod tests {
 
     #[test]
     fn a_server_that_speaks_another_language_is_not_read() {
-        for english in ["C", "POSIX", "C.UTF-8", "en_US.UTF-8", "en_GB", ""] {
+        for english in [
+            "C",
+            "POSIX",
+            "C.UTF-8",
+            "en_US.UTF-8",
+            "en_GB",
+            "en-US",
+            "English_United States.1252",
+            "",
+        ] {
             assert!(is_read(english), "{english}");
         }
         for other in ["ja_JP.UTF-8", "ja", "de_DE.UTF-8", "Japanese_Japan.932"] {

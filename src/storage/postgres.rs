@@ -163,7 +163,7 @@ fn connect(url: &str) -> Result<PgConnection, Error> {
 /// Whether a hub's schema is there, of whatever version.
 pub(in crate::storage) fn is_founded(url: &str) -> Result<bool, Error> {
     refuse_plain_text(url)?;
-    let there = "to_regclass('__diesel_schema_migrations') IS NOT NULL";
+    let there = "to_regclass('roster_version') IS NOT NULL";
     let asked = diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(there));
     Ok(asked.get_result(&mut connect(&attentive(url))?)?)
 }

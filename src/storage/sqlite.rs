@@ -326,7 +326,9 @@ impl Drop for Sqlite {
 
 /// See `Location::hold_alone`. A file of its own beside the database: of that, a process loses all of SQLite's locks when it
 /// closes a second handle.
-pub(in crate::storage) fn hold_alone(path: &Path) -> Result<File, Error> {
+pub(in crate::storage) fn hold_alone(path: &Path) -> Result<Option<File>, Error> {
+    // By whatever name it is called.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let failed = |fault: std::io::Error| {
@@ -337,9 +339,12 @@ pub(in crate::storage) fn hold_alone(path: &Path) -> Result<File, Error> {
         .create(true)
         .truncate(false)
         .clone();
-    let file = options.open(&name).map_err(failed)?;
+    let file = match options.open(&name) {
+        Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(failed)?,
+    };
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Busy(format!(
             "another hub works on {}; stop that one first, or name another database in database.url",
             path.display()
@@ -350,7 +355,10 @@ pub(in crate::storage) fn hold_alone(path: &Path) -> Result<File, Error> {
 
 /// A file that holds tables, and none of a hub's, is somebody else's.
 fn refuse_foreign(conn: &mut SqliteConnection, path: &Path) -> Result<(), Error> {
-    let is_foreign = "SELECT count(*) > 0 AND sum(name = '__diesel_schema_migrations') = 0 AS is_so FROM sqlite_schema WHERE type = 'table'";
+    // One that was cut off at its founding has the first of these tables alone.
+    let is_foreign = "SELECT count(*) > 0 AND NOT (sum(name = '__diesel_schema_migrations') > 0
+        AND (count(*) = 1 OR sum(name = 'roster_version') > 0)) AS is_so
+        FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let found: IsSo = diesel::sql_query(is_foreign).get_result(conn)?;
     if found.is_so.unwrap_or(false) {
         return Err(Error::Unavailable(format!(

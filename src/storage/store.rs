@@ -38,16 +38,23 @@ impl Location {
     /// Whether there is a hub's database already, of whatever age.
     pub fn is_founded(&self) -> Result<bool, Error> {
         match self {
-            Self::Sqlite(path) => Ok(path.metadata().is_ok_and(|file| file.len() > 0)),
+            Self::Sqlite(path) => match path.metadata() {
+                Ok(file) => Ok(file.len() > 0),
+                Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                Err(fault) => Err(Error::Unavailable(format!(
+                    "cannot look at {}: {fault}",
+                    path.display()
+                ))),
+            },
             Self::Postgres(url) => super::postgres::is_founded(url),
         }
     }
 
     /// Keeps every other hub from an embedded database, until what is returned is dropped: two would take each other's leases
-    /// for those of a run that ended. Nothing to keep on PostgreSQL, which nodes share.
+    /// for those of a run that ended. `None` on PostgreSQL, which nodes share, and where there is no folder yet.
     pub fn hold_alone(&self) -> Result<Option<File>, Error> {
         match self {
-            Self::Sqlite(path) => super::sqlite::hold_alone(path).map(Some),
+            Self::Sqlite(path) => super::sqlite::hold_alone(path),
             Self::Postgres(_) => Ok(None),
         }
     }

@@ -18,7 +18,7 @@ const MOST: usize = 128;
 const MOST_OF_SESSION: usize = 6;
 const EVERY: Duration = Duration::from_secs(1);
 /// After so long without an answer nothing may be shown as live.
-pub const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// After so many beats everybody looks, whatever the poller saw: time alone makes a bank late.
 const LOOK_ANYWAY: u64 = 15;
 /// Beats after something new in which everybody still looks: what was begun earlier may be committed later.
@@ -124,7 +124,7 @@ impl Live {
             let asked = store.read(move |tx| -> Result<_, Error> {
                 Ok((reading::newest(tx)?, sign_in::ended(tx, &sessions)?))
             });
-            let (newest, ended) = match self.unless_mute(asked).await {
+            let (newest, ended) = match self.unless_mute(asked, PATIENCE).await {
                 Ok(found) => found,
                 Err(fault) => {
                     tracing::warn!(%fault, "looking for what is new");
@@ -148,10 +148,10 @@ impl Live {
     }
 
     /// The answer, however long it takes; whoever listens meanwhile hears that there is none.
-    async fn unless_mute<T>(&self, asked: impl Future<Output = T>) -> T {
+    async fn unless_mute<T>(&self, asked: impl Future<Output = T>, patience: Duration) -> T {
         let mut asked = std::pin::pin!(asked);
         loop {
-            match tokio::time::timeout(PATIENCE, &mut asked).await {
+            match tokio::time::timeout(patience, &mut asked).await {
                 Ok(answer) => return answer,
                 Err(_) => self.say_mute(),
             }
@@ -233,7 +233,7 @@ mod tests {
         let (answer, asked) = tokio::sync::oneshot::channel();
         let asking = tokio::spawn({
             let live = Arc::clone(&live);
-            async move { live.unless_mute(asked).await }
+            async move { live.unless_mute(asked, Duration::from_millis(1)).await }
         });
         listening.beats.changed().await.expect("a beat");
         assert!(listening.beats.borrow_and_update().is_mute);

@@ -7,7 +7,7 @@ use crate::actions::sign_in;
 use crate::domain::access::{Caller, Role};
 use crate::web::App;
 use crate::web::identity::Who;
-use crate::web::live::{Listening, PATIENCE};
+use crate::web::live::Listening;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::Asked;
 use actix_web::HttpResponse;
@@ -15,12 +15,16 @@ use actix_web::web::{Bytes, Data};
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Before it comes back after the connection broke, a page waits so long.
 const RETRY: &str = "retry: 5000\n\n";
 /// Keeps the connection open through proxies, finds out that nobody is there any more, and tells a page that the hub is.
 const STILL_HERE: &str = "event: still\ndata:\n\n";
 const END: &str = "event: end\ndata:\n\n";
+
+/// How long a board may take to be read and drawn anew before it may not be shown as live.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One incident's board; without, those of the newest incidents.
 #[derive(Debug, Deserialize)]
