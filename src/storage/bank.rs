@@ -11,7 +11,7 @@ use super::schema::{
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
-use diesel::dsl::{exists, max, not, sql};
+use diesel::dsl::{count_star, exists, max, not, sql};
 use diesel::prelude::*;
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -397,6 +397,25 @@ pub fn endpoints_of(tx: &mut Tx<'_>, bank_id: Uid) -> Result<Vec<EndpointRow>, E
         .order(endpoint::id)
         .select(EndpointRow::as_select())
         .load(conn)?))
+}
+
+/// How many live contacts and endpoints each bank has, by its code.
+pub fn ways(tx: &mut Tx<'_>) -> Result<HashMap<String, (i64, i64)>, Error> {
+    let contacts: Vec<(Uid, i64)> = on_either!(tx, conn => contact::table
+        .filter(not(exists(contact_end::table.filter(contact_end::contact_id.eq(contact::id)))))
+        .group_by(contact::bank_id)
+        .select((contact::bank_id, count_star()))
+        .load(conn)?);
+    let endpoints: Vec<(Uid, i64)> = on_either!(tx, conn => endpoint::table
+        .filter(not(exists(endpoint_end::table.filter(endpoint_end::endpoint_id.eq(endpoint::id)))))
+        .group_by(endpoint::bank_id)
+        .select((endpoint::bank_id, count_star()))
+        .load(conn)?);
+    let [contacts, endpoints] = [contacts, endpoints].map(HashMap::<Uid, i64>::from_iter);
+    let of = |counts: &HashMap<Uid, i64>, id| counts.get(&id).copied().unwrap_or(0);
+    let banks = all(tx)?.into_iter();
+    let ways = banks.map(|row| (row.code, (of(&contacts, row.id), of(&endpoints, row.id))));
+    Ok(ways.collect())
 }
 
 /// Live endpoints of all banks.
