@@ -5,7 +5,7 @@
 use crate::database::{moments, until_filed};
 use crate::gate::{Gate, Way};
 use crate::hub::{Node, Site, World};
-use crate::kill::{LOOPBACK, Load, ask_again, judge, number, say};
+use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
 use crate::server::{Server, Stop};
 use kairan::clock::Clock;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ struct Pair {
     node: Node,
     world: Arc<World>,
     front: Gate,
+    /// From the standby to the primary.
+    link: Gate,
     standby: Server,
     primary: Server,
     _folders: [TempDir; 2],
@@ -40,6 +42,10 @@ impl Pair {
         let address = |server: &Server| ([127, 0, 0, 1], server.port()).into();
         let front = Gate::to(vec![address(&primary), address(&standby)]).await;
         front.set(STANDBY, Way::Cut);
+        let link = Gate::to(vec![address(&primary)]).await;
+        let port = link.address.port();
+        let by_link = format!("host=127.0.0.1 port={port} user=postgres");
+        standby.set("primary_conninfo", &by_link);
         let site = Site {
             database: primary.url_by(front.address.port()),
             journal: folders[0].path().join("journal"),
@@ -50,6 +56,7 @@ impl Pair {
             node,
             world,
             front,
+            link,
             standby,
             primary,
             _folders: folders,
@@ -63,9 +70,27 @@ impl Pair {
     }
 
     fn fail_over(&self) {
+        self.link.set(PRIMARY, Way::Cut);
         self.standby.promote();
         self.front.set(STANDBY, Way::Open);
     }
+}
+
+/// Lost under load, after a while in which the standby heard nothing of it; returns how long it took to file again.
+async fn lost_under_load(pair: &Pair, moments: &mut Moments) -> Duration {
+    let (world, node) = (&pair.world, &pair.node);
+    // So that something is always under way.
+    world.banks[SLOW].answers_after(Duration::from_millis(60));
+    let load = Load::start(world, std::slice::from_ref(&node.url), 1, moments);
+    tokio::time::sleep(Duration::from_millis(moments.between(300, 1_500))).await;
+    pair.link.set(PRIMARY, Way::Silent);
+    tokio::time::sleep(Duration::from_millis(moments.between(500, 800))).await;
+    pair.lose();
+    tokio::time::sleep(Duration::from_millis(moments.between(0, 500))).await;
+    pair.fail_over();
+    let again = until_filed(world, node, "again").await;
+    load.end().await;
+    again
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -74,16 +99,8 @@ async fn a_standby_takes_over_under_load_and_nothing_that_was_answered_is_lost()
     for _ in 0..number("KAIRAN_FAILOVERS").unwrap_or(1) {
         let pair = Pair::start("ANY 1 (*)").await;
         let (world, node) = (&pair.world, &pair.node);
-        // So that something is always under way.
-        world.banks[SLOW].answers_after(Duration::from_millis(60));
         let from = Clock::new().now();
-        let load = Load::start(world, std::slice::from_ref(&node.url), 1, &mut moments);
-        tokio::time::sleep(Duration::from_millis(moments.between(300, 1_500))).await;
-        pair.lose();
-        tokio::time::sleep(Duration::from_millis(moments.between(0, 500))).await;
-        pair.fail_over();
-        let again = until_filed(world, node, "again").await;
-        load.end().await;
+        let again = lost_under_load(&pair, &mut moments).await;
         ask_again(world, &node.url).await;
         world.settled(node).await;
         judge(world, from).await;
@@ -98,6 +115,25 @@ async fn a_standby_takes_over_under_load_and_nothing_that_was_answered_is_lost()
             ledger.duplicates()
         ));
     }
+}
+
+/// The control: the same, where nothing waits for the standby.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_without_synchronous_replication_loses_what_was_answered() {
+    let pair = Pair::start("").await;
+    lost_under_load(&pair, &mut Moments(9)).await;
+    let answered = pair
+        .world
+        .ledger()
+        .filings
+        .values()
+        .filter(|status| **status == Some(201))
+        .count();
+    let kept = pair.world.count("SELECT count(*) AS n FROM incident");
+    assert!(
+        kept < i64::try_from(answered).expect("few"),
+        "{kept} of {answered}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -400,10 +400,13 @@ on_both! {
         for claimed in webhooks {
             ground.record(vec![Finished { claimed, outcome: broken.clone(), body_hash: None }]).await;
             let alerts = ground.claim("email").await.into_iter().filter(|one| one.due.kind == "operator.alert");
-            open.push(alerts.map(|one| one.due.id).collect::<Vec<_>>());
-            let of_officer = "UPDATE delivery SET state = 'waiting', lease_owner = NULL, lease_token = NULL, failures = 10, attempts = 10
-                WHERE notice_id IS NULL AND channel = 'email' AND state = 'leased'";
-            ground.tamper(of_officer).expect("refused ten times");
+            let alerts: Vec<Claimed> = alerts.collect();
+            open.push(alerts.iter().map(|one| one.due.id).collect::<Vec<_>>());
+            let refused = Outcome { status: Some(550), ..Outcome::failed(ErrorClass::MailRejected, Duration::ZERO) };
+            let refused = alerts.into_iter().map(|claimed| Finished { claimed, outcome: refused.clone(), body_hash: None });
+            ground.record(refused.collect()).await;
+            let often = "UPDATE delivery SET failures = 10 WHERE notice_id IS NULL AND channel = 'email' AND state = 'waiting'";
+            ground.tamper(often).expect("ten times");
         }
         assert_eq!(open.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
         ground.clock.advance(Duration::from_secs(3_600 * 2));
