@@ -179,13 +179,15 @@ impl Signals {
 /// The receivers listen first, then the banks are registered with their addresses, then each receiver is
 /// handed its secret and API key, and enrols a key of its own.
 async fn set_stage(args: &Args, pace: Pace) -> Result<Stage, CliError> {
+    // Before anything is made: whoever chooses another port may keep the folder.
+    let port = ground::free_port(args.port)?;
     let ground = Ground::make(args.dir.as_deref())?;
     let log = ground.start_log()?;
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let sink = SmtpSink::start(any).await.map_err(|fault| {
         CliError::Failed(format!("the demo's mail server does not start: {fault}"))
     })?;
-    let settings = ground.settle(args.port, sink.addr)?;
+    let settings = ground.settle(Some(port), sink.addr)?;
     let url = settings.hub.public_url.clone();
     let log_key = ground::log_key(&settings)?;
     let banks = if args.story {

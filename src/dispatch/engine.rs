@@ -25,6 +25,8 @@ use tokio::time::Instant;
 
 /// A clock that gains more than this between two scans was set forward.
 const LEAP: Duration = Duration::from_secs(1);
+/// After a commit that failed; longer after each that follows.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Leases that are taken back in one commit.
 const AT_ONCE: i64 = 200;
 /// Clocks that differ by more are told of, and again after a while.
@@ -138,6 +140,8 @@ pub struct Engine {
     looked: Option<(Time, Instant)>,
     /// Until then none has run out.
     held_until: Instant,
+    /// Commits that failed in a row, of the last ten.
+    refused: u32,
     /// When a clock that goes wrong was last told of.
     warned_of_clock: Option<Instant>,
     ended: mpsc::UnboundedReceiver<Finished>,
@@ -172,6 +176,7 @@ impl Engine {
             finished: Arc::default(),
             looked: None,
             held_until: Instant::now(),
+            refused: 0,
             warned_of_clock: None,
             ended,
             end,
@@ -405,6 +410,7 @@ impl Engine {
         match written {
             Ok(recorded) => {
                 self.finished.recorded();
+                self.refused = 0;
                 self.begin_reading();
                 Some(recorded)
             }
@@ -414,7 +420,9 @@ impl Engine {
                 if !passes(&fault) {
                     self.record_apart().await;
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                // Rather often at first: it may be over in a moment.
+                self.refused = (self.refused + 1).min(10);
+                tokio::time::sleep(PAUSE * self.refused).await;
                 self.begin_reading();
                 None
             }

@@ -63,6 +63,10 @@ fn by_message(text: String) -> Error {
         Error::Unavailable(format!(
             "{text}; let this hub write: to the file and its folder, or to the PostgreSQL server that takes writes"
         ))
+    } else if has("relation \"") && has("does not exist") {
+        Error::Unavailable(format!(
+            "{text}; the hub's tables are gone: check database.url, and that nobody emptied that database"
+        ))
     } else if has("disk I/O error") {
         Error::Disk(text)
     } else if has("server closed the connection") || has("terminating connection") {

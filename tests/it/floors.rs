@@ -470,6 +470,40 @@ fn both_databases_have_the_same_migrations_tables_and_columns() {
     assert_eq!(sqlite, postgres);
 }
 
+/// What the README says that nothing relies on, for whoever tries a server that speaks PostgreSQL's protocol.
+fn relied_on(text: &str) -> Vec<&'static str> {
+    const ABSENT: [&str; 8] = [
+        "pg_advisory",
+        "pg_try_advisory",
+        "LISTEN ",
+        "NOTIFY ",
+        "SKIP LOCKED",
+        "FOR UPDATE",
+        "for_update(",
+        "skip_locked(",
+    ];
+    ABSENT
+        .into_iter()
+        .filter(|word| text.contains(word))
+        .collect()
+}
+
+#[test]
+fn nothing_is_asked_of_a_database_that_the_readme_says_is_not() {
+    let steps = files_below(&root().join("migrations/postgres"));
+    let steps = steps.iter().map(|path| {
+        let text = std::fs::read_to_string(path).expect("readable");
+        (path.display().to_string(), text)
+    });
+    for (file, text) in sources().into_iter().chain(steps) {
+        assert_eq!(relied_on(&text), [""; 0], "{file}");
+    }
+    assert_eq!(
+        relied_on("SELECT pg_advisory_lock(1) FOR UPDATE"),
+        ["pg_advisory", "FOR UPDATE"]
+    );
+}
+
 /// `table.column` for every column that a migration creates, in order.
 fn columns(sql: &str) -> Vec<String> {
     const NOT_A_COLUMN: [&str; 5] = ["PRIMARY", "UNIQUE", "CHECK", "FOREIGN", "--"];

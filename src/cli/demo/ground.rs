@@ -166,7 +166,7 @@ fn make_next(parent: &Path) -> Result<PathBuf, CliError> {
 }
 
 /// The links in mails and the ids in notices carry the port, so it has to be known before anything starts.
-fn free_port(wanted: Option<u16>) -> Result<u16, CliError> {
+pub fn free_port(wanted: Option<u16>) -> Result<u16, CliError> {
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0)));
     let bound = TcpListener::bind(wanted).and_then(|listener| listener.local_addr());
     bound.map(|address| address.port()).map_err(|fault| {

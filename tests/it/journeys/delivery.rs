@@ -45,19 +45,19 @@ async fn kinds(hub: &TestHub, reader: &Person) -> Vec<String> {
         .collect()
 }
 
-/// A database that takes no outcome of this bank's that is a success: as a defect, or a damaged page, of one of many.
-fn refusing_outcomes_of(bank: &Bank, is_postgres: bool) -> String {
+/// A database that does not take this outcome of a bank: as a defect, or a damaged page, of one of many.
+fn refusing(outcome: &str, bank: &Bank, is_postgres: bool) -> String {
     if is_postgres {
         return format!(
             "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
              CREATE TRIGGER refuses BEFORE INSERT ON attempt_outcome FOR EACH ROW
-             WHEN (NEW.outcome = 'accepted' AND NEW.bank_id = '{}') EXECUTE FUNCTION refuse()",
+             WHEN (NEW.outcome = '{outcome}' AND NEW.bank_id = '{}') EXECUTE FUNCTION refuse()",
             bank.id
         );
     }
     let id = bank.id.to_string().replace('-', "");
     format!(
-        "CREATE TRIGGER refuses BEFORE INSERT ON attempt_outcome WHEN NEW.outcome = 'accepted' AND NEW.bank_id = x'{id}'
+        "CREATE TRIGGER refuses BEFORE INSERT ON attempt_outcome WHEN NEW.outcome = '{outcome}' AND NEW.bank_id = x'{id}'
          BEGIN SELECT RAISE(ABORT, 'refused'); END"
     )
 }
@@ -372,7 +372,7 @@ journeys! {
 
     async fn an_outcome_that_cannot_be_recorded_keeps_no_other_and_no_claim_waiting(hub) {
         let (officer, bank, other) = (hub.officer().await, hub.bank("B001").await, hub.bank("B002").await);
-        hub.tamper(&refusing_outcomes_of(&bank, hub.postgres.is_some()));
+        hub.tamper(&refusing("accepted", &bank, hub.postgres.is_some()));
         let filed = hub.file(&officer).await;
         let all = async {
             hub.deliver_due().await;
@@ -384,6 +384,22 @@ journeys! {
         let reference = text(&filed, "reference");
         assert_eq!(hub.cell(&officer, reference, "B002").await["level"], "delivered");
         assert_ne!(hub.cell(&officer, reference, "B001").await["level"], "delivered", "its attempt ends as unknown");
+    }
+
+    async fn a_lease_that_cannot_be_taken_back_keeps_no_other_leased(hub) {
+        let (officer, bank, other) = (hub.officer().await, hub.bank("B001").await, hub.bank("B002").await);
+        hub.file(&officer).await;
+        hub.seal().await;
+        let dead = kairan::domain::id::Uid::at(hub.clock.now());
+        assert_eq!(hub.claim_as(dead, "webhook").await.len(), 2);
+        hub.tamper(&refusing("unknown", &bank, hub.postgres.is_some()));
+        // The other node reads a clock of its own.
+        let ago = if hub.postgres.is_some() { "interval '200 seconds'" } else { "200000000" };
+        hub.tamper(&format!("UPDATE delivery SET due_at = due_at - {ago} WHERE state = 'leased'"));
+        let node = hub.second_node().await;
+        other.receiver.arrived(1).await;
+        node.stop().await;
+        assert_eq!(bank.receiver.hits().len(), 0, "its attempt has no outcome yet");
     }
 
     async fn a_bank_without_any_channel_has_its_notice_and_a_task_until_it_has_one(hub) {

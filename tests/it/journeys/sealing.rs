@@ -132,6 +132,21 @@ async fn alerts(hub: &TestHub) -> usize {
         .expect("read")
 }
 
+/// A second node's part of the log, with a journal of its own that begins at the newest head. What comes with it stops it.
+async fn another_node(hub: &TestHub) -> (Sequencer, watch::Sender<bool>) {
+    let newest = |tx: &mut kairan::storage::Tx<'_>| {
+        Ok::<_, kairan::actions::Error>(log::latest_checkpoint(tx, 1)?.expect("one"))
+    };
+    let signed = hub.store.read(newest).await.expect("read");
+    let folder = hub.folder.path().join("other-journal");
+    let adopted = adopt(&hub.store, &key_of(hub), &folder, &signed.note).await;
+    adopted.expect("adopted");
+    let (stop, stopping) = watch::channel(false);
+    let node = Uid::at(hub.clock.now());
+    let other = Sequencer::new(hub.store.clone(), key_of(hub), folder, node, stopping);
+    (other, stop)
+}
+
 journeys! {
     async fn a_notice_waits_for_its_seal_and_carries_the_proof_in_webhook_and_file(hub) {
         let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
@@ -365,11 +380,7 @@ journeys! {
     async fn a_leader_that_was_paused_amid_a_batch_says_nothing_of_the_log_of_the_next(hub) {
         let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
         hub.seal().await;
-        let signed = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::latest_checkpoint(tx, 1)?.expect("one"))).await.expect("read");
-        let other_folder = hub.folder.path().join("other-journal");
-        adopt(&hub.store, &key_of(&hub), &other_folder, &signed.note).await.expect("adopted");
-        let (_stop, stopping) = watch::channel(false);
-        let mut other = Sequencer::new(hub.store.clone(), key_of(&hub), other_folder, Uid::at(hub.clock.now()), stopping);
+        let (mut other, _stop) = another_node(&hub).await;
         hub.file(&officer).await;
         hub.seal_until(Until::Sequenced).await;
         hub.advance(seconds(11));
@@ -404,12 +415,7 @@ journeys! {
     async fn of_two_leaders_the_one_whose_term_has_passed_changes_nothing(hub) {
         let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
         hub.seal().await;
-        let signed = hub.store.read(|tx| Ok::<_, kairan::actions::Error>(log::latest_checkpoint(tx, 1)?.expect("one"))).await.expect("read");
-        let other_folder = hub.folder.path().join("other-journal");
-        adopt(&hub.store, &key_of(&hub), &other_folder, &signed.note).await.expect("adopted");
-        let (_stop, stopping) = watch::channel(false);
-        let node = Uid::at(hub.clock.now());
-        let mut other = Sequencer::new(hub.store.clone(), key_of(&hub), other_folder, node, stopping);
+        let (mut other, _stop) = another_node(&hub).await;
         hub.advance(seconds(11));
         hub.file(&officer).await;
         other.step().await.expect("carried on");
