@@ -17,7 +17,7 @@ use crate::storage::{Tx, facts, log, mail_report, notice, payload, reachability}
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// Attempts of unknown outcome after which the next comes at once.
+/// After so many attempts, whatever came of them, one of unknown outcome is no longer followed at once.
 const UNKNOWN_AT_ONCE: i64 = 3;
 
 /// An attempt that ended.
@@ -351,7 +351,7 @@ fn keeps_failing(tx: &mut Tx<'_>, due: &DueRow, known: &mut Known) -> Result<boo
     Ok(verdict)
 }
 
-/// Due again at once; but where nobody ever knows what came of it, later and later.
+/// Due again at once; but later and later where it was tried often: of some nobody ever knows what came of it.
 fn unknown_again(delivery: Uid, number: i64) -> Duration {
     match number - UNKNOWN_AT_ONCE {
         late @ 1.. => backoff::delay_after(delivery, late, None),
