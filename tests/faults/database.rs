@@ -145,6 +145,46 @@ async fn a_hub_that_is_told_to_stop_ends_though_its_database_says_nothing() {
     judge(&world, from).await;
 }
 
+/// As after a failover that left the hub with the server that takes no writes any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_that_takes_no_writes_is_told_to_whoever_asks_whether_the_hub_is_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::found(folder.path());
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let node = world.start(world.place("hub")).await;
+    let from = Clock::new().now();
+    let ready = async || {
+        let asked = world.client.get(format!("{}/health/ready", node.url));
+        asked.send().await.expect("it answers").status().as_u16()
+    };
+    let until_ready = async |wanted: u16| {
+        let until = Instant::now() + AGAIN;
+        loop {
+            let answer = ready().await;
+            if answer == wanted {
+                return;
+            }
+            assert!(Instant::now() < until, "{answer}, not {wanted}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert_eq!(world.file(&node.url, "before").await, Some(201));
+    assert_eq!(ready().await, 200);
+    world.settled(&node).await;
+    server.set("default_transaction_read_only", "on");
+    until_ready(503).await;
+    assert_eq!(world.file(&node.url, "meanwhile").await, Some(503));
+    server.set("default_transaction_read_only", "off");
+    until_ready(200).await;
+    ask_again(&world, &node.url).await;
+    world.settled(&node).await;
+    judge(&world, from).await;
+}
+
 /// So long nothing gets through: longer than TCP waits between two tries by then.
 const DARK: Duration = Duration::from_secs(25);
 

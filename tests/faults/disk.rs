@@ -6,6 +6,7 @@ use crate::hub::{Node, Site, World};
 use crate::kill::{LOOPBACK, Load, Moments, ask_again, judge, number, say};
 use crate::mounts::Small;
 use crate::needs::{Need, may};
+use crate::server::Server;
 use crate::support::hub::On;
 use kairan::clock::Clock;
 use kairan::vault;
@@ -88,6 +89,63 @@ async fn a_full_disk_turns_filings_away_and_takes_them_again_when_there_is_room(
         ledger.filings.len(),
         ledger.arrivals.len(),
         ledger.stamps.len(),
+        ledger.duplicates()
+    ));
+}
+
+/// With room for the server's own log of changes, and a little more.
+const SERVER_DISK_MIB: u64 = 200;
+
+/// The hub cannot see that disk: it is told by PostgreSQL, which may end by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_full_disk_under_postgresql_turns_filings_away_until_there_is_room() {
+    if !may(Need::Disks, "a full disk under PostgreSQL") {
+        return;
+    }
+    let rounds = number("KAIRAN_DISK_FILLS").unwrap_or(1);
+    let mut moments = moments("disk of PostgreSQL full");
+    let disk = Small::mount(SERVER_DISK_MIB);
+    let server = Server::found(disk.path());
+    let folder = tempfile::tempdir().expect("a folder");
+    let site = Site {
+        database: server.url(),
+        journal: folder.path().join("journal"),
+    };
+    let world = World::prepare_on(site, BANKS, LOOPBACK).await;
+    let mut node = world.start(world.place("hub")).await;
+    let mut ended = 0;
+    for round in 1..=rounds {
+        let from = Clock::new().now();
+        let load = Load::start(&world, std::slice::from_ref(&node.url), round, &mut moments);
+        tokio::time::sleep(Duration::from_millis(moments.between(50, 600))).await;
+        disk.fill();
+        let until = Instant::now() + AGAIN;
+        for n in 0.. {
+            let answer = world.file(&node.url, &format!("full-{round}-{n}")).await;
+            if answer != Some(201) {
+                assert!(matches!(answer, Some(503 | 507)), "{answer:?}");
+                break;
+            }
+            assert!(Instant::now() < until, "nothing is turned away");
+        }
+        tokio::time::sleep(Duration::from_millis(moments.between(20, 1_000))).await;
+        disk.clear();
+        if !server.lives() {
+            ended += 1;
+            server.start();
+        }
+        until_filed(&world, &node, &format!("again-{round}"), 201).await;
+        load.end().await;
+        assert!(node.lives(), "one process all through:\n{}", node.log());
+        ask_again(&world, &node.url).await;
+        world.settled(&node).await;
+        judge(&world, from).await;
+    }
+    let ledger = world.ledger();
+    say(&format!(
+        "disk of PostgreSQL full: {rounds} times, which ended it {ended} times, {} filings, {} arrivals, {} came twice",
+        ledger.filings.len(),
+        ledger.arrivals.len(),
         ledger.duplicates()
     ));
 }

@@ -614,7 +614,7 @@ pub fn count(database: &str, sql: &str) -> i64 {
     count.first().expect("a count").n
 }
 
-fn rows<R>(database: &str, sql: &str) -> Vec<R>
+pub fn rows<R>(database: &str, sql: &str) -> Vec<R>
 where
     R: diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite>
         + diesel::deserialize::QueryableByName<diesel::pg::Pg>

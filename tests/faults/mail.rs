@@ -4,7 +4,7 @@
 
 use crate::authority::{Authority, Certificate};
 use crate::hub::{World, code};
-use crate::kill::say;
+use crate::kill::{LOOPBACK, say};
 use crate::ledger::{Arrival, Ledger};
 use crate::relay::{Dead, Kept, Manner, Relay, Step};
 use crate::support::ground::{contact, filing};
@@ -111,6 +111,16 @@ impl Case {
             |kind: &str, all: &[TaskEventRow]| all.iter().filter(|one| one.event == kind).count();
         let events = events.expect("tasks read");
         count("opened", &events) - count("closed", &events)
+    }
+
+    /// How many mails wait for a relay that takes nothing, as the operator is told.
+    async fn waiting(&self) -> Option<i64> {
+        let told = self
+            .hub
+            .get("/api/v1/channels", &self.officer.key)
+            .await
+            .expect(200);
+        told.json()["mails_wait"]["waiting"].as_i64()
     }
 
     /// The complaints about what the relay has kept until now.
@@ -280,6 +290,10 @@ async fn dead_for_a_day(on: On) {
             3 * BANKS,
             "webhooks do not wait for the relay, nor come again in step {step}"
         );
+        // After ten failures the alerts to the operator's people wait, too.
+        let waiting = case.waiting().await.unwrap_or(0);
+        let mails = i64::try_from(3 * BANKS).expect("few");
+        assert!(waiting >= mails, "step {step}: {waiting} wait");
         case.hub.advance(STEP);
     }
     let rows = case.mails().await;
@@ -301,6 +315,7 @@ async fn dead_for_a_day(on: On) {
     case.hub.deliver_due().await;
     assert_eq!(case.complaints(&relay), Vec::<String>::new());
     assert_eq!(case.ledger.duplicates(), 0, "nobody had kept anything");
+    assert_eq!(case.waiting().await, None);
 }
 
 mod a_relay_that_was_dead_for_a_day_gets_every_mail_once {
@@ -377,4 +392,85 @@ async fn webhooks_of_twenty_incidents_are_through_before_a_stalled_relay_says_a_
             .all(|row| row.outcome == "accepted")
     );
     assert_eq!(world.ledger().complaints(BANKS), Vec::<String>::new());
+}
+
+/// Where a relay stalls when the hub is killed, and whether it has kept the mail.
+const KILLED_AT: [(Step, bool); 4] = [
+    (Step::Greeting, false),
+    (Step::To, false),
+    (Step::Data, false),
+    (Step::Content, true),
+];
+
+/// A hub is killed while each of its mails is at this step, and started again.
+async fn killed_under_way(on: On) {
+    let authority = Arc::new(Authority::new());
+    let relay = Relay::start(&authority);
+    let mail = settings(
+        relay.port,
+        &authority,
+        "tls = \"required\"\ntimeout_ms = 60000\n",
+    );
+    let more = format!("{LOOPBACK}[engine]\nlease_s = 130\n{mail}");
+    let world = World::prepare(on, BANKS, &more).await;
+    let mut node = world.start(world.place("hub")).await;
+    let mails = |more: &str| {
+        world.count(&format!(
+            "SELECT count(*) AS n FROM attempt_outcome WHERE channel = 'email' AND {more}"
+        ))
+    };
+    let come = |world: &World| {
+        let mut told = world.ledger().clone();
+        told.arrivals = letters(&relay.kept(), &told);
+        told
+    };
+    let mut risked = 0;
+    for (round, (step, is_kept)) in KILLED_AT.into_iter().enumerate() {
+        let marker = format!("killed-{round}");
+        relay.behaves(Manner::Stalls(step));
+        let before = relay.stalled();
+        assert_eq!(world.file(&node.url, &marker).await, Some(201));
+        let until = Instant::now() + Duration::from_secs(30);
+        while relay.stalled() < before + BANKS {
+            assert!(Instant::now() < until, "at {step:?}:\n{}", node.log());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.settled(&node).await;
+        let place = node.kill();
+        // The control: what a hub that never comes back has told.
+        let lost = come(&world).complaints(BANKS);
+        let is_lost = lost
+            .iter()
+            .any(|one| one.contains(&format!("lost: {marker} ")));
+        assert_eq!(is_lost, !is_kept, "at {step:?}: {lost:?}");
+        risked += if is_kept { BANKS } else { 0 };
+        relay.behaves(Manner::Good);
+        node = world.start(place).await;
+        let all = i64::try_from((round + 1) * BANKS).expect("few");
+        let until = Instant::now() + Duration::from_secs(30);
+        while mails("outcome = 'accepted'") < all {
+            assert!(Instant::now() < until, "at {step:?}:\n{}", node.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(mails("outcome = 'unknown'"), all, "at {step:?}");
+    }
+    assert_eq!(mails("outcome NOT IN ('accepted', 'unknown')"), 0);
+    let told = come(&world);
+    assert_eq!(told.complaints(BANKS), Vec::<String>::new());
+    assert_eq!(told.duplicates(), risked, "only what was kept comes again");
+    assert_eq!(relay.told_in_plain(), Vec::<String>::new());
+}
+
+mod a_hub_killed_amid_its_mails_sends_them_again_the_same_bytes {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_sqlite() {
+        killed_under_way(On::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn on_postgres() {
+        killed_under_way(On::Postgres).await;
+    }
 }

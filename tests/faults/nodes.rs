@@ -118,6 +118,60 @@ async fn a_node_that_wakes_after_its_leases_ran_out_changes_nothing() {
     assert_late_writes_changed_nothing(&world);
 }
 
+/// Within how long a server ends what a frozen node holds, and a filing behind it is answered (`postgres.rs`).
+const GATE_OPENS: Duration = Duration::from_secs(18);
+
+/// Freezes a node under load at a moment when its transaction stands in the issue gate.
+async fn freeze_in_the_gate(world: &World, node: &Node) {
+    let inside = "SELECT count(*) AS n FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE a.datname = current_database() AND a.state = 'idle in transaction' AND l.granted
+        AND l.relation = 'issue_gate'::regclass AND l.mode = 'RowExclusiveLock'";
+    for _ in 0..200 {
+        node.signal(Signal::STOP);
+        // What it had sent by then is carried out yet.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        if world.count(inside) > 0 {
+            return;
+        }
+        node.signal(Signal::CONT);
+        tokio::time::sleep(Duration::from_millis(7)).await;
+    }
+    panic!("the node is never in the gate:\n{}", node.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_frozen_in_the_issue_gate_holds_the_others_up_for_seconds_and_files_nothing_twice() {
+    let world = World::prepare(On::Postgres, BANKS, SHORT_LEASE).await;
+    let frozen = world.start(world.place("frozen")).await;
+    let other = world.start(world.place("other")).await;
+    let from = Clock::new().now();
+    let urls = std::slice::from_ref(&frozen.url);
+    let load = Load::start(&world, urls, 0, &mut Moments(8));
+    freeze_in_the_gate(&world, &frozen).await;
+    let (asked, (own, url)) = (Instant::now(), (Arc::clone(&world), other.url.clone()));
+    let mut behind = tokio::spawn(async move { own.file(&url, "behind").await });
+    // The control: it does stand in the gate.
+    let early = tokio::time::timeout(Duration::from_secs(2), &mut behind).await;
+    assert!(early.is_err(), "nobody was held up: {early:?}");
+    let answer = behind.await.expect("no panic");
+    let waited = asked.elapsed();
+    assert_eq!(answer, Some(201), "{}", other.log());
+    assert!(waited < GATE_OPENS, "after {waited:?}:\n{}", other.log());
+    frozen.signal(Signal::CONT);
+    load.end().await;
+    ask_again(&world, &frozen.url).await;
+    world.settled(&other).await;
+    judge(&world, from).await;
+    assert_late_writes_changed_nothing(&world);
+    let ledger = world.ledger();
+    say(&format!(
+        "frozen in the gate: the next filing waited {:.1} s, {} filings, {} came twice",
+        waited.as_secs_f64(),
+        ledger.filings.len(),
+        ledger.duplicates()
+    ));
+}
+
 /// A further outcome follows only an unknown one: whoever comes late adds what it knows and changes nothing.
 fn assert_late_writes_changed_nothing(world: &World) {
     let follows = "SELECT count(*) AS n FROM attempt_outcome o WHERE o.seq > 1 AND NOT EXISTS
@@ -481,6 +535,24 @@ async fn a_leader_that_is_frozen_past_its_term_is_followed_by_another_and_keeps_
         taken.as_secs_f64(),
         world.ledger().duplicates()
     ));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_that_was_given_no_head_says_that_it_cannot_lead_and_one_that_was_says_nothing() {
+    const WARNING: &str = "this node has no journal and cannot lead the log";
+    let fleet = Fleet::start().await;
+    let world = &fleet.world;
+    let bare = world.start(world.host("bare", world.database())).await;
+    let until = Instant::now() + Duration::from_secs(15);
+    while !bare.log().contains(WARNING) {
+        assert!(Instant::now() < until, "{}", bare.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(world.file(&bare.url, "regardless").await, Some(201));
+    world.settled(&bare).await;
+    for node in &fleet.nodes {
+        assert!(!node.log().contains(WARNING), "{}", node.log());
+    }
 }
 
 /// The steps of the schema in a folder of sources, the oldest first.

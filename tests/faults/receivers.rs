@@ -2,6 +2,7 @@
 //! memory and open meanwhile, and by whether anybody else waits for it. Networks that fail are `network.rs`.
 
 use crate::authority::{Authority, Certificate, Door};
+use crate::gate::{Gate, Way};
 use crate::hub::{Node, PER_BANK, World, memory_kib};
 use crate::kill::{judge, say, unknown};
 use crate::support::hub::On;
@@ -289,6 +290,12 @@ async fn a_hostile_server_harms_its_own_bank_alone_and_is_told_once_it_behaves()
         partners.push((receiver, format!("https://{}/hook", door.address)));
         doors.push(door);
     }
+    // Takes the connection, and never a word of TLS.
+    let behind = Receiver::start();
+    let door = Door::before(behind.port(), authority.acceptor(Certificate::Good)).await;
+    let mute = Gate::to(vec![door.address]).await;
+    mute.set(0, Way::Silent);
+    partners.push((behind, format!("https://{}/hook", mute.address)));
     let good = Receiver::start();
     let url = good.url("/hook");
     partners.push((good, url));
@@ -312,6 +319,7 @@ async fn a_hostile_server_harms_its_own_bank_alone_and_is_told_once_it_behaves()
             (outcome == "accepted").then_some(204),
         )
     }));
+    let told = told.chain([("never shakes hands".to_owned(), "connect", None)]);
     for (bank, (what, outcome, status)) in told.enumerate() {
         let rows = first_of(&log, &world, bank);
         assert_eq!(rows.len(), FILINGS, "{what}");
@@ -365,6 +373,7 @@ async fn a_hostile_server_harms_its_own_bank_alone_and_is_told_once_it_behaves()
             door.shows(authority.acceptor(Certificate::Good));
         }
     }
+    mute.set(0, Way::Open);
     world.settled_within(&node, Duration::from_secs(60)).await;
     let log = judge(&world, from).await;
     let failed = log.iter().filter(|row| row.outcome != "accepted").count();

@@ -51,6 +51,7 @@ struct State {
     in_plain: Vec<String>,
     connections: Vec<AbortHandle>,
     greeted: usize,
+    stalled: usize,
 }
 
 /// A relay that does not listen: connections to its port are refused, and nobody else gets it.
@@ -107,6 +108,11 @@ impl Relay {
     /// What it was told without TLS that only TLS should carry.
     pub fn told_in_plain(&self) -> Vec<String> {
         locked(&self.state).in_plain.clone()
+    }
+
+    /// How many conversations it has left without an answer.
+    pub fn stalled(&self) -> usize {
+        locked(&self.state).stalled
     }
 
     /// How often somebody connected.
@@ -227,6 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
             Manner::Says(at, other) if at == step => self.say(other).await.map(|()| true),
             Manner::Drops(at) if at == step => Ok(false),
             Manner::Stalls(at) if at == step => {
+                locked(self.state).stalled += 1;
                 while self.line().await?.is_some() {}
                 Ok(false)
             }

@@ -133,6 +133,15 @@ impl Server {
         self.port
     }
 
+    /// Whether it has not ended by itself.
+    pub fn lives(&self) -> bool {
+        let text = std::fs::read_to_string(self.data.join("postmaster.pid"));
+        let pid = text
+            .ok()
+            .and_then(|text| Some(text.lines().next()?.to_owned()));
+        pid.is_some_and(|pid| Path::new("/proc").join(pid).exists())
+    }
+
     pub fn start(&self) {
         // Of a server whose power was cut.
         drop(std::fs::remove_file(self.data.join("postmaster.pid")));
