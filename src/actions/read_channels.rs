@@ -1,16 +1,20 @@
 //! How each live address of a bank does: what came of the attempts at it, the task that is open for it, and when it is
-//! tried again. Codes, counts and times; the address itself is read elsewhere.
+//! tried again; and whether the relay takes mails, which all addresses share. Codes, counts and times; the address itself
+//! is read elsewhere.
 
 use super::Error;
 use crate::domain::channel::{Health, State, Tried};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use crate::domain::outcome::ErrorClass;
 use crate::storage::bank::{ContactRow, EndpointRow};
 use crate::storage::{Tx, bank, endpoint_proof, evidence, reachability};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// A bank's newest outcomes that are looked at.
+/// Newest outcomes that are looked at, a bank's or of mails.
 const OUTCOMES: i64 = 500;
+/// So many mails in a row, to different addresses, fail for a reason that these share.
+const MAILS_IN_A_ROW: usize = 5;
 
 /// One address of a bank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +94,49 @@ pub fn failing(tx: &mut Tx<'_>) -> Result<Vec<(String, Channel)>, Error> {
     }
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(found)
+}
+
+/// A relay that takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailsWait {
+    /// When the first of the newest mails failed that did so in a row, or earlier.
+    pub since: Instant,
+    /// How many wait to be tried again.
+    pub waiting: i64,
+}
+
+/// Whether the newest mails all failed, and not at their mailboxes. `None` = the relay takes what it is given, or nothing
+/// waits for it.
+pub fn mails_wait(tx: &mut Tx<'_>) -> Result<Option<MailsWait>, Error> {
+    // The few are enough where it does.
+    if in_a_row(reachability::mails(
+        tx,
+        2 * i64::try_from(MAILS_IN_A_ROW).unwrap_or(0),
+    )?)
+    .is_none()
+    {
+        return Ok(None);
+    }
+    let since = in_a_row(reachability::mails(tx, OUTCOMES)?);
+    let waiting = reachability::waiting_mails(tx)?;
+    Ok(since
+        .filter(|_| waiting > 0)
+        .map(|since| MailsWait { since, waiting }))
+}
+
+/// When the first of those that failed in a row did, of the newest first; `None` where they are few, or of one address.
+fn in_a_row(newest_first: Vec<(Uid, String, Instant)>) -> Option<Instant> {
+    let says_nothing = [ErrorClass::Released, ErrorClass::Unknown].map(ErrorClass::code);
+    let works = ["accepted", ErrorClass::MailRejected.code()];
+    let failed: Vec<(Uid, Instant)> = newest_first
+        .into_iter()
+        .filter(|(_, outcome, _)| !says_nothing.contains(&outcome.as_str()))
+        .take_while(|(_, outcome, _)| !works.contains(&outcome.as_str()))
+        .map(|(address, _, at)| (address, at))
+        .collect();
+    let (first, since) = *failed.last()?;
+    let shared = failed.iter().any(|(address, _)| *address != first);
+    (failed.len() >= MAILS_IN_A_ROW && shared).then_some(since)
 }
 
 /// The newest failure of an address that waits for its next try.

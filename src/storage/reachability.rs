@@ -97,6 +97,25 @@ pub fn accepted_since(
     Ok(on_either!(tx, conn => select(exists(later)).get_result(conn)?))
 }
 
+/// What came of the newest mails, newest first: to which address, what, when.
+pub fn mails(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<(Uid, String, Instant)>, Error> {
+    Ok(on_either!(tx, conn => attempt_outcome::table
+        .filter(sql::<Bool>("attempt_outcome.channel = 'email'"))
+        .order((attempt_outcome::attempt_id.desc(), attempt_outcome::seq.desc()))
+        .limit(limit)
+        .select((attempt_outcome::target_id, attempt_outcome::outcome, attempt_outcome::recorded_at))
+        .load(conn)?))
+}
+
+/// How many mails wait to be tried again.
+pub fn waiting_mails(tx: &mut Tx<'_>) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => delivery::table
+        .filter(sql::<Bool>("state = 'waiting'"))
+        .filter(delivery::channel.eq("email"))
+        .count()
+        .get_result(conn)?))
+}
+
 /// When one address is tried again.
 pub fn next_try(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Instant>, Error> {
     Ok(on_either!(tx, conn => delivery::table

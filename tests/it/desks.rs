@@ -4,6 +4,7 @@
 mod levels;
 mod worklists;
 
+use crate::journeys::mail::NO_RELAY;
 use crate::journeys::recovery;
 use crate::journeys::steps::{filing_with, further, text, withdrawal};
 use crate::support::browser::{PASSWORD, code, give_credential};
@@ -26,7 +27,12 @@ struct Scene {
 }
 
 async fn scene() -> Scene {
-    let hub = TestHub::start(On::Sqlite).await;
+    scene_with("").await
+}
+
+/// The same with more in the hub's settings.
+async fn scene_with(more: &str) -> Scene {
+    let hub = TestHub::start_with(On::Sqlite, more).await;
     let officer = hub.officer().await;
     let mut banks = Vec::new();
     for number in 1..=12 {
@@ -424,6 +430,15 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         ),
     ];
     scene.look_at(&browser, "auditor", &refusing).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_officer_is_told_that_no_mail_goes_out() {
+    let (scene, browser) = (scene_with(NO_RELAY).await, Chromium::start().await);
+    scene.sign_in(&browser, &scene.officer).await;
+    let home = [("home-mails-wait", "/home".to_owned())];
+    scene.look_at(&browser, "officer", &home).await;
+    shows(&browser, "class=\"amiss\"").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,7 +1,9 @@
 //! How each address of a bank does: working, failing, broken. Ids, counts and times, and nothing of addresses.
 
+use crate::actions::Error;
 use crate::actions::read_channels::{self, Channel};
 use crate::domain::instant::Instant;
+use crate::storage::Tx;
 use crate::web::App;
 use crate::web::identity::BankWho;
 use crate::web::page;
@@ -40,9 +42,19 @@ pub struct BankChannels {
     channels: Vec<ChannelView>,
 }
 
+/// The newest mails all failed, and not at their mailboxes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MailsWaitView {
+    since: String,
+    /// How many wait to be tried again.
+    waiting: i64,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ChannelsOfBanks {
     banks: Vec<BankChannels>,
+    /// Null = the relay takes what it is given, or nothing waits for it.
+    mails_wait: Option<MailsWaitView>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -73,17 +85,27 @@ pub(in crate::web) fn views(known: Vec<Channel>) -> Vec<ChannelView> {
     known.into_iter().map(ChannelView::from).collect()
 }
 
-/// How each address of each partner bank does.
+/// How each address of each partner bank does, and whether mails go out at all.
 #[utoipa::path(get, path = "/api/v1/channels", tag = "register",
     responses((status = 200, body = ChannelsOfBanks)))]
 pub async fn list(app: Data<App>) -> Answered {
-    let found = app.store.read(read_channels::of_partners).await?;
+    let read = |tx: &mut Tx<'_>| {
+        Ok::<_, Error>((
+            read_channels::of_partners(tx)?,
+            read_channels::mails_wait(tx)?,
+        ))
+    };
+    let (found, mails_wait) = app.store.read(read).await?;
     let banks = found.into_iter().map(|(bank, known)| BankChannels {
         bank,
         channels: views(known),
     });
     Ok(page::ok(&ChannelsOfBanks {
         banks: banks.collect(),
+        mails_wait: mails_wait.map(|known| MailsWaitView {
+            since: known.since.to_string(),
+            waiting: known.waiting,
+        }),
     }))
 }
 

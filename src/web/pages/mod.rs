@@ -129,6 +129,7 @@ fn shell(req: &HttpRequest, seat: &Seat) -> Value {
         "person": { "name": seat.who.name, "bank": seat.who.bank },
         "desk": desk(seat), "nav": nav, "csrf": seat.csrf, "here": here, "done": done(req),
         "standing": standing(seat), "log_refuses": log_refuses(seat),
+        "mails_wait": mails_wait(seat),
     })
 }
 
@@ -137,6 +138,14 @@ fn log_refuses(seat: &Seat) -> Value {
     seat.log_refuses.as_ref().map_or(
         Value::Null,
         |event| json!({ "code": event.code, "since": event.recorded_at.to_string() }),
+    )
+}
+
+/// The same while no mail goes out.
+fn mails_wait(seat: &Seat) -> Value {
+    seat.mails_wait.map_or(
+        Value::Null,
+        |known| json!({ "since": known.since.to_string(), "waiting": known.waiting }),
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::confirm;
 use crate::actions::log_refuses;
+use crate::actions::read_channels::{self, MailsWait};
 use crate::actions::self_check::{self, Standing};
 use crate::actions::sign_in::{self, Seated};
 use crate::domain::access::Role;
@@ -27,6 +28,8 @@ pub(in crate::web) struct Seat {
     pub standing: Option<Standing>,
     /// Since when and why the log refuses, if it does, for the operator's people.
     pub log_refuses: Option<LogEventRow>,
+    /// Since when no mail goes out, if none does, for the same.
+    pub mails_wait: Option<MailsWait>,
     /// What every form of this session carries.
     pub csrf: String,
 }
@@ -116,12 +119,12 @@ pub(in crate::web) async fn find(
             } else {
                 None
             };
-            let refuses = if who.caller.bank().is_none() {
-                log_refuses::refusing(tx)?
+            let (refuses, mails_wait) = if who.caller.bank().is_none() {
+                (log_refuses::refusing(tx)?, read_channels::mails_wait(tx)?)
             } else {
-                None
+                (None, None)
             };
-            Ok(Some((who, standing, refuses)))
+            Ok(Some((who, standing, refuses, mails_wait)))
         })
         .await?;
     if let Some((who, ..)) = seated.as_ref().filter(|(who, ..)| is_use && who.touch) {
@@ -132,10 +135,11 @@ pub(in crate::web) async fn find(
             })
             .await?;
     }
-    Ok(seated.map(|(who, standing, log_refuses)| Seat {
+    Ok(seated.map(|(who, standing, log_refuses, mails_wait)| Seat {
         who,
         standing,
         log_refuses,
+        mails_wait,
         csrf,
     }))
 }

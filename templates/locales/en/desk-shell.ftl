@@ -137,6 +137,14 @@ log-refuses-head_disputed = A bank has seen a head that this log never had.
 log-refuses-journal_unusable = Its journal cannot be written or read.
 log-refuses-key_other = The hub holds another key than the one that signs the log.
 
+mails-wait-heading = Mail
+mails-wait = The mail relay has taken no mail since { $since }.
+mails-wait-count = { $count ->
+    [one] { $count } mail waits
+   *[other] { $count } mails wait
+} to be tried again.
+mails-wait-next = Webhooks go on. See to the relay; until then, telephone whoever is told by mail alone.
+
 told-aside = Told beside the channels
 told-aside-short = told aside
 task-kind-phone = Call the bank

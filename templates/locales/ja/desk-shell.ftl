@@ -137,6 +137,11 @@ log-refuses-head_disputed = 銀行が確認したログの先頭が、このハ�
 log-refuses-journal_unusable = ジャーナルの読み書きができません。
 log-refuses-key_other = このハブの鍵は、ログの署名鍵と異なります。
 
+mails-wait-heading = メール
+mails-wait = { $since } から、メール中継サーバーがメールを 1 通も受け付けていません。
+mails-wait-count = 再送待ちのメールが { $count } 通あります。
+mails-wait-next = Webhook の送信は続いています。メール中継サーバーを確認してください。復旧するまで、メールだけで通知している銀行には電話で連絡してください。
+
 told-aside = 通常経路外で連絡済み
 told-aside-short = 経路外
 task-kind-phone = 電話連絡

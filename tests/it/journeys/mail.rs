@@ -19,6 +19,10 @@ pub fn relay() -> String {
     relay_at(&smtp_server())
 }
 
+/// Nobody listens there.
+pub const NO_RELAY: &str =
+    "[mail]\nrelay_host = \"127.0.0.1\"\nrelay_port = 1\ntls = \"loopback_plain\"\n";
+
 fn relay_at(server: &str) -> String {
     let (host, port) = server.split_once(':').expect("host:port");
     format!(
@@ -195,6 +199,34 @@ journeys! {
                 assert_eq!(timeless(shown), timeless(got));
             }
         }
+    }
+
+    async fn while_the_relay_takes_nothing_the_operators_people_see_it_on_every_page_and_no_bank_does(hub, NO_RELAY) {
+        let (officer, auditor, admin) = (hub.officer().await, hub.auditor().await, hub.administrator().await);
+        let (one, two) = (hub.bank("B001").await, hub.bank("B002").await);
+        let member = hub.person("bank_member", Some(one.id)).await;
+        let mut desks = Vec::new();
+        for (person, path) in [(&officer, "/home"), (&auditor, "/check"), (&admin, "/register"), (&member, "/inbox")] {
+            desks.push((seated(&hub, person).await, path));
+        }
+        let told = "taken no mail since";
+        let waits = async |hub: &TestHub| hub.get("/api/v1/channels", &admin.key).await.expect(200).json()["mails_wait"].clone();
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        for (desk, path) in &desks { assert!(!desk.page(&hub, path).await.contains(told), "{path}: two may be chance"); }
+        assert_eq!(waits(&hub).await, Value::Null);
+        for _ in 0..2 {
+            hub.advance(seconds(400));
+            hub.deliver_due().await;
+        }
+        for (desk, path) in &desks { assert_eq!(desk.page(&hub, path).await.contains(told), *path != "/inbox", "{path}"); }
+        let known = waits(&hub).await;
+        assert_eq!(known["waiting"], 2, "{known}");
+        assert!(text(&known, "since") < hub.clock.now().to_string().as_str(), "{known}");
+        // Nothing waits for it any more.
+        for bank in [&one, &two] { hub.stamp(bank).await.expect(200); }
+        for (desk, path) in &desks { assert!(!desk.page(&hub, path).await.contains(told), "{path}"); }
+        assert_eq!(waits(&hub).await, Value::Null);
     }
 
     async fn each_contact_reads_the_notice_in_its_own_language(hub, relay()) {
