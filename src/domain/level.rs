@@ -38,6 +38,10 @@ impl Level {
         }
     }
 
+    pub fn parse(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.code() == code)
+    }
+
     /// The number stored and shown as L0 to L5.
     pub fn number(self) -> i64 {
         self as i64

@@ -9,7 +9,7 @@ use crate::actions::{prove, read_register, send_test};
 use crate::domain::access::{BankScope, Role};
 use crate::domain::digest::Digest;
 use crate::domain::incident::OperatorContact;
-use crate::domain::level::AckClass;
+use crate::domain::level::{AckClass, Level};
 use crate::domain::proof::notice::FILE_NAME;
 use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
 use crate::storage::delivery::OutcomeRow;
@@ -95,14 +95,23 @@ fn inbox_page(
 pub(in crate::web) async fn notice(desk: Desk, who: BankWho, id: Path<String>) -> Answered {
     let notice_id = page::id(&id)?;
     let (scope, session) = (who.scope, desk.seat.who.session);
+    // Drawn first: what could not be shown was not opened.
+    let shown = notice_page(
+        &desk,
+        who,
+        id,
+        StatusCode::OK,
+        &Fields::default(),
+        json!([]),
+    )
+    .await?;
     desk.app
         .store
         .write(Lane::Front, move |tx| {
             open_notice(tx, scope, notice_id, session)
         })
         .await?;
-    let form = Fields::default();
-    notice_page(&desk, who, id, StatusCode::OK, &form, json!([])).await
+    Ok(shown)
 }
 
 async fn notice_page(
@@ -125,6 +134,9 @@ async fn notice_page(
         .store
         .read(move |tx| around_notice(tx, scope, notice_id))
         .await?;
+    // Whoever reads it has it on screen.
+    let level = page["level"].as_str().and_then(Level::parse);
+    page["level"] = json!(level.unwrap_or(Level::Listed).max(Level::Accessed).code());
     let body = page["body"].take();
     let language = desk.seat.who.language.as_str();
     let is_withdrawal = page["phase"] == "withdrawal";
