@@ -191,7 +191,7 @@ impl AddressPolicy {
     }
 
     fn is_opened(&self, url: &Url) -> bool {
-        if !matches!(url.scheme(), "http" | "https") || url.port() == Some(0) {
+        if !matches!(url.scheme(), "http" | "https") {
             return false;
         }
         let inside = |address| self.check_answer(address, Reach::OpenedOnly).is_ok();
@@ -227,6 +227,9 @@ fn normalise(text: &str) -> Result<Url, AddressRefusal> {
     }
     if url.fragment().is_some() {
         return Err(AddressRefusal::Fragment);
+    }
+    if url.port() == Some(0) {
+        return Err(AddressRefusal::Port);
     }
     let folded = match url.host() {
         Some(Host::Domain(name)) => name.strip_suffix('.').map(str::to_owned),
@@ -761,7 +764,7 @@ mod tests {
             ("http://[::1]/", AddressRefusal::Scheme),
             ("http://[64:ff9b::7f00:1]/", AddressRefusal::Scheme),
             ("ftp://127.0.0.1/", AddressRefusal::Scheme),
-            ("http://127.0.0.1:0/", AddressRefusal::Scheme),
+            ("http://127.0.0.1:0/", AddressRefusal::Port),
             ("http://u@127.0.0.1/", AddressRefusal::UserInfo),
             ("http://127.0.0.1/#x", AddressRefusal::Fragment),
         ] {

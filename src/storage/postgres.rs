@@ -107,7 +107,9 @@ const WRITES: Setup = Setup(&[SETTINGS, PLANNED_ONCE]);
 /// Without TLS in the client, libpq would fall back to plain text silently; refuse instead.
 #[cfg(not(feature = "pg-tls"))]
 fn refuse_plain_text(url: &str) -> Result<(), Error> {
-    let parsed = url::Url::parse(url)
+    // Where it names a user and no host, libpq takes a socket of this machine.
+    let on_socket = url.replacen("@/", "@localhost/", 1);
+    let parsed = url::Url::parse(&on_socket)
         .map_err(|fault| Error::Unavailable(format!("bad database URL: {fault}")))?;
     let query_host = parsed
         .query_pairs()
@@ -322,7 +324,29 @@ fn run<T, E: From<Error>>(
 
 #[cfg(test)]
 mod tests {
-    use super::attentive;
+    use super::{attentive, refuse_plain_text};
+
+    #[test]
+    #[cfg(not(feature = "pg-tls"))]
+    fn without_tls_a_socket_and_this_machine_are_reached_and_nobody_else() {
+        for here in [
+            "postgres:///kairan?host=/run/postgresql",
+            "postgres://hub@/kairan?host=/run/postgresql",
+            "postgres://hub@/kairan",
+            "postgres://hub@localhost/kairan",
+            "postgres://hub@[::1]:5433/kairan",
+            "postgres://hub@%2Frun%2Fpostgresql/kairan",
+        ] {
+            assert!(refuse_plain_text(here).is_ok(), "{here}");
+        }
+        for elsewhere in [
+            "postgres://hub@db.example/kairan",
+            "postgres://hub@/kairan?host=db.example",
+            "postgres://hub@localhost/kairan?host=db.example",
+        ] {
+            assert!(refuse_plain_text(elsewhere).is_err(), "{elsewhere}");
+        }
+    }
 
     #[test]
     fn a_url_says_when_a_server_is_given_up_and_what_it_says_itself_stands() {

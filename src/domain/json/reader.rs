@@ -62,6 +62,22 @@ fn kind(found: &Unexpected<'_>) -> &'static str {
     }
 }
 
+/// What a type asks for, in the words of JSON: derived types name themselves.
+fn wanted(expected: &dyn Expected) -> String {
+    let said = expected.to_string();
+    let words = match said.split_whitespace().next() {
+        Some("struct") => "an object",
+        Some("enum" | "variant") => "a code",
+        Some("i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize") => "an integer",
+        _ if said == "a string" => "a text",
+        _ if said == "a sequence" => "a list",
+        _ if said == "a map" => "an object",
+        _ if said == "a boolean" => "true or false",
+        _ => return said,
+    };
+    words.to_owned()
+}
+
 fn listed(names: &[&str]) -> String {
     names.join(", ")
 }
@@ -72,19 +88,20 @@ impl serde::de::Error for Refused {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let message = format!("expected {expected}, found {}", kind(&found));
+        let message = format!("expected {}, found {}", wanted(expected), kind(&found));
         Self::new("field_type", message)
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let message = format!("expected {expected}, found {} out of bounds", kind(&found));
+        let (wanted, found) = (wanted(expected), kind(&found));
+        let message = format!("expected {wanted}, found {found} out of bounds");
         Self::new("field_type", message)
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
         Self::new(
             "field_type",
-            format!("expected {expected}, found {length} items"),
+            format!("expected {}, found {length} items", wanted(expected)),
         )
     }
 
