@@ -1,12 +1,70 @@
 //! Putting entries back that the journal holds and the database has lost: the same entries at the same places, or
-//! nothing. It restores the log, not the rows that its entries speak of; the self-check names those.
+//! nothing. It restores the log, not the rows that its entries speak of; the self-check names those. What these rows had
+//! taken, numbers and references, is not given out again.
 
 use super::Error;
 use crate::domain::id::Uid;
+use crate::domain::instant::{Entered, Instant};
 use crate::merkle::growing::Growing;
 use crate::merkle::{Hash, leaf_hash};
 use crate::storage::log::{self, BatchRow, Head, RunRow};
-use crate::storage::{Tx, tree};
+use crate::storage::{Tx, incident, notice, roster, tree};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What was lost with the rows of entries, and is known from these alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Each gave a number to every bank that it went to.
+    fanouts: i64,
+    /// New incidents, by each year that may be in their reference.
+    incidents: BTreeMap<i64, i64>,
+    /// Versions of the roster: what comes next would go on from one that this log has passed.
+    pub rosters: i64,
+}
+
+/// A wall is nowhere further from UTC.
+const FURTHEST_ZONE: Duration = Duration::from_secs(15 * 3_600);
+
+impl Lost {
+    fn note(&mut self, body: &[u8]) {
+        let told: Told = serde_json::from_slice(body).unwrap_or_default();
+        match (told.t.as_str(), told.revision_number) {
+            ("notice.fanout", _) => self.fanouts += 1,
+            ("roster.version", _) => self.rosters += 1,
+            ("incident.registered", Some(1)) => {
+                let year = |at: Instant| i64::from(super::issue::year_of(at, &TimeZone::UTC));
+                let at = told.accepted_at.map(|entered| entered.at);
+                let years = at.map(|at| [year(at - FURTHEST_ZONE), year(at + FURTHEST_ZONE)]);
+                for year in years.into_iter().flatten().collect::<BTreeSet<i64>>() {
+                    *self.incidents.entry(year).or_default() += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Passes over what was given out, so that no number and no reference names two things. Of a fan-out nobody knows to
+    /// which banks it went: a gap is asked about, and a number that names two notices is not believed.
+    pub fn pass_over(&self, tx: &mut Tx<'_>) -> Result<(), Error> {
+        let gate = roster::enter_gate(tx)?;
+        notice::pass_over_numbers(tx, &gate, self.fanouts)?;
+        for (year, incidents) in &self.incidents {
+            incident::pass_over_references(tx, &gate, *year, *incidents)?;
+        }
+        Ok(())
+    }
+}
+
+/// What an entry says of itself.
+#[derive(Default, Deserialize)]
+struct Told {
+    t: String,
+    revision_number: Option<i64>,
+    accepted_at: Option<Entered>,
+}
 
 /// A batch as the journal holds it.
 #[derive(Debug, Clone)]
@@ -17,13 +75,14 @@ pub struct Batch {
     pub entries: Vec<(Uid, Vec<u8>)>,
 }
 
-/// Puts one batch back behind `head`; returns head and tree after it. `None` = it does not lead to its own root:
-/// nothing may be kept.
+/// Puts one batch back behind `head`; returns head and tree after it, and notes what is lost. `None` = it does not lead to
+/// its own root: nothing may be kept.
 pub fn replay(
     tx: &mut Tx<'_>,
     head: &Head,
     growing: &Growing,
     batch: &Batch,
+    lost: &mut Lost,
 ) -> Result<Option<(Head, Growing)>, Error> {
     let now = tx.now()?;
     let mut grown = growing.clone();
@@ -35,7 +94,10 @@ pub fn replay(
         // A backup may hold the entry as staged.
         let seq = match log::waiting_entry(tx, *subject, &hash)? {
             Some(seq) => seq,
-            None => log::restore(tx, kind_of(body), *subject, body)?,
+            None => {
+                lost.note(body);
+                log::restore(tx, kind_of(body), *subject, body)?
+            }
         };
         match runs.last_mut() {
             Some(run) if run.first_seq + run.n == seq => run.n += 1,

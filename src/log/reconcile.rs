@@ -135,6 +135,10 @@ pub fn reconcile(
         Err(what) => return Ok(Err(Refusal::Tampered(what))),
     };
     let settled_size = i64::try_from(journal_size).unwrap_or(i64::MAX);
+    // Every head that was journaled is that of a batch.
+    if settled_size > 0 && log::batch(tx, head.log, settled_size)?.is_none() {
+        return Ok(Err(Refusal::Differs(journal_size)));
+    }
     let settled = match tree_at(tx, head.log, settled_size)? {
         Ok(settled) => settled,
         Err(what) => return Ok(Err(Refusal::Tampered(what))),

@@ -7,7 +7,7 @@ use super::keys::{LogKey, believed};
 use super::reconcile::{Agreed, Refusal, reconcile};
 use super::sequencer::verified;
 use crate::actions::Error;
-use crate::actions::replay::{Batch, replay};
+use crate::actions::replay::{Batch, Lost, replay};
 use crate::actions::sequence::{Sequenced, sequence};
 use crate::domain::entry::{Entry, KnownHead, Successor};
 use crate::domain::id::Uid;
@@ -92,9 +92,14 @@ pub async fn recover(
         Err(refusal) => refusal,
     };
     if let Refusal::DatabaseBehind { .. } = refusal
-        && let Some(restored) = bring_up(store, key, folder, &head).await?
+        && let Some((restored, lost)) = bring_up(store, key, folder, &head).await?
     {
-        return Ok(Recovered::Replayed(restored));
+        if lost.rosters == 0 {
+            return Ok(Recovered::Replayed(restored));
+        }
+        // This log has passed a version of the roster whose rows are lost: the next one would contradict it, for good.
+        let head = lead(store, node).await?;
+        return begin_successor(store, key, folder, &mut journal, head).await;
     }
     begin_successor(store, key, folder, &mut journal, head).await
 }
@@ -133,13 +138,14 @@ async fn unsound(
     Ok(None)
 }
 
-/// Replays what the database lacks; `None` = the journal does not go on from where the database stands.
+/// Replays what the database lacks; how many entries, and what is lost all the same. `None` = the journal does not go on
+/// from where the database stands.
 async fn bring_up(
     store: &Store,
     key: &LogKey,
     folder: &Path,
     head: &Head,
-) -> Result<Option<i64>, NotRecovered> {
+) -> Result<Option<(i64, Lost)>, NotRecovered> {
     let (log, size, origin) = (head.log, head.size, key.origin(head.log));
     let grown = store
         .read(move |tx| Ok::<_, Error>(tree::growing(tx, log, size)?))
@@ -184,10 +190,10 @@ fn put_back(
     from: Head,
     growing: Growing,
     batches: &[Batch],
-) -> Result<Option<i64>, Error> {
-    let (mut head, mut grown) = (from, growing);
+) -> Result<Option<(i64, Lost)>, Error> {
+    let (mut head, mut grown, mut lost) = (from, growing, Lost::default());
     for batch in batches {
-        match replay(tx, &head, &grown, batch)? {
+        match replay(tx, &head, &grown, batch, &mut lost)? {
             Some(after) => (head, grown) = after,
             None => {
                 return Err(crate::storage::Error::Corrupt(format!(
@@ -199,7 +205,8 @@ fn put_back(
         }
     }
     log::drop_settled(tx)?;
-    Ok(Some(head.size - from.size))
+    lost.pass_over(tx)?;
+    Ok(Some((head.size - from.size, lost)))
 }
 
 /// Begins the log of the next number: its first leaf names every head that is known.
@@ -210,11 +217,6 @@ async fn begin_successor(
     journal: &mut Journal,
     head: Head,
 ) -> Result<Recovered, NotRecovered> {
-    let mut heads: Vec<KnownHead> = Vec::new();
-    journal::read(folder, |record| {
-        note(&mut heads, &record.head);
-        Ok::<_, JournalFault>(())
-    })?;
     let number = head.log;
     let origin = key.origin(number);
     let published = store
@@ -225,8 +227,25 @@ async fn begin_successor(
     let keys = store.read(move |tx| believed(tx, &name, number)).await;
     let keys = keys.ok().flatten();
     let keys = keys.unwrap_or_else(|| key.signer(number).verifier().into());
-    if let Some(signed) = published.and_then(|row| keys.open(&row.note).ok()) {
-        note(&mut heads, &signed);
+    let published = published.and_then(|row| keys.open(&row.note).ok());
+    let mut heads: Vec<KnownHead> = Vec::new();
+    let mut is_journaled = false;
+    journal::read(folder, |record| {
+        is_journaled |= published.as_ref() == Some(&record.head);
+        note(&mut heads, &record.head);
+        Ok::<_, JournalFault>(())
+    })?;
+    if let Some(signed) = &published {
+        let journaled = heads.iter().find(|known| known.origin == signed.origin);
+        let is_one_log = match journaled {
+            Some(known) if known.size < signed.size => stands_at(store, number, known).await?,
+            _ => is_journaled,
+        };
+        match is_one_log {
+            true => note(&mut heads, signed),
+            // Two that no proof joins: neither stands for the other.
+            false => heads.push(known(signed)),
+        }
     }
     heads.retain(|known| known.size > 0);
     // The newest logs: each successor names its own predecessors.
@@ -283,13 +302,30 @@ async fn begin_successor(
     Ok(Recovered::Successor(next))
 }
 
-/// The newest head of each log.
-fn note(heads: &mut Vec<KnownHead>, seen: &Checkpoint) {
-    let fresh = KnownHead {
+/// Whether the database's tree had this head, too.
+async fn stands_at(store: &Store, log: i64, head: &KnownHead) -> Result<bool, NotRecovered> {
+    let size = i64::try_from(head.size).unwrap_or(i64::MAX);
+    let root = store
+        .read(move |tx| match tree::Reader::new(tx, log, size).root() {
+            Ok(root) => Ok(Some(root)),
+            Err(crate::storage::Error::Corrupt(_)) => Ok(None),
+            Err(other) => Err(Error::from(other)),
+        })
+        .await?;
+    Ok(root == Some(head.root))
+}
+
+fn known(seen: &Checkpoint) -> KnownHead {
+    KnownHead {
         origin: seen.origin.clone(),
         root: seen.root,
         size: seen.size,
-    };
+    }
+}
+
+/// The newest head of each log.
+fn note(heads: &mut Vec<KnownHead>, seen: &Checkpoint) {
+    let fresh = known(seen);
     match heads.iter_mut().find(|known| known.origin == seen.origin) {
         Some(known) if known.size < fresh.size => *known = fresh,
         Some(known) if known.size == fresh.size && known.root != fresh.root => heads.push(fresh),

@@ -93,6 +93,22 @@ pub fn next_reference(tx: &mut Tx<'_>, _gate: &Gate, year: i64) -> Result<String
     Ok(format!("INC-{year:04}-{number:04}"))
 }
 
+/// Leaves out the next references of a year: they were given to incidents that this database has lost.
+pub fn pass_over_references(
+    tx: &mut Tx<'_>,
+    _gate: &Gate,
+    year: i64,
+    references: i64,
+) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::insert_into(incident_counter::table)
+        .values((incident_counter::year.eq(year), incident_counter::last_number.eq(references)))
+        .on_conflict(incident_counter::year)
+        .do_update()
+        .set(incident_counter::last_number.eq(incident_counter::last_number + references))
+        .execute(conn)?);
+    Ok(())
+}
+
 /// The number that the newest incident of a year has; 0 = none yet.
 pub fn last_number(tx: &mut Tx<'_>, year: i64) -> Result<i64, Error> {
     let found: Option<i64> = on_either!(tx, conn => incident_counter::table

@@ -106,6 +106,14 @@ pub fn take_numbers(
     Ok(numbers)
 }
 
+/// Leaves out the next numbers of every bank: they were given to notices that this database has lost.
+pub fn pass_over_numbers(tx: &mut Tx<'_>, _gate: &Gate, numbers: i64) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(bank_counter::table)
+        .set(bank_counter::last_number.eq(bank_counter::last_number + numbers))
+        .execute(conn)?);
+    Ok(())
+}
+
 /// Their fan-out's entry binds them, through its tree.
 pub fn insert(tx: &mut Tx<'_>, _gate: &Gate, rows: &[NoticeRow]) -> Result<(), Error> {
     insert_all(tx, rows)
