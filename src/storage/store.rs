@@ -30,7 +30,10 @@ impl Location {
             return Ok(Self::Sqlite(path.into()));
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self::Postgres(url.to_owned()));
+            return match is_escaped(url) {
+                true => Ok(Self::Postgres(url.to_owned())),
+                false => Err("in user and password of the database URL, write % as %25, @ as %40, / as %2F and a space as %20".into()),
+            };
         }
         Err("not a database URL: write sqlite:PATH or postgres://USER@HOST/NAME".into())
     }
@@ -58,6 +61,22 @@ impl Location {
             Self::Postgres(_) => Ok(None),
         }
     }
+}
+
+/// Whether user and password end where they seem to. libpq would take the rest of a password for something else, and say it
+/// where everybody reads.
+fn is_escaped(url: &str) -> bool {
+    let after = url.split_once("://").map_or("", |(_, after)| after);
+    let (place, rest) = after.split_once('/').unwrap_or((after, ""));
+    let path = rest.split('?').next().unwrap_or_default();
+    let percents = place.split('%').skip(1);
+    let are_whole = percents
+        .map(|part| part.as_bytes())
+        .all(|part| part.len() >= 2 && part[..2].iter().all(u8::is_ascii_hexdigit));
+    are_whole
+        && place.matches('@').count() <= 1
+        && !path.contains('@')
+        && !url.chars().any(char::is_whitespace)
 }
 
 /// How much the store may hold at once.
@@ -236,5 +255,31 @@ where
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
         Err(fault) => Err(Error::Query(format!("a query ended unexpectedly: {fault}")).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Location;
+
+    #[test]
+    fn a_password_that_would_not_end_where_it_seems_to_is_told_and_not_repeated() {
+        for good in [
+            "postgres://hub:a%40b%25@db.example/kairan",
+            "postgres://hub:is?connect_timeout=9@db.example/kairan",
+            "postgres://hub@/kairan?host=/run/postgresql",
+            "postgres://%2Frun%2Fpostgresql/kairan?user=hub",
+        ] {
+            assert!(Location::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "postgres://hub:50%off@db.example/kairan",
+            "postgres://hub:SECRET PW@db.example/kairan",
+            "postgres://hub:SE@CRET@db.example/kairan",
+            "postgres://hub:SE/CRET@db.example/kairan",
+        ] {
+            let told = Location::parse(bad).expect_err("not escaped");
+            assert!(!told.contains("CRET") && !told.contains("off"), "{told}");
+        }
     }
 }
