@@ -11,7 +11,7 @@ use crate::domain::json;
 use crate::domain::refusal::Refusal;
 use crate::storage::people::{self, InvitationRow, PersonRow, RoleGrantRow};
 use crate::storage::session::{self, CredentialRow};
-use crate::storage::{self, Tx, payload};
+use crate::storage::{self, Tx, payload, roster};
 use crate::vault::totp;
 
 /// The new person, and the key that is shown this once.
@@ -95,6 +95,8 @@ fn enter(tx: &mut Tx<'_>, token: &str) -> Result<(Uid, Vec<String>), Error> {
     let now = tx.now()?;
     let invitation = live(tx, token)?;
     if invitation.invited_by.is_none() {
+        // Of two accepted at once on PostgreSQL, the second waits here and then sees the first.
+        roster::enter_gate(tx)?;
         bootstrap::refuse_if_there_is_one(tx)?;
     }
     if people::by_email_tag(tx, &invitation.email_tag)?.is_some() {

@@ -6,8 +6,8 @@ use super::fields::Fields;
 use super::{Error, Rules};
 use crate::domain::id::Uid;
 use crate::domain::refusal::Refusal;
-use crate::storage::Tx;
 use crate::storage::approval::{self, RequestRow};
+use crate::storage::{Tx, roster};
 
 const REASON_LIMIT: usize = 1_000;
 
@@ -23,6 +23,8 @@ pub fn ask(
     let mut fields = Fields::default();
     let reason = fields.paragraphs("reason", reason, REASON_LIMIT);
     fields.done()?;
+    // Of two who ask at once on PostgreSQL, the second waits here and then sees the first.
+    roster::enter_gate(tx)?;
     let now = tx.now()?;
     if !approval::pending(tx, act, subject, now)?.is_empty() {
         return Err(Refusal::ApprovalPending.into());

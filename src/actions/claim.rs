@@ -7,8 +7,8 @@ use crate::storage::Error::Corrupt;
 pub use crate::storage::delivery::Lease;
 use crate::storage::delivery::{self, AttemptRow, DeliveryRow, DueRow};
 use crate::storage::due::{self, Candidate, Look, Turn};
-use crate::storage::{Tx, payload};
-use std::collections::HashMap;
+use crate::storage::{Tx, bank, payload};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -57,6 +57,8 @@ pub struct Claimed {
     pub due: DueRow,
     /// The message's frozen inputs, where it has any.
     pub inputs: Option<Zeroizing<Vec<u8>>>,
+    /// Its address has ended since it was written: it may be somebody else's by now.
+    pub has_ended: bool,
 }
 
 /// Leases what is due and fits, first attempts before retries, each bank's oldest first; where all places but the kept
@@ -157,6 +159,8 @@ pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
         .filter_map(|(due, _)| due.payload_id)
         .collect();
     let opened = payload::open_all(tx, &wanted)?;
+    let targets: HashSet<Uid> = parts.values().map(|(due, _)| due.target_id).collect();
+    let ended = bank::ended(tx, &targets.into_iter().collect::<Vec<_>>())?;
     let mut claimed = Vec::with_capacity(leases.len());
     for lease in leases {
         let Some((due, attempt)) = parts.remove(&lease.attempt) else {
@@ -176,6 +180,7 @@ pub fn open(tx: &mut Tx<'_>, leases: &[Lease]) -> Result<Vec<Claimed>, Error> {
             node: attempt.node_id,
             number: attempt.number,
             started_at: attempt.started_at,
+            has_ended: ended.contains(&due.target_id),
             due,
             inputs,
         });

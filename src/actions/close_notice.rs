@@ -63,20 +63,26 @@ pub(super) fn about(tx: &mut Tx<'_>, row: &RequestRow) -> Result<(NoticeRow, Str
 /// Closes what was asked for. The approval row is written already, in this transaction.
 pub(super) fn approved(tx: &mut Tx<'_>, row: &RequestRow, approver: Uid) -> Result<(), Error> {
     let (found, _) = about(tx, row)?;
+    let notices: Vec<Uid> = notice::of_incident(tx, found.incident_id, found.bank_id)?
+        .into_iter()
+        .filter(|one| one.number <= found.number)
+        .map(|one| one.id)
+        .collect();
+    // Before anything is asked: who stamps one at this moment is waited for.
+    chase::end(tx, &notices)?;
     standing(tx, found.id)?.close((row.requester, approver))?;
     let recorded_at = tx.now()?;
     let mut closed = Vec::new();
-    for one in notice::of_incident(tx, found.incident_id, found.bank_id)? {
-        if one.number <= found.number && standing(tx, one.id)? == Standing::Open {
+    for notice_id in notices {
+        if standing(tx, notice_id)? == Standing::Open {
             closed.push(NoticeClosingRow {
-                notice_id: one.id,
+                notice_id,
                 request_id: row.id,
                 recorded_at,
             });
         }
     }
     let notices: Vec<Uid> = closed.iter().map(|row| row.notice_id).collect();
-    chase::end(tx, &notices)?;
     closing::close_notices(tx, &closed)?;
     delivery::close_of_notices(tx, &notices)?;
     let entries: Vec<(Uid, Entry<'_>)> = closed

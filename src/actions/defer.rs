@@ -9,7 +9,7 @@ use super::{Error, Rules, answer_report};
 use crate::domain::deferral::{DeferralFiling, Hold, RenewalFiling, check_until};
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
-use crate::domain::incident::{Filing, FilingContext};
+use crate::domain::incident::{Filing, FilingContext, Words};
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{DeferralBasis, IncidentStatus, Kind};
@@ -32,6 +32,9 @@ struct Details {
     draft: Option<Uid>,
     renews: Option<Uid>,
     payload: Uid,
+    /// The newest revision when it was asked for: what was written after it is not to be overwritten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    base: Option<i64>,
 }
 
 impl Details {
@@ -57,8 +60,10 @@ pub struct Asked {
     pub basis: DeferralBasis,
     pub until: Instant,
     /// Of the revision, where the incident has a title of its own.
-    pub title: Option<crate::domain::incident::Words>,
+    pub title: Option<Words>,
     pub kind: Kind,
+    pub description: Words,
+    pub advice: Option<Words>,
 }
 
 /// Asks to hold a revision back; nothing is held before another officer approves.
@@ -78,6 +83,7 @@ pub fn request(
             said,
         ));
     }
+    let mut base = None;
     let incident = match asked.incident {
         None => {
             let context = FilingContext::first(now).by(&rules.profiles);
@@ -90,6 +96,7 @@ pub fn request(
                 Error::invalid("/incident", "incident_unknown", "there is no such incident")
             })?;
             let before = issue::open_revision(tx, &row)?;
+            base = Some(before.number);
             nothing_deferred(tx, row.id)?;
             let context = issue::context_after(rules, &before, now)?;
             checked(tx, &asked.filing, context)?;
@@ -102,7 +109,15 @@ pub fn request(
         issue::answers_as_actual(known.report_id.is_some(), asked.filing.kind)
             .map_err(in_filing)?;
     }
-    let subject = match incident.or(asked.draft) {
+    // What nobody approves ages in everybody's sight, as any other suspicion does.
+    let draft = match (incident, asked.draft) {
+        (None, None) => {
+            let body = serde_json::to_vec(&asked.filing).map_err(|_| issue::damaged("draft"))?;
+            Some(super::draft::create(tx, rules, by, &body)?.row.id)
+        }
+        (_, given) => given,
+    };
+    let subject = match incident.or(draft) {
         Some(id) => id,
         None => tx.new_id()?,
     };
@@ -116,9 +131,10 @@ pub fn request(
         basis: asked.basis,
         until: asked.until,
         incident,
-        draft: asked.draft,
+        draft,
         renews: None,
         payload: payload::seal(tx, subject, &sealed)?,
+        base,
     };
     ask(
         tx,
@@ -148,6 +164,7 @@ pub fn request_renewal(
         draft: row.draft_id,
         renews: Some(row.id),
         payload: row.payload_id,
+        base: None,
     };
     ask(
         tx,
@@ -203,6 +220,24 @@ pub(super) fn draft_is_free(tx: &mut Tx<'_>, draft: Option<Uid>) -> Result<(), E
     }
 }
 
+/// What was issued or discarded since it was asked for is not held back, nor what another deferral holds already: it would
+/// go out a second time.
+fn still_to_be_issued(
+    tx: &mut Tx<'_>,
+    draft: Option<Uid>,
+    report: Option<Uid>,
+) -> Result<(), Error> {
+    if let Some(id) = draft
+        && !draft::by_id(tx, id)?.is_some_and(|row| row.is_open())
+    {
+        return Err(Refusal::DraftEnded.into());
+    }
+    match report {
+        Some(id) if deferral::of_report(tx, id)?.is_some() => Err(Refusal::DeferralInForce.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Holds back what was asked for. The approval row is written already, in this transaction.
 pub(super) fn approved(
     tx: &mut Tx<'_>,
@@ -225,11 +260,17 @@ pub(super) fn approved(
     };
     if let Some(incident_id) = details.incident {
         let known = incident::by_id(tx, incident_id)?.ok_or(Error::NotFound)?;
-        issue::open_revision(tx, &known)?;
+        let newest = issue::open_revision(tx, &known)?;
+        if details.base.is_some_and(|base| base != newest.number) {
+            return Err(Refusal::VersionConflict.into());
+        }
         nothing_deferred(tx, incident_id)?;
     }
     draft_is_free(tx, details.draft)?;
     let report = answer_report::of_draft(tx, details.draft)?;
+    if details.renews.is_none() {
+        still_to_be_issued(tx, details.draft, report.as_ref().map(|report| report.id))?;
+    }
     let sealed = open(tx, details.payload)?;
     let row = DeferralRow {
         id: tx.new_id()?,
@@ -294,6 +335,8 @@ pub(super) fn asked(tx: &mut Tx<'_>, details: &[u8]) -> Result<Asked, Error> {
         until: details.until.at,
         kind: sealed.filing.kind,
         title: Some(sealed.filing.title),
+        description: sealed.filing.description,
+        advice: sealed.filing.advice,
     })
 }
 

@@ -8,7 +8,7 @@ use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::refusal::Refusal;
 use crate::storage::people::{self, ApiKeyRow};
-use crate::storage::{self, Tx};
+use crate::storage::{self, Tx, roster};
 use crate::vault;
 use base64::prelude::*;
 use serde::Deserialize;
@@ -114,6 +114,8 @@ pub fn issue_key(
         );
     }
     fields.done()?;
+    // Of keys made at once on PostgreSQL, the second waits here and then sees the first.
+    roster::enter_gate(tx)?;
     if live_keys(tx, owner)?.len() >= LIVE_LIMIT {
         return Err(Refusal::TooManyKeys.into());
     }
@@ -128,8 +130,8 @@ pub fn issue_first_key(
     bank_id: Uid,
     input: &KeyInput,
 ) -> Result<KeyMade, Error> {
-    // Of two first keys made at once on PostgreSQL, the second waits here and then sees the first.
-    super::cut_roster::enter(tx)?;
+    // As above.
+    roster::enter_gate(tx)?;
     if !live_keys(tx, Owner::Bank(bank_id))?.is_empty() {
         return Err(Error::Forbidden(
             "the bank has a live key; its own people make further ones",

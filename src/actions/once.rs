@@ -1,10 +1,12 @@
 //! Doing a thing once: the answer to an `Idempotency-Key` is stored in the transaction that made it true,
-//! so that a repeated request gets the same answer, even after a crash.
+//! so that a repeated request gets the same answer, even after a crash. The key is taken before the act: who comes with
+//! it meanwhile waits for what becomes of the first, and is not judged by what that changed.
 
 use super::Error;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::refusal::Refusal;
+use crate::storage::Error::Busy;
 use crate::storage::Tx;
 use crate::storage::idempotency::{self, AnswerRow};
 
@@ -27,7 +29,19 @@ pub fn once(
     act: impl FnOnce(&mut Tx<'_>) -> Result<(u16, Vec<u8>), Error>,
 ) -> Result<Answer, Error> {
     let request_hash = Digest::of(request).0.to_vec();
-    if let Some(found) = idempotency::find(tx, caller, key)? {
+    let created_at = tx.now()?;
+    let taken = AnswerRow {
+        caller_id: caller,
+        idem_key: key.to_owned(),
+        request_hash: request_hash.clone(),
+        status: 0,
+        answer: Vec::new(),
+        created_at,
+    };
+    if !idempotency::take(tx, &taken)? {
+        let found = idempotency::find(tx, caller, key)?;
+        // The first was undone just now: the client asks again.
+        let found = found.ok_or_else(|| Busy("the same request ended just now".into()))?;
         if found.request_hash != request_hash {
             return Err(Refusal::IdempotencyConflict.into());
         }
@@ -38,18 +52,7 @@ pub fn once(
         });
     }
     let (status, body) = act(tx)?;
-    let created_at = tx.now()?;
-    idempotency::insert(
-        tx,
-        &AnswerRow {
-            caller_id: caller,
-            idem_key: key.to_owned(),
-            request_hash,
-            status: i64::from(status),
-            answer: body.clone(),
-            created_at,
-        },
-    )?;
+    idempotency::answer(tx, caller, key, (i64::from(status), &body))?;
     Ok(Answer {
         status,
         body,

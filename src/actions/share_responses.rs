@@ -11,6 +11,11 @@ use crate::storage::evidence::{self, ResponseRow};
 use crate::storage::{Tx, bank, incident, notice};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+/// What is younger waits for the next message: a response whose commit took longer than that of a later one would be
+/// passed over. Longer than any transaction may take.
+const COMMITTED: Duration = Duration::from_secs(120);
 
 /// The message's kind; webhook and inbox only, never mail.
 pub const SHARED: &str = "response.shared";
@@ -116,7 +121,8 @@ pub fn due(
 /// Tells every bank of an incident what the others did; false = there is nothing new, or another told it.
 pub fn share(tx: &mut Tx<'_>, incident_id: Uid) -> Result<bool, Error> {
     let now = tx.now()?;
-    let rows = evidence::responses(tx, incident_id)?;
+    let mut rows = evidence::responses(tx, incident_id)?;
+    rows.retain(|row| row.recorded_at <= now - COMMITTED);
     let reaches =
         |row: &&ResponseRow| Sharing::parse(&row.share).is_some_and(|share| share.reaches_peers());
     let before = evidence::shared_up_to(tx, incident_id)?;

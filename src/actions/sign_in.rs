@@ -115,14 +115,15 @@ fn prove(
     let account = counted(tx, &known.account, now)?;
     let network = counted(tx, &known.network, now)?;
     let waits = account >= ACCOUNT_FAILURES || network >= NETWORK_FAILURES;
-    let person = known.person.filter(|_| password_holds && !waits);
-    let person = match person {
-        Some(id) if use_code(tx, id, code)? => Some(id),
+    let shown = known.person.zip(known.password_hash.as_deref());
+    let person = match shown.filter(|_| password_holds && !waits) {
+        Some((id, password)) if use_code(tx, id, password, code)? => Some(id),
         _ => None,
     };
     let Some(person) = person else {
-        session::set_failures(tx, &known.account, account + 1, now)?;
-        session::set_failures(tx, &known.network, network + 1, now)?;
+        for subject in [&known.account, &known.network] {
+            session::count_failure(tx, subject, now, now - PAUSE)?;
+        }
         return Ok(None);
     };
     session::set_failures(tx, &known.account, 0, now)?;
@@ -136,10 +137,12 @@ fn counted(tx: &mut Tx<'_>, subject: &[u8], now: Instant) -> Result<i64, Error> 
         .map_or(0, |(failures, _)| failures))
 }
 
-/// Whether the code of the person's authenticator holds; it works once.
-pub fn use_code(tx: &mut Tx<'_>, person: Uid, code: &str) -> Result<bool, Error> {
+/// Whether the code of the person's authenticator holds; it works once. And whether the password is still the one that was
+/// verified, under this hash: that was outside of this transaction, and took its time.
+fn use_code(tx: &mut Tx<'_>, person: Uid, password_hash: &str, code: &str) -> Result<bool, Error> {
     let now = tx.now()?;
-    let Some(credential) = session::credential(tx, person)? else {
+    let credential = session::credential(tx, person)?;
+    let Some(credential) = credential.filter(|row| row.password_hash == password_hash) else {
         return Ok(false);
     };
     let Some(sealed) = payload::open(tx, credential.totp_id)? else {
@@ -148,7 +151,7 @@ pub fn use_code(tx: &mut Tx<'_>, person: Uid, code: &str) -> Result<bool, Error>
     let secret = <&[u8; totp::SECRET]>::try_from(sealed.as_slice())
         .map_err(|_| storage::Error::Corrupt("the secret of a second factor".into()))?;
     match totp::step_of(secret, code, now.seconds()) {
-        Some(step) => Ok(session::use_step(tx, person, step)?),
+        Some(step) => Ok(session::use_step(tx, &credential, step)?),
         None => Ok(false),
     }
 }
@@ -288,16 +291,20 @@ pub fn prefer(tx: &mut Tx<'_>, row: &PreferenceRow) -> Result<(), Error> {
     Ok(session::set_preference(tx, row)?)
 }
 
-/// Replaces the password, by the present one and a code; every other session ends. False = refused.
+/// Replaces the password, by the present one, verified under `now_hash`, and a code; every other session ends. False =
+/// refused.
 pub fn change_password(
     tx: &mut Tx<'_>,
     person: Uid,
-    password_holds: bool,
+    now_hash: Option<&str>,
     code: &str,
     new_hash: &str,
     keep: Uid,
 ) -> Result<bool, Error> {
-    if !password_holds || !use_code(tx, person, code)? {
+    let Some(now_hash) = now_hash else {
+        return Ok(false);
+    };
+    if !use_code(tx, person, now_hash, code)? {
         return Ok(false);
     }
     let Some(mut credential) = session::credential(tx, person)? else {

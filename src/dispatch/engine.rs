@@ -487,8 +487,12 @@ impl Engine {
         match read {
             Ok(ready) => {
                 for one in ready {
-                    let due = &one.0.0.due;
-                    let (whose, is_retry) = (due.bank_id, due.failures > 0);
+                    let claimed = &one.0.0;
+                    if claimed.has_ended {
+                        self.finished.put(released(one.0.0));
+                        continue;
+                    }
+                    let (whose, is_retry) = (claimed.due.bank_id, claimed.due.failures > 0);
                     self.places.wait(whose, is_retry, one);
                 }
                 self.launch();

@@ -208,7 +208,7 @@ impl Sequencer {
         }
         self.settle(until).await?;
         if fresh {
-            self.store.write(Lane::Front, log_refuses::goes_on).await?;
+            self.go_on().await?;
         }
         loop {
             self.settle(until).await?;
@@ -221,6 +221,26 @@ impl Sequencer {
             if !self.take_batch().await? || until == Until::Sequenced {
                 return Ok(());
             }
+        }
+    }
+
+    /// Says that the log goes on, if it had refused; and nothing of the log of another that leads by now.
+    async fn go_on(&mut self) -> Result<(), Halt> {
+        let Some(leading) = &self.leading else {
+            return Ok(());
+        };
+        let term = leading.head.term;
+        let write = move |tx: &mut Tx<'_>| {
+            let until = tx.now()? + LEASE;
+            let leads = log::keep_lead(tx, term, until)?;
+            if leads {
+                log_refuses::goes_on(tx)?;
+            }
+            Ok::<_, Error>(leads)
+        };
+        match self.store.write(Lane::Front, write).await? {
+            true => Ok(()),
+            false => Err(Halt::LeadLost),
         }
     }
 

@@ -8,7 +8,7 @@ use super::schema::{
     bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end,
     endpoint_secret, notice, observer, partnership,
 };
-use super::tx::{Tx, on_either};
+use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::dsl::{count_star, exists, max, not, sql};
@@ -378,6 +378,36 @@ pub fn is_live(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
         .count()
         .get_result(conn)?);
     Ok(ended == 0)
+}
+
+/// Keeps an endpoint or a contact from being ended, on PostgreSQL, until this transaction ends.
+pub fn hold_address(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
+    if let Conn::Postgres(conn) = &mut tx.conn {
+        let endpoint = endpoint::table.find(id).select(endpoint::id).for_update();
+        let found: Option<Uid> = endpoint.first(*conn).optional()?;
+        if found.is_none() {
+            let contact = contact::table.find(id).select(contact::id).for_update();
+            let _: Option<Uid> = contact.first(*conn).optional()?;
+        }
+    }
+    Ok(())
+}
+
+/// Of these endpoints or contacts those that have ended.
+pub fn ended(tx: &mut Tx<'_>, ids: &[Uid]) -> Result<HashSet<Uid>, Error> {
+    let mut found = HashSet::new();
+    for part in ids.chunks(ROWS_AT_ONCE) {
+        let endpoints: Vec<Uid> = on_either!(tx, conn => endpoint_end::table
+            .filter(endpoint_end::endpoint_id.eq_any(part))
+            .select(endpoint_end::endpoint_id)
+            .load(conn)?);
+        let contacts: Vec<Uid> = on_either!(tx, conn => contact_end::table
+            .filter(contact_end::contact_id.eq_any(part))
+            .select(contact_end::contact_id)
+            .load(conn)?);
+        found.extend(endpoints.into_iter().chain(contacts));
+    }
+    Ok(found)
 }
 
 /// Whether an endpoint or a contact has ended.

@@ -26,7 +26,25 @@ pub fn find(tx: &mut Tx<'_>, caller: Uid, key: &str) -> Result<Option<AnswerRow>
         .optional()?))
 }
 
-pub fn insert(tx: &mut Tx<'_>, row: &AnswerRow) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(idempotency::table).values(row).execute(conn)?);
+/// Takes the key, before there is an answer; false = it was taken before. On PostgreSQL this waits for whoever takes it
+/// in a transaction that has not ended.
+pub fn take(tx: &mut Tx<'_>, row: &AnswerRow) -> Result<bool, Error> {
+    let taken = on_either!(tx, conn => diesel::insert_into(idempotency::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(conn)?);
+    Ok(taken == 1)
+}
+
+/// Stores what is answered for a key that was taken in this transaction.
+pub fn answer(
+    tx: &mut Tx<'_>,
+    caller: Uid,
+    key: &str,
+    (status, answer): (i64, &[u8]),
+) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::update(idempotency::table.find((caller, key)))
+        .set((idempotency::status.eq(status), idempotency::answer.eq(answer)))
+        .execute(conn)?);
     Ok(())
 }

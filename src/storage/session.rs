@@ -5,6 +5,7 @@ use super::schema::{credential, preference, recovery, session, sign_in_counter};
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
@@ -71,10 +72,17 @@ pub fn credential(tx: &mut Tx<'_>, person: Uid) -> Result<Option<CredentialRow>,
         .optional()?))
 }
 
-/// Uses up a time step; false = it, or a later one, was used already.
-pub fn use_step(tx: &mut Tx<'_>, person: Uid, step: i64) -> Result<bool, Error> {
+/// Uses up a time step of what was read; false = it, or a later one, was used already, or password or second factor are
+/// others by now.
+pub fn use_step(tx: &mut Tx<'_>, read: &CredentialRow, step: i64) -> Result<bool, Error> {
+    let same = credential::password_hash
+        .eq(&read.password_hash)
+        .and(credential::totp_id.eq(read.totp_id));
     let changed = on_either!(tx, conn => diesel::update(
-            credential::table.find(person).filter(credential::totp_step.lt(step)),
+            credential::table
+                .find(read.person_id)
+                .filter(same)
+                .filter(credential::totp_step.lt(step)),
         )
         .set(credential::totp_step.eq(step))
         .execute(conn)?);
@@ -202,6 +210,32 @@ pub fn failures(tx: &mut Tx<'_>, subject: &[u8]) -> Result<Option<(i64, Instant)
         .select((sign_in_counter::failures, sign_in_counter::last_at))
         .first(conn)
         .optional()?))
+}
+
+/// Counts one more failure of a subject; where the last one was before `since`, as the first.
+pub fn count_failure(
+    tx: &mut Tx<'_>,
+    subject: &[u8],
+    at: Instant,
+    since: Instant,
+) -> Result<(), Error> {
+    // In one statement: of several at once none is lost.
+    let counted = case_when(
+        sign_in_counter::last_at.gt(since),
+        sign_in_counter::failures + 1_i64,
+    )
+    .otherwise(1_i64);
+    on_either!(tx, conn => diesel::insert_into(sign_in_counter::table)
+        .values((
+            sign_in_counter::subject.eq(subject),
+            sign_in_counter::failures.eq(1_i64),
+            sign_in_counter::last_at.eq(at),
+        ))
+        .on_conflict(sign_in_counter::subject)
+        .do_update()
+        .set((sign_in_counter::failures.eq(counted), sign_in_counter::last_at.eq(at)))
+        .execute(conn)?);
+    Ok(())
 }
 
 /// Stores the failures of a subject; none forgets them.

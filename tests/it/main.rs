@@ -16,6 +16,7 @@ mod support {
 }
 
 mod access;
+mod at_once;
 mod bad_input;
 mod bench;
 mod canary;

@@ -454,6 +454,31 @@ on_both! {
         ground.assert_sound().await;
     }
 
+    async fn what_nobody_knows_of_is_tried_again_at_once_three_times_and_then_later_and_later(ground) {
+        ground.banks(1).await;
+        let officer = ground.person("officer").await;
+        ground.file(officer, &filing()).await.expect("filed");
+        let mut waits = Vec::new();
+        for number in 1..=6 {
+            let claimed = ground.claim("webhook").await;
+            assert_eq!(claimed.iter().map(|one| one.number).collect::<Vec<_>>(), [number]);
+            let delivery = claimed[0].due.id;
+            ground.act(|tx| record::expire(tx, "webhook", Leases::Everyones, 10)).await.expect("taken back");
+            let due = move |tx: &mut Tx<'_>| {
+                let row = delivery::by_id(tx, delivery)?.expect("it is there");
+                assert_eq!(row.failures, 0, "nobody knows that it failed");
+                Ok::<_, Error>(row.due_at.since(tx.now()?))
+            };
+            let wait = ground.store.read(due).await.expect("read");
+            ground.clock.advance(wait + Duration::from_secs(1));
+            waits.push(wait);
+        }
+        assert_eq!(waits[..3], [Duration::ZERO; 3]);
+        assert!(Duration::ZERO < waits[3] && waits[3] < waits[4] && waits[4] < waits[5], "{waits:?}");
+        ground.accepted(ground.claim("webhook").await).await;
+        ground.assert_sound().await;
+    }
+
     async fn what_was_under_way_when_a_hub_ended_goes_before_what_came_after_it(ground) {
         let bank = ground.banks(1).await[0];
         let officer = ground.person("officer").await;

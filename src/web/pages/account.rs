@@ -521,11 +521,12 @@ pub(in crate::web) async fn change_password(desk: Desk, form: OwnForm) -> Answer
         let hash = password::hash(new).await;
         let hash = hash.map_err(|fault| Problem::internal(&fault))?;
         let (code, keep) = (fields.one("code"), desk.seat.who.session);
+        let verified = stored.map(|row| row.password_hash).filter(|_| holds);
         let changed = desk
             .app
             .store
             .write(Lane::Front, move |tx| {
-                sign_in::change_password(tx, person, holds, &code, &hash, keep)
+                sign_in::change_password(tx, person, verified.as_deref(), &code, &hash, keep)
                     .map_err(Problem::from)
             })
             .await?;

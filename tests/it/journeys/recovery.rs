@@ -3,15 +3,16 @@
 use super::mail::relay;
 use super::steps::{hours, text};
 use crate::support::browser::{
-    Browser, PASSWORD, get, give_credential, hidden, post, shown_secret,
+    Browser, PASSWORD, code, get, give_credential, hidden, post, shown_secret,
 };
 use crate::support::hub::{Person, TestHub};
 use crate::support::maildir::mailbox;
 use kairan::actions::invite::email_tag;
+use kairan::actions::sign_in::{self, Known};
 use kairan::domain::email::EmailAddress;
 use kairan::domain::id::Uid;
 use kairan::storage::people::PersonRow;
-use kairan::storage::{payload, people};
+use kairan::storage::{Lane, Tx, payload, people, session};
 use kairan::vault::totp;
 use serde_json::{Value, json};
 
@@ -135,6 +136,48 @@ journeys! {
             told.insert(post(&hub, "", &path, &chosen).await.expect(410).body);
         }
         assert_eq!(told.len(), 1, "one dead link differs from another");
+    }
+
+    async fn what_was_verified_under_a_former_password_opens_nothing(hub) {
+        let person = hub.officer().await;
+        give_credential(&hub, person.id).await;
+        let (email, from) = (person.email(), "192.0.2.7".parse().expect("an address"));
+        let look_up = async |hub: &TestHub| {
+            let email = email.clone();
+            hub.store.read(move |tx| sign_in::look_up(tx, &email, from)).await.expect("read")
+        };
+        let sign_in = async |hub: &TestHub, known: Known| {
+            let code = code(hub);
+            hub.act(move |tx| sign_in::sign_in(tx, &known, true, &code, "a browser")).await
+        };
+        let former = look_up(&hub).await;
+        let id = person.id;
+        hub.act(move |tx| {
+            let mut row = session::credential(tx, id)?.expect("it has one");
+            row.password_hash = "another".into();
+            Ok(session::set_credential(tx, &row)?)
+        }).await;
+        assert!(sign_in(&hub, former).await.is_none(), "the former password");
+        let present = look_up(&hub).await;
+        assert!(sign_in(&hub, present).await.is_some(), "the present one");
+    }
+
+    async fn of_failures_at_the_same_moment_each_one_counts(hub) {
+        let person = hub.officer().await;
+        give_credential(&hub, person.id).await;
+        let (email, from) = (person.email(), "192.0.2.7".parse().expect("an address"));
+        let known = hub.store.read(move |tx| sign_in::look_up(tx, &email, from)).await.expect("read");
+        let attempts = (0..10).map(|_| {
+            let (store, known) = (hub.store.clone(), known.clone());
+            let fail = move |tx: &mut Tx<'_>| sign_in::sign_in(tx, &known, false, "000000", "a browser");
+            tokio::spawn(async move { store.write(Lane::Front, fail).await })
+        });
+        for attempt in attempts.collect::<Vec<_>>() {
+            assert!(attempt.await.expect("no panic").expect("counted").is_none());
+        }
+        let right = code(&hub);
+        let now = hub.act(move |tx| sign_in::sign_in(tx, &known, true, &right, "a browser")).await;
+        assert!(now.is_none(), "ten have failed");
     }
 
     async fn the_only_administrator_is_let_back_in_from_the_host(hub) {
