@@ -45,15 +45,22 @@ pub enum Change {
     Roles(Vec<String>),
     Withdrawal {
         reason: &'static str,
+        /// What every bank would read.
+        text: Words,
+        /// The incident to read instead.
+        replaces: Option<String>,
     },
     /// The bank whose notice it would close.
     NoticeClosing {
         bank: String,
         number: i64,
     },
+    /// What would be held back, as every bank would read it.
     Deferral {
         basis: &'static str,
         until: Instant,
+        description: Words,
+        advice: Words,
     },
     /// URLs are `None` where they were erased.
     AddEndpoint {
@@ -167,9 +174,14 @@ fn of_bank(tx: &mut Tx<'_>, id: Uid) -> Result<Option<About>, Error> {
 /// What would be different, or was made so.
 pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
     Ok(match row.act.as_str() {
-        withdraw::ACT => Change::Withdrawal {
-            reason: Withdrawal::from_json(&row.details)?.reason.code(),
-        },
+        withdraw::ACT => {
+            let asked = Withdrawal::from_json(&row.details)?;
+            Change::Withdrawal {
+                reason: asked.reason.code(),
+                text: asked.text,
+                replaces: asked.replaces.map(|other| other.to_string()),
+            }
+        }
         close_notice::ACT => {
             let (notice, bank) = close_notice::about(tx, row)?;
             Change::NoticeClosing {
@@ -182,6 +194,8 @@ pub fn change(tx: &mut Tx<'_>, row: &RequestRow) -> Result<Change, Error> {
             Change::Deferral {
                 basis: asked.basis.code(),
                 until: asked.until,
+                description: asked.description,
+                advice: asked.advice.unwrap_or_default(),
             }
         }
         change_roles::ACT => Change::Roles(change_roles::wanted(&row.details)?),

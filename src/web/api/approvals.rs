@@ -4,6 +4,7 @@ use crate::actions::read_approvals::{self, About, Change, Contact};
 use crate::actions::recover::Recovery;
 use crate::actions::{decide, recover};
 use crate::domain::access::{Role, Roles};
+use crate::domain::incident::Words;
 use crate::domain::instant::Instant;
 use crate::storage::approval::{self, ApprovalRow, RequestRow};
 use crate::storage::{Lane, Tx};
@@ -93,6 +94,28 @@ pub struct ChangeView {
     /// Until when it would be held back.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<String>,
+    /// What every bank would read: of a withdrawal its text, of what would be held back its description and advice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<TextView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<TextView>,
+    /// The incident to read instead of the one withdrawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<String>,
+}
+
+/// A text in one or both languages; null where it was not written.
+#[derive(Serialize, ToSchema)]
+pub struct TextView {
+    ja: Option<String>,
+    en: Option<String>,
+}
+
+impl TextView {
+    fn of(words: Words) -> Option<Self> {
+        let Words { ja, en } = words;
+        (ja.is_some() || en.is_some()).then_some(Self { ja, en })
+    }
 }
 
 /// What somebody says of a contact beside the channels.
@@ -179,8 +202,14 @@ impl From<Change> for ChangeView {
                 roles: Some(roles),
                 ..of("roles")
             },
-            Change::Withdrawal { reason } => Self {
+            Change::Withdrawal {
+                reason,
+                text,
+                replaces,
+            } => Self {
                 withdrawal_reason: Some(reason),
+                text: TextView::of(text),
+                replaces,
                 ..of("withdrawal")
             },
             Change::NoticeClosing { bank, number } => Self {
@@ -188,9 +217,16 @@ impl From<Change> for ChangeView {
                 number: Some(number),
                 ..of("notice_closing")
             },
-            Change::Deferral { basis, until } => Self {
+            Change::Deferral {
+                basis,
+                until,
+                description,
+                advice,
+            } => Self {
                 deferral_basis: Some(basis),
                 until: Some(until.to_string()),
+                text: TextView::of(description),
+                advice: TextView::of(advice),
                 ..of("deferral")
             },
             Change::AddEndpoint { url } => Self {

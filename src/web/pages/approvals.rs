@@ -69,6 +69,9 @@ async fn list_page(desk: &Desk, recovery: Value) -> Answered {
             "until",
             "bank",
             "number",
+            "text",
+            "advice",
+            "replaces",
         ] {
             one["change"][field] = one["change"][field].take();
         }

@@ -186,3 +186,6 @@ administrator-state-refused = Refused
 
 administrator-act-incident-out_of_band = Contact beside the channels
 administrator-act-incident-out_of_band-note = Approved, the bank counts as told, in a colour of its own and as a delivery at most. The notice stays due.
+administrator-would-read = Every bank would read
+administrator-would-advise = Advice
+administrator-replaces = Read instead

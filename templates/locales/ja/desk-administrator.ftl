@@ -177,3 +177,6 @@ administrator-state-refused = 却下
 
 administrator-act-incident-out_of_band = 通常経路外の連絡
 administrator-act-incident-out_of_band-note = 承認すると、専用の色で「連絡済み」と表示され、最大でも「到達」として数えます。通知の確認は引き続き必要です。
+administrator-would-read = 全行に通知される内容
+administrator-would-advise = 銀行へのお願い
+administrator-replaces = 代わりに参照するインシデント
