@@ -4,6 +4,7 @@
 use crate::actions::Rules;
 use crate::cli::open;
 use crate::cli::{CliError, logging};
+use crate::clock::Clock;
 use crate::config::{MAILS_PER_PLACE, Settings, WEBHOOKS_PER_PLACE};
 use crate::dispatch::clocks::Clocks;
 use crate::dispatch::engine::{Engine, EngineBounds};
@@ -348,7 +349,8 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     if alone.is_none() {
         alone = location.hold_alone()?;
     }
-    warn_of_holidays(&parts);
+    let (profiles, clock) = (Arc::clone(&parts.rules), parts.store.clock().clone());
+    let reminding = tokio::spawn(remind_of_holidays(profiles, clock));
     let failure = parts.store.failure();
     let running = parts.start()?;
     tracing::info!(address = %running.address, %public_url, "the hub is at work");
@@ -366,6 +368,7 @@ pub async fn run(settings: Settings) -> Result<(), CliError> {
     if let Some(what) = failure.borrow().clone() {
         return Err(CliError::Failed(failed(&what)));
     }
+    reminding.abort();
     drop(alone);
     tracing::info!("stopped");
     Ok(())
@@ -406,16 +409,25 @@ fn exit() -> ! {
     std::process::exit(1)
 }
 
+/// Once a day: a hub runs for years.
+async fn remind_of_holidays(rules: Arc<Rules>, clock: Clock) {
+    let mut daily = tokio::time::interval(Duration::from_secs(86_400));
+    loop {
+        daily.tick().await;
+        warn_of_holidays(&rules, &clock);
+    }
+}
+
 /// After the last year of the list, a bank's clock takes a holiday for a working day.
-fn warn_of_holidays(parts: &Parts) {
-    let last = parts.rules.profiles.holidays_until();
-    let soon = parts.store.clock().now() + Duration::from_secs(60 * 86_400);
+fn warn_of_holidays(rules: &Rules, clock: &Clock) {
+    let last = rules.profiles.holidays_until();
+    let soon = clock.now() + Duration::from_secs(60 * 86_400);
     let until = jiff::Timestamp::from_microsecond(soon.micros());
-    let year = until.map_or(0, |at| at.to_zoned(parts.rules.zone.clone()).year());
+    let year = until.map_or(0, |at| at.to_zoned(rules.zone.clone()).year());
     if year > last {
         tracing::warn!(
             last,
-            "the list of holidays ends with this year: name a newer one in clocks.holidays_file"
+            "the list of holidays ends with its last year: name a newer one in clocks.holidays_file"
         );
     }
 }

@@ -131,9 +131,7 @@ pub(super) fn put_off_untold(
 fn is_told(tx: &mut Tx<'_>, row: &PartnershipRow) -> Result<bool, Error> {
     for delivery in announcement(tx, row)?.1 {
         let accepted = delivery.state == "accepted";
-        if accepted
-            && !(delivery.channel == "email" && mail_report::is_bouncing(tx, delivery.target_id)?)
-        {
+        if accepted && !(delivery.channel == "email" && mail_report::came_back(tx, delivery.id)?) {
             return Ok(true);
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::instant::{Entered, Instant};
 use crate::domain::vocabulary::{Kind, Phase};
 use crate::storage::incident::{self, RevisionRow};
 use crate::storage::operator_clock::{self, ClockRow, ClockStepRow};
-use crate::storage::{Tx, draft};
+use crate::storage::{Tx, deferral, draft};
 use serde_json::Value;
 
 const AT_ONCE: i64 = 100;
@@ -223,6 +223,12 @@ pub fn watch_clocks(tx: &mut Tx<'_>, rules: &Rules) -> Result<(usize, bool), Err
 }
 
 fn tell(tx: &mut Tx<'_>, row: &ClockRow, step: i64) -> Result<(), Error> {
+    // What two people hold back is not to be issued now, and the hub issues it by itself.
+    if deferral::of_incident(tx, row.subject_id)?.is_some()
+        || deferral::of_draft(tx, row.subject_id)?.is_some()
+    {
+        return Ok(());
+    }
     let code = if step == MISSED {
         "clock-missed"
     } else {

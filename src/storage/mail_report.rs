@@ -61,6 +61,14 @@ pub fn is_delivered(tx: &mut Tx<'_>, delivery: Uid) -> Result<bool, Error> {
         .get_result(conn)?))
 }
 
+/// Did a server of the far side say that it could not deliver this?
+pub fn came_back(tx: &mut Tx<'_>, delivery: Uid) -> Result<bool, Error> {
+    Ok(on_either!(tx, conn => select(exists(
+            mail_report::table.filter(mail_report::delivery_id.eq(delivery).and(mail_report::class.eq("bounced"))),
+        ))
+        .get_result(conn)?))
+}
+
 /// Did the last mail to an address of which a server said how it ended come back?
 pub fn is_bouncing(tx: &mut Tx<'_>, target: Uid) -> Result<bool, Error> {
     let mut newest = [None; 2];

@@ -10,7 +10,7 @@ use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use crate::domain::level::Level;
-use diesel::dsl::{exists, not};
+use diesel::dsl::{exists, min, not};
 use diesel::prelude::*;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -212,6 +212,33 @@ pub fn board(tx: &mut Tx<'_>, revision_id: Uid) -> Result<Vec<Cell>, Error> {
             acknowledgement::class.nullable(),
         ))
         .load(conn)?))
+}
+
+/// By when each bank should have acknowledged what it was told of an incident up to a revision, and had not at an instant:
+/// the earliest. A further revision makes nobody punctual.
+pub fn owed_since(
+    tx: &mut Tx<'_>,
+    incident_id: Uid,
+    revision_number: i64,
+    at: Instant,
+) -> Result<HashMap<Uid, Instant>, Error> {
+    let stamped = acknowledgement::table
+        .filter(acknowledgement::notice_id.eq(notice::id))
+        .filter(acknowledgement::recorded_at.le(at));
+    let closed = notice_closing::table
+        .filter(notice_closing::notice_id.eq(notice::id))
+        .filter(notice_closing::recorded_at.le(at));
+    let rows: Vec<(Uid, Option<Instant>)> = on_either!(tx, conn => notice::table
+        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
+        .filter(notice::incident_id.eq(incident_id))
+        .filter(revision::number.le(revision_number))
+        .filter(not(exists(stamped)))
+        .filter(not(exists(closed)))
+        .group_by(notice::bank_id)
+        .select((notice::bank_id, min(notice::acknowledge_by)))
+        .load(conn)?);
+    let owed = |(bank, by): (Uid, Option<Instant>)| Some((bank, by?));
+    Ok(rows.into_iter().filter_map(owed).collect())
 }
 
 /// The level of each of these notices, as it stood at an instant; those not named were listed (L0).

@@ -16,6 +16,8 @@ pub mod types {
     #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
     #[diesel(sqlite_type(name = "Long"))]
     pub struct InstantSql;
+
+    impl diesel::sql_types::SqlOrd for InstantSql {}
 }
 
 mod encoding {

@@ -39,7 +39,7 @@ pub struct BoardCell {
     issued_at: String,
     acknowledge_by: String,
     level: String,
-    /// Not acknowledged when its time had come.
+    /// Not acknowledged when its time had come; without a stamp, when that of any notice of the incident before it had.
     late: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     bounced: Option<bool>,
@@ -109,11 +109,12 @@ pub async fn board(
                 .map(|(_, row)| (row.notice_id, row.recorded_at))
                 .filter(|(_, then)| *then <= at)
                 .collect();
+            let owed = reading::owed_since(tx, row.incident_id, row.number, at)?;
             Ok(drawn(
                 &reference,
                 &row,
                 cells,
-                (&levels, &closed),
+                (&levels, &closed, &owed),
                 at,
                 then.is_none(),
             ))
@@ -153,12 +154,14 @@ fn wind_back(cells: &mut Vec<Cell>, at: Instant) {
 type Levels = HashMap<Uid, (Level, Instant)>;
 /// When two people closed a notice.
 type Closings = HashMap<Uid, Instant>;
+/// By when each bank should have acknowledged, and has not.
+type Owed = HashMap<Uid, Instant>;
 
 fn drawn(
     reference: &str,
     row: &RevisionRow,
     cells: Vec<Cell>,
-    (levels, closed): (&Levels, &Closings),
+    (levels, closed, owed): (&Levels, &Closings, &Owed),
     at: Instant,
     current: bool,
 ) -> Board {
@@ -186,7 +189,8 @@ fn drawn(
             .map(|cell| {
                 let level = level_of(&cell);
                 let closed = closed.get(&cell.notice).copied();
-                stamp(cell, &row.kind, level, closed, (at, current))
+                let owed = owed.get(&cell.bank_id).copied();
+                stamp(cell, &row.kind, level, (closed, owed), (at, current))
             })
             .collect(),
     }
@@ -204,7 +208,7 @@ fn stamp(
     cell: Cell,
     kind: &str,
     level: Level,
-    closed: Option<Instant>,
+    (closed, owed): (Option<Instant>, Option<Instant>),
     (at, current): (Instant, bool),
 ) -> BoardCell {
     let flags = cell.flags.unwrap_or_default();
@@ -219,7 +223,10 @@ fn stamp(
         issued_at: cell.issued_at.to_string(),
         acknowledge_by: cell.acknowledge_by.to_string(),
         level: level.code().to_owned(),
-        late: cell.acknowledged_at.unwrap_or(at) > cell.acknowledge_by,
+        late: match cell.acknowledged_at {
+            Some(stamped) => stamped > cell.acknowledge_by,
+            None => at > owed.map_or(cell.acknowledge_by, |owed| owed.min(cell.acknowledge_by)),
+        },
         bounced: current.then_some(flags.bounced),
         endpoint_down: current.then_some(flags.endpoint_down),
         disputed: current.then_some(flags.disputed),
