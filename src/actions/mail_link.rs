@@ -3,10 +3,12 @@
 //! all contacts of the bank.
 
 use super::acknowledge::{self, Acknowledged, Confirmation};
+use super::add_contact::ContactPayload;
 use super::fan_out::{delivery_row, message_row};
-use super::{Error, Rules};
+use super::{Error, Rules, read_register};
 use crate::domain::access::BankScope;
 use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
 use crate::domain::level::AckClass;
 use crate::domain::mail_id;
 use crate::domain::refusal::Refusal;
@@ -49,11 +51,15 @@ pub struct LinkNote {
     pub kind: Option<String>,
     pub revision: i64,
     pub digest: String,
+    /// To whose mail the link belonged; `None` = that was erased, or nobody wrote it down yet.
+    #[serde(default)]
+    pub contact: Option<String>,
     pub name: String,
     pub role: String,
 }
 
-/// The delivery behind a token; unknown, foreign and non-mail tokens are all the same: not found.
+/// The delivery behind a token; unknown, foreign and non-mail tokens are all the same: not found. Whoever is no
+/// contact of the bank any more neither reads nor confirms for it, though the mail still lies in the box.
 fn open(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<(DeliveryRow, NoticeRow), Error> {
     let vault = tx.vault();
     let id =
@@ -65,6 +71,9 @@ fn open(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<(DeliveryRow, Not
     let notice = notice::by_id(tx, notice)?.ok_or(Error::NotFound)?;
     if tx.now()? > row.created_at + rules.link_window {
         return Err(Refusal::LinkExpired.into());
+    }
+    if bank::has_ended(tx, row.target_id)? {
+        return Err(Refusal::LinkEnded.into());
     }
     Ok((row, notice))
 }
@@ -121,12 +130,18 @@ pub fn confirm(
     let digest = Digest::from_slice(&found.digest).ok_or(Error::NotFound)?;
     let acknowledged = acknowledge::acknowledge(tx, scope, found.id, digest, &by)?;
     if acknowledged.first {
-        tell_contacts(tx, &found, name, role)?;
+        tell_contacts(tx, &found, row.target_id, name, role)?;
     }
     Ok(LinkOutcome::Acknowledged(acknowledged))
 }
 
-fn tell_contacts(tx: &mut Tx<'_>, found: &NoticeRow, name: &str, role: &str) -> Result<(), Error> {
+fn tell_contacts(
+    tx: &mut Tx<'_>,
+    found: &NoticeRow,
+    mailed: Uid,
+    name: &str,
+    role: &str,
+) -> Result<(), Error> {
     let contacts = bank::contacts_of(tx, found.bank_id)?;
     let now = tx.now()?;
     let incident = incident::by_id(tx, found.incident_id)?.ok_or(Error::NotFound)?;
@@ -139,6 +154,7 @@ fn tell_contacts(tx: &mut Tx<'_>, found: &NoticeRow, name: &str, role: &str) -> 
         digest: Digest::from_slice(&found.digest)
             .ok_or(Error::NotFound)?
             .to_string(),
+        contact: name_of(tx, mailed)?,
         name: name.trim().to_owned(),
         role: role.trim().to_owned(),
     };
@@ -161,4 +177,13 @@ fn tell_contacts(tx: &mut Tx<'_>, found: &NoticeRow, name: &str, role: &str) -> 
     delivery::insert_deliveries(tx, &rows)?;
     tx.wake_engine();
     Ok(())
+}
+
+/// What a contact is called, unless that was erased.
+fn name_of(tx: &mut Tx<'_>, contact: Uid) -> Result<Option<String>, Error> {
+    let Some(row) = bank::contact(tx, contact)? else {
+        return Ok(None);
+    };
+    let known: Option<ContactPayload> = read_register::open(tx, row.payload_id)?;
+    Ok(known.map(|known| known.name))
 }

@@ -216,6 +216,7 @@ pub fn mail_texts(
                 kind: kind_or_actual(note.kind),
                 revision: u32::try_from(note.revision).unwrap_or(u32::MAX),
                 digest: note.digest,
+                contact: note.contact,
                 name: note.name,
                 role: note.role,
                 at: when(due.message_created_at),

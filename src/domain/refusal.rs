@@ -25,6 +25,10 @@ pub enum Refusal {
     CodeLocked,
     #[error("the link is older than 14 days; ask for a new mail, or use the API")]
     LinkExpired,
+    #[error(
+        "the mail of this link went to somebody who is no contact of the bank any more; use the link of a newer mail, or the API"
+    )]
+    LinkEnded,
     #[error("a second person must decide: the one who asked cannot")]
     SamePerson,
     #[error("this was decided already, or its time ran out; ask anew")]
@@ -106,6 +110,7 @@ impl Refusal {
             Self::AcknowledgeFirst => "acknowledge_first",
             Self::CodeLocked => "code_locked",
             Self::LinkExpired => "link_expired",
+            Self::LinkEnded => "link_ended",
             Self::SamePerson => "same_person",
             Self::ApprovalEnded => "approval_ended",
             Self::ApprovalPending => "approval_pending",

@@ -327,6 +327,8 @@ pub struct LinkAcknowledgedMail {
     pub kind: String,
     pub revision: u32,
     pub digest: String,
+    /// The contact to whose mail the link belonged; `None` = unknown.
+    pub contact: Option<String>,
     /// As typed by whoever confirmed.
     pub name: String,
     pub role: String,

@@ -164,6 +164,7 @@ impl Words {
             kind: self.kind.into(),
             revision: 1,
             digest: self.say("sha-256:9f86d081884c7d65", "sha-256:9f86d081884c7d65"),
+            contact: Some(self.say("高橋 恵", "Megumi Takahashi")),
             name: self.say("佐藤 一郎", "Ichiro Sato"),
             role: self.say("事務統括部", "Operations"),
             at: noon(),

@@ -218,6 +218,7 @@ fn status_of(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::AcknowledgementMismatch | Refusal::NotYet => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::LinkExpired
+        | Refusal::LinkEnded
         | Refusal::InvitationEnded
         | Refusal::RecoveryEnded
         | Refusal::ProofErased => StatusCode::GONE,
@@ -338,6 +339,7 @@ mod tests {
             (Error::NotFound, (404, "not_found")),
             (Refusal::RosterEmpty.into(), (409, "roster_empty")),
             (Refusal::LinkExpired.into(), (410, "link_expired")),
+            (Refusal::LinkEnded.into(), (410, "link_ended")),
             (Refusal::InvitationEnded.into(), (410, "invitation_ended")),
             (Refusal::CodeLocked.into(), (429, "code_locked")),
             (storage::Error::Busy(text()).into(), (503, "busy")),

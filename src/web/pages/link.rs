@@ -252,6 +252,7 @@ fn refused(app: &App, language: Language, problem: &Problem) -> HttpResponse {
     let said = match problem.code {
         "not_found" => Said::UnknownLink,
         "link_expired" => Said::ExpiredLink,
+        "link_ended" => Said::EndedLink,
         "code_locked" => Said::LockedLink,
         _ => Said::Failed,
     };

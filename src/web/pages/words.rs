@@ -11,6 +11,7 @@ pub(super) enum Said {
     Refused,
     UnknownLink,
     ExpiredLink,
+    EndedLink,
     LockedLink,
     Failed,
     EndpointSecret,
@@ -37,6 +38,10 @@ pub(super) fn say(said: Said, language: Language) -> &'static str {
         Said::ExpiredLink => (
             "このリンクは有効期限が切れています。新しいメールを依頼するか、APIをご利用ください。",
             "This link is too old. Ask for a new mail, or use the API.",
+        ),
+        Said::EndedLink => (
+            "このメールの宛先は、貴行の現在の連絡先ではありません。新しい連絡先に届いたメールのリンクか、APIをご利用ください。",
+            "The mail of this link went to somebody who is no contact of your bank any more. Use the link of a mail to one of its contacts, or the API.",
         ),
         Said::LockedLink => (
             "コードの誤入力が続いたため、このリンクはロックされました。新しいメールのリンクか、APIをご利用ください。",

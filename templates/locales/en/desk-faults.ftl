@@ -85,6 +85,7 @@ fault-last_administrator = The last administrator stays one.
 fault-last_channel = This is the last way to reach the bank: enter another one first.
 fault-level_range = A level goes from 1 to 3.
 fault-limit_invalid = A page has 1 to 200 lines.
+fault-link_ended = The mail of this link went to somebody who is no contact of the bank any more.
 fault-link_expired = The link is older than 14 days.
 fault-list_duplicate = It stands in this list twice.
 fault-list_empty = Choose at least one.

@@ -89,6 +89,7 @@ alert-clock-running-out-action = Issue what is owed before then. After the deadl
 linkack-subject = Receipt of No. { $number } ({ $incident }) was confirmed by mail link
 linkack-heading = Receipt confirmed by mail link · No. { $number } · { $incident }
 linkack-intro = Someone confirmed this notice for your bank by the link in a mail. All contacts of your bank are told of it.
+linkack-contact = The mail went to
 linkack-name = Name as typed
 linkack-role = Role as typed
 linkack-at = Confirmed

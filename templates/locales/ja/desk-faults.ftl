@@ -85,6 +85,7 @@ fault-last_administrator = 最後の管理者から役割を外すことはで�
 fault-last_channel = 最後の通知手段は終了できません。先に別の連絡先か接続先を登録してください。
 fault-level_range = 連絡順位は1から3で選んでください。
 fault-limit_invalid = 件数は1から200で指定してください。
+fault-link_ended = このリンクのメールの宛先は、現在の連絡先ではありません。
 fault-link_expired = リンクの有効期限（14日）が切れています。
 fault-list_duplicate = 同じものが二度記載されています。
 fault-list_empty = 少なくとも一つ選んでください。

@@ -85,6 +85,7 @@ alert-clock-missed-action = 直ちに発行し、遅れた理由を記入して�
 linkack-subject = 第{ $number }号（{ $incident }）がメールのリンクで受領確認されました
 linkack-heading = メールのリンクによる受領確認 第{ $number }号（{ $incident }）
 linkack-intro = メールのリンクから、この通知について貴行としての受領確認が行われました。貴行の連絡先すべてにお知らせしています。
+linkack-contact = メールの宛先
 linkack-name = 入力された氏名
 linkack-role = 入力された役職
 linkack-at = 確認日時

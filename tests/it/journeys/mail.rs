@@ -498,6 +498,52 @@ journeys! {
         assert_ne!(hub.newest(&bank).await["level"], "acknowledged");
     }
 
+    async fn the_link_of_somebody_who_is_no_contact_any_more_shows_and_confirms_nothing(hub, relay()) {
+        let (officer, gone, replaced, new) = (hub.officer().await, mailbox("gone"), mailbox("replaced"), mailbox("new"));
+        let bank = by_mail(&hub, "B001", &gone, "en").await;
+        let head = hub.head_of(&bank).await;
+        let second = reached_at(&replaced, 1, "en");
+        let id = bank.id;
+        let second = hub.act(move |tx| add_contact(tx, id, &second)).await;
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let links = [link(&gone.arrived(1).await[0]), link(&replaced.arrived(1).await[0])];
+        let contacts = hub.get("/api/v1/own/contacts", &head.key).await.expect(200).json();
+        let first = contacts["contacts"].as_array().expect("contacts").iter().map(|one| text(one, "id")).find(|id| *id != second.to_string());
+        let path = |contact: &str| format!("/api/v1/own/contacts/{contact}");
+        let put = json!({ "name": "高橋 恵", "role": "x", "email": new.address(), "phone": "+81 3-0000-1000", "level": 1, "language": "en" });
+        hub.post(&format!("{}/replacement", path(&second.to_string())), &head.key, &put).await.expect(201);
+        hub.call(Method::DELETE, &path(first.expect("the first")), &head.key, None).await.expect(204);
+        for (page, code) in &links {
+            let shown = hub.get(&format!("{page}?lang=en"), "").await.expect(410);
+            let shown = String::from_utf8_lossy(&shown.body).into_owned();
+            assert!(shown.contains("no contact of your bank any more") && !shown.contains("Suspected theft"), "{shown}");
+            confirm(&hub, page, code).await.expect(410);
+        }
+        assert_ne!(hub.newest(&bank).await["level"], "acknowledged");
+        hub.advance(seconds(16 * 60));
+        hub.chase_due().await;
+        hub.deliver_due().await;
+        let (page, code) = link(&new.arrived(1).await[0]);
+        confirm(&hub, &page, &code).await.expect(200);
+        hub.deliver_due().await;
+        let told = new.arrived(2).await.remove(1);
+        assert!(told.text().contains("The mail went to: 高橋 恵") && told.text().contains("Name as typed: 田中 実"), "{}", told.text());
+    }
+
+    async fn a_stamp_by_link_stays_when_its_contact_has_ended(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let head = hub.head_of(&bank).await;
+        let (page, code) = link(&mailed(&hub, &inbox).await);
+        confirm(&hub, &page, &code).await.expect(200);
+        let contacts = hub.get("/api/v1/own/contacts", &head.key).await.expect(200).json();
+        let ended = format!("/api/v1/own/contacts/{}", text(&contacts["contacts"][0], "id"));
+        hub.call(Method::DELETE, &ended, &head.key, None).await.expect(204);
+        confirm(&hub, &page, &code).await.expect(410);
+        assert_eq!(hub.newest(&bank).await["level"], "acknowledged");
+    }
+
     async fn test_notices_and_the_end_of_a_partnership_are_told_by_mail(hub, relay()) {
         let (officer, inbox) = (hub.officer().await, mailbox("desk"));
         let _bank = by_mail(&hub, "B001", &inbox, "en").await;
