@@ -20,7 +20,7 @@ pub struct Answer {
 }
 
 /// Runs `act` unless this caller used `key` before: the same request gets the answer of then, another one
-/// is refused. `request` is what must be the same: route and body.
+/// is refused. `caller` is `Caller::once_owner`, and `request` is what must be the same: route and body.
 pub fn once(
     tx: &mut Tx<'_>,
     caller: Uid,

@@ -122,11 +122,20 @@ impl Caller {
         }
     }
 
-    /// Who an idempotency key belongs to: the person, or the machine's key.
+    /// Who acts: the person, or the machine's key.
     pub fn id(&self) -> Uid {
         match self {
             Self::Person { id, .. } => *id,
             Self::Machine { key, .. } => *key,
+        }
+    }
+
+    /// Whose an idempotency key is: the person's, or that of the machine's bank. A bank that changes from one API key to
+    /// the next repeats what it sent under the first.
+    pub fn once_owner(&self) -> Uid {
+        match self {
+            Self::Person { id, .. } => *id,
+            Self::Machine { bank, .. } => *bank,
         }
     }
 

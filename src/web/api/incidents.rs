@@ -396,11 +396,11 @@ pub async fn file(
     let route = format!("POST /api/v1/incidents {:?}", from.draft);
     let request = OnceKey::request(&route, &body);
     let rules = Arc::clone(&app.rules);
-    let by = caller.id();
+    let (by, whose) = (caller.id(), caller.once_owner());
     let answer = app
         .store
         .write(Lane::Filing, move |tx| {
-            once::once(tx, by, &key.0, &request, |tx| {
+            once::once(tx, whose, &key.0, &request, |tx| {
                 let issued = issue::issue_incident(tx, &rules, by, &filing, from.draft)?;
                 Ok((201, page::bytes(&IssuedAnswer::from(issued))))
             })
@@ -426,11 +426,11 @@ pub async fn revise(
     let filing = Filing::from_json(&body)?;
     let request = OnceKey::request(&format!("POST revisions of {reference}"), &body);
     let rules = Arc::clone(&app.rules);
-    let by = caller.id();
+    let (by, whose) = (caller.id(), caller.once_owner());
     let answer = app
         .store
         .write(Lane::Filing, move |tx| {
-            once::once(tx, by, &key.0, &request, |tx| {
+            once::once(tx, whose, &key.0, &request, |tx| {
                 let issued = issue::issue_revision(tx, &rules, by, &reference, &filing)?;
                 Ok((201, page::bytes(&IssuedAnswer::from(issued))))
             })

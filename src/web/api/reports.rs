@@ -134,7 +134,7 @@ fn reason_of(tx: &mut Tx<'_>, payload: Uid) -> Result<Option<String>, Problem> {
 
 /// Report a suspected theft. The operator has a clock to answer; silence issues it to every bank.
 #[utoipa::path(post, path = "/api/v1/reports", tag = "reports",
-    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters")),
+    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters; the API keys of a bank share theirs")),
     request_body(content = Object, description = "impersonal: the fields of a filing that a bank can know"),
     responses((status = 201, body = ReportedAnswer)))]
 pub async fn report(
@@ -150,7 +150,7 @@ pub async fn report(
     let answer = app
         .store
         .write(Lane::Front, move |tx| {
-            crate::actions::once::once(tx, who.caller.id(), &key.0, &request, |tx| {
+            crate::actions::once::once(tx, who.caller.once_owner(), &key.0, &request, |tx| {
                 let done = report::report(tx, &rules, who.scope, &who.caller, &filing)?;
                 let warnings = filing.warnings();
                 let answer = ReportedAnswer {

@@ -293,7 +293,7 @@ pub async fn for_bank(app: Data<App>, who: BankWho, id: Path<String>) -> Answere
 /// Say what the bank did. Its share decides who reads it.
 #[utoipa::path(post, path = "/api/v1/notices/{id}/responses", tag = "responses",
     params(("id" = String, Path, description = "the notice"),
-        ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters")),
+        ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters; the API keys of a bank share theirs")),
     request_body(content = Object, description = "codes, found, effective_from, share, note"),
     responses((status = 201, body = RespondedAnswer)))]
 pub async fn respond(
@@ -311,7 +311,7 @@ pub async fn respond(
     let answer = app
         .store
         .write(Lane::Front, move |tx| {
-            once::once(tx, who.caller.id(), &key.0, &request, |tx| {
+            once::once(tx, who.caller.once_owner(), &key.0, &request, |tx| {
                 let done = respond::respond(tx, who.scope, notice_id, &who.caller, &checked)?;
                 let answer = RespondedAnswer {
                     id: done.id.to_string(),

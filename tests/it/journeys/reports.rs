@@ -140,6 +140,23 @@ journeys! {
         assert_eq!(first.body, again.body);
     }
 
+    async fn a_report_repeated_under_the_banks_second_api_key_is_filed_once(hub) {
+        let (bank, other) = (hub.bank("B001").await, hub.bank("B002").await);
+        let head = hub.head_of(&bank).await;
+        let second = hub.post("/api/v1/own/keys", &head.key, &json!({ "label": "second" })).await.expect(201).json();
+        let send = |key: &str| hub.request(reqwest::Method::POST, "/api/v1/reports").bearer_auth(key)
+            .header("content-type", "application/json").header("idempotency-key", "once").body(report().to_string());
+        let first = hub.send(send(&bank.key)).await.expect(201).json();
+        let again = hub.send(send(text(&second, "key"))).await.expect(201).json();
+        assert_eq!(first, again);
+        let listed = hub.get("/api/v1/own/reports", &bank.key).await.expect(200).json();
+        assert_eq!(listed["reports"].as_array().map(Vec::len), Some(1));
+        // Another bank, and a person of the same one, have keys of their own.
+        for key in [&other.key, &head.key] {
+            assert_ne!(hub.send(send(key)).await.expect(201).json()["id"], first["id"]);
+        }
+    }
+
     async fn the_officer_makes_a_report_an_incident_and_no_peer_learns_who_reported(hub) {
         let (reporter, peer) = (hub.bank("B001").await, hub.bank("B002").await);
         let officer = hub.officer().await;
