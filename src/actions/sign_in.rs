@@ -291,22 +291,19 @@ pub fn prefer(tx: &mut Tx<'_>, row: &PreferenceRow) -> Result<(), Error> {
     Ok(session::set_preference(tx, row)?)
 }
 
-/// Replaces the password, by the present one, verified under `now_hash`, and a code; every other session ends. False =
-/// refused.
+/// Replaces the password, by the present one and a code; every other session ends. Failures count as those of
+/// confirming. False = refused.
 pub fn change_password(
     tx: &mut Tx<'_>,
-    person: Uid,
-    now_hash: Option<&str>,
+    known: &Known,
+    password_holds: bool,
     code: &str,
     new_hash: &str,
     keep: Uid,
 ) -> Result<bool, Error> {
-    let Some(now_hash) = now_hash else {
+    let Some(person) = prove(tx, known, password_holds, code)? else {
         return Ok(false);
     };
-    if !use_code(tx, person, now_hash, code)? {
-        return Ok(false);
-    }
     let Some(mut credential) = session::credential(tx, person)? else {
         return Ok(false);
     };

@@ -507,26 +507,17 @@ pub(in crate::web) async fn change_password(desk: Desk, form: OwnForm) -> Answer
     let fields = form.0;
     let new = Zeroizing::new(password_of(&fields, "password"));
     let mut faults = password_faults(&new, &password_of(&fields, "password_again"));
-    let person = person_of(&desk.seat)?;
-    let stored = desk
-        .app
-        .store
-        .read(move |tx| session::credential(tx, person).map_err(Problem::from))
-        .await?;
-    let now = Zeroizing::new(password_of(&fields, "password_now"));
-    let hash = stored.as_ref().map(|row| row.password_hash.clone());
-    let holds = password::verify(now, hash).await;
-    let holds = holds.map_err(|fault| Problem::internal(&fault))?;
     if faults.is_empty() {
+        let now = Zeroizing::new(password_of(&fields, "password_now"));
+        let (known, holds) = check(&desk.app, &desk.req, &desk.seat.who.email, now).await?;
         let hash = password::hash(new).await;
         let hash = hash.map_err(|fault| Problem::internal(&fault))?;
         let (code, keep) = (fields.one("code"), desk.seat.who.session);
-        let verified = stored.map(|row| row.password_hash).filter(|_| holds);
         let changed = desk
             .app
             .store
             .write(Lane::Front, move |tx| {
-                sign_in::change_password(tx, person, verified.as_deref(), &code, &hash, keep)
+                sign_in::change_password(tx, &known, holds, &code, &hash, keep)
                     .map_err(Problem::from)
             })
             .await?;

@@ -92,6 +92,27 @@ journeys! {
         post(&hub, "", "/sign-in", &in_vain).await.expect(422);
     }
 
+    async fn guesses_at_the_form_of_a_new_password_are_counted_and_wait(hub) {
+        let officer = hub.officer().await;
+        let browser = seated(&hub, &officer).await;
+        let new = "別の合言葉を ここで選びます";
+        let form = |code: &str| [("password_now", PASSWORD), ("code", code), ("password", new), ("password_again", new)].map(|(name, value)| (name, value.to_owned()));
+        let send = async |code: &str| {
+            let form = form(code);
+            let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            browser.post(&hub, "/account/password", &form).await
+        };
+        hub.advance(Duration::from_secs(30));
+        for _ in 0..10 { send("000000").await.expect(422); }
+        send(&code(&hub)).await.expect(422);
+        // A page in use does not run out of its session.
+        for _ in 0..2 {
+            hub.advance(Duration::from_secs(10 * 60));
+            browser.page(&hub, "/account").await;
+        }
+        send(&code(&hub)).await.expect(303);
+    }
+
     async fn an_export_is_fetched_once_the_auditor_has_confirmed(hub) {
         let auditor = hub.auditor().await;
         let browser = seated(&hub, &auditor).await;
