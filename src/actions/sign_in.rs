@@ -1,5 +1,6 @@
 //! Signing in with password and second factor, and the sessions that come of it. Whatever fails is told
-//! alike, takes alike, and is counted: for the account and for the network it came from.
+//! alike, takes alike, and is counted: for the account and for the network it came from. What fails in a session is
+//! counted there: strangers who try somebody's account do not hold up who sits in it already.
 
 use super::Error;
 use super::authenticate::person_with;
@@ -24,10 +25,17 @@ pub const IDLE: Duration = Duration::from_secs(15 * 60);
 pub const ABSOLUTE: Duration = Duration::from_secs(8 * 3_600);
 /// A use is written down at most so often.
 const TOUCHED: Duration = Duration::from_secs(60);
-/// Failures in a row after which an account, or a network, must wait.
-const ACCOUNT_FAILURES: i64 = 10;
+/// Failures in a row after which an account must wait from one network, or a session with its confirmations. From all
+/// other networks the account stays open, so that a stranger cannot lock anybody out.
+const FAILURES: i64 = 10;
+/// The same of an account over all networks, which getting in does not take back. It bounds whoever has the password, and
+/// many networks to try codes from: two codes of a million hold at a time, and 100 tries in a quarter of an hour are a
+/// chance of two in a hundred in a whole day. More tries would find one sooner; fewer would be sooner used up by whoever
+/// only wants to lock somebody out.
+const ACCOUNT_FAILURES: i64 = 100;
 const NETWORK_FAILURES: i64 = 100;
-/// How long it must wait after the last one; then the count begins anew.
+/// How long one must wait after the last one; tries meanwhile are refused and do not prolong it. Then the count begins
+/// anew.
 const PAUSE: Duration = Duration::from_secs(15 * 60);
 const AGENT_LIMIT: usize = 200;
 
@@ -36,8 +44,18 @@ const AGENT_LIMIT: usize = 200;
 pub struct Known {
     person: Option<Uid>,
     pub password_hash: Option<String>,
-    account: Vec<u8>,
-    network: Vec<u8>,
+    counters: Vec<Counter>,
+}
+
+/// Where a failure is counted.
+#[derive(Clone)]
+struct Counter {
+    subject: Vec<u8>,
+    /// So many failures wait.
+    bound: i64,
+    /// Whoever is let in takes back the failures from the own network, or of the own session. All others stay: strangers
+    /// have a part in them.
+    is_forgiven: bool,
 }
 
 /// A new session; the token is given to the browser this once.
@@ -50,20 +68,52 @@ pub struct Opened {
 pub fn look_up(tx: &mut Tx<'_>, email: &str, from: IpAddr) -> Result<Known, Error> {
     let account = match EmailAddress::parse(email) {
         Ok(email) => email_tag(tx, &email),
-        Err(_) => vault::mac(&tx.vault().keys().email_tag, email.as_bytes()).to_vec(),
+        Err(_) => subject(tx, email),
     };
-    let network = vault::mac(&tx.vault().keys().email_tag, network(from).as_bytes()).to_vec();
     let person = people::by_email_tag(tx, &account)?.map(|row| row.id);
-    let password_hash = match person {
-        Some(id) => session::credential(tx, id)?.map(|row| row.password_hash),
+    let credential = match person {
+        Some(id) => session::credential(tx, id)?,
         None => None,
     };
+    let network = network(from);
+    // A password that was chosen since begins a count of its own: what was tried before was tried at the former.
+    let chosen_at = credential.as_ref().map_or(0, |row| row.changed_at.micros());
+    let here = format!("account|{}|{chosen_at}|{network}", hex::encode(&account));
+    let counter = |subject, bound, is_forgiven| Counter {
+        subject,
+        bound,
+        is_forgiven,
+    };
+    let counters = vec![
+        counter(subject(tx, &here), FAILURES, true),
+        counter(account, ACCOUNT_FAILURES, false),
+        counter(subject(tx, &network), NETWORK_FAILURES, false),
+    ];
     Ok(Known {
         person,
-        password_hash,
-        account,
-        network,
+        password_hash: credential.map(|row| row.password_hash),
+        counters,
     })
+}
+
+/// The same for whoever sits in a session: failures are those of the session, which nobody else can bring about.
+pub fn look_up_seated(tx: &mut Tx<'_>, person: Uid, session_id: Uid) -> Result<Known, Error> {
+    let credential = session::credential(tx, person)?;
+    let counter = Counter {
+        subject: subject(tx, &format!("session|{session_id}")),
+        bound: FAILURES,
+        is_forgiven: true,
+    };
+    Ok(Known {
+        person: Some(person),
+        password_hash: credential.map(|row| row.password_hash),
+        counters: vec![counter],
+    })
+}
+
+/// What is counted under, without saying of whom.
+fn subject(tx: &Tx<'_>, text: &str) -> Vec<u8> {
+    vault::mac(&tx.vault().keys().email_tag, text.as_bytes()).to_vec()
 }
 
 /// IPv6 addresses of one /64 are one network.
@@ -88,7 +138,7 @@ pub fn sign_in(
     }
 }
 
-/// Shows again, in a session, who sits there; failures count as those of signing in. False = refused.
+/// Shows again, in a session, who sits there. False = refused.
 pub fn confirm(
     tx: &mut Tx<'_>,
     known: &Known,
@@ -112,29 +162,35 @@ fn prove(
     code: &str,
 ) -> Result<Option<Uid>, Error> {
     let now = tx.now()?;
-    let account = counted(tx, &known.account, now)?;
-    let network = counted(tx, &known.network, now)?;
-    let waits = account >= ACCOUNT_FAILURES || network >= NETWORK_FAILURES;
+    if waits(tx, known, now)? {
+        return Ok(None);
+    }
     let shown = known.person.zip(known.password_hash.as_deref());
-    let person = match shown.filter(|_| password_holds && !waits) {
+    let person = match shown.filter(|_| password_holds) {
         Some((id, password)) if use_code(tx, id, password, code)? => Some(id),
         _ => None,
     };
-    let Some(person) = person else {
-        for subject in [&known.account, &known.network] {
-            session::count_failure(tx, subject, now, now - PAUSE)?;
+    for counter in &known.counters {
+        match person {
+            None => session::count_failure(tx, &counter.subject, now, now - PAUSE)?,
+            Some(_) if counter.is_forgiven => session::set_failures(tx, &counter.subject, 0, now)?,
+            Some(_) => {}
         }
-        return Ok(None);
-    };
-    session::set_failures(tx, &known.account, 0, now)?;
-    Ok(Some(person))
+    }
+    Ok(person)
 }
 
-fn counted(tx: &mut Tx<'_>, subject: &[u8], now: Instant) -> Result<i64, Error> {
-    let found = session::failures(tx, subject)?;
-    Ok(found
-        .filter(|(_, last_at)| now.since(*last_at) < PAUSE)
-        .map_or(0, |(failures, _)| failures))
+/// Whether there were too many failures a short while ago. Who comes then is not judged, so that nothing can be learned
+/// by it, and is not counted, so that nobody can make another wait for ever.
+fn waits(tx: &mut Tx<'_>, known: &Known, now: Instant) -> Result<bool, Error> {
+    for Counter { subject, bound, .. } in &known.counters {
+        let recent = session::failures(tx, subject)?
+            .is_some_and(|(failures, last_at)| failures >= *bound && now.since(last_at) < PAUSE);
+        if recent {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the code of the person's authenticator holds; it works once. And whether the password is still the one that was

@@ -96,7 +96,7 @@ pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form
 }
 
 /// The account, and whether this is its password; without one, the same work and no.
-pub(super) async fn check(
+async fn check(
     app: &App,
     req: &HttpRequest,
     email: &str,
@@ -107,6 +107,27 @@ pub(super) async fn check(
         .store
         .read(move |tx| sign_in::look_up(tx, &asked, address).map_err(Problem::from))
         .await?;
+    verified(known, password).await
+}
+
+/// The same for whoever sits at a desk.
+pub(super) async fn check_seated(
+    app: &App,
+    seat: &Seat,
+    password: Zeroizing<String>,
+) -> Result<(sign_in::Known, bool), Problem> {
+    let (person, session) = (person_of(seat)?, seat.who.session);
+    let known = app
+        .store
+        .read(move |tx| sign_in::look_up_seated(tx, person, session).map_err(Problem::from))
+        .await?;
+    verified(known, password).await
+}
+
+async fn verified(
+    known: sign_in::Known,
+    password: Zeroizing<String>,
+) -> Result<(sign_in::Known, bool), Problem> {
     let holds = password::verify(password, known.password_hash.clone()).await;
     let holds = holds.map_err(|fault| Problem::internal(&fault))?;
     Ok((known, holds))
@@ -509,7 +530,7 @@ pub(in crate::web) async fn change_password(desk: Desk, form: OwnForm) -> Answer
     let mut faults = password_faults(&new, &password_of(&fields, "password_again"));
     if faults.is_empty() {
         let now = Zeroizing::new(password_of(&fields, "password_now"));
-        let (known, holds) = check(&desk.app, &desk.req, &desk.seat.who.email, now).await?;
+        let (known, holds) = check_seated(&desk.app, &desk.seat, now).await?;
         let hash = password::hash(new).await;
         let hash = hash.map_err(|fault| Problem::internal(&fault))?;
         let (code, keep) = (fields.one("code"), desk.seat.who.session);

@@ -78,13 +78,13 @@ pub(super) async fn pass(
     ))
 }
 
-/// Whether password and code of the form are right; failures count as those of signing in.
+/// Whether password and code of the form are right; failures are counted for the session.
 async fn prove(req: &HttpRequest, seat: &Seat, fields: &Fields) -> Result<bool, Problem> {
     let app = req
         .app_data::<Data<App>>()
         .ok_or_else(|| Problem::internal(&"the application has no App"))?;
     let given = Zeroizing::new(account::password_of(fields, PASSWORD));
-    let (known, holds) = account::check(app, req, &seat.who.email, given).await?;
+    let (known, holds) = account::check_seated(app, seat, given).await?;
     let (code, session) = (fields.one(CODE), seat.who.session);
     app.store
         .write(Lane::Front, move |tx| {

@@ -75,7 +75,7 @@ journeys! {
         browser.post(&hub, "/account/keys", &[("label", "laptop")]).await.expect(403);
     }
 
-    async fn a_forged_question_confirms_nothing_and_guesses_count_as_those_of_signing_in(hub) {
+    async fn a_forged_question_confirms_nothing_and_guesses_are_counted_for_the_session(hub) {
         let administrator = hub.administrator().await;
         let browser = seated(&hub, &administrator).await;
         hub.advance(A_WHILE);
@@ -87,9 +87,22 @@ journeys! {
             browser.post(&hub, "/account/keys", &[("label", "k"), ("confirm_password", "x"), ("confirm_code", "1")]).await.expect(422);
         }
         browser.post(&hub, "/account/keys", &right[1..]).await.expect(422);
-        let email = administrator.email();
-        let in_vain = [("email", email.as_str()), ("password", PASSWORD), ("code", &code)];
-        post(&hub, "", "/sign-in", &in_vain).await.expect(422);
+        let other = Browser::sign_in(&hub, &administrator.email()).await;
+        other.post(&hub, "/account/keys", &[("label", "k")]).await.expect(200);
+        hub.advance(Duration::from_secs(14 * 60));
+        browser.post(&hub, "/account/keys", &[("label", "k"), ("confirm_password", "x"), ("confirm_code", "1")]).await.expect(422);
+        hub.advance(Duration::from_secs(60));
+        answer(&hub, &browser, "/account/keys/0190b3c0-1c00-7a00-8000-0123456789ab/revoke", &[], PASSWORD).await.expect(404);
+    }
+
+    async fn whoever_tries_an_account_from_outside_does_not_hold_up_its_owner_inside(hub) {
+        let officer = hub.officer().await;
+        let browser = seated(&hub, &officer).await;
+        for _ in 0..10 {
+            post(&hub, "", "/sign-in", &[("email", &officer.email()), ("password", "x"), ("code", "1")]).await.expect(422);
+        }
+        hub.advance(A_WHILE);
+        answer(&hub, &browser, "/account/keys", &[("label", "laptop")], PASSWORD).await.expect(200);
     }
 
     async fn guesses_at_the_form_of_a_new_password_are_counted_and_wait(hub) {

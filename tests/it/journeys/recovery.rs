@@ -84,6 +84,23 @@ async fn at(hub: &TestHub, address: &str) -> Uid {
     .await
 }
 
+fn minutes(count: u64) -> std::time::Duration {
+    std::time::Duration::from_secs(count * 60)
+}
+
+/// Whether a try to sign in from this address is let in, with the password and the right code or without them.
+async fn comes_in(hub: &TestHub, person: &Person, from: &str, is_right: bool) -> bool {
+    let (email, from) = (person.email(), from.parse().expect("an address"));
+    let look_up = move |tx: &mut Tx<'_>| sign_in::look_up(tx, &email, from);
+    let known = hub.store.read(look_up).await.expect("read");
+    let code = match is_right {
+        true => code(hub),
+        false => "000000".to_owned(),
+    };
+    let opened = hub.act(move |tx| sign_in::sign_in(tx, &known, is_right, &code, "a browser"));
+    opened.await.is_some()
+}
+
 journeys! {
     async fn a_person_who_lost_everything_is_let_back_in_by_two_administrators(hub) {
         let (one, other, lost) = (hub.administrator().await, hub.administrator().await, hub.officer().await);
@@ -178,6 +195,34 @@ journeys! {
         let right = code(&hub);
         let now = hub.act(move |tx| sign_in::sign_in(tx, &known, true, &right, "a browser")).await;
         assert!(now.is_none(), "ten have failed");
+    }
+
+    async fn strangers_lock_nobody_out_of_another_network_and_their_tries_prolong_no_pause(hub) {
+        let person = hub.officer().await;
+        give_credential(&hub, person.id).await;
+        let (one, own) = ("198.51.100.1", "203.0.113.9");
+        for _ in 0..10 { assert!(!comes_in(&hub, &person, one, false).await); }
+        assert!(!comes_in(&hub, &person, one, true).await, "ten have failed from there");
+        assert!(comes_in(&hub, &person, own, true).await, "a stranger locks the account");
+        hub.advance(minutes(10));
+        assert!(!comes_in(&hub, &person, one, false).await);
+        hub.advance(minutes(5));
+        assert!(comes_in(&hub, &person, one, true).await, "a try during the pause made it longer");
+    }
+
+    async fn an_account_that_many_networks_try_waits_everywhere_and_only_for_a_while(hub) {
+        let person = hub.officer().await;
+        give_credential(&hub, person.id).await;
+        for n in 0..10 {
+            let from = format!("198.51.100.{n}");
+            for _ in 0..10 { assert!(!comes_in(&hub, &person, &from, false).await); }
+        }
+        for _ in 0..2 {
+            assert!(!comes_in(&hub, &person, "203.0.113.9", true).await, "a hundred have failed");
+            hub.advance(minutes(7));
+        }
+        hub.advance(minutes(1));
+        assert!(comes_in(&hub, &person, "203.0.113.9", true).await, "a try during the pause made it longer");
     }
 
     async fn the_only_administrator_is_let_back_in_from_the_host(hub) {
