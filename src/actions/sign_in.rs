@@ -308,6 +308,12 @@ pub fn seated(tx: &mut Tx<'_>, token: &str, default_zone: &str) -> Result<Option
     }))
 }
 
+/// Whose session it is, or was.
+pub fn holder(tx: &mut Tx<'_>, token: &str) -> Result<Option<Uid>, Error> {
+    let row = session::by_token_hash(tx, &Digest::of(token.as_bytes()).0)?;
+    Ok(row.map(|row| row.person_id))
+}
+
 /// Those of the sessions that are good no more. Looking is no use of a session.
 pub fn ended(tx: &mut Tx<'_>, sessions: &[Uid]) -> Result<HashSet<Uid>, Error> {
     let now = tx.now()?;

@@ -2,7 +2,7 @@
 //! may do this. Decides by the route table alone; handlers never ask again.
 
 use super::App;
-use super::pages::{confirm, problem_page, seat};
+use super::pages::{again, confirm, problem_page, seat};
 use super::problem::Problem;
 use super::routes::{Allowed, is_page};
 use crate::actions::authenticate::authenticate;
@@ -121,6 +121,11 @@ async fn pass_to_page(
     match admit_to_page(door, &req).await {
         Ok(()) => {}
         Err(problem) if problem.status == StatusCode::UNAUTHORIZED => {
+            if again::is_carried(req.request()) {
+                let (req, mut payload) = req.into_parts();
+                let answer = again::ask(&req, &mut payload).await;
+                return Ok(ServiceResponse::new(req, answer));
+            }
             let answer = seat::to_sign_in(req.request());
             return Ok(req.into_response(answer));
         }
@@ -141,7 +146,8 @@ async fn pass_to_page(
         .cloned();
     match problem {
         Some(problem) => {
-            let page = problem_page(answer.request(), &problem);
+            let again = again::page(answer.request()).await;
+            let page = again.unwrap_or_else(|| problem_page(answer.request(), &problem));
             Ok(answer.into_response(page))
         }
         None => Ok(answer),

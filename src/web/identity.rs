@@ -26,7 +26,7 @@ fn caller(req: &HttpRequest) -> Result<Caller, Problem> {
 }
 
 impl BankWho {
-    fn of(caller: Caller) -> Result<Self, Problem> {
+    pub(super) fn of(caller: Caller) -> Result<Self, Problem> {
         let bank = caller.bank().ok_or_else(Problem::missing)?;
         if !caller.roles().iter().any(|role| role.is_of_bank()) {
             return Err(Problem::missing());

@@ -2,7 +2,7 @@
 
 use super::seat::{self, Fields, OwnForm, Seat};
 use super::words::{Said, say};
-use super::{Desk, document, public_language, show, show_public};
+use super::{Desk, again, document, public_language, show, show_public, show_public_at};
 use crate::actions::Error;
 use crate::actions::accept_invitation::{self, Chosen};
 use crate::actions::issue_key::KeyInput;
@@ -57,25 +57,32 @@ pub(in crate::web) async fn sign_in_form(app: Data<App>, req: HttpRequest) -> An
         .find(|(name, _)| name == "next")
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default();
-    form_page(&app, &req, StatusCode::OK, "", &next, &[])
+    let none = Fields::default();
+    sign_in_page(&app, &req, StatusCode::OK, ("", &next), &none, &[])
 }
 
-fn form_page(
+/// The form, with another one inside that came without a session.
+pub(super) fn sign_in_page(
     app: &App,
     req: &HttpRequest,
     status: StatusCode,
-    email: &str,
-    next: &str,
+    (email, next): (&str, &str),
+    typed: &Fields,
     faults: &[Fault],
 ) -> Answered {
-    let page = json!({ "email": email, "next": seat::own_path(next), "faults": faults });
-    show_public(app, req, status, "desk/account/sign_in.html", page)
+    let page = json!({
+        "email": email, "next": seat::own_path(next), "typed": again::carry(typed), "faults": faults,
+    });
+    let here = typed.0.is_empty().then(|| req.path());
+    let template = "desk/account/sign_in.html";
+    show_public_at(app, req, status, template, page, here)
 }
 
 /// One answer for whatever fails, after the same work.
 pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form) -> Answered {
     let fields = Fields(form.0);
     let (email, next) = (fields.one("email"), fields.one("next"));
+    let typed = again::carried(&fields);
     let given = Zeroizing::new(password_of(&fields, "password"));
     let (known, holds) = check(&app, &req, &email, given).await?;
     let (code, agent) = (fields.one("code"), agent(&req));
@@ -88,9 +95,10 @@ pub(in crate::web) async fn sign_in(app: Data<App>, req: HttpRequest, form: Form
     let Some(opened) = opened else {
         let refused = fault("password", "sign_in_refused", "");
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return form_page(&app, &req, status, &email, &next, &[refused]);
+        return sign_in_page(&app, &req, status, (&email, &next), &typed, &[refused]);
     };
-    let mut answer = seat::see(seat::own_path(&next));
+    let shown = again::after_sign_in(&app, &req, &next, &opened, typed).await?;
+    let mut answer = shown.unwrap_or_else(|| seat::see(seat::own_path(&next)));
     carry(&app, &mut answer, &opened.token)?;
     Ok(answer)
 }

@@ -633,6 +633,13 @@ pub(in crate::web) async fn revise(desk: Desk, reference: Path<String>, form: Ow
     taken(&desk, form.0, Some(reference.into_inner())).await
 }
 
+/// The form with what was typed, and nothing done.
+pub(super) async fn again(desk: &Desk, fields: Fields, revising: Option<String>) -> Answered {
+    let mut fields = fields;
+    fields.0.retain(|(name, _)| name != "act");
+    taken(desk, fields, revising).await
+}
+
 async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answered {
     let before = match &revising {
         Some(reference) => Some(before(&desk.app, reference).await?),

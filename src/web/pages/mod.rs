@@ -3,6 +3,7 @@
 
 pub(super) mod account;
 pub(super) mod administrator;
+pub(super) mod again;
 pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod auditor;
@@ -129,7 +130,7 @@ fn shell(req: &HttpRequest, seat: &Seat) -> Value {
         "person": { "name": seat.who.name, "bank": seat.who.bank },
         "desk": desk(seat), "nav": nav, "csrf": seat.csrf, "here": here, "done": done(req),
         "standing": standing(seat), "log_refuses": log_refuses(seat),
-        "mails_wait": mails_wait(seat),
+        "mails_wait": mails_wait(seat), "again": again::is_shown(req),
     })
 }
 
@@ -186,8 +187,8 @@ fn done(req: &HttpRequest) -> Option<String> {
         .map(|(_, value)| format!("done-{value}"))
 }
 
-fn public_shell(req: &HttpRequest) -> Value {
-    json!({ "person": null, "desk": "public", "nav": [], "csrf": "", "here": req.path(), "done": null })
+fn public_shell(here: Option<&str>) -> Value {
+    json!({ "person": null, "desk": "public", "nav": [], "csrf": "", "here": here, "done": null })
 }
 
 /// The language of a page before anybody is signed in: `?lang`, or else what the browser says.
@@ -252,8 +253,20 @@ fn show_public(
     template: &str,
     page: Value,
 ) -> Answered {
+    show_public_at(app, req, status, template, page, Some(req.path()))
+}
+
+/// The same with the address at which it can be read in the other language; one that carries a form has none.
+fn show_public_at(
+    app: &App,
+    req: &HttpRequest,
+    status: StatusCode,
+    template: &str,
+    page: Value,
+    here: Option<&str>,
+) -> Answered {
     let zone = app.rules.zone.iana_name().unwrap_or("UTC");
-    let context = json!({ "zone": zone, "shell": public_shell(req), "page": page });
+    let context = json!({ "zone": zone, "shell": public_shell(here), "page": page });
     render(app, status, template, public_language(req).code(), &context)
 }
 

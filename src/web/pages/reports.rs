@@ -183,6 +183,12 @@ pub(in crate::web) async fn file(desk: Desk, who: BankWho, form: OwnForm) -> Ans
     }
 }
 
+/// The form with what was typed, and nothing done.
+pub(super) async fn again(desk: &Desk, fields: &Fields) -> Answered {
+    let who = BankWho::of(desk.seat.who.caller.clone())?;
+    own_page(desk, who, StatusCode::OK, fields, json!([]), json!([])).await
+}
+
 /// One report of the bank, with the operator's clock and the receipt.
 pub(in crate::web) async fn read_own(desk: Desk, who: BankWho, id: Path<String>) -> Answered {
     let one = document(reports::read_own(desk.app.clone(), who, id).await).await?;

@@ -1,12 +1,13 @@
 //! Who sits at a desk: the session cookie, the token that every form carries, and where a form may come from.
 
-use super::confirm;
+use super::{again, confirm};
 use crate::actions::log_refuses;
 use crate::actions::read_channels::{self, MailsWait};
 use crate::actions::self_check::{self, Standing};
 use crate::actions::sign_in::{self, Seated};
 use crate::domain::access::Role;
 use crate::domain::digest::Digest;
+use crate::domain::id::Uid;
 use crate::storage::Lane;
 use crate::storage::log::LogEventRow;
 use crate::web::App;
@@ -101,9 +102,18 @@ pub(in crate::web) async fn find(
     headers: &HeaderMap,
     is_use: bool,
 ) -> Result<Option<Seat>, Problem> {
-    let Some(token) = token(app, headers) else {
-        return Ok(None);
-    };
+    match token(app, headers) {
+        Some(token) => of_token(app, token, is_use).await,
+        None => Ok(None),
+    }
+}
+
+/// The same for the session of a token.
+pub(super) async fn of_token(
+    app: &App,
+    token: &str,
+    is_use: bool,
+) -> Result<Option<Seat>, Problem> {
     let csrf = Digest::of(format!("kairan-csrf|{token}").as_bytes()).to_string();
     let presented = token.to_owned();
     let zone = app.rules.zone.iana_name().unwrap_or("UTC").to_owned();
@@ -144,6 +154,16 @@ pub(in crate::web) async fn find(
     }))
 }
 
+/// Whose session this request's cookie was, even if that has ended.
+pub(super) async fn holder_before(app: &App, headers: &HeaderMap) -> Result<Option<Uid>, Problem> {
+    let Some(token) = token(app, headers).map(str::to_owned) else {
+        return Ok(None);
+    };
+    app.store
+        .read(move |tx| sign_in::holder(tx, &token).map_err(Problem::from))
+        .await
+}
+
 /// Fetch metadata where the browser sends it, else the Origin. A form without either is not from a browser
 /// of this decade; its token decides.
 pub(in crate::web) fn is_same_origin(app: &App, headers: &HeaderMap) -> bool {
@@ -153,6 +173,12 @@ pub(in crate::web) fn is_same_origin(app: &App, headers: &HeaderMap) -> bool {
         (None, Some(origin)) => origin == app.rules.public_url,
         (None, None) => true,
     }
+}
+
+/// The same where the browser says so itself: what another site made up is never shown as if it had been typed here.
+pub(super) fn is_surely_same_origin(app: &App, headers: &HeaderMap) -> bool {
+    let says = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+    says && is_same_origin(app, headers)
 }
 
 /// 303 to where one signs in, and back again afterwards.
@@ -202,14 +228,15 @@ impl FromRequest for OwnForm {
             let right = fields.iter().any(|(name, value)| {
                 name == "csrf" && bool::from(value.as_bytes().ct_eq(seat.csrf.as_bytes()))
             });
+            fields.retain(|(name, _)| name != "csrf");
             if !right {
+                req.extensions_mut().insert(again::Earlier(Fields(fields)));
                 return Err(Problem::new(
                     StatusCode::FORBIDDEN,
                     "form_token",
                     "this form is not of your session any more; open the page again and repeat it",
                 ));
             }
-            fields.retain(|(name, _)| name != "csrf");
             Ok(Self(confirm::pass(&req, &seat, Fields(fields)).await?))
         })
     }

@@ -14,6 +14,8 @@ account-sign-in = Sign in
 account-sign-in-do = Sign in
 account-sign-in-refused = You are not signed in
 account-sign-in-refused-why = Address, password and code do not fit together. Check all three, and take a fresh code. After several failures there is a short pause.
+account-sign-in-typed = Your session had ended
+account-sign-in-typed-why = What you typed was not sent. Sign in here, and it is shown again for you to send.
 account-sign-in-note = Only people who were invited can sign in. If you lost your password or your authenticator, ask an administrator for a recovery link.
 
 account-invitation = Invitation

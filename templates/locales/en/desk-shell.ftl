@@ -105,6 +105,7 @@ shell-yes = Yes
 shell-no = No
 shell-older = Older
 shell-newer = Newer
+shell-again = The session in which you typed this has ended. Nothing was sent: look it over, and send it again.
 shell-faults = Please check what you entered
 shell-required = required
 shell-optional = optional

@@ -14,6 +14,8 @@ account-sign-in = ログイン
 account-sign-in-do = ログインする
 account-sign-in-refused = ログインできませんでした
 account-sign-in-refused-why = メールアドレス、パスワード、コードの組み合わせが正しくありません。三つともご確認のうえ、新しいコードを入力してください。続けて失敗すると、しばらくログインできなくなります。
+account-sign-in-typed = セッションの有効期限が切れていました
+account-sign-in-typed-why = 入力された内容はまだ送信されていません。ここでログインすると、もう一度表示されますので、ご確認のうえ送信してください。
 account-sign-in-note = ログインできるのは招待を受けた方のみです。パスワードや認証アプリを失くされた場合は、管理者に復旧用リンクをご依頼ください。
 
 account-invitation = 招待

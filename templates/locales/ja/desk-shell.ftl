@@ -105,6 +105,7 @@ shell-yes = はい
 shell-no = いいえ
 shell-older = 以前のもの
 shell-newer = 新しいもの
+shell-again = この内容を入力されたセッションは終了しています。まだ何も送信されていません。ご確認のうえ、もう一度お送りください。
 shell-faults = 入力内容をご確認ください
 shell-required = 必須
 shell-optional = 任意

@@ -5,7 +5,7 @@ use crate::support::browser::{
     Browser, PASSWORD, code, get, give_credential, hidden, post, post_from, shown_secret,
 };
 use crate::support::ground::filing;
-use crate::support::hub::{Person, TestHub};
+use crate::support::hub::{Person, Reply, TestHub};
 use crate::support::receiver::Answer;
 use kairan::storage::evidence::acknowledgement_of;
 use kairan::storage::payload;
@@ -186,6 +186,34 @@ pub fn place(path: &str, reference: &str) -> String {
         .replace("{place:.*}", "000")
 }
 
+fn html(reply: &Reply) -> String {
+    String::from_utf8_lossy(&reply.body).into_owned()
+}
+
+/// Signs in on the sign-in page that carries a form.
+async fn sign_in_with(
+    hub: &TestHub,
+    browser: &Browser,
+    (email, password): (&str, &str),
+    next: &str,
+    form: &[(&str, &str)],
+) -> Reply {
+    hub.advance(seconds(30));
+    let code = code(hub);
+    let mut fields = vec![
+        ("email", email),
+        ("password", password),
+        ("code", &code),
+        ("next", next),
+    ];
+    let carried: Vec<(String, &str)> = form
+        .iter()
+        .map(|(name, value)| (format!("typed.{name}"), *value))
+        .collect();
+    fields.extend(carried.iter().map(|(name, value)| (name.as_str(), *value)));
+    post(hub, &browser.cookie, "/sign-in", &fields).await
+}
+
 #[test]
 fn every_page_of_the_hub_stands_in_this_table() {
     let hub: BTreeSet<String> = routes()
@@ -352,6 +380,64 @@ journeys! {
         let incident = issued.headers["location"].to_str().expect("text").to_owned();
         assert!(browser.page(&hub, &incident).await.contains("連携口座からの不正チャージ"));
         browser.page(&hub, "/home").await;
+    }
+
+    async fn a_form_that_comes_after_its_session_had_ended_is_shown_again_and_sent_by_nobody_else(hub) {
+        let (bank, officer, other) = (hub.bank("B001").await, hub.officer().await, hub.officer().await);
+        give_credential(&hub, other.id).await;
+        let browser = seated(&hub, &officer).await;
+        let (form, title) = (typed_filing("late", "issue"), "連携口座からの不正チャージ");
+        hub.advance(Duration::from_secs(16 * 60));
+        let asked = html(&browser.post(&hub, "/incidents/new", &form).await.expect(403));
+        assert!(asked.contains("action=\"/sign-in\"") && !asked.contains("?lang="), "{asked}");
+        assert_eq!((hidden(&asked, "typed.title_ja"), hidden(&asked, "next")), (title.into(), "/incidents/new".into()));
+        assert!(!asked.contains("typed.csrf"));
+        let wrong = sign_in_with(&hub, &browser, (&officer.email(), "wrong"), "/incidents/new", &form).await.expect(422);
+        assert_eq!(hidden(&html(&wrong), "typed.title_ja"), title);
+        // Whoever else signs in there gets an empty form.
+        let somebody = sign_in_with(&hub, &browser, (&other.email(), PASSWORD), "/incidents/new", &form).await.expect(303);
+        assert_eq!(somebody.headers["location"], "/incidents/new");
+        let back = sign_in_with(&hub, &browser, (&officer.email(), PASSWORD), "/incidents/new", &form).await.expect(200);
+        let cookie = back.headers["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+        let page = html(&back);
+        assert!(page.contains(title) && page.contains("sato@operator.example") && page.contains("Nothing was sent"), "{page}");
+        assert_eq!(hidden(&page, "idempotency_key"), "late");
+        assert!(hub.inbox(&bank).await.is_empty(), "sent before anybody looked at it");
+        let csrf = hidden(&page, "csrf");
+        let again = [vec![("csrf", csrf.as_str())], form].concat();
+        post(&hub, &cookie, "/incidents/new", &again).await.expect(303);
+        assert_eq!(hub.inbox(&bank).await.len(), 1);
+    }
+
+    async fn a_form_of_an_earlier_session_is_shown_again_in_the_one_of_now(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let filing = typed_filing("earlier", "issue");
+        let report = [("title_en", "Odd top-ups"), ("typology", "pin_spraying"), ("detected_at", "2019-05-16T17:25"), ("own_accounts", "yes"),
+            ("severity", "high"), ("description_en", "Top-ups that nobody made."), ("idempotency_key", "earlier")];
+        let revise = format!("/incidents/{}/revise", text(&hub.file(&officer).await, "reference"));
+        let before = hub.inbox(&bank).await.len();
+        for (person, path, form, typed) in [(&officer, "/incidents/new", filing.as_slice(), "連携口座からの不正チャージ"),
+            (&officer, revise.as_str(), filing.as_slice(), "連携口座からの不正チャージ"), (&member, "/reports", report.as_slice(), "Odd top-ups")] {
+            let first = seated(&hub, person).await;
+            hub.advance(Duration::from_secs(16 * 60));
+            let second = Browser::sign_in(&hub, &person.email()).await;
+            let stale = [vec![("csrf", first.csrf.as_str())], form.to_vec()].concat();
+            let shown = post(&hub, &second.cookie, path, &stale).await.expect(403);
+            let page = html(&shown);
+            assert!(page.contains(typed) && page.contains("Nothing was sent") && page.contains(&second.csrf), "{path}: {page}");
+            for site in ["cross-site", "same-site", "none"] {
+                let foreign = post_from(&hub, &second.cookie, path, &stale, site).await.expect(403);
+                assert!(!html(&foreign).contains(typed), "{path} from {site}");
+            }
+            post_from(&hub, "", path, &stale, "cross-site").await.expect(403);
+        }
+        assert_eq!(hub.inbox(&bank).await.len(), before);
+        let reports = hub.get("/api/v1/own/reports", &bank.key).await.expect(200).json();
+        assert_eq!(reports["reports"], json!([]));
+        // Whose browser does not say where a form comes from is asked to sign in, and nothing is carried.
+        let bare = hub.request(reqwest::Method::POST, "/incidents/new").header("content-type", "application/x-www-form-urlencoded");
+        hub.send(bare.body("title_ja=x")).await.expect(303);
     }
 
     async fn an_auditor_follows_a_cell_to_its_evidence(hub) {
