@@ -1,8 +1,9 @@
-//! Accepting an invitation: it makes the person, gives the roles and a first API key, once.
+//! Accepting an invitation: it makes the person, gives the roles and a first API key, once. Others are told of it.
 
+use super::alert::{self, Joined};
 use super::invite::PersonPayload;
 use super::issue_key::{self, KeyMade, Owner};
-use super::{Error, Rules, bootstrap};
+use super::{Error, Rules, bootstrap, read_register};
 use crate::domain::access::Role;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
@@ -107,7 +108,26 @@ fn enter(tx: &mut Tx<'_>, token: &str) -> Result<(Uid, Vec<String>), Error> {
         return Err(Refusal::InvitationEnded.into());
     }
     let roles = give_roles(tx, &invitation, person)?;
+    tell(tx, &invitation, person, &roles)?;
     Ok((person, roles))
+}
+
+fn tell(
+    tx: &mut Tx<'_>,
+    invitation: &InvitationRow,
+    person: Uid,
+    roles: &[String],
+) -> Result<(), Error> {
+    let invited_by = match invitation.invited_by {
+        Some(id) => read_register::names(tx, &[id])?.remove(&id.to_string()),
+        None => None,
+    };
+    let joined = Joined {
+        name: particulars(tx, invitation)?.name,
+        roles: roles.to_vec(),
+        invited_by,
+    };
+    alert::tell_joined(tx, person, invitation.bank_id, joined)
 }
 
 fn particulars(tx: &mut Tx<'_>, invitation: &InvitationRow) -> Result<PersonPayload, Error> {

@@ -1,15 +1,19 @@
-//! Telling the operator's own people by mail that something needs one of them.
+//! Telling the operator's own people by mail that something needs one of them; of somebody who was let in, a bank's
+//! administrators, too.
 
 use super::Error;
 use super::fan_out::delivery_row;
+use crate::domain::access::Role;
 use crate::domain::backoff::FAILURES_THAT_BREAK;
 use crate::domain::id::Uid;
 use crate::storage::delivery::{self, MessageRow};
-use crate::storage::{Tx, incident, payload, people};
+use crate::storage::{Tx, bank, incident, payload, people};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 const KIND: &str = "operator.alert";
+/// The alert's code.
+const JOINED: &str = "person-joined";
 
 /// The frozen inputs of one alert.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,6 +29,16 @@ pub struct OperatorAlert {
     pub detail: Option<String>,
 }
 
+/// Somebody who was let in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Joined {
+    pub name: String,
+    /// Codes.
+    pub roles: Vec<String>,
+    /// The name of whoever invited; `None` = the host, or that was erased.
+    pub invited_by: Option<String>,
+}
+
 /// As it is kept: with the kind of the incident that it is about, so that nobody takes an exercise for the real thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct FrozenAlert {
@@ -33,20 +47,64 @@ pub struct FrozenAlert {
     /// Code: actual, exercise, test; absent where it is about no incident.
     #[serde(default)]
     pub kind: Option<String>,
+    /// Who was let in, where that is what it tells.
+    #[serde(default)]
+    pub joined: Option<Joined>,
 }
 
 /// Sends it to everybody who has one of these roles, once each.
 pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> Result<(), Error> {
-    let now = tx.now()?;
     let frozen = FrozenAlert {
         kind: kind_of(tx, inputs.incident.as_deref())?,
         alert: inputs.clone(),
+        joined: None,
     };
-    let inputs = serde_json::to_vec(&frozen).map_err(|_| super::issue::damaged("alert"))?;
-    let mut told = BTreeSet::new();
-    for role in roles {
-        told.extend(people::holders(tx, role)?);
+    let told = holders(tx, roles)?;
+    send(tx, told, &frozen)
+}
+
+/// Tells of `person`, who was let in: nobody gets a seat in silence. The operator's other administrators and its auditors
+/// are told, and where it is a person of a bank, that bank's other administrators.
+pub(super) fn tell_joined(
+    tx: &mut Tx<'_>,
+    person: Uid,
+    bank_id: Option<Uid>,
+    joined: Joined,
+) -> Result<(), Error> {
+    let mut told = holders(tx, &[Role::Administrator.code(), Role::Auditor.code()])?;
+    let mut bank_code = None;
+    if let Some(id) = bank_id {
+        bank_code = bank::by_id(tx, id)?.map(|row| row.code);
+        let heads = holders(tx, &[Role::BankAdministrator.code()])?;
+        let own = people::people(tx, Some(id))?.into_iter().map(|row| row.id);
+        told.extend(own.filter(|one| heads.contains(one)));
     }
+    told.remove(&person);
+    let frozen = FrozenAlert {
+        alert: OperatorAlert {
+            alert: JOINED.into(),
+            bank_code,
+            incident: None,
+            detail: None,
+        },
+        kind: None,
+        joined: Some(joined),
+    };
+    send(tx, told, &frozen)
+}
+
+/// Everybody who has one of these roles, once each.
+fn holders(tx: &mut Tx<'_>, roles: &[&str]) -> Result<BTreeSet<Uid>, Error> {
+    let mut found = BTreeSet::new();
+    for role in roles {
+        found.extend(people::holders(tx, role)?);
+    }
+    Ok(found)
+}
+
+fn send(tx: &mut Tx<'_>, told: BTreeSet<Uid>, frozen: &FrozenAlert) -> Result<(), Error> {
+    let now = tx.now()?;
+    let inputs = serde_json::to_vec(frozen).map_err(|_| super::issue::damaged("alert"))?;
     let told: Vec<Uid> = told.into_iter().collect();
     // Each says something of its own: only what its mailbox has refused for long gives way.
     delivery::supersede_refused(tx, KIND, &told, FAILURES_THAT_BREAK)?;

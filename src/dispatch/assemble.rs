@@ -3,7 +3,7 @@
 
 use super::sources::{Addressee, Issued};
 use crate::actions::Rules;
-use crate::actions::alert::FrozenAlert;
+use crate::actions::alert::{FrozenAlert, Joined};
 use crate::actions::answer_report::{self, AnswerNote};
 use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
@@ -20,8 +20,8 @@ use crate::domain::proof::notice::NoticeProof;
 use crate::domain::vocabulary::Kind;
 use crate::storage::delivery::{DueNotice, DueRow};
 use crate::templates::mails::{
-    Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, PartnershipEndingMail,
-    RecoveredMail, ReportAnsweredMail, ResponseAnsweredMail, TestMail, When,
+    Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, Newcomer,
+    PartnershipEndingMail, RecoveredMail, ReportAnsweredMail, ResponseAnsweredMail, TestMail, When,
 };
 use crate::templates::notice_mail::{NoticeCopy, RevisionParts, notice_mail};
 use crate::templates::{TemplateFault, Templates};
@@ -268,7 +268,11 @@ pub fn mail_texts(
         .mail(templates, lang)?),
         "operator.alert" => {
             let frozen: FrozenAlert = serde_json::from_slice(inputs()?)?;
-            let FrozenAlert { alert: note, kind } = frozen;
+            let FrozenAlert {
+                alert: note,
+                kind,
+                joined,
+            } = frozen;
             Ok(AlertMail {
                 operator,
                 alert: Alert::from_code(&note.alert)
@@ -277,11 +281,20 @@ pub fn mail_texts(
                 incident_ref: note.incident,
                 kind: kind_or_actual(kind),
                 detail: note.detail,
+                joined: joined.map(newcomer),
                 at: when(due.message_created_at),
             }
             .mail(templates, lang)?)
         }
         _ => Err(NotAssembled::Missing("a text for this kind of message")),
+    }
+}
+
+fn newcomer(joined: Joined) -> Newcomer {
+    Newcomer {
+        name: joined.name,
+        roles: joined.roles,
+        invited_by: joined.invited_by,
     }
 }
 

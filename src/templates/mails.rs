@@ -228,6 +228,16 @@ pub struct TestMail {
     pub sent_at: When,
 }
 
+/// Somebody who was let in.
+#[derive(Debug, Clone, Serialize)]
+pub struct Newcomer {
+    pub name: String,
+    /// Codes of roles.
+    pub roles: Vec<String>,
+    /// The name of whoever invited; `None` = nobody who is known.
+    pub invited_by: Option<String>,
+}
+
 /// What the operator's people are alerted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alert {
@@ -247,10 +257,11 @@ pub enum Alert {
     ExerciseNear,
     ExerciseOverdue,
     JoinerUntold,
+    PersonJoined,
 }
 
 impl Alert {
-    pub const ALL: [Alert; 16] = [
+    pub const ALL: [Alert; 17] = [
         Self::BankLate,
         Self::ChannelBroken,
         Self::PhoneTask,
@@ -267,6 +278,7 @@ impl Alert {
         Self::ExerciseNear,
         Self::ExerciseOverdue,
         Self::JoinerUntold,
+        Self::PersonJoined,
     ];
 
     /// The stable code; its labels are `alert-<code>` and `alert-<code>-action`.
@@ -286,6 +298,7 @@ impl Alert {
             Self::EndingUntold => "ending-untold",
             Self::EndpointUnproven => "endpoint-unproven",
             Self::JoinerUntold => "joiner-untold",
+            Self::PersonJoined => "person-joined",
             Self::ExerciseNear => "exercise-near",
             Self::ExerciseOverdue => "exercise-overdue",
         }
@@ -313,6 +326,8 @@ pub struct AlertMail {
     pub kind: String,
     /// One line from the hub itself, like the channel's last error class; never a bank's answer.
     pub detail: Option<String>,
+    /// Who was let in; `None` where it tells of something else.
+    pub joined: Option<Newcomer>,
     pub at: When,
 }
 

@@ -154,6 +154,7 @@ impl Words {
             incident_ref: Some(self.say("INC-2019-0003", "INC-2019-0003")),
             kind: self.kind.into(),
             detail: Some(self.say("mail_rejected 550", "mail_rejected 550")),
+            joined: None,
             at: noon(),
         };
         let link = LinkAcknowledgedMail {
@@ -461,10 +462,56 @@ fn every_alert_has_its_words() {
                 incident_ref: None,
                 kind: "actual".into(),
                 detail: None,
+                joined: None,
                 at: noon(),
             };
             mail.mail(&templates(), lang).expect("it renders");
         }
+    }
+}
+
+#[test]
+fn whoever_was_let_in_is_named_with_the_roles_and_who_invited() {
+    for (lang, told) in [
+        (
+            "en",
+            [
+                "Who: <b>x</b>",
+                "Roles: Bank member, Bank administrator",
+                "Invited by: y",
+            ],
+        ),
+        (
+            "ja",
+            [
+                "氏名: <b>x</b>",
+                "役割: 銀行担当者, 銀行管理者",
+                "招待者: y",
+            ],
+        ),
+    ] {
+        let mut mail = AlertMail {
+            operator: "Sample Pay".into(),
+            alert: Alert::PersonJoined,
+            bank: None,
+            incident_ref: None,
+            kind: "actual".into(),
+            detail: None,
+            joined: Some(Newcomer {
+                name: "<b>x</b>".into(),
+                roles: vec!["bank_member".into(), "bank_administrator".into()],
+                invited_by: Some("y".into()),
+            }),
+            at: noon(),
+        };
+        let texts = mail.mail(&templates(), lang).expect("it renders");
+        for line in told {
+            assert!(texts.text.contains(line), "{line} in {}", texts.text);
+        }
+        assert!(!texts.html.contains("<b>x"), "{}", texts.html);
+        mail.joined.as_mut().expect("somebody").invited_by = None;
+        let texts = mail.mail(&templates(), lang).expect("it renders");
+        assert!(!texts.text.contains(told[2]), "{}", texts.text);
     }
 }
 

@@ -1,8 +1,11 @@
 //! People, what they may do, and the keys that prove who they are.
 
+use super::mail::relay;
+use super::reports::person_at;
 use super::steps::{hours, text};
 use crate::support::ground::filing;
 use crate::support::hub::{Person, Reply, TestHub};
+use crate::support::maildir::mailbox;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -61,6 +64,36 @@ journeys! {
         hub.get("/api/v1/incidents", text(&accepted["key"], "key")).await.expect(200);
         let twice = hub.post("/api/v1/invitations", &admin.key, &invitee(&["officer"], None)).await;
         assert_eq!(twice.expect(409).code(), "person_exists");
+    }
+
+    async fn nobody_is_let_in_in_silence(hub, relay()) {
+        let (one, two, inviting) = (hub.bank("B001").await, hub.bank("B002").await, hub.administrator().await);
+        let boxes = ["administrator", "auditor", "officer", "head", "foreign"].map(mailbox);
+        let [administrator, auditor, officer, head, foreign] = &boxes;
+        for (inbox, role, of) in [(administrator, "administrator", None), (auditor, "auditor", None), (officer, "officer", None),
+            (head, "bank_administrator", Some(one.id)), (foreign, "bank_administrator", Some(two.id))] {
+            person_at(&hub, inbox, role, of).await;
+        }
+        let invited = hub.post("/api/v1/invitations", &inviting.key, &invitee(&["auditor"], None)).await.expect(201).json();
+        hub.deliver_due().await;
+        assert!(administrator.mails().is_empty(), "told before anybody joined");
+        accept(&hub, text(&invited, "link")).await.expect(201);
+        hub.deliver_due().await;
+        for inbox in [administrator, auditor] {
+            let mail = inbox.arrived(1).await.remove(0);
+            assert!(mail.subject().contains("Somebody has joined"), "{}", mail.subject());
+            for said in ["Who: 小林 翼", "Roles: Auditor", "Invited by: administrator"] { assert!(mail.text().contains(said), "{said} in {}", mail.text()); }
+        }
+        let mut of_bank = invitee(&["bank_member"], Some("B001"));
+        of_bank["email"] = json!("member@people.example");
+        let invited = hub.post("/api/v1/invitations", &inviting.key, &of_bank).await.expect(201).json();
+        accept(&hub, text(&invited, "link")).await.expect(201);
+        hub.deliver_due().await;
+        for (inbox, mails) in [(administrator, 2), (auditor, 2), (head, 1)] {
+            let mail = inbox.arrived(mails).await.pop().expect("a mail");
+            assert!(mail.subject().contains("B001") && mail.text().contains("Roles: Bank member"), "{}", mail.text());
+        }
+        assert!(officer.mails().is_empty() && foreign.mails().is_empty(), "told to whom it does not concern");
     }
 
     async fn an_invitation_that_ran_out_is_the_same_as_one_that_never_was(hub) {

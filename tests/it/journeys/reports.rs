@@ -53,15 +53,25 @@ async fn told(hub: &TestHub, bank: &Bank) -> Value {
 
 /// An officer whose mails arrive somewhere.
 pub(super) async fn officer_at(hub: &TestHub, mailbox: &Mailbox) {
+    person_at(hub, mailbox, "officer", None).await;
+}
+
+/// Somebody whose mails arrive somewhere.
+pub(super) async fn person_at(
+    hub: &TestHub,
+    mailbox: &Mailbox,
+    role: &'static str,
+    bank_id: Option<Uid>,
+) {
     let address = mailbox.address().to_owned();
     hub.act(move |tx| {
         let (id, recorded_at) = (tx.new_id()?, tx.now()?);
-        let known = json!({ "name": "officer", "email": address }).to_string();
+        let known = json!({ "name": role, "email": address }).to_string();
         let payload_id = payload::seal(tx, id, known.as_bytes())?;
         let email_tag = email_tag(tx, &EmailAddress::parse(&address).expect("an address"));
         let person = PersonRow {
             id,
-            bank_id: None,
+            bank_id,
             payload_id,
             email_tag,
             language: "en".into(),
@@ -70,7 +80,7 @@ pub(super) async fn officer_at(hub: &TestHub, mailbox: &Mailbox) {
         people::insert_person(tx, &person)?;
         let grant = RoleGrantRow {
             person_id: id,
-            role: "officer".into(),
+            role: role.into(),
             revision: 1,
             given: true,
             granted_by: None,
