@@ -3,7 +3,8 @@
 
 use super::error::Error;
 use super::facts::{fact, insert_facts};
-use super::schema::phone_task_event;
+use super::notice::revisions_of;
+use super::schema::{notice, phone_task_event};
 use super::tx::{Conn, Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -65,16 +66,56 @@ pub fn of_notices(tx: &mut Tx<'_>, notices: &[Uid]) -> Result<Vec<PhoneEventRow>
     }
 }
 
+/// Which of the calls that wait are looked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenCalls {
+    /// Of this incident alone.
+    pub incident: Option<Uid>,
+    /// After this task.
+    pub after: Option<Uid>,
+}
+
+/// The last events of the tasks that are not done. A query with an alias has no type that a function could name.
+macro_rules! waiting {
+    ($which:expr) => {{
+        let later = diesel::alias!(phone_task_event as later);
+        let mut query = phone_task_event::table
+            .filter(phone_task_event::event.ne_all(["completed", "closed"]))
+            .filter(diesel::dsl::not(diesel::dsl::exists(
+                later
+                    .filter(
+                        later
+                            .field(phone_task_event::task_id)
+                            .eq(phone_task_event::task_id),
+                    )
+                    .filter(later.field(phone_task_event::seq).gt(phone_task_event::seq)),
+            )))
+            .into_boxed();
+        if let Some(incident) = $which.incident {
+            let told = notice::table
+                .filter(notice::revision_id.eq_any(revisions_of(incident)))
+                .select(notice::id);
+            query = query.filter(phone_task_event::notice_id.eq_any(told));
+        }
+        if let Some(after) = $which.after {
+            query = query.filter(phone_task_event::task_id.gt(after));
+        }
+        query
+    }};
+}
+
 /// The last event of every task that is not done, the oldest task first.
-pub fn open(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<PhoneEventRow>, Error> {
-    let later = diesel::alias!(phone_task_event as later);
-    Ok(on_either!(tx, conn => phone_task_event::table
-        .filter(phone_task_event::event.ne_all(["completed", "closed"]))
-        .filter(diesel::dsl::not(diesel::dsl::exists(later
-            .filter(later.field(phone_task_event::task_id).eq(phone_task_event::task_id))
-            .filter(later.field(phone_task_event::seq).gt(phone_task_event::seq)))))
+pub fn open(tx: &mut Tx<'_>, which: OpenCalls, limit: i64) -> Result<Vec<PhoneEventRow>, Error> {
+    Ok(on_either!(tx, conn => waiting!(which)
         .order(phone_task_event::task_id)
         .limit(limit)
         .select(PhoneEventRow::as_select())
         .load(conn)?))
+}
+
+/// How many tasks are not done.
+pub fn open_count(tx: &mut Tx<'_>, which: OpenCalls) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => waiting!(which)
+        .select(diesel::dsl::count_star())
+        .first(conn)?))
 }

@@ -396,21 +396,37 @@ pub struct LateRow {
     pub flags: Option<Flags>,
 }
 
-/// The newest notice of each bank and incident, where its time is past; the longest overdue first.
+/// The newest notice of each bank and incident, where its time is past and nobody has settled it. A query with an
+/// alias has no type that a function could name.
+macro_rules! overdue {
+    ($now:expr) => {{
+        let newer = diesel::alias!(notice as newer);
+        let stamped = acknowledgement::table.filter(acknowledgement::notice_id.eq(notice::id));
+        let closed = notice_closing::table.filter(notice_closing::notice_id.eq(notice::id));
+        let followed = newer
+            .filter(newer.field(notice::bank_id).eq(notice::bank_id))
+            .filter(newer.field(notice::incident_id).eq(notice::incident_id))
+            .filter(newer.field(notice::number).gt(notice::number));
+        notice::table
+            .filter(notice::acknowledge_by.lt($now))
+            .filter(not(exists(stamped)))
+            .filter(not(exists(closed)))
+            .filter(not(exists(followed)))
+    }};
+}
+
+/// How many notices are late.
+pub fn late_count(tx: &mut Tx<'_>, now: Instant) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => overdue!(now).count().get_result(conn)?))
+}
+
+/// The notices that are late; the longest overdue first.
 pub fn late(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<LateRow>, Error> {
-    let newer = diesel::alias!(notice as newer);
-    Ok(on_either!(tx, conn => notice::table
+    Ok(on_either!(tx, conn => overdue!(now)
         .inner_join(bank::table.on(bank::id.eq(notice::bank_id)))
         .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
         .inner_join(incident::table.on(incident::id.eq(notice::incident_id)))
         .left_join(notice_status::table.on(notice_status::notice_id.eq(notice::id)))
-        .filter(notice::acknowledge_by.lt(now))
-        .filter(not(exists(acknowledgement::table.filter(acknowledgement::notice_id.eq(notice::id)))))
-        .filter(not(exists(notice_closing::table.filter(notice_closing::notice_id.eq(notice::id)))))
-        .filter(not(exists(newer
-            .filter(newer.field(notice::bank_id).eq(notice::bank_id))
-            .filter(newer.field(notice::incident_id).eq(notice::incident_id))
-            .filter(newer.field(notice::number).gt(notice::number)))))
         .order((notice::acknowledge_by, notice::id))
         .limit(limit)
         .select((

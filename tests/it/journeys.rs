@@ -38,6 +38,7 @@ mod chasing;
 mod checks;
 mod closing;
 mod confirming;
+mod counting;
 pub mod deferring;
 mod delivery;
 mod drilling;

@@ -4,17 +4,29 @@ use crate::actions::call;
 use crate::domain::id::Uid;
 use crate::domain::phone_task::State;
 use crate::storage::evidence::{self, TaskEventRow};
-use crate::storage::phone_task::{self, PhoneEventRow};
+use crate::storage::phone_task::{self, OpenCalls, PhoneEventRow};
 use crate::storage::{Tx, incident, notice};
 use crate::web::App;
+use crate::web::cursor::Binding;
+use crate::web::identity::Who;
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
+use crate::web::query::{Asked, Number};
 use actix_web::web::Data;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::ToSchema;
 
+use super::incidents::found;
 use super::responses::bank_codes;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    incident: Option<String>,
+    cursor: Option<String>,
+    limit: Option<Number>,
+}
 
 #[derive(Serialize, ToSchema)]
 pub struct TaskView {
@@ -48,6 +60,12 @@ pub struct TaskView {
 #[derive(Serialize, ToSchema)]
 pub struct TaskList {
     tasks: Vec<TaskView>,
+    /// Absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+    /// How many calls wait beyond this page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<i64>,
 }
 
 /// The opening event of every task whose last event did not close it; events come in order.
@@ -106,38 +124,94 @@ fn view_of_call(
     })
 }
 
-/// Tasks that wait for a person; of each kind the oldest first.
-#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", responses((status = 200, body = TaskList)))]
-pub async fn list(app: Data<App>) -> Answered {
+/// The tasks about channels, the oldest first: of one incident, or of all and of none.
+fn of_channels(
+    tx: &mut Tx<'_>,
+    banks: &HashMap<Uid, String>,
+    reference: Option<&str>,
+) -> Result<Vec<TaskView>, Problem> {
+    let mut tasks = Vec::new();
+    for event in open(evidence::task_events(tx)?) {
+        let incident = match event.notice_id {
+            Some(id) => incident_of(tx, id)?,
+            None => None,
+        };
+        let (incident, incident_kind) = incident.unzip();
+        if reference.is_some() && incident.as_deref() != reference {
+            continue;
+        }
+        tasks.push(TaskView {
+            id: event.task_id.to_string(),
+            kind: event.kind,
+            bank: banks.get(&event.bank_id).cloned().unwrap_or_default(),
+            notice: event.notice_id.map(|id| id.to_string()),
+            incident,
+            incident_kind,
+            target: event.target_id.map(|id| id.to_string()),
+            opened_at: event.recorded_at.to_string(),
+            number: None,
+            state: None,
+            claimed_by: None,
+        });
+    }
+    Ok(tasks)
+}
+
+/// A call that somebody still has to make, by its id.
+pub(in crate::web) fn waiting_call(tx: &mut Tx<'_>, id: Uid) -> Result<TaskView, Problem> {
+    let last = phone_task::of_task(tx, id)?.pop();
+    let last = last.filter(|row| call::state_of(row).waits());
+    let banks = bank_codes(tx)?;
+    view_of_call(tx, &banks, last.ok_or_else(Problem::missing)?)
+}
+
+/// Tasks that wait for a person; of each kind the oldest first. Those about channels stand on the first page, whole;
+/// calls go on from page to page.
+#[utoipa::path(get, path = "/api/v1/tasks", tag = "tasks", params(
+    ("incident" = Option<String>, Query, description = "the reference of an incident: its tasks alone"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+    ("limit" = Option<i64>, Query, description = "calls on a page, 1 to 200; usually 200"),
+), responses((status = 200, body = TaskList)))]
+pub async fn list(app: Data<App>, Who(caller): Who, Asked(asked): Asked<Which>) -> Answered {
+    let limit = page::length(asked.limit, page::MOST)?;
+    let binding = Binding::new(&caller, "tasks", &format!("{:?}", asked.incident));
     let list = app
         .store
         .read(move |tx| -> Result<TaskList, Problem> {
+            let vault = tx.vault();
+            let key: &[u8; 32] = &vault.keys().cursor;
+            let incident = match &asked.incident {
+                Some(reference) => Some(found(tx, reference)?.id),
+                None => None,
+            };
+            let after = match &asked.cursor {
+                Some(cursor) => Some(binding.open_id(key, cursor)?),
+                None => None,
+            };
             let banks = bank_codes(tx)?;
-            let mut tasks = Vec::new();
-            for event in open(evidence::task_events(tx)?) {
-                let incident = match event.notice_id {
-                    Some(id) => incident_of(tx, id)?,
-                    None => None,
-                };
-                let (incident, incident_kind) = incident.unzip();
-                tasks.push(TaskView {
-                    id: event.task_id.to_string(),
-                    kind: event.kind,
-                    bank: banks.get(&event.bank_id).cloned().unwrap_or_default(),
-                    notice: event.notice_id.map(|id| id.to_string()),
-                    incident,
-                    incident_kind,
-                    target: event.target_id.map(|id| id.to_string()),
-                    opened_at: event.recorded_at.to_string(),
-                    number: None,
-                    state: None,
-                    claimed_by: None,
-                });
+            let mut tasks = match after {
+                Some(_) => Vec::new(),
+                None => of_channels(tx, &banks, asked.incident.as_deref())?,
+            };
+            let mut calls = phone_task::open(tx, OpenCalls { incident, after }, limit + 1)?;
+            let is_cut = page::cut(&mut calls, limit);
+            let last = calls.last().filter(|_| is_cut).map(|row| row.task_id);
+            for call in calls {
+                tasks.push(view_of_call(tx, &banks, call)?);
             }
-            for last in phone_task::open(tx, page::MOST)? {
-                tasks.push(view_of_call(tx, &banks, last)?);
-            }
-            Ok(TaskList { tasks })
+            let beyond = OpenCalls {
+                incident,
+                after: last,
+            };
+            let more = match last {
+                Some(_) => Some(phone_task::open_count(tx, beyond)?),
+                None => None,
+            };
+            Ok(TaskList {
+                tasks,
+                next_cursor: last.map(|id| binding.seal(key, id.as_bytes())),
+                more,
+            })
         })
         .await?;
     Ok(page::ok(&list))

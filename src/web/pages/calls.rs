@@ -6,6 +6,7 @@ use super::{Desk, bank_names, document, entered, input, show};
 use crate::actions::tell_out_of_band::CHANNELS;
 use crate::web::api::{calls, contacts, tasks};
 use crate::web::body::Strict;
+use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use actix_web::http::StatusCode;
 use actix_web::web::Path;
@@ -27,12 +28,12 @@ async fn call_page(
     faults: Value,
 ) -> Answered {
     let (reference, id) = place;
-    let listed = document(tasks::list(desk.app.clone()).await).await?;
-    let mut all = listed["tasks"].as_array().into_iter().flatten();
-    let found = all.find(|one| {
-        one["id"] == id.as_str() && one["kind"] == "phone" && one["incident"] == reference.as_str()
-    });
-    let mut task = found.cloned().ok_or_else(Problem::missing)?;
+    let id = page::id(id)?;
+    let waiting = desk.app.store.read(move |tx| tasks::waiting_call(tx, id));
+    let mut task = json!(waiting.await?);
+    if task["incident"] != reference.as_str() {
+        return Err(Problem::missing());
+    }
     let code = task["bank"].as_str().unwrap_or_default().to_owned();
     let language = desk.language().to_owned();
     let names = desk

@@ -1,5 +1,6 @@
 //! The officer's desk: what is late, the stamp board, and one incident with what may be done about it.
 
+use super::auditor::query_of;
 use super::seat::{self, OwnForm};
 use super::{
     Desk, bank_names, deferrals, document, drafts, exercises, questions, reports, said, show, words,
@@ -26,7 +27,7 @@ use actix_web::web::{Data, Path};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
-/// Incidents on the home page's board, and late banks listed.
+/// Incidents on the home page's board, and late notices listed there.
 const NEWEST: &str = "limit=10";
 const LATE: i64 = 100;
 
@@ -42,10 +43,11 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let who = || desk.who();
     let names = names_in(&desk.app, desk.language()).await?;
     let mut late = desk.app.store.read(late).await?;
-    named(&mut late, &names);
-    let mut open_tasks = document(tasks::list(desk.app.clone()).await).await?;
-    named(&mut open_tasks["tasks"], &names);
-    let open_tasks = whole_tasks(&open_tasks["tasks"]);
+    named(&mut late.rows, &names);
+    let oldest = tasks::list(desk.app.clone(), who(), Asked(query::read("")?)).await;
+    let mut oldest = document(oldest).await?;
+    named(&mut oldest["tasks"], &names);
+    let open_tasks = whole_tasks(&oldest["tasks"]);
     let clocks = document(chases::clocks(desk.app.clone()).await).await?;
     let waiting = desk.app.store.read(waiting_requests).await?;
     let reached = document(reachability::list(desk.app.clone()).await).await?;
@@ -55,7 +57,7 @@ pub(in crate::web) async fn home(desk: Desk) -> Answered {
     let mut failing = failing_rows(failing);
     named(&mut failing, &names);
     let page = json!({
-        "late": late, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true),
+        "late": late.rows, "late_count": late.count, "late_more": late.more, "clocks": whole_clocks(&clocks["clocks"]), "calls": kinds(&open_tasks, true), "calls_more": oldest["more"].as_i64().unwrap_or(0),
         "reports": reports::waiting(&desk).await?, "questions": questions::waiting(&desk).await?,
         "deferrals": deferrals::in_force(&desk, None).await?, "exercise": exercises::next(&desk).await?,
         "broken": kinds(&open_tasks, false), "approvals": waiting, "unproven": unproven, "failing": failing,
@@ -208,10 +210,25 @@ fn named(rows: &mut Value, names: &HashMap<String, String>) {
     }
 }
 
-fn late(tx: &mut Tx<'_>) -> Result<Value, Problem> {
+/// The notices that are longest overdue, and how many there are in all and beyond them.
+struct Late {
+    rows: Value,
+    count: i64,
+    more: i64,
+}
+
+fn late(tx: &mut Tx<'_>) -> Result<Late, Problem> {
     let now = tx.now()?;
-    let rows = reading::late(tx, now, LATE)?;
-    Ok(rows
+    let mut rows = reading::late(tx, now, LATE + 1)?;
+    let is_cut = page::cut(&mut rows, LATE);
+    let shown = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    // Counted only where the list does not tell: it is a walk over all notices.
+    let count = if is_cut {
+        reading::late_count(tx, now)?
+    } else {
+        shown
+    };
+    let rows = rows
         .into_iter()
         .map(|row| {
             let Flags { bounced, endpoint_down, told_out_of_band, .. } = row.flags.unwrap_or_default();
@@ -220,7 +237,12 @@ fn late(tx: &mut Tx<'_>) -> Result<Value, Problem> {
                 "exposed": row.exposed, "concerns_you": row.concerns_you, "bounced": bounced,
                 "endpoint_down": endpoint_down, "told_out_of_band": told_out_of_band })
         })
-        .collect())
+        .collect();
+    Ok(Late {
+        rows,
+        count,
+        more: count - shown,
+    })
 }
 
 /// One incident: its board, its revisions with what changed, what the banks did, and its open tasks.
@@ -245,8 +267,7 @@ async fn incident_page(
     let mapped = document(responses::map(desk.app.clone(), path()).await).await?;
     let mut mapped = mapped_banks(&mapped);
     named(&mut mapped, &names);
-    let open_tasks = document(tasks::list(desk.app.clone()).await).await?;
-    let open_tasks = json!({ "tasks": whole_tasks(&open_tasks["tasks"]) });
+    let open_tasks = tasks_of(desk, reference).await?;
     let (chased, aside) = chased(&desk.app, reference, &names).await?;
     let (asked, wanted) = (reference.to_owned(), language.to_owned());
     let people = desk
@@ -274,10 +295,7 @@ async fn incident_page(
         before = Some(body);
     }
     let mut own_tasks = Vec::new();
-    for task in open_tasks["tasks"].as_array().into_iter().flatten() {
-        if task["incident"] != reference {
-            continue;
-        }
+    for task in open_tasks.as_array().into_iter().flatten() {
         let code = task["bank"].as_str().unwrap_or_default().to_owned();
         let known = document(contacts::list(desk.app.clone(), Path::from(code)).await).await?;
         let mut task = task.clone();
@@ -326,6 +344,21 @@ async fn incident_page(
         page[field] = latest[field].clone();
     }
     show(desk, status, "desk/officer/incident.html", page)
+}
+
+/// Every open task of an incident, page by page: nobody finds a call that its own page leaves out.
+async fn tasks_of(desk: &Desk, reference: &str) -> Result<Value, Problem> {
+    let mut all = Vec::new();
+    let mut from = Some(String::new());
+    while let Some(cursor) = from {
+        let asked = query_of(&[("incident", reference), ("cursor", &cursor)]);
+        let asked = Asked(query::read(&asked)?);
+        let listed = tasks::list(desk.app.clone(), desk.who(), asked).await;
+        let listed = document(listed).await?;
+        all.extend(listed["tasks"].as_array().into_iter().flatten().cloned());
+        from = listed["next_cursor"].as_str().map(str::to_owned);
+    }
+    Ok(whole_tasks(&Value::Array(all)))
 }
 
 /// How the banks are chased that have not acknowledged, and contacts beside the channels.

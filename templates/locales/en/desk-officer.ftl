@@ -9,6 +9,10 @@ home-lead-quiet = No notice is late.
 home-file = File an incident
 home-late = Late
 home-late-none = No bank is late.
+home-late-more = { $count ->
+    [one] One more is late that is not listed here: these are the longest overdue.
+   *[other] { $count } more are late that are not listed here: these are the longest overdue.
+}
 home-was-due = Was due
 home-number = No. { $number }
 home-todo = Waiting for you
@@ -239,6 +243,10 @@ live-on = Live
 live-off = No longer live: open the page again to see what is new
 
 home-calls = Calls to make
+home-calls-more = { $count ->
+    [one] One more call waits that is not listed here: the page of its incident has it.
+   *[other] { $count } more calls wait that are not listed here: the page of each incident has its own.
+}
 home-clocks = Our own clocks
 home-clocks-none = Nothing is owed.
 home-clocks-note = Clock and ceiling are contractual; the earlier of the two is the deadline.

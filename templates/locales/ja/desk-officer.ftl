@@ -6,6 +6,7 @@ home-lead-quiet = 期限を過ぎた通知はありません。
 home-file = 事案を起票
 home-late = 期限超過
 home-late-none = 期限を過ぎた銀行はありません。
+home-late-more = ここに表示していない期限超過がほかに{ $count }件あります（期限を過ぎて長いものから表示しています）。
 home-was-due = 確認期限
 home-number = 第{ $number }号
 home-todo = 対応待ち
@@ -214,6 +215,7 @@ live-on = 自動更新中
 live-off = 自動更新は停止しました。最新の状況はページを開き直してご確認ください
 
 home-calls = 電話連絡
+home-calls-more = ここに表示していない電話連絡がほかに{ $count }件あります。各事案の画面に、その事案のすべてを表示しています。
 home-clocks = 当社の期限
 home-clocks-none = 期限はありません。
 home-clocks-note = 時計と上限は契約上のもので、早い方が期限です。

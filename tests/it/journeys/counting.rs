@@ -1,0 +1,120 @@
+//! Where there is very much of something: what is counted is counted whole, and what a list leaves out it says.
+
+use super::pages::seated;
+use super::steps::{hours, text};
+use crate::support::hub::{Person, TestHub};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// So many banks beside the register, each with a copy of the notices that there are.
+fn made_banks(is_postgres: bool, banks: i64) -> String {
+    let id = if is_postgres {
+        "gen_random_uuid()"
+    } else {
+        "randomblob(16)"
+    };
+    format!(
+        "WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < {banks})
+         INSERT INTO bank (id, code, recorded_at)
+         SELECT {id}, 'M' || CAST(i AS text), recorded_at FROM s CROSS JOIN bank WHERE code = 'B001';
+         INSERT INTO bank_profile (bank_id, revision, name_ja, name_en, language, linking, new_links, top_ups, pay_outs,
+            recorded_at)
+         SELECT m.id, 1, p.name_ja, p.name_en, p.language, p.linking, p.new_links, p.top_ups, p.pay_outs, p.recorded_at
+         FROM bank m CROSS JOIN bank_profile p JOIN bank b ON b.id = p.bank_id
+         WHERE m.code LIKE 'M%' AND b.code = 'B001' AND p.revision = 1;
+         INSERT INTO notice (id, revision_id, fanout_id, incident_id, bank_id, number, reason, exposed, concerns_you,
+            acknowledge_by, object, digest, commitment, facts, channels, issued_at)
+         SELECT {id}, n.revision_id, n.fanout_id, n.incident_id, m.id, n.number, n.reason, n.exposed, n.concerns_you,
+            n.acknowledge_by, n.object, n.digest, n.commitment, n.facts, n.channels, n.issued_at
+         FROM notice n CROSS JOIN bank m WHERE m.code LIKE 'M%'"
+    )
+}
+
+/// The notices of made banks, with a number each.
+const NUMBERED: &str =
+    "(SELECT id, bank_id, issued_at, row_number() OVER (ORDER BY id) AS i FROM notice
+    WHERE bank_id IN (SELECT id FROM bank WHERE code LIKE 'M%')) n";
+
+/// Every made bank has to be called; these calls are older than any other.
+fn made_calls(is_postgres: bool) -> String {
+    let id = if is_postgres {
+        "CAST(lpad(to_hex(n.i), 32, '0') AS uuid)"
+    } else {
+        "unhex(printf('%032x', n.i))"
+    };
+    format!(
+        "INSERT INTO phone_task_event (task_id, seq, event, bank_id, notice_id, recorded_at)
+         SELECT {id}, 1, 'opened', n.bank_id, n.id, n.issued_at FROM {NUMBERED}"
+    )
+}
+
+async fn tasks(hub: &TestHub, reader: &Person, query: &str) -> Value {
+    hub.get(&format!("/api/v1/tasks{query}"), &reader.key)
+        .await
+        .expect(200)
+        .json()
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    let tasks = page["tasks"].as_array().expect("tasks");
+    tasks
+        .iter()
+        .map(|task| text(task, "id").to_owned())
+        .collect()
+}
+
+journeys! {
+    async fn the_home_page_counts_every_late_notice_and_says_how_many_it_does_not_list(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.tamper(&made_banks(hub.postgres.is_some(), 420));
+        hub.advance(hours(3));
+        let home = seated(&hub, &officer).await.page(&hub, "/home").await;
+        assert!(home.contains("421 notices are not confirmed"), "{home}");
+        assert!(home.contains("321 more are late that are not listed here"), "{home}");
+        assert_eq!(home.matches("Was due").count(), 100);
+    }
+
+    async fn a_hundred_late_notices_are_all_of_them(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.tamper(&made_banks(hub.postgres.is_some(), 99));
+        hub.advance(hours(3));
+        let home = seated(&hub, &officer).await.page(&hub, "/home").await;
+        assert!(home.contains("100 notices are not confirmed") && !home.contains("not listed here"), "{home}");
+    }
+
+    async fn no_call_is_hidden_by_two_hundred_older_ones(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        let first = hub.file(&officer).await;
+        hub.tamper(&made_banks(hub.postgres.is_some(), 420));
+        hub.tamper(&made_calls(hub.postgres.is_some()));
+        let second = hub.file(&officer).await;
+        hub.advance(hours(3));
+        hub.chase_due().await;
+        let shown = tasks(&hub, &officer, "").await;
+        assert_eq!((ids(&shown).len(), &shown["more"]), (200, &json!(222)));
+        let mut page = tasks(&hub, &officer, "?limit=150").await;
+        let mut seen = ids(&page);
+        while let Some(cursor) = page["next_cursor"].as_str().map(str::to_owned) {
+            page = tasks(&hub, &officer, &format!("?limit=150&cursor={cursor}")).await;
+            seen.extend(ids(&page));
+        }
+        assert_eq!((seen.len(), seen.iter().collect::<BTreeSet<_>>().len(), page.get("more")), (422, 422, None));
+        let (first, second) = (text(&first, "reference"), text(&second, "reference"));
+        let own = tasks(&hub, &officer, &format!("?incident={second}")).await;
+        assert_eq!((ids(&own).len(), &own["tasks"][0]["bank"], own.get("next_cursor")), (1, &json!("B001"), None));
+        hub.get("/api/v1/tasks?incident=INC-1999-0001", &officer.key).await.expect(404);
+        let foreign = format!("/api/v1/tasks?incident={first}&cursor={}", text(&shown, "next_cursor"));
+        assert_eq!(hub.get(&foreign, &officer.key).await.expect(400).code(), "cursor_invalid");
+        let desk = seated(&hub, &officer).await;
+        let home = desk.page(&hub, "/home").await;
+        assert!(home.contains("222 more calls wait that are not listed here"), "{home}");
+        let call = format!("/incidents/{second}/calls/{}", ids(&own)[0]);
+        assert!(desk.page(&hub, &format!("/incidents/{second}")).await.contains(&call));
+        assert!(desk.page(&hub, &call).await.contains("B001"));
+        desk.get(&hub, &format!("/incidents/{first}/calls/{}", ids(&own)[0])).await.expect(404);
+        let all = desk.page(&hub, &format!("/incidents/{first}")).await;
+        assert_eq!(all.matches(&format!("/incidents/{first}/calls/")).count(), 421);
+    }
+}
