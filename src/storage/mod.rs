@@ -29,6 +29,7 @@ pub mod endpoint_proof;
 pub mod evidence;
 pub mod exercise;
 pub mod facts;
+pub mod figures;
 pub mod idempotency;
 pub mod incident;
 pub mod lapse;

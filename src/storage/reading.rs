@@ -3,8 +3,8 @@
 
 use super::error::Error;
 use super::schema::{
-    acknowledgement, approval_request, bank, fanout, incident, log_entry, notice, notice_closing,
-    notice_level, notice_status, response, revision, roster_leaf, roster_version,
+    acknowledgement, bank, fanout, incident, log_entry, notice, notice_closing, notice_level,
+    notice_status, response, revision, roster_leaf, roster_version,
 };
 use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
@@ -17,9 +17,6 @@ use std::time::Duration;
 
 use super::incident::{IncidentRow, RevisionRow};
 use super::notice::NoticeRow;
-
-/// The kind of incident that counts as telling.
-const ACTUAL: &str = "actual";
 
 /// What to look for among incidents.
 #[derive(Debug, Clone, Default)]
@@ -448,45 +445,4 @@ pub fn late(tx: &mut Tx<'_>, now: Instant, limit: i64) -> Result<Vec<LateRow>, E
                 .nullable(),
         ))
         .load(conn)?))
-}
-
-/// A level above L0 that a notice reached.
-#[derive(Debug, Clone, Queryable)]
-pub struct ReachedRow {
-    pub notice: Uid,
-    pub level: i64,
-    pub issued_at: Instant,
-    pub reached_at: Instant,
-    /// By a contact beside the channels, which two people signed off.
-    pub told_out_of_band: bool,
-}
-
-/// The levels of the newest notices that told of something actual: an exercise tells nobody.
-pub fn levels_reached(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<ReachedRow>, Error> {
-    Ok(on_either!(tx, conn => notice_level::table
-        .inner_join(notice::table.on(notice::id.eq(notice_level::notice_id)))
-        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
-        .left_join(approval_request::table.on(approval_request::id.eq(notice_level::evidence_id)))
-        .filter(revision::kind.eq(ACTUAL))
-        .order((notice_level::notice_id.desc(), notice_level::level))
-        .limit(limit)
-        .select((
-            notice_level::notice_id,
-            notice_level::level,
-            notice::issued_at,
-            notice_level::reached_at,
-            approval_request::id.nullable().is_not_null(),
-        ))
-        .load(conn)?))
-}
-
-/// How many notices were issued: of something actual, and of exercises and tests.
-pub fn notices_issued(tx: &mut Tx<'_>) -> Result<(i64, i64), Error> {
-    let all: i64 = on_either!(tx, conn => notice::table.count().get_result(conn)?);
-    let drilled: i64 = on_either!(tx, conn => notice::table
-        .inner_join(revision::table.on(revision::id.eq(notice::revision_id)))
-        .filter(revision::kind.ne(ACTUAL))
-        .count()
-        .get_result(conn)?);
-    Ok((all - drilled, drilled))
 }

@@ -8,11 +8,11 @@ use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
-use crate::domain::service_level::nearest_rank;
 use crate::storage::evidence::AcknowledgementRow;
+use crate::storage::figures::Took;
 use crate::storage::{
-    self, Tx, audit, bank, delivery_log, evidence, facts, incident, log, mail_report, notice,
-    reading,
+    self, Tx, audit, bank, delivery_log, evidence, facts, figures, incident, log, mail_report,
+    notice,
 };
 use crate::web::api::deliveries::Names;
 use crate::web::api::{as_of, board, calls, certificates, deliveries, incidents};
@@ -30,8 +30,15 @@ use std::collections::BTreeSet;
 const INCIDENTS: &str = "limit=50";
 /// Changes of the self-check's verdict that are shown: the newest.
 const VERDICTS: i64 = 100;
-/// Evidence read for the figures: the newest.
-const MEASURED: i64 = 50_000;
+/// The steps in which people ask how long it took: each up to before its seconds, and then whatever took longer.
+const STEPS: [(&str, i64); 6] = [
+    ("under_1m", 60),
+    ("under_5m", 300),
+    ("under_15m", 900),
+    ("under_1h", 3_600),
+    ("under_4h", 14_400),
+    ("under_1d", 86_400),
+];
 
 /// The parameters of an address that were filled in.
 pub(super) fn asked(req: &HttpRequest) -> Vec<(String, String)> {
@@ -409,27 +416,35 @@ pub(in crate::web) async fn certificate(desk: Desk) -> Answered {
     certificates::certificate(desk.app, asking).await
 }
 
+/// What the figures are drawn from, counted at one moment.
+struct Counted {
+    issued: (i64, i64),
+    between: Option<(Instant, Instant)>,
+    furthest: Vec<(i64, i64)>,
+    delivered: Took,
+    acknowledged: Took,
+}
+
+fn counted(tx: &mut Tx<'_>) -> Result<Counted, Problem> {
+    let limits = STEPS.map(|(_, seconds)| seconds);
+    Ok(Counted {
+        issued: figures::notices_issued(tx)?,
+        between: figures::issued_between(tx)?,
+        furthest: figures::furthest(tx)?,
+        delivered: figures::took(tx, Level::Delivered, &limits)?,
+        acknowledged: figures::took(tx, Level::Acknowledged, &limits)?,
+    })
+}
+
 /// Funnel and distributions.
 pub(in crate::web) async fn figures(desk: Desk) -> Answered {
-    let ((total, drilled), reached) = desk
-        .app
-        .store
-        .read(|tx| -> Result<_, Problem> {
-            Ok((
-                reading::notices_issued(tx)?,
-                reading::levels_reached(tx, MEASURED)?,
-            ))
-        })
-        .await?;
-    let at_least = |level: Level| {
-        let mut notices: Vec<_> = reached
-            .iter()
-            .filter(|one| one.level >= level.number())
-            .map(|one| one.notice)
-            .collect();
-        notices.sort();
-        notices.dedup();
-        i64::try_from(notices.len()).unwrap_or(i64::MAX)
+    let counted = desk.app.store.read(counted).await?;
+    let (total, drilled) = counted.issued;
+    let at_least = |level: Level| -> i64 {
+        let far = counted.furthest.iter();
+        far.filter(|(reached, _)| *reached >= level.number())
+            .map(|(_, notices)| notices)
+            .sum()
     };
     let funnel: Vec<Value> = Level::ALL
         .into_iter()
@@ -442,32 +457,13 @@ pub(in crate::web) async fn figures(desk: Desk) -> Answered {
             json!({ "level": level.code(), "notices": notices, "width": share(notices, total) })
         })
         .collect();
-    let seconds = |level: Level| -> Vec<i64> {
-        // By telephone a notice is told of, and not delivered.
-        let one = reached
-            .iter()
-            .filter(|one| one.level == level.number() && !one.told_out_of_band);
-        let mut seconds: Vec<i64> = one
-            .map(|one| {
-                i64::try_from(one.reached_at.since(one.issued_at).as_secs()).unwrap_or(i64::MAX)
-            })
-            .collect();
-        seconds.sort_unstable();
-        seconds
-    };
-    let span = |pick: fn(&reading::ReachedRow) -> crate::domain::instant::Instant| {
-        (
-            reached.iter().map(pick).min(),
-            reached.iter().map(pick).max(),
-        )
-    };
-    let (from, to) = span(|one| one.issued_at);
     let now = desk.app.store.clock().now();
+    let (from, to) = counted.between.unwrap_or((now, now));
     let page = json!({
-        "funnel": funnel, "notify": spread(&seconds(Level::Delivered), total),
-        "acknowledge": spread(&seconds(Level::Acknowledged), total),
+        "funnel": funnel, "notify": spread(&counted.delivered, total),
+        "acknowledge": spread(&counted.acknowledged, total),
         "drilled": drilled,
-        "span": { "from": from.unwrap_or(now).to_string(), "to": to.unwrap_or(now).to_string() },
+        "span": { "from": from.to_string(), "to": to.to_string() },
     });
     show(&desk, StatusCode::OK, "desk/auditor/figures.html", page)
 }
@@ -477,24 +473,10 @@ fn share(part: i64, whole: i64) -> i64 {
 }
 
 /// A distribution in the steps that people ask for, with its median, 95th percentile and longest.
-fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
-    const STEPS: [(&str, i64); 7] = [
-        ("under_1m", 60),
-        ("under_5m", 300),
-        ("under_15m", 900),
-        ("under_1h", 3_600),
-        ("under_4h", 14_400),
-        ("under_1d", 86_400),
-        ("over_1d", i64::MAX),
-    ];
-    let mut below = 0;
-    let mut counts = Vec::new();
-    for (label, limit) in STEPS {
-        let up_to = sorted_seconds.partition_point(|seconds| *seconds < limit);
-        counts.push((label, i64::try_from(up_to - below).unwrap_or(i64::MAX)));
-        below = up_to;
-    }
-    let reached = i64::try_from(sorted_seconds.len()).unwrap_or(i64::MAX);
+fn spread(took: &Took, notices: i64) -> Value {
+    let labels = STEPS.iter().map(|(label, _)| *label).chain(["over_1d"]);
+    let mut counts: Vec<(&str, i64)> = labels.zip(took.steps.iter().copied()).collect();
+    let reached: i64 = took.steps.iter().sum();
     counts.push(("not_yet", (notices - reached).max(0)));
     let most = counts
         .iter()
@@ -505,8 +487,7 @@ fn spread(sorted_seconds: &[i64], notices: i64) -> Value {
         .into_iter()
         .map(|(label, notices)| json!({ "label": label, "notices": notices, "width": share(notices, most) }))
         .collect();
-    let at = |percent: usize| nearest_rank(sorted_seconds, percent);
-    json!({ "buckets": buckets, "median_s": at(50), "p95_s": at(95), "max_s": at(100) })
+    json!({ "buckets": buckets, "median_s": took.median_s, "p95_s": took.p95_s, "max_s": took.max_s })
 }
 
 /// The self-check, tried now beside what it said before.
@@ -581,7 +562,13 @@ mod tests {
 
     #[test]
     fn a_distribution_counts_everything_once() {
-        let told = spread(&[1, 9, 11, 61, 90_000], 7);
+        let took = Took {
+            steps: vec![3, 1, 0, 0, 0, 0, 1],
+            median_s: Some(11),
+            p95_s: Some(90_000),
+            max_s: Some(90_000),
+        };
+        let told = spread(&took, 7);
         let counts: Vec<i64> = told["buckets"]
             .as_array()
             .expect("buckets")
@@ -593,6 +580,6 @@ mod tests {
             (&told["median_s"], &told["max_s"]),
             (&json!(11), &json!(90_000))
         );
-        assert_eq!(spread(&[], 0)["median_s"], Value::Null);
+        assert_eq!(spread(&Took::default(), 0)["median_s"], Value::Null);
     }
 }

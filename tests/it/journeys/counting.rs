@@ -3,6 +3,8 @@
 use super::pages::seated;
 use super::steps::{hours, text};
 use crate::support::hub::{Person, TestHub};
+use kairan::domain::level::Level;
+use kairan::storage::figures::{self, Took};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -34,6 +36,20 @@ fn made_banks(is_postgres: bool, banks: i64) -> String {
 const NUMBERED: &str =
     "(SELECT id, bank_id, issued_at, row_number() OVER (ORDER BY id) AS i FROM notice
     WHERE bank_id IN (SELECT id FROM bank WHERE code LIKE 'M%')) n";
+
+/// Every made bank confirmed: the first after a second, the next after two.
+fn made_levels(is_postgres: bool) -> String {
+    let after = if is_postgres {
+        "n.i * interval '1 second'"
+    } else {
+        "n.i * 1000000"
+    };
+    format!(
+        "INSERT INTO notice_level (notice_id, level, reached_at, recorded_at, evidence_id)
+         SELECT n.id, l.level, n.issued_at + {after}, n.issued_at + {after}, n.id FROM {NUMBERED}
+         CROSS JOIN (SELECT 1 AS level UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4) l"
+    )
+}
 
 /// Every made bank has to be called; these calls are older than any other.
 fn made_calls(is_postgres: bool) -> String {
@@ -116,5 +132,23 @@ journeys! {
         desk.get(&hub, &format!("/incidents/{first}/calls/{}", ids(&own)[0])).await.expect(404);
         let all = desk.page(&hub, &format!("/incidents/{first}")).await;
         assert_eq!(all.matches(&format!("/incidents/{first}/calls/")).count(), 421);
+    }
+
+    async fn the_figures_count_every_notice_however_many_there_are(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.stamp(&bank).await.expect(200);
+        hub.tamper(&made_banks(hub.postgres.is_some(), 13_000));
+        hub.tamper(&made_levels(hub.postgres.is_some()));
+        let page = seated(&hub, &officer).await.page(&hub, "/figures").await;
+        assert_eq!(page.matches("<strong>13,001</strong>").count(), 5, "from listed to acknowledged: {page}");
+        assert_eq!(page.matches("100 %").count(), 5, "{page}");
+        // The one that was really sent took less than a minute; the others took 1 to 13 000 seconds.
+        let took = hub.act(|tx| Ok(figures::took(tx, Level::Acknowledged, &[60, 3_600])?)).await;
+        let worked_out = Took { steps: vec![60, 3_540, 9_401], median_s: Some(6_500), p95_s: Some(12_350), max_s: Some(13_000) };
+        assert_eq!(took, worked_out);
+        let none = hub.act(|tx| Ok(figures::took(tx, Level::Responded, &[60])?)).await;
+        assert_eq!(none, Took { steps: vec![0, 0], ..Took::default() });
     }
 }
