@@ -190,6 +190,19 @@ pub fn of_incident(
     Ok(rows)
 }
 
+/// The bank's newest notice of the same incident with the phase that it told of; `None` = this is the newest.
+pub fn followed_by(tx: &mut Tx<'_>, row: &NoticeRow) -> Result<Option<(NoticeRow, String)>, Error> {
+    let newest = of_incident(tx, row.incident_id, row.bank_id)?.pop();
+    let Some(newest) = newest.filter(|newest| newest.number > row.number) else {
+        return Ok(None);
+    };
+    let phase: String = on_either!(tx, conn => revision::table
+        .find(newest.revision_id)
+        .select(revision::phase)
+        .first(conn)?);
+    Ok(Some((newest, phase)))
+}
+
 /// A bank's notices after `after`, by number.
 pub fn inbox(
     tx: &mut Tx<'_>,

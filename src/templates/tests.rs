@@ -561,6 +561,7 @@ fn pages(text: &str) -> Vec<(&'static str, serde_json::Value)> {
     });
     let mut seen = link.clone();
     seen["acknowledged"] = json!({"name": text, "at": noon});
+    seen["newer"] = json!({"number": 43, "withdrawn": false});
     vec![
         ("pages/link.html", link),
         ("pages/link.html", seen),

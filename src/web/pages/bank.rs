@@ -11,7 +11,7 @@ use crate::domain::digest::Digest;
 use crate::domain::incident::OperatorContact;
 use crate::domain::level::{AckClass, Level};
 use crate::domain::proof::notice::FILE_NAME;
-use crate::domain::vocabulary::{Language, ResponseCode, Sharing};
+use crate::domain::vocabulary::{Language, Phase, ResponseCode, Sharing};
 use crate::storage::delivery::OutcomeRow;
 use crate::storage::{
     Lane, Tx, bank, delivery, delivery_log, evidence, incident, log, notice, payload, reading,
@@ -271,7 +271,10 @@ fn around_notice(
     };
     let stamped = evidence::acknowledgement_of(tx, id)?;
     let seal = log::seal(tx, row.fanout_id)?;
+    let newer = notice::followed_by(tx, &row)?;
     Ok(json!({
+        "newer": newer.map(|(newest, phase)| json!({ "notice": newest.id.to_string(), "number": newest.number,
+            "withdrawn": phase == Phase::Withdrawal.code() })),
         "sealed": seal.map(|seal| json!({ "entry": seal.entry_index })),
         "reason": row.reason, "late": stamped.is_none() && row.acknowledge_by < now,
         "recipients": { "count": roster.map(|fanout| fanout.notice_count), "roster_version": roster.map(|fanout| fanout.roster_version),

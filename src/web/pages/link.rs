@@ -5,9 +5,9 @@ use crate::actions::Error;
 use crate::actions::mail_link::{self, LinkOutcome, LinkView};
 use crate::domain::incident::Words;
 use crate::domain::refusal::Refusal;
-use crate::domain::vocabulary::Language;
+use crate::domain::vocabulary::{Language, Phase};
 use crate::storage::incident::{self, RevisionRow};
-use crate::storage::{Lane, Tx};
+use crate::storage::{Lane, Tx, notice};
 use crate::templates::mails::{When, restricted};
 use crate::web::App;
 use crate::web::body::Form;
@@ -41,6 +41,8 @@ struct Typed {
 struct Shown {
     view: LinkView,
     revision: RevisionRow,
+    /// The number and the phase of the bank's newest notice of the incident, where this is an earlier one.
+    newer: Option<(i64, String)>,
 }
 
 /// A reader's wish: `?lang`, or else what the browser says.
@@ -64,7 +66,12 @@ pub(super) fn accepted(header: &str) -> Option<Language> {
 fn read(tx: &mut Tx<'_>, rules: &crate::actions::Rules, token: &str) -> Result<Shown, Error> {
     let view = mail_link::view(tx, rules, token)?;
     let revision = incident::revision(tx, view.notice.revision_id)?.ok_or(Error::NotFound)?;
-    Ok(Shown { view, revision })
+    let newer = notice::followed_by(tx, &view.notice)?;
+    Ok(Shown {
+        view,
+        revision,
+        newer: newer.map(|(newest, phase)| (newest.number, phase)),
+    })
 }
 
 async fn open(app: &App, token: &str) -> Result<Shown, Error> {
@@ -208,7 +215,11 @@ fn notice_page(
     token: &str,
     problem: Option<(Said, Typed)>,
 ) -> HttpResponse {
-    let Shown { view, revision } = shown;
+    let Shown {
+        view,
+        revision,
+        newer,
+    } = shown;
     let body: Value = serde_json::from_slice(&view.body).unwrap_or_default();
     let zone = &app.rules.zone;
     let closed = restricted(&revision.tlp);
@@ -235,6 +246,8 @@ fn notice_page(
         "problem": problem.as_ref().map(|(said, _)| say(*said, language)),
         "name": typed.name, "role": typed.role,
         "languages": languages(token, language),
+        "newer": newer.as_ref().map(|(number, phase)| json!({
+            "number": number, "withdrawn": *phase == Phase::Withdrawal.code() })),
     });
     html(app, status, "pages/link.html", language, &context)
 }

@@ -413,6 +413,25 @@ journeys! {
         assert_eq!(hub.newest(&bank).await["level"], "dispatched");
     }
 
+    async fn the_link_of_an_earlier_notice_says_that_it_is_no_longer_how_things_stand(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let _bank = by_mail(&hub, "B001", &inbox, "en").await;
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        let (path, _) = link(&inbox.arrived(1).await[0]);
+        let read = async |query: &str| {
+            let page = hub.get(&format!("{path}{query}"), "").await.expect(200);
+            String::from_utf8_lossy(&page.body).into_owned()
+        };
+        assert!(!read("").await.contains("This is an earlier notice"));
+        hub.revise(&officer, text(&filed, "reference")).await;
+        let page = read("").await;
+        assert!(page.contains("your bank’s newest is No. 2.") && page.contains("<form"), "{page}");
+        hub.withdraw(&officer, text(&filed, "reference")).await;
+        assert!(read("").await.contains("was withdrawn by your bank’s No. 3."));
+        assert!(read("?lang=ja").await.contains("その内容は貴行あて第3号で取り下げられました。"));
+    }
+
     async fn a_scanner_that_opens_every_link_and_sends_every_form_confirms_nothing(hub, relay()) {
         let inbox = mailbox("desk");
         let bank = by_mail(&hub, "B001", &inbox, "ja").await;

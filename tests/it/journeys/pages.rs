@@ -360,6 +360,30 @@ journeys! {
         browser.get(&hub, &format!("/inbox/{foreign}")).await.expect(404);
     }
 
+    async fn an_earlier_notice_leads_its_bank_to_the_newest_of_the_incident(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        let filed = hub.file(&officer).await;
+        let first = format!("/inbox/{}", text(&hub.newest(&bank).await, "notice"));
+        hub.file(&officer).await;
+        let member = hub.person("bank_member", Some(bank.id)).await;
+        let browser = seated(&hub, &member).await;
+        assert!(!browser.page(&hub, &first).await.contains("This is an earlier notice"), "another incident changes nothing");
+        hub.revise(&officer, text(&filed, "reference")).await;
+        let second = format!("/inbox/{}", text(&hub.newest(&bank).await, "notice"));
+        let page = browser.page(&hub, &first).await;
+        assert!(page.contains("no longer how it stands: No. 3 is the newest.") && page.contains(&format!("href=\"{second}\"")), "{page}");
+        assert!(!browser.page(&hub, &second).await.contains("This is an earlier notice"));
+        hub.withdraw(&officer, text(&filed, "reference")).await;
+        let last = format!("/inbox/{}", text(&hub.newest(&bank).await, "notice"));
+        for earlier in [&first, &second] {
+            let page = browser.page(&hub, earlier).await;
+            assert!(page.contains("what it says was withdrawn by No. 4.") && page.contains(&format!("href=\"{last}\"")), "{page}");
+        }
+        assert!(!browser.page(&hub, &last).await.contains("This is an earlier notice"));
+        browser.post(&hub, "/account/language", &[("language", "ja")]).await.expect(303);
+        assert!(browser.page(&hub, &first).await.contains("その内容は第4号で取り下げられました。"));
+    }
+
     async fn an_officer_files_by_the_form_and_what_was_typed_survives_a_fault(hub) {
         let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
         let browser = seated(&hub, &officer).await;
