@@ -77,12 +77,9 @@ impl Scene {
         format!("{}{path}", self.hub.url)
     }
 
-    /// The as-of page of B003, an hour before now by the clock on an auditor's wall.
-    fn hour_ago(&self) -> String {
-        let then = jiff::Timestamp::from_microsecond(self.hub.clock.now().micros());
-        let there =
-            then.and_then(|now| (now - jiff::SignedDuration::from_hours(1)).in_tz("Asia/Tokyo"));
-        let there = there.expect("a known zone").strftime("%Y-%m-%dT%H:%M");
+    /// The as-of page of B003, so long before now by the clock on an auditor's wall.
+    fn as_of(&self, ago: Duration) -> String {
+        let there = self.hub.local_minute_before(ago);
         format!("/as-of?bank=B003&at={there}")
     }
 
@@ -386,7 +383,7 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
         page("matrix", "/matrix"),
         page("evidence", &path),
         page("deliveries", "/deliveries"),
-        page("as-of", "/as-of?bank=B003&at=2035-01-01T00:00"),
+        page("as-of", scene.as_of(Duration::ZERO)),
         page("figures", "/figures"),
         page("check", "/check"),
         page("approvals", "/approvals"),
@@ -398,7 +395,7 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
             "completeness-first",
             format!("/evidence/incidents/{}?revision=1", scene.reference),
         ),
-        page("as-of-then", scene.hour_ago()),
+        page("as-of-then", scene.as_of(Duration::from_secs(3_600))),
     ];
     scene.look_at(&browser, "auditor", &pages).await;
     let mut complaints = Vec::new();

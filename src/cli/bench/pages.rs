@@ -32,7 +32,7 @@ pub struct Args {
     common: Common,
 }
 
-/// A page, and whose. `{incident}` is the newest incident, `{notice}` the bank's newest notice.
+/// A page, and whose. `{incident}` is the newest incident, `{notice}` the bank's newest notice, `{now}` the hub's time.
 const PAGES: [(&str, &str, &str); 22] = [
     ("officer", "officer_home_ms", "/home"),
     ("officer", "officer_incident_ms", "/incidents/{incident}"),
@@ -48,11 +48,7 @@ const PAGES: [(&str, &str, &str); 22] = [
     ("auditor", "auditor_incident_ms", "/incidents/{incident}"),
     ("auditor", "auditor_evidence_ms", "/evidence/{notice}"),
     ("auditor", "auditor_deliveries_ms", "/deliveries"),
-    (
-        "auditor",
-        "auditor_as_of_ms",
-        "/as-of?bank={bank}&at=2100-01-01T00:00",
-    ),
+    ("auditor", "auditor_as_of_ms", "/as-of?bank={bank}&at={now}"),
     ("auditor", "auditor_figures_ms", "/figures"),
     ("auditor", "auditor_check_ms", "/check"),
     ("administrator", "administrator_register_ms", "/register"),
@@ -191,10 +187,14 @@ impl Scene for Args {
         let notice = seated("bank_administrator")?
             .first("/inbox", "/inbox/")
             .await?;
+        // The people of a hub whose settings name no zone read its clock in Tokyo.
+        let now = jiff::Timestamp::now().in_tz("Asia/Tokyo").map_err(failed)?;
+        let now = now.strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let place = |path: &str| {
             path.replace("{incident}", &format!("INC-{incident}"))
                 .replace("{notice}", &notice)
                 .replace("{bank}", &bank_code(1))
+                .replace("{now}", &now)
         };
         let mut figures: Vec<Named> = PAGES
             .iter()

@@ -4,6 +4,7 @@
 use crate::actions::certify;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
+use crate::domain::refusal::Refusal;
 use crate::storage::{Tx, bank, evidence, reading};
 use crate::web::App;
 use crate::web::page;
@@ -57,21 +58,26 @@ pub struct AsOf {
     not_told_complete: bool,
 }
 
-/// What a bank had been told by an instant, and what it had not.
+/// What a bank had been told by an instant, and what it had not. A time that has not come is refused.
 #[utoipa::path(get, path = "/api/v1/as-of", tag = "evidence", params(
     ("bank" = String, Query, description = "the bank's code"),
-    ("at" = String, Query, description = "RFC 3339 with zone"),
+    ("at" = String, Query, description = "RFC 3339 with zone; not in the future"),
     ("after" = Option<i64>, Query, description = "next_after of the page before"),
     ("limit" = Option<i64>, Query, description = "1 to 200"),
 ), responses((status = 200, body = AsOf)))]
 pub async fn as_of(app: Data<App>, Asked(question): Asked<Question>) -> Answered {
     let limit = page::length(question.limit, app.limits.page)?;
     let after = question.after.map_or(0, |Number(after)| after);
-    let at = question.at.at.as_shown();
+    let asked_of = question.at.at;
     let answer = app
         .store
         .read(move |tx| -> Result<AsOf, Problem> {
             let row = bank::by_code(tx, &question.bank)?.ok_or_else(Problem::missing)?;
+            // Nobody can say yet what will have been told by then.
+            if asked_of > tx.now()? {
+                return Err(Refusal::NotYet.into());
+            }
+            let at = asked_of.as_shown();
             let (told, next_after) = told(tx, row.id, at, after, limit)?;
             let mut missed = reading::not_told_by(tx, row.id, at, page::MOST + 1)?;
             let more = page::cut(&mut missed, page::MOST);

@@ -5,7 +5,7 @@ use super::{Desk, document, entered, show};
 use crate::actions::{Rules, chase, log_refuses, read_register, self_check};
 use crate::domain::access::Role;
 use crate::domain::id::Uid;
-use crate::domain::instant::{Entered, Instant};
+use crate::domain::instant::Instant;
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::evidence::AcknowledgementRow;
@@ -373,41 +373,56 @@ pub(in crate::web) async fn as_of(desk: Desk) -> Answered {
     let (code, at) = (one(&asked, "bank").to_owned(), one(&asked, "at").to_owned());
     let language = desk.seat.who.language.clone();
     let known = desk.app.store.read(move |tx| banks(tx, &language)).await?;
-    let answer = if code.is_empty() || at.is_empty() {
-        Value::Null
+    let found = if code.is_empty() || at.is_empty() {
+        Ok(Value::Null)
     } else {
-        let instant = entered(&at, &desk.seat.who.zone)?;
-        let question = query_of(&[
-            ("bank", &code),
-            ("at", &instant),
-            ("limit", "200"),
-            ("after", one(&asked, "after")),
-        ]);
-        let found = as_of::as_of(desk.app.clone(), Asked(query::read(&question)?)).await;
-        let found = document(found).await?;
-        let bank = known.iter().find(|bank| bank["code"] == code.as_str());
-        let then = found["at"].as_str().unwrap_or_default();
-        let certificate = query_of(&[("bank", &code), ("as_of", then)]);
-        let carries = desk.seat.who.caller.roles().contains(Role::Auditor);
-        let has_come = instant_of(then).is_some_and(|at| at <= desk.app.store.clock().now());
-        let next = found["next_after"].as_i64().map(|after| {
-            let after = after.to_string();
-            format!(
-                "/as-of?{}",
-                query_of(&[("bank", &code), ("at", &at), ("after", &after)])
-            )
-        });
-        json!({ "bank": bank, "at": found["at"], "told": found["told"], "next": next, "not_told": found["not_told"],
-            "not_told_complete": found["not_told_complete"], "asked_at": desk.app.store.clock().now().to_string(),
-            "certificate": (carries && has_come).then(|| format!("/as-of/certificate?{certificate}")),
-            "pack": carries.then(|| format!("/evidence/banks/{code}/pack")) })
+        told_by(&desk, &known, &asked).await
     };
-    let page = json!({ "bank": code, "at": at, "banks": known, "answer": answer, "faults": [] });
-    show(&desk, StatusCode::OK, "desk/auditor/as_of.html", page)
+    let (status, answer, faults) = match found {
+        Ok(answer) => (StatusCode::OK, answer, json!([])),
+        Err(problem) if ["not_yet", "time_invalid"].contains(&problem.code) => {
+            let fault =
+                json!({ "pointer": "/at", "code": problem.code, "message": problem.detail });
+            (problem.status, Value::Null, json!([fault]))
+        }
+        Err(problem) => return Err(problem),
+    };
+    let page =
+        json!({ "bank": code, "at": at, "banks": known, "answer": answer, "faults": faults });
+    show(&desk, status, "desk/auditor/as_of.html", page)
 }
 
-fn instant_of(text: &str) -> Option<Instant> {
-    Entered::parse(text).ok().map(|entered| entered.at)
+/// The API's answer to what the form asks, with where to go on from it.
+async fn told_by(
+    desk: &Desk,
+    known: &[Value],
+    asked: &[(String, String)],
+) -> Result<Value, Problem> {
+    let (code, at) = (one(asked, "bank"), one(asked, "at"));
+    let instant = entered(at, &desk.seat.who.zone)?;
+    let question = query_of(&[
+        ("bank", code),
+        ("at", &instant),
+        ("limit", "200"),
+        ("after", one(asked, "after")),
+    ]);
+    let found = as_of::as_of(desk.app.clone(), Asked(query::read(&question)?)).await;
+    let found = document(found).await?;
+    let bank = known.iter().find(|bank| bank["code"] == code);
+    let then = found["at"].as_str().unwrap_or_default();
+    let certificate = query_of(&[("bank", code), ("as_of", then)]);
+    let carries = desk.seat.who.caller.roles().contains(Role::Auditor);
+    let next = found["next_after"].as_i64().map(|after| {
+        let after = after.to_string();
+        let further = query_of(&[("bank", code), ("at", at), ("after", &after)]);
+        format!("/as-of?{further}")
+    });
+    Ok(
+        json!({ "bank": bank, "at": found["at"], "told": found["told"], "next": next, "not_told": found["not_told"],
+        "not_told_complete": found["not_told_complete"], "asked_at": desk.app.store.clock().now().to_string(),
+        "certificate": carries.then(|| format!("/as-of/certificate?{certificate}")),
+        "pack": carries.then(|| format!("/evidence/banks/{code}/pack")) }),
+    )
 }
 
 /// The same answer as a signed certificate: the API's own, under a session.

@@ -333,7 +333,7 @@ fn content() -> Vec<Row> {
         GET "/api/v1/tasks" "oa" 200/404 Nothing, All, plain;
         GET "/api/v1/service-levels" "oa" 200/404 Nothing, All, |_, target| (format!("?bank={}", known(target)), Body::None);
         GET "/api/v1/as-of" "oa" 200/404 Nothing, All, |_, target|
-            (format!("?bank={}&at=2030-01-01T00:00:00Z", known(target)), Body::None);
+            (format!("?bank={}&at=2020-01-01T00:00:00Z", known(target)), Body::None);
         GET "/api/v1/certificates" "a" 200/404 Nothing, All, |_, target|
             (format!("?bank={}&as_of=2020-01-01T00:00:00Z", known(target)), Body::None);
         GET "/api/v1/evidence/incidents/{reference}" "a" 200/404 Incident, All, plain;

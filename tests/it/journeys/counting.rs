@@ -151,4 +151,24 @@ journeys! {
         let none = hub.act(|tx| Ok(figures::took(tx, Level::Responded, &[60])?)).await;
         assert_eq!(none, Took { steps: vec![0, 0], ..Took::default() });
     }
+
+    async fn nobody_is_told_what_a_bank_will_have_been_told(hub) {
+        let (auditor, officer, _bank) = (hub.auditor().await, hub.officer().await, hub.bank("B001").await);
+        let filed = hub.file(&officer).await;
+        let tomorrow = (hub.clock.now() + hours(24)).to_string();
+        let refused = hub.get(&format!("/api/v1/as-of?bank=B001&at={tomorrow}"), &auditor.key).await;
+        assert_eq!(refused.expect(422).code(), "not_yet");
+        let desk = seated(&hub, &auditor).await;
+        for (at, said) in [("2099-01-01T00:00", "This time has not come yet."), ("2099-13-01T00:00", "Write a time like")] {
+            let refused = desk.get(&hub, &format!("/as-of?bank=B001&at={at}")).await;
+            assert!(refused.status.is_client_error(), "{at}");
+            let page = String::from_utf8(refused.body).expect("UTF-8");
+            assert!(page.contains(said) && page.contains("id=\"e-at\""), "{page}");
+            assert!(page.contains(&format!("value=\"{at}\"")) && page.contains("value=\"B001\" selected"), "what was typed stays: {page}");
+            assert!(!page.contains("class=\"certificate\""), "{page}");
+        }
+        hub.advance(hours(1));
+        let at = hub.local_minute_before(hours(0));
+        assert!(desk.page(&hub, &format!("/as-of?bank=B001&at={at}")).await.contains(text(&filed, "reference")));
+    }
 }

@@ -346,7 +346,7 @@ journeys! {
         let incident = format!("/incidents/{}", text(&line, "incident"));
         let (evidence, notice) = (format!("/evidence/{}", said.notice), format!("/inbox/{}", said.notice));
         hub.advance(seconds(60));
-        let at = kairan_time(&hub);
+        let at = hub.local_minute_before(seconds(0));
         let as_of = format!("/as-of?bank=B001&at={at}");
         let words = [("en", "Signed with the bank’s own key"), ("ja", "銀行の署名鍵による確認")];
         let [officer, auditor, head] = [seated(&hub, &officer).await, seated(&hub, &auditor).await, seated(&hub, &head).await];
@@ -379,11 +379,4 @@ fn vkey(signer: &Signer, key: &[u8; 32]) -> String {
     let hashed = Digest::of(&[name.as_str().as_bytes(), b"\n", &bytes].concat());
     let id = hex::encode(&hashed.0[..4]);
     format!("{name}+{id}+{}", BASE64_STANDARD.encode(bytes))
-}
-
-/// The hub's time as a form of a person in Tokyo says it, a minute from now.
-fn kairan_time(hub: &TestHub) -> String {
-    let at = jiff::Timestamp::from_microsecond(hub.clock.now().micros()).expect("a time");
-    let there = at.in_tz("Asia/Tokyo").expect("a zone") + jiff::Span::new().minutes(1);
-    there.strftime("%Y-%m-%dT%H:%M").to_string()
 }

@@ -449,6 +449,14 @@ impl TestHub {
         )
     }
 
+    /// The minute of some time ago on a wall in Tokyo, as a form takes it.
+    pub fn local_minute_before(&self, ago: Duration) -> String {
+        let then = (self.clock.now() - ago).micros();
+        let then = jiff::Timestamp::from_microsecond(then).expect("a time");
+        let there = then.in_tz("Asia/Tokyo").expect("a known zone");
+        there.strftime("%Y-%m-%dT%H:%M").to_string()
+    }
+
     /// A statement by somebody with access to the database, beside the hub.
     pub fn tamper(&mut self, statement: &str) {
         use diesel::connection::SimpleConnection;
