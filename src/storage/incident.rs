@@ -71,6 +71,24 @@ pub fn by_id(tx: &mut Tx<'_>, id: Uid) -> Result<Option<IncidentRow>, Error> {
     )
 }
 
+/// When the first incident was opened.
+pub fn first_opened(tx: &mut Tx<'_>) -> Result<Option<Instant>, Error> {
+    Ok(on_either!(tx, conn => incident::table
+        .order(incident::id)
+        .select(incident::opened_at)
+        .first(conn)
+        .optional()?))
+}
+
+/// When incidents were opened, the newest first.
+pub fn opened(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Instant>, Error> {
+    Ok(on_either!(tx, conn => incident::table
+        .order(incident::id.desc())
+        .limit(limit)
+        .select(incident::opened_at)
+        .load(conn)?))
+}
+
 /// Incidents in the order in which they were registered, after this one.
 pub fn after(tx: &mut Tx<'_>, after: Option<Uid>, limit: i64) -> Result<Vec<IncidentRow>, Error> {
     let after = after.unwrap_or(Uid::from_bytes([0; 16]));

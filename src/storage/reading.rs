@@ -81,6 +81,43 @@ pub fn incidents(
     }))
 }
 
+/// Incidents that were on record at an instant, each with its newest revision of that time; the newest incident first,
+/// from those that are older than `before`.
+pub fn on_record(
+    tx: &mut Tx<'_>,
+    at: Instant,
+    before: Option<Uid>,
+    limit: i64,
+) -> Result<Vec<(IncidentRow, RevisionRow)>, Error> {
+    let later = diesel::alias!(revision as later);
+    Ok(on_either!(tx, conn => {
+        let mut query = incident::table
+            .inner_join(revision::table.on(revision::incident_id.eq(incident::id)))
+            .filter(revision::accepted_at.le(at))
+            .filter(not(exists(later
+                .filter(later.field(revision::incident_id).eq(incident::id))
+                .filter(later.field(revision::accepted_at).le(at))
+                .filter(later.field(revision::number).gt(revision::number)))))
+            .select((IncidentRow::as_select(), RevisionRow::as_select()))
+            .order(incident::id.desc())
+            .limit(limit)
+            .into_boxed();
+        if let Some(before) = before {
+            query = query.filter(incident::id.lt(before));
+        }
+        query.load(conn)?
+    }))
+}
+
+/// How many incidents were on record at an instant.
+pub fn on_record_count(tx: &mut Tx<'_>, at: Instant) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => revision::table
+        .filter(revision::number.eq(1))
+        .filter(revision::accepted_at.le(at))
+        .count()
+        .get_result(conn)?))
+}
+
 /// Incidents whose newest revision names this one as related, the newest first.
 pub fn naming(
     tx: &mut Tx<'_>,

@@ -5,17 +5,18 @@ use super::{Desk, document, entered, show};
 use crate::actions::{Rules, chase, log_refuses, read_register, self_check};
 use crate::domain::access::Role;
 use crate::domain::id::Uid;
-use crate::domain::instant::Instant;
+use crate::domain::instant::{Entered, Instant};
 use crate::domain::level::Level;
 use crate::domain::outcome::ErrorClass;
 use crate::storage::evidence::AcknowledgementRow;
 use crate::storage::figures::Took;
+use crate::storage::incident::{IncidentRow, RevisionRow};
 use crate::storage::{
     self, Tx, audit, bank, delivery_log, evidence, facts, figures, incident, log, mail_report,
-    notice,
+    notice, reading,
 };
 use crate::web::api::deliveries::Names;
-use crate::web::api::{as_of, board, calls, certificates, deliveries, incidents};
+use crate::web::api::{as_of, board, calls, certificates, deliveries};
 use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
@@ -26,8 +27,9 @@ use jiff::civil::Date;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// Rows of the matrix.
-const INCIDENTS: &str = "limit=50";
+/// Rows of the matrix at once, and incidents whose days the slider marks: the newest.
+const INCIDENTS: i64 = 50;
+const TICKS: i64 = 1_000;
 /// Changes of the self-check's verdict that are shown: the newest.
 const VERDICTS: i64 = 100;
 /// The steps in which people ask how long it took: each up to before its seconds, and then whatever took longer.
@@ -78,84 +80,171 @@ pub(super) fn banks(tx: &mut Tx<'_>, language: &str) -> Result<Vec<Value>, Probl
     Ok(banks)
 }
 
+/// The day that a matrix is of, and when it ended: now, while it goes on.
+struct Day {
+    day: Date,
+    today: Date,
+    end: Instant,
+}
+
+impl Day {
+    fn of(asked: &[(String, String)], zone: &str, now: Instant) -> Result<Self, Problem> {
+        let today = day_there(now, zone)?;
+        let day: Date = match one(asked, "day") {
+            "" => today,
+            text => text
+                .parse()
+                .map_err(|_| Problem::bad_request("day_invalid", "write a day like 2026-11-23"))?,
+        };
+        if day >= today {
+            let (day, end) = (today, now);
+            return Ok(Self { day, today, end });
+        }
+        let next = day.tomorrow().map_err(|fault| Problem::internal(&fault))?;
+        // Some days of long ago end at no instant that is written with whole minutes of offset and four digits of a year.
+        let end = Entered::parse(&entered(&format!("{next}T00:00"), zone)?).map_err(|_| {
+            Problem::bad_request("day_invalid", "there is no record of days so long ago")
+        })?;
+        let end = end.at;
+        Ok(Self { day, today, end })
+    }
+
+    fn is_today(&self) -> bool {
+        self.day == self.today
+    }
+}
+
+/// The day on which an instant lies on a wall of this zone.
+fn day_there(at: Instant, zone: &str) -> Result<Date, Problem> {
+    let there = jiff::Timestamp::from_microsecond(at.micros()).and_then(|at| at.in_tz(zone));
+    let there = there.map_err(|fault| Problem::internal(&fault))?;
+    Ok(there.date())
+}
+
+/// What the matrix is drawn from: the incidents on record by then, and when any was opened until now.
+struct OnRecord {
+    rows: Vec<(IncidentRow, RevisionRow)>,
+    /// The last of them, where older ones follow.
+    last: Option<Uid>,
+    total: i64,
+    first_opened: Option<Instant>,
+    opened: Vec<Instant>,
+}
+
+fn on_record(tx: &mut Tx<'_>, at: Instant, before: Option<Uid>) -> Result<OnRecord, Problem> {
+    let mut rows = reading::on_record(tx, at, before, INCIDENTS + 1)?;
+    let more = page::cut(&mut rows, INCIDENTS);
+    let last = rows
+        .last()
+        .filter(|_| more)
+        .map(|(incident, _)| incident.id);
+    Ok(OnRecord {
+        rows,
+        last,
+        total: reading::on_record_count(tx, at)?,
+        first_opened: incident::first_opened(tx)?,
+        opened: incident::opened(tx, TICKS)?,
+    })
+}
+
 /// Incident × bank as it stood at the end of a day.
 pub(in crate::web) async fn matrix(desk: Desk) -> Answered {
     let asked = asked(&desk.req);
     let zone = desk.seat.who.zone.as_str();
-    let now = desk.app.store.clock().now();
-    let today = jiff::Timestamp::from_microsecond(now.micros())
-        .and_then(|at| at.in_tz(zone))
-        .map(|there| there.date())
-        .map_err(|fault| Problem::internal(&fault))?;
-    let day: Date = match one(&asked, "day") {
-        "" => today,
-        text => text
-            .parse()
-            .map_err(|_| Problem::bad_request("day_invalid", "write a day like 2026-11-23"))?,
-    };
-    let day = day.min(today);
-    // The first instant of the next day, or now while the day goes on.
-    let end = if day == today {
-        now.to_string()
-    } else {
-        let next = day.tomorrow().map_err(|fault| Problem::internal(&fault))?;
-        entered(&format!("{next}T00:00"), zone)?
+    let day = Day::of(&asked, zone, desk.app.store.clock().now())?;
+    let before = match one(&asked, "before") {
+        "" => None,
+        text => Some(page::id(text)?),
     };
     let language = desk.seat.who.language.clone();
-    let columns = desk.app.store.read(move |tx| banks(tx, &language)).await?;
-    let language = desk.seat.who.language.clone();
-    let names = desk
+    let (columns, names) = desk
         .app
         .store
-        .read(move |tx| super::bank_names(tx, &language))
+        .read(move |tx| -> Result<_, Problem> {
+            Ok((banks(tx, &language)?, super::bank_names(tx, &language)?))
+        })
         .await?;
-    let who = desk.who();
-    let found = incidents::search(desk.app.clone(), who, Asked(query::read(INCIDENTS)?)).await;
-    let found = document(found).await?;
+    let at = day.end.as_shown();
+    let known = desk
+        .app
+        .store
+        .read(move |tx| on_record(tx, at, before))
+        .await?;
     let mut rows = Vec::new();
-    let mut opened = vec![day];
-    for line in found["incidents"].as_array().into_iter().flatten() {
-        let at = line["opened_at"]
-            .as_str()
-            .map(str::parse::<jiff::Timestamp>);
-        if let Some(there) = at.and_then(Result::ok).and_then(|at| at.in_tz(zone).ok()) {
-            opened.push(there.date());
-        }
-        let reference = line["reference"].as_str().unwrap_or_default().to_owned();
-        let then = Asked(query::read(&query_of(&[("at", &end)]))?);
-        let stamps = match board::board(desk.app.clone(), Path::from(reference), then).await {
-            Ok(answer) => document(Ok(answer)).await?,
-            // Not filed yet on that day.
-            Err(problem) if problem.status == StatusCode::NOT_FOUND => continue,
-            Err(problem) => return Err(problem),
-        };
-        let cells = super::stamps(&stamps["cells"], &names);
-        let cells = cells.as_array().cloned().unwrap_or_default();
-        let in_order = columns.iter().map(|column| {
-            let found = cells.iter().find(|cell| cell["bank"] == column["code"]);
-            found.cloned().unwrap_or(Value::Null)
-        });
-        rows.push(json!({
-            "reference": line["reference"], "title": super::officer::title(&line["title"], &desk.seat.who.language),
-            "kind": line["kind"], "phase": line["phase"], "revision": stamps["revision"], "accepted_at": line["accepted_at"],
-            "delivered": stamps["delivered"], "acknowledged": stamps["acknowledged"], "notices": stamps["notices"],
-            "cells": in_order.collect::<Vec<_>>(),
-        }));
+    for (incident, revision) in &known.rows {
+        let then = query_of(&[("at", &day.end.to_string())]);
+        let then = Asked(query::read(&then)?);
+        let path = Path::from(incident.reference.clone());
+        let stamps = document(board::board(desk.app.clone(), path, then).await).await?;
+        let cells = in_order(&super::stamps(&stamps["cells"], &names), &columns);
+        rows.push(matrix_row(
+            desk.language(),
+            incident,
+            revision,
+            &stamps,
+            cells,
+        ));
     }
-    let first_day = opened.iter().copied().min().unwrap_or(day);
-    let after_first = |day: &Date| {
-        day.since(first_day)
-            .map(|span| span.get_days())
-            .unwrap_or(0)
-    };
-    let ticks: BTreeSet<i32> = opened[1..].iter().map(after_first).collect();
+    let (first_day, ticks) = days(&known, day.day, zone)?;
     let link = |day: Option<Date>| day.map(|day| format!("/matrix?day={day}"));
+    let shown = day.day;
+    let older = known
+        .last
+        .map(|last| format!("/matrix?day={shown}&before={last}"));
+    let exercise = if day.is_today() {
+        super::exercises::next(&desk).await?
+    } else {
+        Value::Null
+    };
     let page = json!({
-        "at": end, "day": day.to_string(), "from_day": first_day.to_string(), "to_day": today.to_string(),
-        "earlier": link(day.yesterday().ok()), "later": link(day.tomorrow().ok().filter(|next| *next <= today)),
-        "ticks": ticks, "banks": columns, "rows": rows, "exercise": super::exercises::next(&desk).await?,
+        "at": day.end.to_string(), "day": shown.to_string(), "from_day": first_day.to_string(), "to_day": day.today.to_string(),
+        "earlier": link(shown.yesterday().ok()), "later": link(shown.tomorrow().ok().filter(|next| *next <= day.today)),
+        "ticks": ticks, "banks": columns, "rows": rows, "total": known.total, "older": older,
+        "newest": before.and_then(|_| link(Some(shown))), "is_today": day.is_today(), "exercise": exercise,
     });
     show(&desk, StatusCode::OK, "desk/auditor/matrix.html", page)
+}
+
+/// One incident as it stood, with a cell for each bank.
+fn matrix_row(
+    language: &str,
+    incident: &IncidentRow,
+    revision: &RevisionRow,
+    stamps: &Value,
+    cells: Vec<Value>,
+) -> Value {
+    let title = json!({ "ja": revision.title_ja, "en": revision.title_en });
+    json!({
+        "reference": incident.reference, "title": super::officer::title(&title, language),
+        "kind": revision.kind, "phase": revision.phase, "revision": stamps["revision"],
+        "accepted_at": revision.accepted_at.to_string(),
+        "delivered": stamps["delivered"], "acknowledged": stamps["acknowledged"], "notices": stamps["notices"],
+        "cells": cells,
+    })
+}
+
+/// The cells in the order of the columns; null = nothing was owed to that bank.
+fn in_order(cells: &Value, columns: &[Value]) -> Vec<Value> {
+    let cells = cells.as_array().map_or(&[][..], Vec::as_slice);
+    let found = columns.iter().map(|column| {
+        let found = cells.iter().find(|cell| cell["bank"] == column["code"]);
+        found.cloned().unwrap_or(Value::Null)
+    });
+    found.collect()
+}
+
+/// The first day of the slider, and how many days after it incidents were opened.
+fn days(known: &OnRecord, shown: Date, zone: &str) -> Result<(Date, BTreeSet<i32>), Problem> {
+    let first = match known.first_opened {
+        Some(at) => day_there(at, zone)?.min(shown),
+        None => shown,
+    };
+    let mut ticks = BTreeSet::new();
+    for at in &known.opened {
+        let span = day_there(*at, zone)?.since(first);
+        ticks.insert(span.map(|span| span.get_days()).unwrap_or(0));
+    }
+    Ok((first, ticks))
 }
 
 /// The chain of evidence of one notice.

@@ -33,7 +33,15 @@ auditor-matrix-lead = As everything stood on { $at }.
 auditor-matrix-caption = { $incidents ->
     [one] One incident
    *[other] { $incidents } incidents
-}, { $banks } banks, newest first. A cell leads to its chain of evidence.
+}, { $banks ->
+    [one] one bank
+   *[other] { $banks } banks
+}, newest first. A cell leads to its chain of evidence.
+auditor-matrix-caption-some = { $incidents } of { $total } incidents, { $banks ->
+    [one] one bank
+   *[other] { $banks } banks
+}, newest first. A cell leads to its chain of evidence.
+auditor-matrix-newest = Newest incidents
 auditor-matrix-not-owed = No notice owed
 auditor-matrix-banks = Names of the { $banks } banks
 auditor-matrix-none = Nothing had been issued by that day.

@@ -79,6 +79,14 @@ fn ids(page: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Where a page leads on to, as a browser reads it.
+fn link(page: &str, start: &str) -> String {
+    let hrefs = page.split("href=\"").skip(1);
+    let mut hrefs = hrefs.filter_map(|rest| rest.split('"').next());
+    let found = hrefs.find(|href| href.starts_with(start) && href.contains("before="));
+    found.expect("a way on").replace("&amp;", "&")
+}
+
 journeys! {
     async fn the_home_page_counts_every_late_notice_and_says_how_many_it_does_not_list(hub) {
         let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
@@ -150,6 +158,50 @@ journeys! {
         assert_eq!(took, worked_out);
         let none = hub.act(|tx| Ok(figures::took(tx, Level::Responded, &[60])?)).await;
         assert_eq!(none, Took { steps: vec![0, 0], ..Took::default() });
+    }
+
+    async fn the_matrix_says_how_many_incidents_it_leaves_out_and_leads_to_them(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        let mut references = Vec::new();
+        for _ in 0..53 { references.push(text(&hub.file(&officer).await, "reference").to_owned()); }
+        hub.advance(hours(48));
+        let newest = text(&hub.file(&officer).await, "reference").to_owned();
+        let desk = seated(&hub, &officer).await;
+        let page = desk.page(&hub, "/matrix").await;
+        assert!(page.contains("50 of 54 incidents, one bank, newest first") && page.contains(&newest), "{page}");
+        assert!(!page.contains(&references[3]), "the four oldest come later");
+        let older = desk.page(&hub, &link(&page, "/matrix?day=")).await;
+        assert!(older.contains("4 of 54 incidents") && older.contains("Newest incidents"), "{older}");
+        for reference in &references[..4] { assert!(older.contains(reference.as_str()), "{reference}"); }
+        assert!(!older.contains("Older"), "these are the last");
+        // On the day before, the newest incident was not on record, and hides none of those that were.
+        let yesterday = hub.local_minute_before(hours(24));
+        let then = desk.page(&hub, &format!("/matrix?day={}", &yesterday[..10])).await;
+        assert!(then.contains("50 of 53 incidents") && then.contains(&references[52]) && !then.contains(&newest), "{then}");
+    }
+
+    async fn an_incident_stands_in_the_matrix_as_it_was_on_that_day(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        let filed = hub.file(&officer).await;
+        hub.advance(hours(48));
+        hub.withdraw(&officer, text(&filed, "reference")).await;
+        let desk = seated(&hub, &officer).await;
+        let yesterday = hub.local_minute_before(hours(24));
+        for (path, phase, other) in [("/matrix".to_owned(), "rev. 2 · Withdrawal", "rev. 1"), (format!("/matrix?day={}", &yesterday[..10]), "rev. 1 · Initial", "rev. 2")] {
+            let page = desk.page(&hub, &path).await;
+            assert!(page.contains(phase) && !page.contains(other), "{path}: {page}");
+        }
+    }
+
+    async fn a_day_before_everything_shows_nothing_of_today(hub) {
+        let (officer, _bank) = (hub.officer().await, hub.bank("B001").await);
+        let filed = hub.file(&officer).await;
+        let desk = seated(&hub, &officer).await;
+        let today = desk.page(&hub, "/matrix").await;
+        assert!(today.contains(text(&filed, "reference")) && today.contains("id=\"exercises\""), "{today}");
+        let before = desk.page(&hub, "/matrix?day=1999-01-01").await;
+        assert!(before.contains("Nothing had been issued by that day."), "{before}");
+        assert!(!before.contains("id=\"exercises\"") && !before.contains(text(&filed, "reference")), "{before}");
     }
 
     async fn nobody_is_told_what_a_bank_will_have_been_told(hub) {
