@@ -969,6 +969,42 @@ fn what_has_no_deadline_is_open_and_not_before_it() {
 }
 
 #[test]
+fn of_one_thing_the_pages_speak_in_the_singular() {
+    let templates = templates();
+    let mut pages = Vec::new();
+    for (name, mut context) in desk_pages() {
+        let page = &mut context["page"];
+        let said = match name.as_str() {
+            "desk/auditor/matrix.html"
+                if page["rows"].as_array().is_some_and(|rows| !rows.is_empty()) =>
+            {
+                page["banks"] = json!([{ "code": "B001", "name": "One" }]);
+                (page["rows"], page["total"]) = (json!([page["rows"][0].clone()]), json!(1));
+                page["rows"][0]["cells"] = json!([null]);
+                vec!["One incident, one bank, newest first", "Name of the bank"]
+            }
+            "desk/auditor/service_levels.html" => {
+                page["left_out"] = json!({ "exercises": 1, "tests": 0 });
+                vec!["left out: one revision of an exercise, 0 of tests."]
+            }
+            "desk/auditor/evidence.html" => {
+                page["fanout"]["notice_count"] = json!(1);
+                vec!["One notice, for the one bank on roster version"]
+            }
+            _ => continue,
+        };
+        pages.push((name, context, said));
+    }
+    assert!(pages.len() >= 3);
+    for (name, context, said) in pages {
+        let html = templates.render(&name, "en", &context).expect("it renders");
+        for words in said {
+            assert!(html.contains(words), "{name}: no {words:?}");
+        }
+    }
+}
+
+#[test]
 fn every_desk_page_renders_in_both_languages_from_its_context() {
     let templates = templates();
     let pages = desk_pages();

@@ -43,7 +43,10 @@ auditor-matrix-caption-some = { $incidents } of { $total } incidents, { $banks -
 }, newest first. A cell leads to its chain of evidence.
 auditor-matrix-newest = Newest incidents
 auditor-matrix-not-owed = No notice owed
-auditor-matrix-banks = Names of the { $banks } banks
+auditor-matrix-banks = { $banks ->
+    [one] Name of the bank
+   *[other] Names of the { $banks } banks
+}
 auditor-matrix-none = Nothing had been issued by that day.
 auditor-day = Day
 auditor-day-show = Show
@@ -54,10 +57,22 @@ auditor-day-slider = Slide through the days
 auditor-evidence-title = Notice No. { $number } to { $bank }
 auditor-chain-incident = The incident was registered
 auditor-chain-fanout = The roster fixed who is told
-auditor-fanout-roster = { $notices } notices, one for each bank on roster version { $version }.
-auditor-fanout-former = { $notices } notices to former partners that had got an earlier revision (roster version { $version }).
-auditor-fanout-late_joiner = { $notices } notices to a bank that joined later (roster version { $version }).
-auditor-fanout-observer = { $notices } notices to observers (roster version { $version }).
+auditor-fanout-roster = { $notices ->
+    [one] One notice, for the one bank on roster version { $version }.
+   *[other] { $notices } notices, one for each bank on roster version { $version }.
+}
+auditor-fanout-former = { $notices ->
+    [one] One notice to a former partner
+   *[other] { $notices } notices to former partners
+} that had got an earlier revision (roster version { $version }).
+auditor-fanout-late_joiner = { $notices ->
+    [one] One notice
+   *[other] { $notices } notices
+} to a bank that joined later (roster version { $version }).
+auditor-fanout-observer = { $notices ->
+    [one] One notice to an observer
+   *[other] { $notices } notices to observers
+} (roster version { $version }).
 auditor-fanout-n = Fan-out { $n } of this revision.
 auditor-chain-notice = The notice was issued
 auditor-acknowledge-by = To be confirmed by
@@ -80,7 +95,10 @@ auditor-ack-account = Signed in as
 auditor-ack-key = API key
 auditor-ack-mail = Link in the mail to
 auditor-ack-note = Signed note
-auditor-ack-disputed = The bank names a head of the log, of { $size } entries, that no log of this hub has. Compare with the bank at once.
+auditor-ack-disputed = The bank names a head of the log, of { $size ->
+    [one] one entry
+   *[other] { $size } entries
+}, that no log of this hub has. Compare with the bank at once.
 auditor-ack-covered = Covered by the confirmation
 auditor-ack-id = Identifier
 auditor-ack-none = Not yet. It is due by { $by }.
@@ -220,7 +238,10 @@ completeness-acknowledged = acknowledged { $acknowledged }/{ $banks } (signed { 
 completeness-roster = Every bank on roster version { $version } has its notice, and nobody else counts among them.
 completeness-superseded = The next version is proven to have come later.
 completeness-current = This roster is still in force. Until a next version follows, only the hub’s word says that it was in force then.
-completeness-head = Proven at { $size } entries of the log
+completeness-head = Proven at { $size ->
+    [one] one entry
+   *[other] { $size } entries
+} of the log
 completeness-waiting = { $n ->
     [one] One further confirmation is
    *[other] { $n } further confirmations are
@@ -256,7 +277,10 @@ auditor-log-refuses = refuses
 auditor-log-entries = Entries
 auditor-log-number = log { $number }, which follows one that could not be continued
 auditor-log-head = Newest signed head
-auditor-log-size = { $size } entries
+auditor-log-size = { $size ->
+    [one] one entry
+   *[other] { $size } entries
+}
 auditor-log-no-head = none yet
 auditor-log-waiting = Transactions that wait for their place
 
@@ -273,8 +297,10 @@ auditor-levels-note = Counted in the month of issue, in { $zone }. What is open 
 auditor-levels-left-out = { $exercises ->
     [0] { $tests ->
         [0] Exercises and tests are left out; there were none.
+        [one] Exercises and tests are left out: one revision of a test.
        *[other] Exercises and tests are left out: { $tests } revisions of tests.
     }
+    [one] Exercises and tests are left out: one revision of an exercise, { $tests } of tests.
    *[other] Exercises and tests are left out: { $exercises } revisions of exercises, { $tests } of tests.
 }
 auditor-levels-from = First month

@@ -204,6 +204,9 @@ field-own_accounts = Accounts at our bank were hit
 notice-response-found = Accounts found
 notice-response-amount = Amount found (yen)
 notice-peers-suspended = suspended: { $service }
-response-found-accounts = { $n } accounts found
+response-found-accounts = { $count ->
+    [one] One account found
+   *[other] { $n } accounts found
+}
 response-since = since
 question-answered = The operator answered

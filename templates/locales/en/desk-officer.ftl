@@ -348,7 +348,13 @@ closing-ask = Ask to close the notice of a bank that does not confirm
 closing-ask-hint = The bank is chased until another officer approves. A late confirmation is still taken.
 closing-ask-send = Ask for it
 closing-closed = This incident is closed
-closing-counts = { $acknowledged } banks had confirmed, { $closed } were closed by two people
+closing-counts = { $acknowledged ->
+    [one] One bank had confirmed
+   *[other] { $acknowledged } banks had confirmed
+}, { $closed ->
+    [one] one was closed by two people
+   *[other] { $closed } were closed by two people
+}
 
 resend-ask = Send a bank its notice once more
 resend-hint = The newest notice of this incident goes out again, unchanged and under the same id, over every address that it went to.

@@ -6,7 +6,10 @@ pack-made = Made { $at } by the hub of { $operator }
 pack-incident-lead = { $revisions ->
     [one] One revision
    *[other] { $revisions } revisions
-}, { $notices } notices:
+}, { $notices ->
+    [one] one notice
+   *[other] { $notices } notices
+}:
 pack-kind-exercise = THIS IS AN EXERCISE. No theft took place: what follows shows how the notices went, and not that a bank was told of a theft.
 pack-kind-test = THIS IS A TEST OF THE CHANNELS. No theft took place: what follows does not show that a bank was told of a theft.
 pack-drilled = { $n ->
@@ -18,7 +21,10 @@ pack-missing-across_logs = its entries stand in two logs: no bundle; verify an e
 pack-bank-lead = All notices that this bank has been issued: numbers 1 to { $last }, none left out.
 pack-what = WHAT IS IN IT
 pack-file-vkey = Name and key of the log { $origin }, as its first entry tells them.
-pack-file-checkpoint = The newest signed head of that log: { $size } entries.
+pack-file-checkpoint = The newest signed head of that log: { $size ->
+    [one] one entry
+   *[other] { $size } entries
+}.
 pack-file-completeness = That the revision was addressed to every bank on the roster, and who has confirmed; proven at a signed head.
 pack-file-body = What was told, in its exact bytes.
 pack-file-notices = The notices, one a line; "file" is the name of the notice’s files.
