@@ -430,22 +430,30 @@ pub struct LateRow {
     pub flags: Option<Flags>,
 }
 
-/// The newest notice of each bank and incident, where its time is past and nobody has settled it. A query with an
+/// Of each bank and incident the first notice whose time is past and that nobody has settled: a later one changes nothing
+/// about it. A query with an
 /// alias has no type that a function could name.
 macro_rules! overdue {
     ($now:expr) => {{
-        let newer = diesel::alias!(notice as newer);
+        let older = diesel::alias!(notice as older);
         let stamped = acknowledgement::table.filter(acknowledgement::notice_id.eq(notice::id));
         let closed = notice_closing::table.filter(notice_closing::notice_id.eq(notice::id));
-        let followed = newer
-            .filter(newer.field(notice::bank_id).eq(notice::bank_id))
-            .filter(newer.field(notice::incident_id).eq(notice::incident_id))
-            .filter(newer.field(notice::number).gt(notice::number));
+        let older_stamped =
+            acknowledgement::table.filter(acknowledgement::notice_id.eq(older.field(notice::id)));
+        let older_closed =
+            notice_closing::table.filter(notice_closing::notice_id.eq(older.field(notice::id)));
+        let owed_before = older
+            .filter(older.field(notice::bank_id).eq(notice::bank_id))
+            .filter(older.field(notice::incident_id).eq(notice::incident_id))
+            .filter(older.field(notice::number).lt(notice::number))
+            .filter(older.field(notice::acknowledge_by).lt($now))
+            .filter(not(exists(older_stamped)))
+            .filter(not(exists(older_closed)));
         notice::table
             .filter(notice::acknowledge_by.lt($now))
             .filter(not(exists(stamped)))
             .filter(not(exists(closed)))
-            .filter(not(exists(followed)))
+            .filter(not(exists(owed_before)))
     }};
 }
 
