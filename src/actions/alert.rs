@@ -6,27 +6,54 @@ use super::fan_out::delivery_row;
 use crate::domain::access::Role;
 use crate::domain::backoff::FAILURES_THAT_BREAK;
 use crate::domain::id::Uid;
+use crate::domain::instant::{Entered, Instant};
 use crate::storage::delivery::{self, MessageRow};
 use crate::storage::{Tx, bank, incident, payload, people};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-const KIND: &str = "operator.alert";
+/// The kind of its message.
+pub const KIND: &str = "operator.alert";
 /// The alert's code.
 const JOINED: &str = "person-joined";
 
-/// The frozen inputs of one alert.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The frozen inputs of one alert: codes, ids and times, for which the texts have the words.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OperatorAlert {
     /// Which: a stable code that the texts know.
     pub alert: String,
     /// The bank that it is about.
     pub bank_code: Option<String>,
+    /// Their codes, where it is about several.
+    pub banks: Vec<String>,
     /// The incident that it is about.
-    #[serde(default)]
     pub incident: Option<String>,
-    /// One line of the hub's own.
+    /// Code: actual, exercise, test, so that nobody takes an exercise for the real thing. Left out, it is that of the
+    /// incident; absent where it is about none.
+    pub kind: Option<String>,
+    /// The draft that it is about.
+    pub draft: Option<Uid>,
+    /// The bank's report that it is about.
+    pub report: Option<Uid>,
+    /// What a clock of the operator's own asks for, a phase.
+    pub owed: Option<String>,
+    /// When that clock runs out, or what waits goes out by itself.
+    pub due_at: Option<Entered>,
+    /// The broken way: webhook or email.
+    pub channel: Option<String>,
+    /// A mail came back.
+    pub bounced: bool,
+    /// With this status (RFC 3463), where its report gives one.
+    pub mail_status: Option<String>,
+    /// Why the log refuses, a code.
+    pub refusal: Option<String>,
+    /// The reference of the last exercise.
+    pub last_exercise: Option<String>,
+    /// One line of the hub's own, in alerts that were frozen before they had codes for it.
     pub detail: Option<String>,
+    /// Who was let in, where that is what it tells.
+    pub joined: Option<Joined>,
 }
 
 /// Somebody who was let in.
@@ -39,26 +66,20 @@ pub struct Joined {
     pub invited_by: Option<String>,
 }
 
-/// As it is kept: with the kind of the incident that it is about, so that nobody takes an exercise for the real thing.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct FrozenAlert {
-    #[serde(flatten)]
-    pub alert: OperatorAlert,
-    /// Code: actual, exercise, test; absent where it is about no incident.
-    #[serde(default)]
-    pub kind: Option<String>,
-    /// Who was let in, where that is what it tells.
-    #[serde(default)]
-    pub joined: Option<Joined>,
+/// A time of the hub's own, as inputs keep it.
+pub(super) fn time(at: Instant) -> Entered {
+    Entered {
+        at,
+        offset_minutes: 0,
+    }
 }
 
 /// Sends it to everybody who has one of these roles, once each.
 pub(super) fn alert(tx: &mut Tx<'_>, roles: &[&str], inputs: &OperatorAlert) -> Result<(), Error> {
-    let frozen = FrozenAlert {
-        kind: kind_of(tx, inputs.incident.as_deref())?,
-        alert: inputs.clone(),
-        joined: None,
-    };
+    let mut frozen = inputs.clone();
+    if frozen.kind.is_none() {
+        frozen.kind = kind_of(tx, inputs.incident.as_deref())?;
+    }
     let told = holders(tx, roles)?;
     send(tx, told, &frozen)
 }
@@ -80,15 +101,11 @@ pub(super) fn tell_joined(
         told.extend(own.filter(|one| heads.contains(one)));
     }
     told.remove(&person);
-    let frozen = FrozenAlert {
-        alert: OperatorAlert {
-            alert: JOINED.into(),
-            bank_code,
-            incident: None,
-            detail: None,
-        },
-        kind: None,
+    let frozen = OperatorAlert {
+        alert: JOINED.into(),
+        bank_code,
         joined: Some(joined),
+        ..OperatorAlert::default()
     };
     send(tx, told, &frozen)
 }
@@ -102,7 +119,7 @@ fn holders(tx: &mut Tx<'_>, roles: &[&str]) -> Result<BTreeSet<Uid>, Error> {
     Ok(found)
 }
 
-fn send(tx: &mut Tx<'_>, told: BTreeSet<Uid>, frozen: &FrozenAlert) -> Result<(), Error> {
+fn send(tx: &mut Tx<'_>, told: BTreeSet<Uid>, frozen: &OperatorAlert) -> Result<(), Error> {
     let now = tx.now()?;
     let inputs = serde_json::to_vec(frozen).map_err(|_| super::issue::damaged("alert"))?;
     let told: Vec<Uid> = told.into_iter().collect();

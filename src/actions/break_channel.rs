@@ -9,14 +9,19 @@ use crate::storage::delivery;
 use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::{Tx, bank, chase};
 
-/// An address failed in a way that needs a person; `how` is added to what they are told, where more is known than that.
+/// A mail that came back, with the status that its report gives.
+pub(super) struct Bounce<'a> {
+    pub status: Option<&'a str>,
+}
+
+/// An address failed in a way that needs a person, who is told of the bounce if it was one.
 pub(super) fn broken(
     tx: &mut Tx<'_>,
     bank_id: Uid,
     notice_id: Option<Uid>,
     message_id: Uid,
     target_id: Uid,
-    how: Option<&str>,
+    bounce: Option<&Bounce<'_>>,
 ) -> Result<(), Error> {
     // What ended while it was under way is nobody's to mend, and what went there goes elsewhere by now. Held, so that who
     // ends it at this moment sees the task.
@@ -45,7 +50,7 @@ pub(super) fn broken(
         recorded_at: tx.now()?,
     };
     evidence::insert_task_events(tx, &[row])?;
-    tell(tx, bank_id, target_id, how)
+    tell(tx, bank_id, target_id, bounce)
 }
 
 /// Adds mails to the contacts of the lowest ladder level that this notice has not gone to yet.
@@ -79,7 +84,12 @@ fn climb(tx: &mut Tx<'_>, bank_id: Uid, notice: Uid, message_id: Uid) -> Result<
     Ok(())
 }
 
-fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid, how: Option<&str>) -> Result<(), Error> {
+fn tell(
+    tx: &mut Tx<'_>,
+    bank_id: Uid,
+    target_id: Uid,
+    bounce: Option<&Bounce<'_>>,
+) -> Result<(), Error> {
     let code = bank::by_id(tx, bank_id)?
         .map(|row| row.code)
         .unwrap_or_default();
@@ -91,8 +101,10 @@ fn tell(tx: &mut Tx<'_>, bank_id: Uid, target_id: Uid, how: Option<&str>) -> Res
     let inputs = OperatorAlert {
         alert: "channel-broken".into(),
         bank_code: Some(code),
-        incident: None,
-        detail: Some(how.map_or_else(|| channel.into(), |how| format!("{channel}: {how}"))),
+        channel: Some(channel.into()),
+        bounced: bounce.is_some(),
+        mail_status: bounce.and_then(|bounce| bounce.status).map(str::to_owned),
+        ..OperatorAlert::default()
     };
     alert::alert(tx, &["officer"], &inputs)
 }

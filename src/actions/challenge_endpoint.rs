@@ -88,8 +88,7 @@ pub(super) fn warn(tx: &mut Tx<'_>, endpoint: Uid) -> Result<bool, Error> {
     let inputs = OperatorAlert {
         alert: UNPROVEN.into(),
         bank_code: bank::by_id(tx, row.bank_id)?.map(|row| row.code),
-        incident: None,
-        detail: None,
+        ..OperatorAlert::default()
     };
     alert(tx, &["administrator", "officer"], &inputs)?;
     Ok(true)

@@ -180,11 +180,13 @@ fn tell(tx: &mut Tx<'_>, taken: &[(&OpenChase, Step)]) -> Result<(), Error> {
             }
             codes.sort_unstable();
             codes.dedup();
+            let is_one = codes.len() == 1;
             let inputs = OperatorAlert {
                 alert: kind.into(),
-                detail: (codes.len() > 1).then(|| codes.join(", ")),
-                bank_code: codes.pop().filter(|_| codes.is_empty()),
+                bank_code: codes.first().filter(|_| is_one).cloned(),
+                banks: if is_one { Vec::new() } else { codes },
                 incident: reference,
+                ..OperatorAlert::default()
             };
             alert(tx, &["officer"], &inputs)?;
         }

@@ -1,7 +1,7 @@
 //! Deferral: the only way to hold a notice back. Asked for by one officer, in force by the approval of another, always
 //! of a whole revision; it goes out by itself when the time is over, or when an officer lifts it.
 
-use super::alert::{OperatorAlert, alert};
+use super::alert::{self, OperatorAlert, alert};
 use super::ask::ask;
 use super::decide::Requested;
 use super::issue::{self, Issued};
@@ -14,6 +14,7 @@ use crate::domain::instant::{Entered, Instant};
 use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{DeferralBasis, IncidentStatus, Kind};
 use crate::merkle;
+use crate::storage::Error::Corrupt;
 use crate::storage::approval::RequestRow;
 use crate::storage::deferral::{self, DeferralEndRow, DeferralRow};
 use crate::storage::{Tx, draft, facts, incident, log, payload};
@@ -286,13 +287,35 @@ pub(super) fn approved(
     };
     deferral::insert(tx, &row)?;
     stage(tx, &row, &sealed)?;
-    let inputs = OperatorAlert {
-        alert: "deferral".into(),
-        bank_code: None,
-        incident: None,
-        detail: Some(row.expires_at.to_millis_string()),
-    };
+    let inputs = alert_of(tx, "deferral", &row)?;
     alert(tx, &["auditor", "officer"], &inputs)
+}
+
+/// What the operator's people are told about what is held back: of which incident it is, and whether it is an exercise.
+pub(super) fn alert_of(
+    tx: &mut Tx<'_>,
+    code: &str,
+    row: &DeferralRow,
+) -> Result<OperatorAlert, Error> {
+    let known = match row.incident_id {
+        Some(id) => incident::by_id(tx, id)?,
+        None => None,
+    };
+    let kind = match filing(tx, row) {
+        Ok(filing) => Some(filing.kind.code().to_owned()),
+        // They have to hear of it all the more.
+        Err(Error::NotFound | Error::Storage(Corrupt(_))) => None,
+        Err(other) => return Err(other),
+    };
+    Ok(OperatorAlert {
+        alert: code.to_owned(),
+        incident: known.map(|known| known.reference),
+        kind,
+        draft: row.draft_id,
+        report: row.report_id,
+        due_at: Some(alert::time(row.expires_at)),
+        ..OperatorAlert::default()
+    })
 }
 
 fn stage(tx: &mut Tx<'_>, row: &DeferralRow, sealed: &Sealed) -> Result<(), Error> {

@@ -118,8 +118,7 @@ pub(super) fn put_off_untold(
             let inputs = OperatorAlert {
                 alert: "ending-untold".into(),
                 bank_code: bank::by_id(tx, bank_id)?.map(|row| row.code),
-                incident: None,
-                detail: None,
+                ..OperatorAlert::default()
             };
             alert(tx, &["administrator", "officer"], &inputs)?;
         }

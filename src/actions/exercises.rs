@@ -1,7 +1,7 @@
 //! Exercises: when the next one is due, telling the operator's people so, and what each of them showed. Files none: an
 //! officer does, like any incident, and it goes the whole way.
 
-use super::alert::{OperatorAlert, alert};
+use super::alert::{self, OperatorAlert, alert};
 use super::{Error, Rules};
 use crate::domain::deadline::Scheduled;
 use crate::domain::id::Uid;
@@ -115,19 +115,12 @@ pub(super) fn tell(tx: &mut Tx<'_>, rules: &Rules) -> Result<bool, Error> {
     } else {
         "exercise-near"
     };
-    // The last exercise is named in the detail: the alert itself is no exercise.
-    let last = schedule
-        .last
-        .map(|(row, _)| format!(" ({})", row.reference));
+    // The last exercise is named beside it: the alert itself is no exercise.
     let inputs = OperatorAlert {
         alert: code.into(),
-        bank_code: None,
-        incident: None,
-        detail: Some(format!(
-            "{}{}",
-            schedule.next.due_at.to_millis_string(),
-            last.unwrap_or_default()
-        )),
+        due_at: Some(alert::time(schedule.next.due_at)),
+        last_exercise: schedule.last.map(|(row, _)| row.reference),
+        ..OperatorAlert::default()
     };
     alert(tx, &["auditor", "officer"], &inputs)?;
     Ok(true)

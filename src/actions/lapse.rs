@@ -1,7 +1,7 @@
 //! What the hub does by itself when a clock of the operator runs out. Whatever is done is done once, because the gate
 //! orders it and the database takes one answer.
 
-use super::alert::{OperatorAlert, alert};
+use super::alert::{self, OperatorAlert, alert};
 use super::{
     Error, Rules, answer_report, challenge_endpoint, defer, exercises, redirect, share_responses,
     suspicion,
@@ -17,6 +17,9 @@ const AT_ONCE: i64 = 200;
 const TRIAGE: &str = "triage";
 const CEILING: &str = "ceiling";
 const STUCK: &str = "stuck";
+
+/// The alert about what should have gone out by itself.
+const ISSUE_STUCK: &str = "issue-stuck";
 
 /// A clock that has run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +104,26 @@ pub fn tell_stuck(tx: &mut Tx<'_>, lapsed: Lapsed) -> Result<(), Error> {
     if !lapse::warn_once(tx, id, STUCK, now)? {
         return Ok(());
     }
-    let inputs = OperatorAlert {
-        alert: "issue-stuck".into(),
-        bank_code: None,
-        incident: None,
-        detail: None,
+    let inputs = match lapsed {
+        Lapsed::Deferral(_) => {
+            let (row, _) = deferral::by_id(tx, id)?.ok_or(Error::NotFound)?;
+            defer::alert_of(tx, ISSUE_STUCK, &row)?
+        }
+        _ => of_report(tx, ISSUE_STUCK, id)?,
     };
     alert(tx, &["auditor", "officer"], &inputs)
+}
+
+/// What is told about a bank's report.
+fn of_report(tx: &mut Tx<'_>, code: &str, id: Uid) -> Result<OperatorAlert, Error> {
+    let (row, _) = report::by_id(tx, id)?.ok_or(Error::NotFound)?;
+    Ok(OperatorAlert {
+        alert: code.to_owned(),
+        bank_code: bank::by_id(tx, row.bank_id)?.map(|row| row.code),
+        report: Some(id),
+        due_at: Some(alert::time(row.issue_by)),
+        ..OperatorAlert::default()
+    })
 }
 
 fn warn_of_report(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
@@ -115,14 +131,7 @@ fn warn_of_report(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
     if !lapse::warn_once(tx, id, TRIAGE, now)? {
         return Ok(false);
     }
-    let (row, _) = report::by_id(tx, id)?.ok_or(Error::NotFound)?;
-    let bank_code = bank::by_id(tx, row.bank_id)?.map(|row| row.code);
-    let inputs = OperatorAlert {
-        alert: "clock-running-out".into(),
-        bank_code,
-        incident: None,
-        detail: None,
-    };
+    let inputs = of_report(tx, "clock-running-out", id)?;
     alert(tx, &["officer"], &inputs)?;
     Ok(true)
 }
@@ -135,9 +144,8 @@ fn warn_of_draft(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
     }
     let inputs = OperatorAlert {
         alert: "draft-ageing".into(),
-        bank_code: None,
-        incident: None,
-        detail: None,
+        draft: Some(id),
+        ..OperatorAlert::default()
     };
     alert(tx, &["auditor", "officer"], &inputs)?;
     Ok(true)

@@ -84,8 +84,7 @@ pub fn tell_stuck(tx: &mut Tx<'_>) -> Result<(), Error> {
         let inputs = OperatorAlert {
             alert: "joiner-untold".into(),
             bank_code: bank::by_id(tx, first.bank_id)?.map(|row| row.code),
-            incident: None,
-            detail: None,
+            ..OperatorAlert::default()
         };
         alert(tx, &["auditor", "officer"], &inputs)?;
     }

@@ -7,7 +7,7 @@ use crate::storage::Tx;
 use crate::storage::log::{self, LogEventRow};
 
 /// Notes that the log refuses, and why; once for each reason.
-pub fn refuses(tx: &mut Tx<'_>, code: &str, detail: &str) -> Result<(), Error> {
+pub fn refuses(tx: &mut Tx<'_>, code: &str) -> Result<(), Error> {
     let last = log::latest_event(tx)?;
     if last.is_some_and(|last| last.event == "refused" && last.code == code) {
         return Ok(());
@@ -15,9 +15,8 @@ pub fn refuses(tx: &mut Tx<'_>, code: &str, detail: &str) -> Result<(), Error> {
     keep(tx, "refused", code)?;
     let inputs = OperatorAlert {
         alert: "log-refusing".into(),
-        bank_code: None,
-        incident: None,
-        detail: Some(detail.to_owned()),
+        refusal: Some(code.to_owned()),
+        ..OperatorAlert::default()
     };
     alert(tx, &["officer", "administrator", "auditor"], &inputs)
 }

@@ -3,7 +3,8 @@
 //! back is tried again. A mail that a server of the far side says it has is *delivered*. Whose report it is was settled
 //! by the MAC in the address it came to; nothing in the report can name another delivery.
 
-use super::{Error, break_channel};
+use super::Error;
+use super::break_channel::{self, Bounce};
 use crate::domain::backoff;
 use crate::domain::entry::{self, Entry};
 use crate::domain::id::Uid;
@@ -145,6 +146,15 @@ fn bounced(
     if !live.iter().any(|contact| contact.id == of.target_id) {
         return Ok(());
     }
-    let how = format!("bounce {}", row.status.as_deref().unwrap_or_default());
-    break_channel::broken(tx, bank_id, chased, of.message_id, of.target_id, Some(&how))
+    let bounce = Bounce {
+        status: row.status.as_deref(),
+    };
+    break_channel::broken(
+        tx,
+        bank_id,
+        chased,
+        of.message_id,
+        of.target_id,
+        Some(&bounce),
+    )
 }

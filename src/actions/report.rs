@@ -1,7 +1,7 @@
 //! A bank reports a suspicion: on record at once, with a clock on the operator and a receipt in the bank's hands.
 //! Nobody else reads it before it is answered, or issues itself.
 
-use super::alert::{OperatorAlert, alert};
+use super::alert::{self, OperatorAlert, alert};
 use super::{Error, Rules};
 use crate::domain::access::{BankScope, Caller};
 use crate::domain::entry::{self, Entry};
@@ -86,8 +86,9 @@ pub fn report(
     let inputs = OperatorAlert {
         alert: "bank-report".into(),
         bank_code: Some(code.clone()),
-        incident: None,
-        detail: None,
+        report: Some(row.id),
+        due_at: Some(alert::time(row.issue_by)),
+        ..OperatorAlert::default()
     };
     alert(tx, &["officer"], &inputs)?;
     let receipt = signed(tx, rules, &code, &row, (leaf, included_by))?;

@@ -1,7 +1,7 @@
 //! The operator's own clocks: what is owed next of every open draft and incident. Warns the operator's people before
 //! one runs out and tells them once it has; it issues nothing by itself.
 
-use super::alert::{OperatorAlert, alert};
+use super::alert::{self, OperatorAlert, alert};
 use super::{Error, Rules};
 use crate::domain::deadline::Due;
 use crate::domain::id::Uid;
@@ -234,11 +234,14 @@ fn tell(tx: &mut Tx<'_>, row: &ClockRow, step: i64) -> Result<(), Error> {
     } else {
         "clock-running-out"
     };
+    let incident = incident::by_id(tx, row.subject_id)?.map(|known| known.reference);
     let inputs = OperatorAlert {
         alert: code.into(),
-        bank_code: None,
-        incident: incident::by_id(tx, row.subject_id)?.map(|known| known.reference),
-        detail: Some(format!("{}: {}", row.phase, row.due_at())),
+        draft: incident.is_none().then_some(row.subject_id),
+        incident,
+        owed: Some(row.phase.clone()),
+        due_at: Some(alert::time(row.due_at())),
+        ..OperatorAlert::default()
     };
     alert(tx, &["officer"], &inputs)
 }

@@ -3,7 +3,7 @@
 
 use super::sources::{Addressee, Issued};
 use crate::actions::Rules;
-use crate::actions::alert::{FrozenAlert, Joined};
+use crate::actions::alert::{self, Joined, OperatorAlert};
 use crate::actions::answer_report::{self, AnswerNote};
 use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::claim::Claimed;
@@ -266,22 +266,26 @@ pub fn mail_texts(
             at: when(due.message_created_at),
         }
         .mail(templates, lang)?),
-        "operator.alert" => {
-            let frozen: FrozenAlert = serde_json::from_slice(inputs()?)?;
-            let FrozenAlert {
-                alert: note,
-                kind,
-                joined,
-            } = frozen;
+        alert::KIND => {
+            let note: OperatorAlert = serde_json::from_slice(inputs()?)?;
             Ok(AlertMail {
                 operator,
                 alert: Alert::from_code(&note.alert)
                     .ok_or(NotAssembled::Missing("a text for this alert"))?,
                 bank,
+                page: alert_url(&rules.public_url, &note),
+                banks: note.banks,
                 incident_ref: note.incident,
-                kind: kind_or_actual(kind),
+                kind: kind_or_actual(note.kind),
+                owed: note.owed,
+                due_at: note.due_at.map(|due| when(due.at)),
+                channel: note.channel,
+                bounced: note.bounced,
+                mail_status: note.mail_status,
+                refusal: note.refusal,
+                last_exercise: note.last_exercise,
                 detail: note.detail,
-                joined: joined.map(newcomer),
+                joined: note.joined.map(newcomer),
                 at: when(due.message_created_at),
             }
             .mail(templates, lang)?)
@@ -301,6 +305,17 @@ fn newcomer(joined: Joined) -> Newcomer {
 /// What was frozen before kinds were, or is about no incident, is no exercise.
 fn kind_or_actual(kind: Option<String>) -> String {
     kind.unwrap_or_else(|| Kind::Actual.code().to_owned())
+}
+
+/// Where the operator's people read what an alert is about.
+fn alert_url(public_url: &str, note: &OperatorAlert) -> Option<String> {
+    let incident = note.incident.as_ref();
+    let incident = incident.map(|reference| format!("{public_url}/incidents/{reference}"));
+    let draft = note.draft.map(|id| format!("{public_url}/drafts/{id}"));
+    let report = note
+        .report
+        .map(|id| format!("{public_url}/bank-reports/{id}"));
+    incident.or(draft).or(report)
 }
 
 /// Where a bank reads its report.

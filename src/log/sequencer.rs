@@ -602,7 +602,7 @@ impl Sequencer {
                 {
                     return Ok(false);
                 }
-                log_refuses::refuses(tx, refusal.code(), &refusal.to_string())?;
+                log_refuses::refuses(tx, refusal.code())?;
                 Ok::<_, Error>(true)
             })
             .await?;

@@ -322,12 +322,28 @@ pub struct AlertMail {
     pub alert: Alert,
     pub bank: Option<BankName>,
     pub incident_ref: Option<String>,
-    /// Of that incident; `actual` where there is none. Code: actual, exercise, test.
+    /// Of that incident, or of what will be one; `actual` where there is none. Code: actual, exercise, test.
     pub kind: String,
-    /// One line from the hub itself, like the channel's last error class; never a bank's answer.
+    /// What is owed next: code of the vocabulary `phase`.
+    pub owed: Option<String>,
+    /// By when; of what waits, when it goes out by itself.
+    pub due_at: Option<When>,
+    /// The broken way, code: webhook, email.
+    pub channel: Option<String>,
+    /// A mail came back over it.
+    pub bounced: bool,
+    /// The status of that (RFC 3463), where it has one.
+    pub mail_status: Option<String>,
+    /// Why the log refuses: a code whose label is `log-refuses-<code>`.
+    pub refusal: Option<String>,
+    /// The reference of the last exercise.
+    pub last_exercise: Option<String>,
+    /// One line from the hub itself; never a bank's answer.
     pub detail: Option<String>,
     /// Who was let in; `None` where it tells of something else.
     pub joined: Option<Newcomer>,
+    /// Where it is read in the portal.
+    pub page: Option<String>,
     pub at: When,
 }
 

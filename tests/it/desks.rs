@@ -416,7 +416,7 @@ async fn an_auditor_goes_from_the_matrix_to_the_evidence() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
     scene
         .hub
-        .act(|tx| log_refuses::refuses(tx, "tampered", "entries were changed"))
+        .act(|tx| log_refuses::refuses(tx, "tampered"))
         .await;
     scene.hub.file(&scene.officer).await;
     let refusing = [

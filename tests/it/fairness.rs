@@ -221,7 +221,7 @@ on_both! {
     async fn what_the_operators_people_are_told_hides_no_banks_mail(ground) {
         let bank = ground.bank("B001").await;
         let officer = ground.person("officer").await;
-        let inputs = OperatorAlert { alert: "channel-broken".into(), bank_code: None, incident: None, detail: None };
+        let inputs = OperatorAlert { alert: "channel-broken".into(), ..OperatorAlert::default() };
         let inputs = serde_json::to_vec(&inputs).expect("JSON");
         let told = ground.act(move |tx| {
             let now = tx.now()?;
