@@ -3,7 +3,8 @@
 //!
 //! Templates hold no prose: `t(key="…", name=value)` finds a label of the reader's language, and
 //! `label(vocabulary="typology", code="…")` names a code of the vocabularies. A missing label, code or
-//! variable is an error, never an empty place. `fault(code="…", message="…")` says what was refused, with `pointer`
+//! variable is an error, never an empty place. A label may say `$you`: the reader's bank, or its organisation where the
+//! context's `bank` is an observer, which is no bank. `fault(code="…", message="…")` says what was refused, with `pointer`
 //! after the name of the field. `when(at="2026-…Z")` shows an instant in the reader's zone, and
 //! `number(n=…)` groups thousands. `.html` is escaped; nothing is ever marked as safe.
 
@@ -66,7 +67,7 @@ impl Templates {
         tera.register_function(
             "t",
             move |kw: Kwargs, state: &State| -> TeraResult<String> {
-                labels.say(&language(state)?, &kw)
+                labels.say(&language(state)?, is_observer(state)?, &kw)
             },
         );
         tera.register_function(
@@ -128,6 +129,15 @@ fn language(state: &State) -> TeraResult<String> {
     state
         .get::<String>("lang")?
         .ok_or_else(|| tera::Error::message("no language in the context"))
+}
+
+/// Whether a text is for an observer: `bank` of the context says so.
+fn is_observer(state: &State) -> TeraResult<bool> {
+    let bank = state.get::<Value>("bank")?;
+    let said = bank
+        .as_ref()
+        .and_then(|bank| bank.get_from_path("is_observer"));
+    Ok(said.and_then(Value::as_bool).unwrap_or(false))
 }
 
 /// An instant as the reader's clock shows it, with the zone (`zone` of the context, an IANA name).
@@ -211,8 +221,14 @@ impl Labels {
         Ok(Self { bundles })
     }
 
-    fn say(&self, lang: &str, kw: &Kwargs) -> TeraResult<String> {
+    fn say(&self, lang: &str, is_observer: bool, kw: &Kwargs) -> TeraResult<String> {
         let mut args = FluentArgs::new();
+        let you = if is_observer {
+            "you-observer"
+        } else {
+            "you-bank"
+        };
+        args.set("you", self.text(lang, you, &FluentArgs::new())?);
         for (name, value) in kw.iter() {
             match name.as_str() {
                 Some("key") | None => {}

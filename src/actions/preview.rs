@@ -24,6 +24,8 @@ use bytes::Bytes;
 pub struct Preview {
     /// The bank's code.
     pub bank: String,
+    /// It is no bank.
+    pub is_observer: bool,
     /// The number it would get.
     pub number: i64,
     pub at: Instant,
@@ -151,6 +153,7 @@ pub fn preview(
     .to_bytes();
     Ok(Preview {
         bank: member.code,
+        is_observer: member.observer,
         number: own_number,
         at: now,
         acknowledge_by,

@@ -1,7 +1,7 @@
 //! Putting messages together from their stored parts, the same bytes on every retry. Knows nothing of
 //! sending; what is signed is signed elsewhere, afresh for each attempt.
 
-use super::sources::{Addressee, Issued};
+use super::sources::{Issued, MailSource};
 use crate::actions::Rules;
 use crate::actions::alert::{self, Joined, OperatorAlert};
 use crate::actions::answer_report::{self, AnswerNote};
@@ -20,8 +20,8 @@ use crate::domain::proof::notice::NoticeProof;
 use crate::domain::vocabulary::Kind;
 use crate::storage::delivery::{DueNotice, DueRow};
 use crate::templates::mails::{
-    Alert, AlertMail, BankName, LinkAcknowledgedMail, MailLink, MailTexts, Newcomer,
-    PartnershipEndingMail, RecoveredMail, ReportAnsweredMail, ResponseAnsweredMail, TestMail, When,
+    Alert, AlertMail, LinkAcknowledgedMail, MailLink, MailTexts, Newcomer, PartnershipEndingMail,
+    RecoveredMail, ReportAnsweredMail, ResponseAnsweredMail, TestMail, When,
 };
 use crate::templates::notice_mail::{NoticeCopy, RevisionParts, notice_mail};
 use crate::templates::{TemplateFault, Templates};
@@ -149,17 +149,12 @@ pub fn mail_texts(
     templates: &Templates,
     mail_key: &[u8],
     claimed: &Claimed,
-    to: &Addressee,
+    source: &MailSource,
     revision: Option<&RevisionParts>,
-    named_bank: Option<(String, String)>,
 ) -> Result<MailTexts, NotAssembled> {
-    let due = &claimed.due;
+    let (due, to) = (&claimed.due, &source.to);
     let lang = to.language.as_str();
-    let bank = to
-        .bank
-        .clone()
-        .or(named_bank)
-        .map(|(code, name)| BankName { code, name });
+    let bank = to.bank.clone().or_else(|| source.named_bank.clone());
     let needs_bank = || bank.clone().ok_or(NotAssembled::Missing("the bank"));
     let inputs = || {
         claimed
@@ -254,7 +249,11 @@ pub fn mail_texts(
                 number: note.number.unsigned_abs(),
                 incident_ref: note.incident,
                 kind: kind_or_actual(note.kind),
-                text: note.text,
+                tlp: source
+                    .tlp
+                    .clone()
+                    .ok_or(NotAssembled::Missing("the marking"))?,
+                text: Some(note.text),
                 page: page_url(&rules.public_url, &note.notice.to_string()),
                 at: when(due.message_created_at),
             }
@@ -299,6 +298,20 @@ fn newcomer(joined: Joined) -> Newcomer {
         name: joined.name,
         roles: joined.roles,
         invited_by: joined.invited_by,
+    }
+}
+
+/// The incident in whose thread a mail stands: that of its notice, or of the notice that an answer is about.
+pub fn incident_of(
+    claimed: &Claimed,
+    revision: Option<&RevisionParts>,
+) -> Result<Option<String>, NotAssembled> {
+    match (claimed.due.kind.as_str(), &claimed.inputs) {
+        (answer_response::ANSWERED, Some(inputs)) => {
+            let note: ResponseAnswerNote = serde_json::from_slice(inputs)?;
+            Ok(Some(note.incident))
+        }
+        _ => Ok(revision.map(|revision| revision.reference.clone())),
     }
 }
 

@@ -2,6 +2,8 @@
 //! revisions never change; endpoints are read again after half a minute, and as soon as they have a new secret.
 
 use crate::actions::Error;
+use crate::actions::alert::{self, OperatorAlert};
+use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::prove::{self, SealedFanout};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
@@ -10,8 +12,9 @@ use crate::domain::proof::notice::NoticeProof;
 use crate::domain::signature::SymmetricSecret;
 use crate::storage::Error::Corrupt;
 use crate::storage::bank::EndpointRow;
-use crate::storage::delivery::DueNotice;
+use crate::storage::delivery::{DueNotice, DueRow};
 use crate::storage::{Tx, bank, incident, notice, payload, people};
+use crate::templates::mails::{BankName, restricted};
 use crate::templates::notice_mail::RevisionParts;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -42,8 +45,17 @@ pub struct Addressee {
     pub name: String,
     pub email: String,
     pub language: String,
-    /// Code and name in the addressee's language; `None` for the operator's own people.
-    pub bank: Option<(String, String)>,
+    /// Named in the addressee's language; `None` for the operator's own people.
+    pub bank: Option<BankName>,
+}
+
+/// What one mail is put together from besides its frozen parts.
+pub struct MailSource {
+    pub to: Addressee,
+    /// The bank that an alert to the operator's people is about.
+    pub named_bank: Option<BankName>,
+    /// Of an answer to a bank: how what it is about is marked.
+    pub tlp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -334,8 +346,54 @@ fn endpoint_of(
     }))
 }
 
+/// Reads what a mail takes besides its frozen parts. `None` where the address was erased.
+pub fn read_mail(
+    tx: &mut Tx<'_>,
+    due: &DueRow,
+    inputs: Option<&[u8]>,
+) -> Result<Option<MailSource>, Error> {
+    let Some(to) = read_addressee(tx, due.target_id)? else {
+        return Ok(None);
+    };
+    let (mut named_bank, mut tlp) = (None, None);
+    match (due.kind.as_str(), inputs) {
+        (alert::KIND, Some(inputs)) => {
+            let alert: OperatorAlert =
+                serde_json::from_slice(inputs).map_err(|_| damaged("an alert"))?;
+            if let Some(code) = alert.bank_code {
+                named_bank = read_bank_name(tx, &code, &to.language)?;
+            }
+        }
+        (answer_response::ANSWERED, Some(inputs)) => {
+            let note: ResponseAnswerNote =
+                serde_json::from_slice(inputs).map_err(|_| damaged("an answer"))?;
+            tlp = Some(marking_of(tx, note.notice, due.message_created_at)?);
+        }
+        _ => {}
+    }
+    Ok(Some(MailSource {
+        to,
+        named_bank,
+        tlp,
+    }))
+}
+
+/// How what is said of a notice has to be handled: by its own marking, or by that of a later revision that was issued
+/// until then and keeps its content out of mails. Whoever answers knows them all.
+fn marking_of(tx: &mut Tx<'_>, notice_id: Uid, at: Instant) -> Result<String, Error> {
+    let told = notice::by_id(tx, notice_id)?.ok_or(Error::NotFound)?;
+    let revisions = incident::revisions(tx, told.incident_id)?;
+    let own = revisions.iter().find(|row| row.id == told.revision_id);
+    let own = own.ok_or_else(|| damaged("a revision"))?;
+    let later = revisions
+        .iter()
+        .filter(|row| row.number > own.number && row.accepted_at <= at)
+        .find(|row| restricted(&row.tlp));
+    Ok(later.unwrap_or(own).tlp.clone())
+}
+
 /// Reads to whom a mail goes: a contact of a bank, or a person. `None` where the address was erased.
-pub fn read_addressee(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Addressee>, Error> {
+fn read_addressee(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Addressee>, Error> {
     let (payload_id, language, bank_id) = match bank::contact(tx, target)? {
         Some(row) => (row.payload_id, row.language, Some(row.bank_id)),
         None => {
@@ -360,25 +418,22 @@ pub fn read_addressee(tx: &mut Tx<'_>, target: Uid) -> Result<Option<Addressee>,
     }))
 }
 
-fn bank_name(tx: &mut Tx<'_>, id: Uid, language: &str) -> Result<(String, String), Error> {
+fn bank_name(tx: &mut Tx<'_>, id: Uid, language: &str) -> Result<BankName, Error> {
     let row = bank::by_id(tx, id)?.ok_or(Error::NotFound)?;
     let profile = bank::profile(tx, id)?.ok_or(Error::NotFound)?;
-    Ok((
-        row.code,
-        if language == "ja" {
+    Ok(BankName {
+        code: row.code,
+        name: if language == "ja" {
             profile.name_ja
         } else {
             profile.name_en
         },
-    ))
+        is_observer: bank::observers(tx)?.contains(&id),
+    })
 }
 
-/// A bank's code and its name in one language.
-pub fn read_bank_name(
-    tx: &mut Tx<'_>,
-    code: &str,
-    language: &str,
-) -> Result<Option<(String, String)>, Error> {
+/// A bank by its code, named in one language.
+fn read_bank_name(tx: &mut Tx<'_>, code: &str, language: &str) -> Result<Option<BankName>, Error> {
     match bank::by_code(tx, code)? {
         Some(row) => Ok(Some(bank_name(tx, row.id, language)?)),
         None => Ok(None),

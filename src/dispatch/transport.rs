@@ -4,7 +4,6 @@ use super::assemble::{self, NotAssembled};
 use super::mail::{MailFault, MailParts, Mailer};
 use super::sources::{self, EndpointParts, Issued, Sources};
 use super::webhook::{WebhookClient, WebhookRequest};
-use crate::actions::alert::OperatorAlert;
 use crate::actions::claim::Claimed;
 use crate::actions::{self, Rules};
 use crate::clock::Clock;
@@ -14,7 +13,7 @@ use crate::domain::mail_id;
 use crate::domain::outcome::{ErrorClass, Outcome};
 use crate::domain::signature;
 use crate::storage::Error::{Busy, Unavailable};
-use crate::storage::Store;
+use crate::storage::{Store, Tx};
 use crate::templates::Templates;
 use crate::vault::Vault;
 use ed25519_dalek::SigningKey;
@@ -245,49 +244,27 @@ impl MailTransport {
     ) -> Result<super::mail::BuiltMail, NoMail> {
         let revision = issued.map(|issued| &issued.parts);
         let due = &claimed.due;
-        let target = due.target_id;
-        // An alert to the operator's people names a bank that is not the addressee's own.
-        let alert = match (due.kind.as_str(), &claimed.inputs) {
-            ("operator.alert", Some(inputs)) => {
-                serde_json::from_slice::<OperatorAlert>(inputs).ok()
-            }
-            _ => None,
+        let (of, inputs) = (due.clone(), claimed.inputs.clone());
+        let read = move |tx: &mut Tx<'_>| {
+            sources::read_mail(tx, &of, inputs.as_deref().map(Vec::as_slice))
         };
-        let named = alert.and_then(|alert| alert.bank_code);
-        let read = move |tx: &mut crate::storage::Tx<'_>| {
-            let to = sources::read_addressee(tx, target)?;
-            let language = to
-                .as_ref()
-                .map_or("en", |to| to.language.as_str())
-                .to_owned();
-            let named = match &named {
-                Some(code) => sources::read_bank_name(tx, code, &language)?,
-                None => None,
-            };
-            Ok::<_, actions::Error>((to, named))
-        };
-        let (to, named_bank) = self.store.read(read).await?;
-        let to = to.ok_or(NoMail::Erased)?;
+        let source = self.store.read(read).await?.ok_or(NoMail::Erased)?;
         let key = self.vault.keys().mail.as_slice();
         let texts = assemble::mail_texts(
             &self.rules,
             &self.templates,
             key,
             claimed,
-            &to,
+            &source,
             revision,
-            named_bank,
         )?;
-        let references = match (&to.bank, revision) {
-            (Some((code, _)), Some(revision)) => {
-                vec![mail_id::thread_root(
-                    &revision.reference,
-                    code,
-                    &self.domain,
-                )]
-            }
-            _ => Vec::new(),
-        };
+        let to = source.to;
+        let thread = assemble::incident_of(claimed, revision)?;
+        let references = to
+            .bank
+            .as_ref()
+            .zip(thread)
+            .map(|(bank, incident)| mail_id::thread_root(&incident, &bank.code, &self.domain));
         Ok(self.mailer.build(MailParts {
             message_id: mail_id::message_id(due.id, &self.domain),
             date: due.created_at,
@@ -298,7 +275,7 @@ impl MailTransport {
             text: texts.text,
             html: texts.html,
             proof: assemble::proof_file(claimed, issued)?,
-            references,
+            references: references.into_iter().collect(),
             return_path: mail_id::return_path(key, &due.id, &self.domain),
         })?)
     }

@@ -46,6 +46,8 @@ impl When {
 pub struct BankName {
     pub code: String,
     pub name: String,
+    /// It is no bank, and is not addressed as one.
+    pub is_observer: bool,
 }
 
 /// One countermeasure of the operator.
@@ -321,6 +323,8 @@ pub struct AlertMail {
     pub operator: String,
     pub alert: Alert,
     pub bank: Option<BankName>,
+    /// Codes of the banks, where it is about several.
+    pub banks: Vec<String>,
     pub incident_ref: Option<String>,
     /// Of that incident, or of what will be one; `actual` where there is none. Code: actual, exercise, test.
     pub kind: String,
@@ -390,7 +394,9 @@ pub struct ReportAnsweredMail {
     pub at: When,
 }
 
-/// `response.answered`: the operator's answer to a bank's question or objection.
+/// `response.answered`: the operator's answer to a bank's question or objection. Under a marking that keeps a
+/// notice's content out of mails [`ResponseAnsweredMail::mail`] drops the answer before a template sees it: it
+/// speaks of the same theft.
 #[derive(Debug, Clone, Serialize)]
 pub struct ResponseAnsweredMail {
     pub operator: String,
@@ -400,11 +406,29 @@ pub struct ResponseAnsweredMail {
     pub incident_ref: String,
     /// Code: actual, exercise, test.
     pub kind: String,
-    /// As an officer wrote it.
-    pub text: String,
+    /// Of what the answer is about, code like `AMBER`.
+    pub tlp: String,
+    /// As an officer wrote it; `None` = it is read in the portal alone.
+    pub text: Option<String>,
     /// The notice in the portal.
     pub page: String,
     pub at: When,
+}
+
+impl ResponseAnsweredMail {
+    pub fn mail(&self, templates: &Templates, lang: &str) -> Result<MailTexts, TemplateFault> {
+        let bare;
+        let mail = if restricted(&self.tlp) {
+            bare = Self {
+                text: None,
+                ..self.clone()
+            };
+            &bare
+        } else {
+            self
+        };
+        render(templates, "response.answered", lang, mail)
+    }
 }
 
 /// `invitation` to a person's account.
@@ -445,7 +469,6 @@ texts! {
     InvitationMail => "invitation",
     RecoveredMail => "sign_in.recovered",
     ReportAnsweredMail => "report.answered",
-    ResponseAnsweredMail => "response.answered",
 }
 
 /// Renders the three texts of `message` from any context of the right shape.

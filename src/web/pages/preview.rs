@@ -131,6 +131,7 @@ fn mail(
         bank: BankName {
             code: preview.bank.clone(),
             name: name.to_owned(),
+            is_observer: preview.is_observer,
         },
         number: preview.number.unsigned_abs(),
         issued_at: preview.at,

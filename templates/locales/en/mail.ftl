@@ -3,10 +3,12 @@ mail-prefix-exercise = [EXERCISE]
 mail-prefix-test = [TEST]
 mail-kind-exercise = This is about an exercise. No theft took place. Please treat it as you would the real thing.
 mail-kind-test = This is about a test of the channels. No theft took place.
+you-bank = your bank
+you-observer = your organisation
 mail-bank = Bank
 mail-sent-at = Sent
 
-received-not-agreed = Confirming means “received”. It does not mean “agreed” and gives up no right of your bank.
+received-not-agreed = Confirming means “received”. It does not mean “agreed” and gives up no right of { $you }.
 
 notice-subject = { $urgency } · No. { $number } · { $incident } · TLP:{ $tlp } · confirm by { $deadline }
 notice-heading = Notice No. { $number } · { $incident }
@@ -23,7 +25,7 @@ notice-urgency = Urgency
 notice-tlp = Marking
 notice-issued-at = Issued
 notice-acknowledge-by = Confirm receipt by
-notice-restricted = This notice is marked TLP:{ $tlp }. What happened is not told by mail. Please read it in the portal, or over your bank's own access to the hub.
+notice-restricted = This notice is marked TLP:{ $tlp }. What happened is not told by mail. Please read it in the portal, or over { $you }'s own access to the hub.
 notice-concerns-you = Accounts at your bank are affected.
 notice-exposed = Your bank is marked as exposed: its authentication for linking accounts is, or may be, the one that was exploited. The shorter deadline applies.
 notice-changes = What changed
@@ -33,12 +35,12 @@ notice-countermeasures = What the operator did
 notice-taken = done { $at }
 notice-planned = planned for { $at }
 notice-advice = What we advise
-notice-annex = A confidential annex for your bank is in the portal. It is never sent by mail.
+notice-annex = A confidential annex for { $you } is in the portal. It is never sent by mail.
 notice-confirm = Confirm receipt
 notice-confirm-link = Open this page:
 notice-confirm-code = Type this code there, with your name: { $code }
 notice-confirm-page = Or sign in to the portal and confirm there:
-notice-confirm-portal = Your bank confirms in the portal or by its own signed call:
+notice-confirm-portal = Receipt is confirmed in the portal or by a signed call of { $you }:
 notice-contacts = Whom to call
 notice-recipients =
     This notice goes to { $banks ->
@@ -50,7 +52,7 @@ notice-recipients =
        *[other] { " " }and { $observers } observers: everybody
     } on the register (version { $version }). Nobody chose them.
 notice-observers = Observers:
-notice-joined-late = This incident was registered on { $at }, while your bank was not a partner. You get it as it stands now; please confirm it like any other notice.
+notice-joined-late = This incident was registered on { $at }, while { $you } was not on the register. You get it as it stands now; please confirm it like any other notice.
 notice-digest = Digest of this notice
 notice-incident-digest = Digest of the shared text
 notice-digest-use = The digest is what you confirm. Keep this mail: it lets you prove what you were told.
@@ -66,7 +68,7 @@ test-subject = [TEST] Test notice from { $operator } · { $at }
 test-heading = Test notice
 test-intro = { $operator } is testing that its notices reach you.
 test-nothing-to-do = There is no incident behind this mail and nothing to confirm.
-test-contacts = If you are not the right person for notices of theft, tell the operator, who keeps your bank's contacts.
+test-contacts = If you are not the right person for notices of theft, tell the operator, who keeps { $you }'s contacts.
 
 alert-subject = [Kairan] { $what }
 alert-detail = Detail
@@ -99,12 +101,12 @@ alert-clock-running-out-action = Issue what is owed before then. After the deadl
 
 linkack-subject = Receipt of No. { $number } ({ $incident }) was confirmed by mail link
 linkack-heading = Receipt confirmed by mail link · No. { $number } · { $incident }
-linkack-intro = Someone confirmed this notice for your bank by the link in a mail. All contacts of your bank are told of it.
+linkack-intro = Someone confirmed this notice for { $you } by the link in a mail. All contacts of { $you } are told of it.
 linkack-contact = The mail went to
 linkack-name = Name as typed
 linkack-role = Role as typed
 linkack-at = Confirmed
-linkack-wrong = If this was nobody of your bank, call the operator at once; the confirmation stays on record, and your bank can dispute the notice in a response.
+linkack-wrong = If this was nobody of { $you }, call the operator at once; the confirmation stays on record, and { $you } can dispute the notice in a response.
 
 ending-subject = Your partnership with { $operator } is recorded to end on { $ends }
 ending-heading = The partnership is recorded to end
@@ -137,7 +139,7 @@ alert-bank-report-action = Make it an incident, or tell the bank why it is none.
 
 answered-subject = Your report of { $at }: no incident · { $operator }
 answered-heading = Your report is not an incident
-answered-intro = { $operator } has looked into what your bank reported, and does not make it an incident.
+answered-intro = { $operator } has looked into what { $you } reported, and does not make it an incident.
 answered-reported-at = Reported
 answered-at = Answered
 answered-report = Report
@@ -170,4 +172,5 @@ notice-related-later = names this incident
 
 replied-subject = Answer to your response on No. { $number } ({ $incident })
 replied-heading = Answer to your response
-replied-intro = { $operator } answers what your bank said about notice No. { $number } ({ $incident }):
+replied-intro = { $operator } answers what { $you } said about notice No. { $number } ({ $incident }):
+replied-restricted = { $operator } has answered what { $you } said about notice No. { $number } ({ $incident }), which is marked TLP:{ $tlp }. What the answer says is not told by mail. Please read it in the portal, or over { $you }'s own access to the hub.

@@ -3,10 +3,12 @@ mail-prefix-exercise = 【訓練】
 mail-prefix-test = 【テスト】
 mail-kind-exercise = これは訓練に関するお知らせです。実際の不正出金は発生していません。実際の場合と同じようにご対応ください。
 mail-kind-test = これは通知経路のテストに関するお知らせです。実際の不正出金は発生していません。
+you-bank = 貴行
+you-observer = 貴機関
 mail-bank = 銀行
 mail-sent-at = 送信日時
 
-received-not-agreed = 受領確認は「受け取った」ことの確認です。内容への同意ではなく、貴行の権利に影響しません。
+received-not-agreed = 受領確認は「受け取った」ことの確認です。内容への同意ではなく、{ $you }の権利に影響しません。
 
 notice-subject = 【{ $urgency }】第{ $number }号 { $incident } TLP:{ $tlp } 受領確認期限 { $deadline }
 notice-heading = 通知 第{ $number }号（{ $incident }）
@@ -16,14 +18,14 @@ notice-to = { $bank }（{ $code }）御中
 notice-intro = { $operator }は、お客さま口座からの不正出金の疑いについて、すべての提携銀行にお知らせします。
 reminder-due = 催促：通知第{ $number }号の受領がまだ確認されていません。{ $deadline } までにご確認ください。
 reminder-overdue = 期限超過：通知第{ $number }号の受領確認の期限は { $deadline } でした。確認されるまで催促を続けます。
-notice-number = 貴行の通知番号
+notice-number = { $you }の通知番号
 notice-incident = 事案
 notice-revision = { $incident } 第{ $revision }報
 notice-urgency = 緊急度
 notice-tlp = 取扱区分
 notice-issued-at = 発行日時
 notice-acknowledge-by = 受領確認期限
-notice-restricted = この通知の取扱区分は TLP:{ $tlp } です。内容はメールではお伝えしません。ポータルまたは貴行のシステム接続（API）でご確認ください。
+notice-restricted = この通知の取扱区分は TLP:{ $tlp } です。内容はメールではお伝えしません。ポータルまたは{ $you }のシステム接続（API）でご確認ください。
 notice-concerns-you = 貴行の口座に被害が及んでいます。
 notice-exposed = 貴行は「要警戒」に該当します。口座連携の認証方式が悪用された方式と同じか、その可能性があります。短い期限が適用されます。
 notice-changes = 前報からの変更点
@@ -33,12 +35,12 @@ notice-countermeasures = 当社の対応
 notice-taken = { $at } 実施
 notice-planned = { $at } 実施予定
 notice-advice = お願いしたい対応
-notice-annex = 貴行限りの別紙がポータルにあります。別紙をメールで送ることはありません。
+notice-annex = { $you }限りの別紙がポータルにあります。別紙をメールで送ることはありません。
 notice-confirm = 受領確認
 notice-confirm-link = 次のページを開いてください。
 notice-confirm-code = ページで次の確認コードとお名前を入力してください： { $code }
 notice-confirm-page = ポータルにログインして受領確認を行うこともできます。
-notice-confirm-portal = 貴行はポータルまたは署名付き API で受領確認を行う設定です。
+notice-confirm-portal = { $you }はポータルまたは署名付き API で受領確認を行う設定です。
 notice-contacts = お問い合わせ先
 notice-recipients =
     この通知は台帳（第{ $version }版）に載っている提携銀行{ $observers ->
@@ -46,7 +48,7 @@ notice-recipients =
        *[other] { $banks }行とオブザーバー{ $observers }件のすべて
     }に送られます。宛先を選んだ人はいません。
 notice-observers = オブザーバー：
-notice-joined-late = この事案は、貴行が提携銀行でなかった時期（{ $at }）に登録されたものです。最新の内容をお送りします。ほかの通知と同様に受領の確認をお願いします。
+notice-joined-late = この事案は、{ $you }が台帳に載っていなかった時期（{ $at }）に登録されたものです。最新の内容をお送りします。ほかの通知と同様に受領の確認をお願いします。
 notice-digest = この通知のダイジェスト
 notice-incident-digest = 共通本文のダイジェスト
 notice-digest-use = 受領確認の対象はこのダイジェストです。通知を受けた内容の証明に使えますので、このメールを保管してください。
@@ -56,13 +58,13 @@ withdrawn-heading = 取下げ 第{ $number }号（{ $incident }）
 withdrawn-intro = { $operator }は、{ $incident } についてすべての提携銀行にお知らせした内容を取り下げます。
 withdrawn-reason = 理由
 withdrawn-title = 取り下げる通知
-withdrawn-keep = これまでの通知と各行の受領確認は記録に残ります。貴行で講じた措置を続けるかどうかをご確認ください。
+withdrawn-keep = これまでの通知と各行の受領確認は記録に残ります。{ $you }で講じた措置を続けるかどうかをご確認ください。
 
 test-subject = 【テスト】{ $operator }からの通知テスト { $at }
 test-heading = 通知テスト
 test-intro = { $operator }からの通知が届くことを確かめるためのテストです。
 test-nothing-to-do = 事案は発生していません。受領確認も不要です。
-test-contacts = 不正出金の通知を受け取るご担当でない場合は、貴行の連絡先を管理する事業者までお知らせください。
+test-contacts = 不正出金の通知を受け取るご担当でない場合は、{ $you }の連絡先を管理する事業者までお知らせください。
 
 alert-subject = 【Kairan】{ $what }
 alert-detail = 詳細
@@ -95,12 +97,12 @@ alert-clock-missed-action = 直ちに発行し、遅れた理由を記入して�
 
 linkack-subject = 第{ $number }号（{ $incident }）がメールのリンクで受領確認されました
 linkack-heading = メールのリンクによる受領確認 第{ $number }号（{ $incident }）
-linkack-intro = メールのリンクから、この通知について貴行としての受領確認が行われました。貴行の連絡先すべてにお知らせしています。
+linkack-intro = メールのリンクから、この通知について{ $you }としての受領確認が行われました。{ $you }の連絡先すべてにお知らせしています。
 linkack-contact = メールの宛先
 linkack-name = 入力された氏名
 linkack-role = 入力された役職
 linkack-at = 確認日時
-linkack-wrong = お心当たりがない場合は、直ちに事業者へご連絡ください。受領確認の記録は残りますが、貴行の回答として異議を記録できます。
+linkack-wrong = お心当たりがない場合は、直ちに事業者へご連絡ください。受領確認の記録は残りますが、{ $you }の回答として異議を記録できます。
 
 ending-subject = { $operator }との提携が { $ends } に終了するものとして登録されました
 ending-heading = 提携終了の登録
@@ -133,7 +135,7 @@ alert-bank-report-action = 事案として発行するか、事案でない理�
 
 answered-subject = { $at }のご報告への回答（事案ではありません） { $operator }
 answered-heading = ご報告は事案に該当しませんでした
-answered-intro = { $operator }は貴行のご報告を確認し、事案として発行しないこととしました。
+answered-intro = { $operator }は{ $you }のご報告を確認し、事案として発行しないこととしました。
 answered-reported-at = 報告日時
 answered-at = 回答日時
 answered-report = 報告
@@ -166,4 +168,5 @@ notice-related-later = この事案を参照
 
 replied-subject = 第{ $number }号（{ $incident }）へのご回答に対する返信
 replied-heading = ご回答への返信
-replied-intro = 第{ $number }号（{ $incident }）についての貴行からのご回答に、{ $operator }が返信します。
+replied-intro = 第{ $number }号（{ $incident }）についての{ $you }からのご回答に、{ $operator }が返信します。
+replied-restricted = 第{ $number }号（{ $incident }）についての{ $you }からのご回答に、{ $operator }が返信しました。取扱区分が TLP:{ $tlp } のため、返信の内容はメールではお伝えしません。ポータルまたは{ $you }のシステム接続（API）でご確認ください。
