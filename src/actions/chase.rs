@@ -4,7 +4,7 @@
 
 use super::alert::{OperatorAlert, alert};
 use super::fan_out::{Sealed, delivery_row, message_row};
-use super::{Error, Rules};
+use super::{Error, Rules, overtake};
 use crate::domain::chase::{Chase, Step, StepKind, chased_as, due_steps};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
@@ -14,7 +14,7 @@ use crate::storage::chase::{self, OpenChase, StepRow};
 use crate::storage::delivery::{self, DeliveryRow};
 use crate::storage::notice::NoticeRow;
 use crate::storage::phone_task::{self, PhoneEventRow};
-use crate::storage::{Tx, bank, incident};
+use crate::storage::{Tx, bank, incident, payload};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Chases that one transaction looks at, and steps that it takes at most.
@@ -110,7 +110,8 @@ fn take(tx: &mut Tx<'_>, open: &OpenChase, step: &Step) -> Result<(), Error> {
         notice: open.notice,
         fanout: open.fanout,
     });
-    let sent = message_row(message, REMINDER, notice, bank_id, None, now);
+    let inputs = inputs_of(tx, open)?;
+    let sent = message_row(message, REMINDER, notice, bank_id, inputs, now);
     delivery::insert_messages(tx, &[sent])?;
     let row =
         |channel: &str, target| delivery_row(message, of, Some(bank_id), channel, target, now);
@@ -138,6 +139,18 @@ fn take(tx: &mut Tx<'_>, open: &OpenChase, step: &Step) -> Result<(), Error> {
         open_call(tx, open)?;
     }
     Ok(())
+}
+
+/// What a reminder says beside its notice: which newer one has taken its place. It is frozen as the reminder is written,
+/// so that every try is the same, whatever is issued meanwhile. `None` = nothing.
+fn inputs_of(tx: &mut Tx<'_>, open: &OpenChase) -> Result<Option<Uid>, Error> {
+    let Some(by) = overtake::overtaken(tx, open.incident, open.bank, open.notice)? else {
+        return Ok(None);
+    };
+    let inputs = serde_json::to_vec(&by).map_err(|_| super::issue::damaged("reminder"))?;
+    // A bank whose data key is damaged is reminded without it, and the others are reminded.
+    let sealed = payload::seal_all(tx, &[(open.bank, &inputs)])?;
+    Ok(sealed.into_iter().flatten().next())
 }
 
 /// One call for each notice, whatever the ladder says.

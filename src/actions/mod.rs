@@ -45,6 +45,7 @@ pub mod measure_levels;
 pub mod on_behalf;
 pub mod once;
 pub mod open_notice;
+pub mod overtake;
 pub mod pack_evidence;
 pub mod preview;
 pub mod prove;

@@ -10,7 +10,6 @@ use crate::actions::claim::Claimed;
 use crate::actions::mail_link::LinkNote;
 use crate::actions::{chase, end_partnership, recover, share_responses};
 use crate::domain::challenge;
-use crate::domain::chase::LATE;
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
 use crate::domain::instant::{Entered, Instant};
@@ -183,7 +182,7 @@ pub fn mail_texts(
                 bank: needs_bank()?,
                 number: notice.number.unsigned_abs(),
                 issued_at: notice.issued_at,
-                joined_late: notice.reason == LATE,
+                reason: &notice.reason,
                 object: &notice.object,
                 digest: digest_of(notice)?.to_string(),
                 link: Some(link),
@@ -192,6 +191,10 @@ pub fn mail_texts(
             let mut mail = notice_mail(operator, &rules.zone, copy, revision, lang)?;
             if due.kind == chase::REMINDER {
                 mail.reminder = Some(when(due.message_created_at));
+                let frozen = claimed.inputs.as_ref();
+                mail.overtaken = frozen
+                    .map(|inputs| serde_json::from_slice(inputs))
+                    .transpose()?;
             }
             Ok(mail.mail(templates, lang)?)
         }

@@ -4,7 +4,7 @@
 use super::digest::Digest;
 use super::id::Uid;
 use super::instant::Instant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Field order is the order of RFC 8785 (§3.2.3): serializing gives the canonical bytes.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +35,15 @@ impl NoticeObject<'_> {
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a struct of strings, numbers and flags always serializes")
     }
+}
+
+/// The newer notice that has taken the place of one, for the same bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overtaken {
+    /// Its number.
+    pub number: i64,
+    /// It takes the incident back; otherwise it tells the incident anew.
+    pub is_withdrawn: bool,
 }
 
 /// What the webhook of a notice is put together from.

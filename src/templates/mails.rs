@@ -3,6 +3,7 @@
 
 use super::{TemplateFault, Templates};
 use crate::domain::instant::Instant;
+use crate::domain::notice::Overtaken;
 use serde::Serialize;
 
 /// A subject longer than this is cut with an ellipsis.
@@ -150,6 +151,10 @@ pub struct NoticeMail {
     pub withdrawn: Option<Withdrawal>,
     /// When the bank is reminded of it; `None` = it is told for the first time.
     pub reminder: Option<When>,
+    /// The newer notice that had taken its place when the bank was reminded.
+    pub overtaken: Option<Overtaken>,
+    /// Why the bank is told: partner, affected, observer, former, late_joiner.
+    pub reason: String,
     /// When the incident was registered, for a bank that became a partner later.
     pub joined_late: Option<When>,
 }

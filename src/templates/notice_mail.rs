@@ -4,6 +4,7 @@
 use super::mails::{
     BankName, MailLink, Measure, NoticeMail, OperatorContact, Recipients, When, Withdrawal,
 };
+use crate::domain::chase::LATE;
 use crate::domain::digest::Digest;
 use crate::domain::incident::{IncidentBody, WithdrawalBody, Words};
 use crate::domain::instant::{Entered, Instant};
@@ -44,8 +45,8 @@ pub struct NoticeCopy<'a> {
     pub bank: BankName,
     pub number: u64,
     pub issued_at: Instant,
-    /// The bank became a partner after the revision was issued.
-    pub joined_late: bool,
+    /// Why the bank is told: partner, affected, observer, former, late_joiner.
+    pub reason: &'a str,
     /// The notice object as stored.
     pub object: &'a [u8],
     pub digest: String,
@@ -120,7 +121,9 @@ pub fn notice_mail(
         contacts: revision.contacts.iter().map(contact).collect(),
         withdrawn: None,
         reminder: None,
-        joined_late: copy.joined_late.then(|| when(revision.opened_at)),
+        overtaken: None,
+        reason: copy.reason.to_owned(),
+        joined_late: (copy.reason == LATE).then(|| when(revision.opened_at)),
     };
     let language = Language::parse(lang).unwrap_or(Language::En);
     if revision.phase == Phase::Withdrawal.code() {

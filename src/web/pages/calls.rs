@@ -3,7 +3,9 @@
 
 use super::seat::{self, Fields, OwnForm};
 use super::{Desk, bank_names, document, entered, input, show};
+use crate::actions::overtake::overtaken;
 use crate::actions::tell_out_of_band::CHANNELS;
+use crate::storage::notice;
 use crate::web::api::{calls, contacts, tasks};
 use crate::web::body::Strict;
 use crate::web::page;
@@ -36,10 +38,16 @@ async fn call_page(
     }
     let code = task["bank"].as_str().unwrap_or_default().to_owned();
     let language = desk.language().to_owned();
-    let names = desk
+    let notice_id = page::id(task["notice"].as_str().unwrap_or_default())?;
+    let (names, overtaken) = desk
         .app
         .store
-        .read(move |tx| bank_names(tx, &language))
+        .read(move |tx| -> Result<_, Problem> {
+            let names = bank_names(tx, &language)?;
+            let row = notice::by_id(tx, notice_id)?.ok_or_else(Problem::missing)?;
+            let by = overtaken(tx, row.incident_id, row.bank_id, row.id)?;
+            Ok((names, by))
+        })
         .await?;
     task["name"] = json!(names.get(&code));
     let own = task["claimed_by"] == desk.seat.who.caller.id().to_string().as_str();
@@ -50,7 +58,7 @@ async fn call_page(
         None => super::filing::local(&desk.seat, desk.app.store.clock().now())?,
     };
     let page = json!({
-        "incident": reference, "task": task, "own": own, "contacts": known["contacts"], "channels": CHANNELS,
+        "incident": reference, "task": task, "overtaken": overtaken, "own": own, "contacts": known["contacts"], "channels": CHANNELS,
         "values": { "channel": typed.given("channel").unwrap_or_else(|| "phone".into()), "contact": value("contact"),
             "person": value("person"), "role": value("role"), "told_at": told_at,
             "read_back": value("read_back"), "note": value("note") },

@@ -135,7 +135,7 @@ fn mail(
         },
         number: preview.number.unsigned_abs(),
         issued_at: preview.at,
-        joined_late: false,
+        reason: "partner",
         object: &preview.object,
         digest: later.to_owned(),
         link: Some(MailLink {

@@ -345,6 +345,20 @@ journeys! {
         assert_eq!((&contact["caller"], &contact["approver"]), (&json!(officer.id.to_string()), &json!(second.id.to_string())));
     }
 
+    async fn the_words_for_a_call_say_that_its_notice_was_taken_back_meanwhile(hub) {
+        let officer = hub.officer().await;
+        hub.bank("B002").await;
+        let reference = quiet(&hub, &officer).await;
+        hub.advance(hours(2));
+        hub.chase_due().await;
+        let call = calls(&hub, &officer).await.remove(0);
+        let (desk, path) = (seated(&hub, &officer).await, format!("/incidents/{reference}/calls/{}", text(&call, "id")));
+        assert!(!desk.page(&hub, &path).await.contains("has been withdrawn since"));
+        hub.withdraw(&officer, &reference).await;
+        let page = desk.page(&hub, &path).await;
+        assert!(page.contains("Notice No. 1 has been withdrawn since, by notice No. 2."), "{page}");
+    }
+
     async fn one_officer_calls_a_bank_and_nobody_calls_it_about_what_came_before(hub) {
         let (officer, second) = (hub.officer().await, hub.officer().await);
         for code in ["B002", "B003"] { hub.bank(code).await; }
