@@ -110,6 +110,7 @@ pub fn preview(
         kind: checked.body.kind.code().into(),
         tlp: checked.body.tlp.code().into(),
         urgency: checked.body.urgency.code().into(),
+        title: checked.body.title.clone(),
         digest: incident_digest(&body),
         body: Bytes::from(body),
         recipients: version.bank_count,

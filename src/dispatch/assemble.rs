@@ -228,6 +228,10 @@ pub fn mail_texts(
                 bank: needs_bank()?,
                 recorded_at: when(due.message_created_at),
                 ends_at: when(note.ends_at.at),
+                // By its own date, which is the same at every try: it may be written long after the announcement, to
+                // an address that was entered later.
+                is_over: note.ends_at.at <= due.created_at,
+                page: format!("{}/inbox", rules.public_url),
             }
             .mail(templates, lang)?)
         }

@@ -7,6 +7,7 @@ use crate::actions::answer_response::{self, ResponseAnswerNote};
 use crate::actions::prove::{self, SealedFanout};
 use crate::domain::digest::Digest;
 use crate::domain::id::Uid;
+use crate::domain::incident::Words;
 use crate::domain::instant::Instant;
 use crate::domain::proof::notice::NoticeProof;
 use crate::domain::signature::SymmetricSecret;
@@ -250,6 +251,10 @@ fn read_revision(tx: &mut Tx<'_>, id: Uid) -> Result<Issued, Error> {
         kind: row.kind,
         tlp: row.tlp,
         urgency: row.urgency,
+        title: Words {
+            ja: Some(row.title_ja).filter(|title| !title.is_empty()),
+            en: Some(row.title_en).filter(|title| !title.is_empty()),
+        },
         digest: Digest::from_slice(&row.digest).ok_or_else(|| damaged("a digest"))?,
         body: Bytes::from(row.body),
         recipients: roster.notice_count,

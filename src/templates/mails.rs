@@ -94,6 +94,8 @@ pub struct Withdrawal {
     /// Code of the vocabulary `withdrawal_reason`.
     pub reason: String,
     pub text: Option<String>,
+    /// The incident to read instead.
+    pub replaces: Option<String>,
 }
 
 /// The inputs of `notice.issued`, `notice.withdrawn` and `notice.reminder`-like mails. All prose is
@@ -120,6 +122,7 @@ pub struct NoticeMail {
     pub urgency: String,
     pub issued_at: When,
     pub acknowledge_by: When,
+    /// Of a withdrawal: of what is withdrawn.
     pub title: Option<String>,
     pub description: Option<String>,
     /// What changed since the revision before.
@@ -221,6 +224,7 @@ impl NoticeMail {
             withdrawn: self.withdrawn.as_ref().map(|withdrawal| Withdrawal {
                 reason: withdrawal.reason.clone(),
                 text: None,
+                replaces: None,
             }),
             ..self.clone()
         }
@@ -382,6 +386,10 @@ pub struct PartnershipEndingMail {
     pub bank: BankName,
     pub recorded_at: When,
     pub ends_at: When,
+    /// That time had passed when the mail was written.
+    pub is_over: bool,
+    /// The bank's inbox in the portal.
+    pub page: String,
 }
 
 /// `report.answered`: a bank's report is no incident, and why.

@@ -23,6 +23,8 @@ pub struct RevisionParts {
     pub kind: String,
     pub tlp: String,
     pub urgency: String,
+    /// A withdrawal has that of what it takes back.
+    pub title: Words,
     /// Canonical, as stored.
     pub body: Bytes,
     pub digest: Digest,
@@ -131,7 +133,9 @@ pub fn notice_mail(
         mail.withdrawn = Some(Withdrawal {
             reason: body.reason.code().into(),
             text: words(&body.text, language),
+            replaces: body.replaces.map(|other| other.to_string()),
         });
+        mail.title = words(&revision.title, language);
     } else {
         let body = IncidentBody::read(&revision.body)?;
         mail.unverified = stamped.unverified;

@@ -53,6 +53,24 @@ notice-recipients =
         [one] { " " }and 1 observer: everybody
        *[other] { " " }and { $observers } observers: everybody
     } on the register (version { $version }). Nobody chose them.
+notice-recipients-late =
+    This notice went to { $banks ->
+        [one] 1 bank
+       *[other] { $banks } banks
+    }{ $observers ->
+        [0] { "" }
+        [one] { " " }and 1 observer
+       *[other] { " " }and { $observers } observers
+    } on the register (version { $version }). You joined later and get it for that reason. Nobody chose who is told.
+notice-recipients-former =
+    This notice goes to { $banks ->
+        [one] 1 bank
+       *[other] { $banks } banks
+    }{ $observers ->
+        [0] { "" }
+        [one] { " " }and 1 observer
+       *[other] { " " }and { $observers } observers
+    } on the register (version { $version }), and to everybody who has left it and got an earlier notice of this incident, as you did. Nobody chose who is told.
 notice-observers = Observers:
 notice-joined-late = This incident was registered on { $at }, while { $you } was not on the register. You get it as it stands now; please confirm it like any other notice.
 notice-digest = Digest of this notice
@@ -63,6 +81,7 @@ withdrawn-subject = WITHDRAWN · { $urgency } · No. { $number } · { $incident 
 withdrawn-heading = Withdrawal · Notice No. { $number } · { $incident }
 withdrawn-intro = { $operator } withdraws what it told every partner bank about { $incident }.
 withdrawn-reason = Reason
+withdrawn-replaces = Read incident { $incident } instead.
 withdrawn-title = Withdrawn notice
 withdrawn-keep = The earlier notices stay on record with the confirmations of all banks. Please check which of your own measures you want to end.
 
@@ -112,12 +131,15 @@ linkack-wrong = If this was nobody of { $you }, call the operator at once; the c
 
 ending-subject = Your partnership with { $operator } is recorded to end on { $ends }
 ending-heading = The partnership is recorded to end
-ending-intro = { $operator } has recorded in its register that the partnership with your bank ends.
+ending-intro = { $operator } has recorded in its register that the partnership with { $you } ends.
 ending-recorded-at = Recorded
 ending-ends-at = Ends
-ending-until = Until then your bank gets every notice.
+ending-until = Until then { $you } gets every notice.
 ending-after = Afterwards it still gets every revision of incidents that it was told of before.
-ending-wrong = If this is a mistake, tell the operator before that time. Your inbox stays here:
+ending-over = That time has passed already. If the end was put off because { $you } could not be told before it, the new time follows.
+ending-wrong = If this is a mistake, tell the operator before that time.
+ending-wrong-over = If this is a mistake, tell the operator at once.
+ending-inbox = Your inbox stays here:
 
 invitation-subject = Your account at the incident notices of { $operator }
 invitation-heading = Your account

@@ -49,6 +49,16 @@ notice-recipients =
         [0] すべて、{ $banks }行
        *[other] { $banks }行とオブザーバー{ $observers }件のすべて
     }に送られます。宛先を選んだ人はいません。
+notice-recipients-late =
+    この通知は、発行時に台帳（第{ $version }版）に載っていた提携銀行{ $observers ->
+        [0] すべて、{ $banks }行
+       *[other] { $banks }行とオブザーバー{ $observers }件のすべて
+    }に送られました。その後に加わられたため、あらためてお送りしています。宛先を選んだ人はいません。
+notice-recipients-former =
+    この通知は、台帳（第{ $version }版）に載っている提携銀行{ $observers ->
+        [0] すべて（{ $banks }行）
+       *[other] { $banks }行とオブザーバー{ $observers }件のすべて
+    }と、この事案の以前の通知をお送りした、すでに提携を終了した先に送られます。後者に該当するためお送りしています。宛先を選んだ人はいません。
 notice-observers = オブザーバー：
 notice-joined-late = この事案は、{ $you }が台帳に載っていなかった時期（{ $at }）に登録されたものです。最新の内容をお送りします。ほかの通知と同様に受領の確認をお願いします。
 notice-digest = この通知のダイジェスト
@@ -59,6 +69,7 @@ withdrawn-subject = 【取下げ・{ $urgency }】第{ $number }号 { $incident 
 withdrawn-heading = 取下げ 第{ $number }号（{ $incident }）
 withdrawn-intro = { $operator }は、{ $incident } についてすべての提携銀行にお知らせした内容を取り下げます。
 withdrawn-reason = 理由
+withdrawn-replaces = 代わりに事案 { $incident } をご覧ください。
 withdrawn-title = 取り下げる通知
 withdrawn-keep = これまでの通知と各行の受領確認は記録に残ります。{ $you }で講じた措置を続けるかどうかをご確認ください。
 
@@ -108,12 +119,15 @@ linkack-wrong = お心当たりがない場合は、直ちに事業者へご連�
 
 ending-subject = { $operator }との提携が { $ends } に終了するものとして登録されました
 ending-heading = 提携終了の登録
-ending-intro = { $operator }の台帳に、貴行との提携の終了が登録されました。
+ending-intro = { $operator }の台帳に、{ $you }との提携の終了が登録されました。
 ending-recorded-at = 登録日時
 ending-ends-at = 終了日時
-ending-until = それまでは、すべての通知が貴行に届きます。
+ending-until = それまでは、すべての通知が{ $you }に届きます。
 ending-after = 終了後も、すでにお知らせした事案の続報は届きます。
-ending-wrong = 誤りの場合は、終了日時までに事業者にご連絡ください。受信箱はこちらです。
+ending-over = この日時はすでに過ぎています。事前にお知らせできず終了が延期された場合は、新しい日時をあらためてお知らせします。
+ending-wrong = 誤りの場合は、終了日時までに事業者にご連絡ください。
+ending-wrong-over = 誤りの場合は、直ちに事業者にご連絡ください。
+ending-inbox = 受信箱はこちらです。
 
 invitation-subject = { $operator } 事案通知のアカウントのご案内
 invitation-heading = アカウントのご案内
