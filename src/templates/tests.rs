@@ -1,6 +1,7 @@
 use super::mails::*;
 use super::*;
 use crate::domain::instant::Instant;
+use crate::domain::notice::Overtaken;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -42,6 +43,7 @@ impl Words {
         BankName {
             code: self.say("0117", "0117"),
             name: self.say("みなと銀行（架空）", "Example Harbour Bank"),
+            is_observer: false,
         }
     }
 
@@ -112,6 +114,8 @@ impl Words {
             }],
             withdrawn: None,
             reminder: None,
+            overtaken: None,
+            reason: "affected".into(),
             joined_late: None,
         }
     }
@@ -125,6 +129,7 @@ impl Words {
                     "調査の結果、正規の取引でした。",
                     "The transactions turned out to be genuine.",
                 )),
+                replaces: None,
             }),
             ..self.notice()
         }
@@ -134,6 +139,60 @@ impl Words {
         NoticeMail {
             reminder: Some(at),
             ..self.notice()
+        }
+    }
+
+    fn answer(&self) -> ResponseAnsweredMail {
+        ResponseAnsweredMail {
+            operator: self.operator(),
+            bank: self.bank(),
+            number: 42,
+            incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
+            kind: self.kind.into(),
+            tlp: "AMBER".into(),
+            text: Some(self.say("新規連携だけが対象です。", "Only new links are concerned.")),
+            page: self.say(
+                "https://kairan.example/inbox/0190",
+                "https://kairan.example/inbox/0190",
+            ),
+            at: later(),
+        }
+    }
+
+    /// With nothing but what it is.
+    fn alert(&self, alert: Alert) -> AlertMail {
+        AlertMail {
+            operator: self.operator(),
+            alert,
+            bank: None,
+            banks: vec![],
+            incident_ref: None,
+            kind: self.kind.into(),
+            owed: None,
+            due_at: None,
+            channel: None,
+            bounced: false,
+            mail_status: None,
+            refusal: None,
+            last_exercise: None,
+            detail: None,
+            joined: None,
+            page: None,
+            at: noon(),
+        }
+    }
+
+    fn ending(&self) -> PartnershipEndingMail {
+        PartnershipEndingMail {
+            operator: self.operator(),
+            bank: self.bank(),
+            recorded_at: noon(),
+            ends_at: later(),
+            is_over: false,
+            page: self.say(
+                "https://kairan.example/inbox",
+                "https://kairan.example/inbox",
+            ),
         }
     }
 
@@ -148,14 +207,16 @@ impl Words {
             sent_at: noon(),
         };
         let alert = AlertMail {
-            operator: operator.clone(),
-            alert: Alert::ChannelBroken,
             bank: Some(bank.clone()),
             incident_ref: Some(self.say("INC-2019-0003", "INC-2019-0003")),
-            kind: self.kind.into(),
-            detail: Some(self.say("mail_rejected 550", "mail_rejected 550")),
-            joined: None,
-            at: noon(),
+            channel: Some("email".into()),
+            bounced: true,
+            mail_status: Some(self.say("5.2.2", "5.2.2")),
+            page: Some(self.say(
+                "https://kairan.example/incidents/INC-2019-0003",
+                "https://kairan.example/incidents/INC-2019-0003",
+            )),
+            ..self.alert(Alert::ChannelBroken)
         };
         let link = LinkAcknowledgedMail {
             operator: operator.clone(),
@@ -169,12 +230,6 @@ impl Words {
             name: self.say("佐藤 一郎", "Ichiro Sato"),
             role: self.say("事務統括部", "Operations"),
             at: noon(),
-        };
-        let ending = PartnershipEndingMail {
-            operator: operator.clone(),
-            bank: bank.clone(),
-            recorded_at: noon(),
-            ends_at: later(),
         };
         let recovered = RecoveredMail {
             operator: operator.clone(),
@@ -199,19 +254,6 @@ impl Words {
             ),
             at: later(),
         };
-        let replied = ResponseAnsweredMail {
-            operator: operator.clone(),
-            bank: bank.clone(),
-            number: 42,
-            incident_ref: self.say("INC-2019-0003", "INC-2019-0003"),
-            kind: self.kind.into(),
-            text: self.say("新規連携だけが対象です。", "Only new links are concerned."),
-            page: self.say(
-                "https://kairan.example/inbox/0190",
-                "https://kairan.example/inbox/0190",
-            ),
-            at: later(),
-        };
         let invitation = InvitationMail {
             operator,
             bank: Some(bank),
@@ -228,11 +270,11 @@ impl Words {
             ("notice.test", test.mail(&templates, lang)),
             ("operator.alert", alert.mail(&templates, lang)),
             ("link.acknowledged", link.mail(&templates, lang)),
-            ("partnership.ending", ending.mail(&templates, lang)),
+            ("partnership.ending", self.ending().mail(&templates, lang)),
             ("invitation", invitation.mail(&templates, lang)),
             ("sign_in.recovered", recovered.mail(&templates, lang)),
             ("report.answered", answered.mail(&templates, lang)),
-            ("response.answered", replied.mail(&templates, lang)),
+            ("response.answered", self.answer().mail(&templates, lang)),
         ];
         rendered
             .into_iter()
@@ -283,6 +325,129 @@ fn a_reminder_reads_as_reviewed_and_stands_under_the_subject_of_its_notice() {
             let texts = texts.expect("rendered");
             assert_eq!(texts.subject, format!("Re: {}", first.subject));
             insta::assert_snapshot!(format!("{name}.{lang}"), shown(&texts));
+        }
+    }
+}
+
+#[test]
+fn a_reminder_of_what_a_newer_notice_has_overtaken_says_so_at_its_head() {
+    let (withdrawn, replaced) = (true, false);
+    for (lang, is_withdrawn, said) in [
+        ("en", withdrawn, "Withdrawn by notice No. 45"),
+        ("en", replaced, "Replaced by notice No. 45"),
+        ("ja", withdrawn, "この通知は第45号で取り下げられました。"),
+        ("ja", replaced, "この通知のあとに第45号が発行されています。"),
+    ] {
+        for tlp in ["AMBER", "RED"] {
+            let words = Words {
+                lang,
+                canary: None,
+                kind: "exercise",
+            };
+            let mut mail = words.reminder(later());
+            let plain = mail.mail(&templates(), lang).expect("it renders");
+            assert!(!shown(&plain).contains("45"), "{}", plain.text);
+            mail.tlp = tlp.into();
+            mail.overtaken = Some(Overtaken {
+                number: 45,
+                is_withdrawn,
+            });
+            let texts = mail.mail(&templates(), lang).expect("it renders");
+            let overdue = words.say("期限超過", "Overdue");
+            for part in [&texts.text, &texts.html] {
+                let place = part.find(said).expect("it is said");
+                let after = part.find(&overdue).expect("a reminder");
+                assert!(place < after, "{lang} {tlp}: {part}");
+            }
+            let first = words.say("これは訓練", "This is an exercise");
+            assert!(texts.text.starts_with(&first), "{}", texts.text);
+            assert!(!texts.text.contains("\n\n\n"), "{}", texts.text);
+        }
+    }
+}
+
+#[test]
+fn a_withdrawn_duplicate_says_which_incident_is_read_instead() {
+    for (lang, said) in [
+        ("en", "Read incident INC-2019-0007 instead."),
+        ("ja", "代わりに事案 INC-2019-0007 をご覧ください。"),
+    ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
+        let mut mail = words.withdrawal();
+        mail.withdrawn = Some(Withdrawal {
+            reason: "duplicate".into(),
+            text: None,
+            replaces: Some("INC-2019-0007".into()),
+        });
+        let texts = mail.mail(&templates(), lang).expect("it renders");
+        assert!(
+            texts.text.contains(said) && texts.html.contains(said),
+            "{}",
+            texts.text
+        );
+        assert!(!texts.text.contains("\n\n\n"), "{}", texts.text);
+        mail.tlp = "RED".into();
+        let texts = mail.mail(&templates(), lang).expect("it renders");
+        assert!(!shown(&texts).contains("INC-2019-0007"), "{}", texts.text);
+    }
+}
+
+#[test]
+fn the_end_of_a_partnership_that_has_passed_leaves_no_time_to_object_before_it() {
+    for (lang, before, passed) in [
+        ("en", "before that time", "That time has passed already."),
+        ("ja", "終了日時までに", "この日時はすでに過ぎています。"),
+    ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
+        let mut ending = words.ending();
+        for is_over in [false, true] {
+            ending.is_over = is_over;
+            let texts = ending.mail(&templates(), lang).expect("it renders");
+            for part in [&texts.text, &texts.html] {
+                assert_eq!(part.contains(before), !is_over, "{part}");
+                assert_eq!(part.contains(passed), is_over, "{part}");
+                assert!(part.contains("https://kairan.example/inbox"), "{part}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_words_for_a_call_say_what_has_overtaken_its_notice() {
+    for (lang, withdrawn, replaced) in [
+        (
+            "en",
+            "Notice No. 6 has been withdrawn",
+            "Notice No. 6 has been replaced",
+        ),
+        (
+            "ja",
+            "第6号は、その後の第8号で取り下げられました",
+            "第6号のあとに第8号を発行しております",
+        ),
+    ] {
+        let mut page = desk_page("officer/call");
+        for (by, said) in [
+            (json!(null), [false, false]),
+            (json!({"number": 8, "is_withdrawn": true}), [true, false]),
+            (json!({"number": 8, "is_withdrawn": false}), [false, true]),
+        ] {
+            page["page"]["overtaken"] = by;
+            let html = templates().render("desk/officer/call.html", lang, &page);
+            let html = html.expect("it renders");
+            assert_eq!(
+                [withdrawn, replaced].map(|words| html.contains(words)),
+                said,
+                "{lang}"
+            );
         }
     }
 }
@@ -343,6 +508,33 @@ fn a_notice_under_red_or_amber_strict_tells_nothing_of_the_theft_by_mail() {
                 assert!(all.contains("https://kairan.example/a/AZCzwBwAegCAAA"));
                 assert!(all.contains("7KQM-2XWD"));
             }
+        }
+    }
+}
+
+#[test]
+fn an_answer_about_what_is_red_or_amber_strict_says_by_mail_only_where_it_is_read() {
+    for tlp in ["RED", "AMBER+STRICT", "PURPLE"] {
+        for (lang, why) in [
+            ("ja", "メールではお伝えしません"),
+            ("en", "not told by mail"),
+        ] {
+            let words = Words {
+                lang,
+                canary: None,
+                kind: "actual",
+            };
+            let mut answer = words.answer();
+            answer.tlp = tlp.into();
+            let texts = answer.mail(&templates(), lang).expect("it renders");
+            let said = answer.text.expect("an answer");
+            assert!(!shown(&texts).contains(&said), "{tlp} {lang}: {said}");
+            for part in [&texts.text, &texts.html] {
+                for wanted in [why, &format!("TLP:{tlp}"), answer.page.as_str()] {
+                    assert!(part.contains(wanted), "{tlp} {lang}: no {wanted} in {part}");
+                }
+            }
+            assert!(!texts.text.contains("\n\n\n"), "{}", texts.text);
         }
     }
 }
@@ -453,19 +645,81 @@ fn a_notice_with_nothing_but_the_necessary_still_renders() {
 #[test]
 fn every_alert_has_its_words() {
     for lang in LANGUAGES {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
         for alert in Alert::ALL {
             assert_eq!(Alert::from_code(alert.code()), Some(alert));
-            let mail = AlertMail {
-                operator: "Sample Pay".into(),
-                alert,
-                bank: None,
-                incident_ref: None,
-                kind: "actual".into(),
-                detail: None,
-                joined: None,
-                at: noon(),
-            };
-            mail.mail(&templates(), lang).expect("it renders");
+            let texts = words.alert(alert).mail(&templates(), lang);
+            let texts = texts.expect("it renders");
+            assert!(!texts.text.contains("\n\n\n"), "{}", texts.text);
+        }
+    }
+}
+
+#[test]
+fn what_an_alert_is_about_stands_in_the_readers_words_and_time() {
+    for (lang, said) in [
+        (
+            "en",
+            [
+                "Owed next: Intermediate",
+                "Deadline: 2019-05-17 13:11 JST (2019-05-17T04:11:09.120Z)",
+                "Goes out by itself: 2019-05-17 13:11 JST (2019-05-17T04:11:09.120Z)",
+                "Channel: E-mail",
+                "A mail came back: 5.2.2",
+                "Detail: Its journal is missing.",
+                "Banks: 0001, 0005",
+                "Last exercise: INC-2019-0002",
+            ],
+        ),
+        (
+            "ja",
+            [
+                "次に発行するもの: 続報",
+                "期限: 2019-05-17 13:11 JST (2019-05-17T04:11:09.120Z)",
+                "自動発出の日時: 2019-05-17 13:11 JST (2019-05-17T04:11:09.120Z)",
+                "通知経路: メール",
+                "不達で戻ったメール: 5.2.2",
+                "詳細: ジャーナルがありません。",
+                "銀行: 0001, 0005",
+                "前回の訓練: INC-2019-0002",
+            ],
+        ),
+    ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
+        let (missed, held) = (Alert::ClockMissed, Alert::Deferral);
+        let mut clock = words.alert(missed);
+        (clock.owed, clock.due_at) = (Some("intermediate".into()), Some(later()));
+        let mut deferral = words.alert(held);
+        deferral.due_at = Some(later());
+        let mut broken = words.alert(Alert::ChannelBroken);
+        (broken.channel, broken.bounced) = (Some("email".into()), true);
+        broken.mail_status = Some("5.2.2".into());
+        let mut log = words.alert(Alert::LogRefusing);
+        log.refusal = Some("journal_missing".into());
+        let mut late = words.alert(Alert::BankLate);
+        late.banks = vec!["0001".into(), "0005".into()];
+        let mut exercise = words.alert(Alert::ExerciseNear);
+        exercise.last_exercise = Some("INC-2019-0002".into());
+        let mails = [
+            &clock, &clock, &deferral, &broken, &broken, &log, &late, &exercise,
+        ];
+        for (mail, said) in mails.into_iter().zip(said) {
+            let texts = mail.mail(&templates(), lang).expect("it renders");
+            assert!(texts.text.contains(said), "no {said} in {}", texts.text);
+            let value = said.split_once(": ").map(|(_, value)| value);
+            assert!(
+                value.is_some_and(|value| texts.html.contains(value)),
+                "{}",
+                texts.html
+            );
         }
     }
 }
@@ -490,19 +744,18 @@ fn whoever_was_let_in_is_named_with_the_roles_and_who_invited() {
             ],
         ),
     ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
         let mut mail = AlertMail {
-            operator: "Sample Pay".into(),
-            alert: Alert::PersonJoined,
-            bank: None,
-            incident_ref: None,
-            kind: "actual".into(),
-            detail: None,
             joined: Some(Newcomer {
                 name: "<b>x</b>".into(),
                 roles: vec!["bank_member".into(), "bank_administrator".into()],
                 invited_by: Some("y".into()),
             }),
-            at: noon(),
+            ..words.alert(Alert::PersonJoined)
         };
         let texts = mail.mail(&templates(), lang).expect("it renders");
         for line in told {
@@ -945,6 +1198,110 @@ fn a_bank_reads_how_many_banks_and_which_observers_are_told() {
         );
         let texts = mail.mail(&templates, lang).expect("it renders");
         assert!(texts.text.contains(&alone), "{}", texts.text);
+    }
+}
+
+#[test]
+fn whoever_joined_later_or_has_left_reads_why_it_is_told_beside_the_register() {
+    let (late, former) = ("late_joiner", "former");
+    for (lang, reason, observers, said) in [
+        (
+            "en",
+            late,
+            0,
+            "This notice went to 35 banks on the register (version 12). You joined later and get it for that reason.",
+        ),
+        (
+            "en",
+            late,
+            2,
+            "This notice went to 33 banks and 2 observers on the register (version 12). You joined later",
+        ),
+        (
+            "en",
+            former,
+            0,
+            "goes to 35 banks on the register (version 12), and to everybody who has left it and got an earlier notice of this incident, as you did.",
+        ),
+        (
+            "en",
+            former,
+            1,
+            "goes to 34 banks and 1 observer on the register (version 12), and to everybody who has left it",
+        ),
+        (
+            "ja",
+            late,
+            0,
+            "発行時に台帳（第12版）に載っていた提携銀行すべて、35行に送られました。その後に加わられたため",
+        ),
+        (
+            "ja",
+            late,
+            2,
+            "提携銀行33行とオブザーバー2件のすべてに送られました。その後に加わられたため",
+        ),
+        (
+            "ja",
+            former,
+            0,
+            "提携銀行すべて（35行）と、この事案の以前の通知をお送りした、すでに提携を終了した先に送られます。",
+        ),
+        (
+            "ja",
+            former,
+            1,
+            "提携銀行34行とオブザーバー1件のすべてと、この事案の以前の通知をお送りした",
+        ),
+    ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
+        let mut mail = words.notice();
+        mail.reason = reason.into();
+        mail.recipients.observers = vec!["Agency".into(); observers];
+        let texts = mail.mail(&templates(), lang).expect("it renders");
+        for part in [&texts.text, &texts.html] {
+            assert!(part.contains(said), "{reason} {lang}: {part}");
+            for untrue in ["every bank on", "everybody on the register"] {
+                assert!(!part.contains(untrue), "{reason} {lang}: {part}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_observer_is_not_addressed_as_a_bank() {
+    for (lang, bank, organisation) in [
+        ("ja", "貴行", "貴機関"),
+        ("en", "your bank", "your organisation"),
+    ] {
+        let words = Words {
+            lang,
+            canary: None,
+            kind: "actual",
+        };
+        let mut mail = words.notice();
+        (mail.reason, mail.exposed, mail.concerns_you) = ("observer".into(), false, false);
+        for is_observer in [false, true] {
+            mail.bank.is_observer = is_observer;
+            for mail in [
+                &mail,
+                &NoticeMail {
+                    tlp: "RED".into(),
+                    reminder: Some(later()),
+                    ..mail.clone()
+                },
+            ] {
+                let texts = mail.mail(&templates(), lang).expect("it renders");
+                for part in [&texts.text, &texts.html] {
+                    assert_eq!(part.contains(bank), !is_observer, "{part}");
+                    assert_eq!(part.contains(organisation), is_observer, "{part}");
+                }
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Mail through a real relay, over STARTTLS, and the link in it.
 
+use super::deferring::deferral;
 use super::pages::{seated, typed_filing};
-use super::steps::{filing_with, hours, seconds, text};
+use super::steps::{filing_with, further, hours, seconds, text};
 use crate::support::browser::{PASSWORD, between, code, give_credential, hidden, post};
 use crate::support::ground::contact;
 use crate::support::hub::{Bank, Reply, TestHub};
@@ -11,6 +12,8 @@ use crate::support::maildir::{
 };
 use crate::support::receiver::Answer;
 use kairan::actions::add_contact::{ContactInput, add_contact};
+use kairan::storage::payload;
+use kairan::storage::people::{self, PersonRow, RoleGrantRow};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -57,6 +60,33 @@ pub async fn by_mail(hub: &TestHub, code: &str, mailbox: &Mailbox, language: &st
 pub async fn second_contact(hub: &TestHub, bank: &Bank, mailbox: &Mailbox) {
     let (id, contact) = (bank.id, reached_at(mailbox, 2, "en"));
     hub.act(move |tx| add_contact(tx, id, &contact)).await;
+}
+
+/// An officer whose mail comes to this box.
+async fn officer_at(hub: &TestHub, desk: &Mailbox) {
+    let (officer, address) = (hub.officer().await, desk.address().to_owned());
+    hub.act(move |tx| {
+        let person = people::person(tx, officer.id)?.expect("there");
+        let inputs = json!({ "name": "officer", "email": address }).to_string();
+        let again = PersonRow {
+            id: tx.new_id()?,
+            payload_id: payload::seal(tx, officer.id, inputs.as_bytes())?,
+            email_tag: vec![9; 32],
+            ..person
+        };
+        people::insert_person(tx, &again)?;
+        let grant = RoleGrantRow {
+            person_id: again.id,
+            role: "officer".into(),
+            revision: 1,
+            given: true,
+            granted_by: None,
+            approval_id: None,
+            recorded_at: again.recorded_at,
+        };
+        Ok(people::insert_grant(tx, &grant)?)
+    })
+    .await;
 }
 
 /// The path of the mail's link, and the code printed beside it.
@@ -257,6 +287,45 @@ journeys! {
         assert!(mails[0].header("References").is_some_and(|root| root.contains(text(&filed, "reference"))));
     }
 
+    async fn an_answer_about_what_is_kept_out_of_mails_is_read_in_the_portal_alone(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let bank = by_mail(&hub, "B001", &inbox, "en").await;
+        for (before, tlp, is_told) in [(0, "AMBER", true), (2, "RED", false), (4, "AMBER+STRICT", false)] {
+            hub.file_this(&officer, &filing_with(&json!({ "tlp": tlp }))).await;
+            hub.deliver_due().await;
+            let notice = inbox.arrived(before + 1).await.remove(before);
+            hub.stamp(&bank).await.expect(200);
+            let asked = hub.ask(&bank, &["information_request"]).await;
+            hub.answer(&officer, &asked, "The branch in Osaka alone.").await.expect(204);
+            hub.deliver_due().await;
+            let answer = inbox.arrived(before + 2).await.remove(before + 1);
+            for part in [answer.text(), answer.html()] {
+                assert_eq!(part.contains("The branch in Osaka alone."), is_told, "{tlp}: {part}");
+                assert!(part.contains("/inbox/"), "{tlp}: {part}");
+            }
+            assert!(answer.header("References").is_some());
+            assert_eq!(answer.header("References"), notice.header("References"), "in the thread of its notice");
+        }
+    }
+
+    async fn an_answer_is_kept_out_of_mails_by_a_later_marking_too(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let bank = by_mail(&hub, "B001", &inbox, "en").await;
+        let filed = hub.file(&officer).await;
+        hub.deliver_due().await;
+        hub.stamp(&bank).await.expect(200);
+        let asked = hub.ask(&bank, &["information_request"]).await;
+        let path = format!("/api/v1/incidents/{}/revisions", text(&filed, "reference"));
+        let mut red = further();
+        red["tlp"] = json!("RED");
+        hub.post(&path, &officer.key, &red).await.expect(201);
+        hub.answer(&officer, &asked, "The branch in Osaka alone.").await.expect(204);
+        hub.deliver_due().await;
+        let mails = inbox.arrived(3).await;
+        assert!(mails.iter().any(|mail| mail.subject().contains("Answer to your response")));
+        assert!(!mails.iter().any(|mail| mail.text().contains("Osaka") || mail.html().contains("Osaka")));
+    }
+
     async fn a_reminder_stands_in_the_thread_of_its_notice_and_its_link_confirms(hub, relay()) {
         let (officer, inbox) = (hub.officer().await, mailbox("desk"));
         let bank = by_mail(&hub, "B001", &inbox, "en").await;
@@ -276,20 +345,97 @@ journeys! {
         assert_eq!(hub.chase_due().await, 0);
     }
 
+    async fn a_reminder_of_what_was_replaced_or_taken_back_says_so_and_its_notice_never_did(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        let _bank = by_mail(&hub, "B001", &inbox, "en").await;
+        let filed = hub.file(&officer).await;
+        let reminded = async |hub: &TestHub, minutes: u64| {
+            hub.advance(seconds(minutes * 60));
+            assert!(hub.chase_due().await > 0);
+            hub.deliver_due().await;
+        };
+        let about = |mails: &[Mail], number: u8| -> Vec<Mail> {
+            let own = mails.iter().filter(|mail| mail.subject().contains(&format!("No. {number} ·")));
+            own.cloned().collect()
+        };
+        hub.deliver_due().await;
+        inbox.arrived(1).await;
+        reminded(&hub, 16).await;
+        inbox.arrived(2).await;
+        hub.revise(&officer, text(&filed, "reference")).await;
+        hub.deliver_due().await;
+        inbox.arrived(3).await;
+        reminded(&hub, 16).await;
+        let mails = inbox.arrived(5).await;
+        let (first, second) = (about(&mails, 1), about(&mails, 2));
+        let is_replaced = |mail: &Mail| mail.text().contains("Replaced by notice No. 2") && mail.html().contains("Replaced by notice No. 2");
+        assert_eq!(first.iter().map(is_replaced).collect::<Vec<_>>(), [false, false, true]);
+        assert!(second.iter().all(|mail| !mail.text().contains("by notice No.")));
+        hub.withdraw(&officer, text(&filed, "reference")).await;
+        hub.deliver_due().await;
+        inbox.arrived(6).await;
+        // The deadline of the first, half the time of the second, and a quarter of that of the withdrawal.
+        reminded(&hub, 29).await;
+        let mails = inbox.arrived(9).await;
+        let is_withdrawn = |mail: &Mail| mail.text().contains("Withdrawn by notice No. 3") && mail.html().contains("Withdrawn by notice No. 3");
+        for number in [1, 2] {
+            let told = about(&mails, number);
+            assert!(told.len() > 1 && told.last().is_some_and(is_withdrawn), "No. {number}");
+            assert_eq!(told.iter().filter(|mail| is_withdrawn(mail)).count(), 1, "No. {number}");
+        }
+        assert!(about(&mails, 3).iter().all(|mail| !mail.text().contains("by notice No.")));
+    }
+
+    async fn the_withdrawal_of_a_duplicate_names_what_is_withdrawn_and_what_is_read_instead(hub, relay()) {
+        let (officer, second, inbox) = (hub.officer().await, hub.officer().await, mailbox("desk"));
+        let _bank = by_mail(&hub, "B001", &inbox, "en").await;
+        let (kept, twice) = (hub.file(&officer).await, hub.file(&officer).await);
+        hub.deliver_due().await;
+        inbox.arrived(2).await;
+        let duplicate = json!({ "reason": "duplicate", "text": { "ja": "重複でした。", "en": "Filed twice." }, "replaces": kept["reference"] });
+        let path = format!("/api/v1/incidents/{}/withdrawal", text(&twice, "reference"));
+        let asked = hub.post(&path, &officer.key, &duplicate).await.expect(202).json();
+        hub.decide(&second, text(&asked, "request"), true).await.expect(200);
+        hub.deliver_due().await;
+        let mail = inbox.arrived(3).await.pop().expect("a mail");
+        for said in [format!("Read incident {} instead.", text(&kept, "reference")).as_str(), "Withdrawn notice: Suspected theft by account linking"] {
+            assert!(mail.text().contains(said) && mail.html().contains(said), "{said}: {}", mail.text());
+        }
+    }
+
+    async fn a_bank_that_joins_later_reads_that_the_notice_went_out_before(hub, relay()) {
+        let (officer, inbox) = (hub.officer().await, mailbox("desk"));
+        hub.bank("B001").await;
+        hub.file(&officer).await;
+        let _joined = by_mail(&hub, "B002", &inbox, "en").await;
+        hub.chase_due().await;
+        hub.deliver_due().await;
+        let mail = inbox.arrived(1).await.remove(0);
+        assert!(mail.text().contains("This notice went to 1 bank on the register") && !mail.text().contains("every bank on"), "{}", mail.text());
+    }
+
+    async fn a_reminder_that_is_tried_again_is_the_same_whatever_was_issued_meanwhile(hub, relay()) {
+        let (officer, busy) = (hub.officer().await, mailbox_at("desk", BUSY));
+        let _bank = by_mail(&hub, "B001", &busy, "en").await;
+        let filed = hub.file(&officer).await;
+        hub.advance(seconds(16 * 60));
+        hub.chase_due().await;
+        hub.deliver_due().await;
+        hub.withdraw(&officer, text(&filed, "reference")).await;
+        hub.advance(seconds(60));
+        hub.deliver_due().await;
+        let hex = if hub.postgres.is_some() { "encode(o.body_hash, 'hex')" } else { "hex(o.body_hash)" };
+        let mut sent = hub.texts(&format!("SELECT {hex} AS text FROM attempt_outcome o JOIN delivery d ON d.id = o.delivery_id
+            JOIN message m ON m.id = d.message_id WHERE m.kind = 'notice.reminder' AND d.channel = 'email'"));
+        assert!(sent.len() > 1, "it was tried again");
+        sent.dedup();
+        assert_eq!(sent.len(), 1);
+    }
+
     async fn an_officer_is_told_by_mail_of_a_bank_that_is_late_and_of_the_call(hub, relay()) {
         let (inbox, desk) = (mailbox("desk"), mailbox("officer"));
         by_mail(&hub, "B001", &inbox, "en").await;
-        let (officer, address) = (hub.officer().await, desk.address().to_owned());
-        hub.act(move |tx| {
-            let person = kairan::storage::people::person(tx, officer.id)?.expect("there");
-            let inputs = json!({ "name": "officer", "email": address }).to_string();
-            let sealed = kairan::storage::payload::seal(tx, officer.id, inputs.as_bytes())?;
-            let again = kairan::storage::people::PersonRow { id: tx.new_id()?, payload_id: sealed, email_tag: vec![9; 32], ..person };
-            kairan::storage::people::insert_person(tx, &again)?;
-            let grant = kairan::storage::people::RoleGrantRow { person_id: again.id, role: "officer".into(), revision: 1, given: true,
-                granted_by: None, approval_id: None, recorded_at: again.recorded_at };
-            Ok(kairan::storage::people::insert_grant(tx, &grant)?)
-        }).await;
+        officer_at(&hub, &desk).await;
         let filer = hub.officer().await;
         let filed = hub.file(&filer).await;
         hub.advance(hours(1));
@@ -300,6 +446,35 @@ journeys! {
             let found = subjects.iter().any(|subject| subject.contains(said) && subject.contains("B001") && subject.contains(text(&filed, "reference")));
             assert!(found, "{said}: {subjects:?}");
         }
+    }
+
+    async fn what_is_told_of_an_exercise_that_is_held_back_says_that_it_is_one(hub, relay()) {
+        let (officer, desk) = (hub.officer().await, mailbox("officer"));
+        officer_at(&hub, &desk).await;
+        hub.bank("B001").await;
+        let mut first = deferral(&hub);
+        first["filing"]["kind"] = json!("exercise");
+        hub.hold_this_back(&officer, &first).await;
+        let filed = hub.file_this(&officer, &filing_with(&json!({ "kind": "exercise" }))).await;
+        let mut next = deferral(&hub);
+        (next["incident"], next["filing"]) = (filed["reference"].clone(), further());
+        next["filing"]["kind"] = json!("exercise");
+        hub.hold_this_back(&officer, &next).await;
+        hub.deliver_due().await;
+        let is_marked = |mail: &Mail| mail.subject().starts_with("[EXERCISE]") && mail.text().starts_with("This is about an exercise.");
+        let told = desk.arrived(2).await;
+        assert!(told.iter().all(|mail| mail.subject().contains("is held back") && is_marked(mail)), "{:?}", told.iter().map(Mail::subject).collect::<Vec<_>>());
+        let named = |mail: &&Mail| mail.subject().contains(text(&filed, "reference"));
+        assert_eq!(told.iter().filter(named).count(), 1, "the one that has an incident");
+        assert!(told[0].text().contains("Goes out by itself: 20"), "{}", told[0].text());
+        // What the second says was erased meanwhile, and is still known to be an exercise.
+        hub.tamper("DELETE FROM sealed_payload WHERE id IN (SELECT payload_id FROM deferral)");
+        hub.advance(hours(25));
+        hub.run_out().await;
+        hub.deliver_due().await;
+        let stuck = desk.arrived(4).await;
+        let stuck = stuck.iter().find(|mail| mail.subject().contains("could not be issued") && named(mail)).expect("told");
+        assert!(is_marked(stuck), "{}", stuck.subject());
     }
 
     async fn a_relay_that_asks_who_we_are_is_told(hub, relay_signed_in(&smtp_server_signed_in().1)) {
@@ -574,5 +749,8 @@ journeys! {
         let mails = inbox.arrived(2).await;
         assert!(!mails[0].text().contains("/n/") && !mails[1].text().contains("/n/"), "nothing to confirm");
         assert!(mails[1].text().contains("Bank B001"), "{}", mails[1].text());
+        for part in [mails[1].text(), mails[1].html()] {
+            assert!(part.contains(&format!("{}/inbox", hub.url)) && part.contains("before that time"), "{part}");
+        }
     }
 }
