@@ -85,17 +85,8 @@ pub fn begin_draft(tx: &mut Tx<'_>, rules: &Rules, by: Uid, id: Uid) -> Result<D
     let said = report::open(tx, &row)?.ok_or(Error::NotFound)?;
     let contacts = usual_contacts(tx)?;
     let filing = said.to_filing(&code, contacts);
-    let body = serde_json::to_value(&filing).map_err(|_| issue::damaged("report"))?;
-    let body = without_nulls(body).to_string();
-    draft::begin(tx, rules, by, body.as_bytes(), Some(row.id))
-}
-
-/// A filing says nothing by leaving out, never by null.
-fn without_nulls(mut body: serde_json::Value) -> serde_json::Value {
-    if let Some(fields) = body.as_object_mut() {
-        fields.retain(|_, value| !value.is_null());
-    }
-    body
+    let body = filing.to_json().map_err(|_| issue::damaged("report"))?;
+    draft::begin(tx, rules, by, body.to_string().as_bytes(), Some(row.id))
 }
 
 /// The report that a draft answers, if it was begun from one: still waiting, or refused.

@@ -2,7 +2,9 @@
 //! the commit's.
 
 use super::fan_out::{self, Concern, Issue, Written};
-use super::{Error, Rules, answer_report, close_incident, cut_roster, defer, watch_clocks};
+use super::{
+    Error, Rules, answer_report, close_incident, cut_roster, defer, reopen_revision, watch_clocks,
+};
 use crate::domain::digest::Digest;
 use crate::domain::fault::{Fault, Faults};
 use crate::domain::id::Uid;
@@ -326,6 +328,7 @@ fn write(
         fanout_id: tx.new_id()?,
     };
     let revision_id = revision.id;
+    reopen_revision::keep_names(tx, &revision, &checked.affected, &checked.services)?;
     let promised = checked.body.next_update_at.map(|entered| entered.at);
     watch_clocks::after_revision(tx, rules, &revision, promised)?;
     let concern = Concern::Judged {

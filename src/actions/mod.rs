@@ -62,6 +62,7 @@ pub mod record_mail_report;
 pub mod recover;
 mod redirect;
 pub mod register_bank;
+pub mod reopen_revision;
 pub mod replay;
 pub mod report;
 pub mod resend;

@@ -109,12 +109,11 @@ fixed_insert!("INSERT INTO" sealed_payload SealedRow: id, subject, key_version, 
 
 impl SealedRow {
     fn of(
-        tx: &mut Tx<'_>,
+        id: Uid,
         subject: Uid,
         (key_version, key): &DataKey,
         plain: &[u8],
     ) -> Result<Self, Error> {
-        let id = tx.new_id()?;
         Ok(Self {
             id,
             subject,
@@ -126,11 +125,15 @@ impl SealedRow {
 
 /// Seals `plain` for `subject`; returns the payload's id.
 pub fn seal(tx: &mut Tx<'_>, subject: Uid, plain: &[u8]) -> Result<Uid, Error> {
-    let key = data_key_or_new(tx, subject)?;
-    let row = SealedRow::of(tx, subject, &key, plain)?;
-    let id = row.id;
-    insert_all(tx, &[row])?;
+    let id = tx.new_id()?;
+    seal_as(tx, id, subject, plain)?;
     Ok(id)
+}
+
+/// Seals `plain` for `subject` under an id that is known already: that of the row which it belongs to.
+pub fn seal_as(tx: &mut Tx<'_>, id: Uid, subject: Uid, plain: &[u8]) -> Result<(), Error> {
+    let key = data_key_or_new(tx, subject)?;
+    insert_all(tx, &[SealedRow::of(id, subject, &key, plain)?])
 }
 
 /// Seals many, each for its subject; returns the payloads' ids in the same order. `None` = the subject's data key is
@@ -147,9 +150,8 @@ pub fn seal_all(tx: &mut Tx<'_>, plain: &[(Uid, &[u8])]) -> Result<Vec<Option<Ui
         };
         ids.push(match key {
             Ok(key) => {
-                let row = SealedRow::of(tx, *subject, key, plain)?;
-                let id = row.id;
-                rows.push(row);
+                let id = tx.new_id()?;
+                rows.push(SealedRow::of(id, *subject, key, plain)?);
                 Some(id)
             }
             Err(fault) => {

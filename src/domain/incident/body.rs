@@ -3,8 +3,11 @@
 
 use super::Source;
 use super::check::Affected;
-use super::money::Money;
-use super::parts::{BankServices, BodyNotified, Known, Measure, RemedialAction, Tally, Words};
+use super::filing::Filing;
+use super::money::{Amount, Money};
+use super::parts::{
+    BankServices, BodyNotified, Known, Measure, OperatorContact, RemedialAction, Tally, Words,
+};
 use super::reference::IncidentRef;
 use crate::domain::digest::Digest;
 use crate::domain::instant::{Entered, Instant};
@@ -70,7 +73,7 @@ impl ServiceCounts {
         }
     }
 
-    fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.new_links.is_empty() && self.top_ups.is_empty() && self.pay_outs.is_empty()
     }
 }
@@ -165,6 +168,100 @@ impl IncidentBody {
     /// Reads stored canonical bytes; what the hub stamped on is passed over.
     pub fn read(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(bytes)
+    }
+
+    /// The filing that says this, with what is not in a body: which banks are meant, and whom to call. Every field is
+    /// named here, so that none that is added later can be left behind.
+    pub fn into_filing(
+        self,
+        affected_banks: Known<Vec<String>>,
+        services: Vec<BankServices>,
+        operator_contacts: Vec<OperatorContact>,
+    ) -> Filing {
+        let Self {
+            kind,
+            tlp,
+            phase,
+            incident_status,
+            determination,
+            severity,
+            urgency,
+            title,
+            description,
+            typology,
+            typology_other,
+            attack_stage,
+            auth_exploited,
+            auth_weakness,
+            discovery_method,
+            occurred_from,
+            occurred_to,
+            detected_at,
+            aware_at,
+            aware_reason,
+            resolved_at,
+            closed_at,
+            next_update_at,
+            affected_banks: _,
+            services: _,
+            victims,
+            transactions,
+            amount_lost,
+            amount_recovered,
+            amount_compensated,
+            countermeasures,
+            advice,
+            cause_types,
+            lessons,
+            remedial_actions,
+            bodies_notified,
+            change_summary,
+            related_incidents,
+            late_reason,
+        } = self;
+        let amount = |said: Option<Known<Money>>| said.map(|known| known.map(Amount::from));
+        Filing {
+            title,
+            description,
+            determination,
+            typology,
+            typology_other,
+            attack_stage,
+            auth_exploited,
+            auth_weakness,
+            discovery_method,
+            occurred_from,
+            occurred_to,
+            detected_at,
+            aware_at: Some(aware_at),
+            aware_reason,
+            resolved_at,
+            closed_at,
+            next_update_at,
+            affected_banks,
+            services,
+            victims,
+            transactions,
+            amount_lost: amount(amount_lost),
+            amount_recovered: amount(amount_recovered),
+            amount_compensated: amount(amount_compensated),
+            severity,
+            urgency,
+            countermeasures,
+            advice,
+            cause_types,
+            lessons,
+            remedial_actions,
+            bodies_notified,
+            tlp,
+            kind,
+            phase,
+            incident_status,
+            change_summary,
+            related_incidents,
+            operator_contacts,
+            late_reason,
+        }
     }
 }
 

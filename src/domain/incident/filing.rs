@@ -13,6 +13,7 @@ use crate::domain::vocabulary::{
     Severity, Tlp, Typology, Urgency, Weakness,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One revision as filed. Absent, `"unknown"` and a value are three different statements.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,6 +89,24 @@ impl Filing {
     /// Reads a request body; every fault points at its field.
     pub fn from_json(bytes: &[u8]) -> Result<Self, Faults> {
         json::parse(bytes)
+    }
+
+    /// As a client would write it: what it does not say is left out, and never null.
+    pub fn to_json(&self) -> Result<Value, serde_json::Error> {
+        let mut written = serde_json::to_value(self)?;
+        leave_out_nulls(&mut written);
+        Ok(written)
+    }
+}
+
+fn leave_out_nulls(written: &mut Value) {
+    match written {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(leave_out_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(leave_out_nulls),
+        _ => {}
     }
 }
 
