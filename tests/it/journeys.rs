@@ -64,6 +64,7 @@ pub mod recovery;
 mod register;
 mod reports;
 mod responding;
+mod revising;
 mod rolling;
 mod rotating;
 mod sealing;

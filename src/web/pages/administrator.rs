@@ -76,10 +76,16 @@ pub(in crate::web) async fn enter_bank(desk: Desk, form: OwnForm) -> Answered {
         profile.remove("observer");
     }
     wanted["profile"] = profile;
-    if let Some(from) = fields.given("valid_from") {
-        wanted["valid_from"] = json!(super::entered(&from, &desk.seat.who.zone)?);
-    }
-    let entered = match input(&wanted) {
+    let zone = &desk.seat.who.zone;
+    let from = fields.given("valid_from");
+    let from = from.map(|from| super::entered("/valid_from", &from, zone));
+    let new_bank = from.transpose().and_then(|from| {
+        if let Some(from) = from {
+            wanted["valid_from"] = json!(from);
+        }
+        input(&wanted)
+    });
+    let entered = match new_bank {
         Ok(new_bank) => banks::create(desk.app.clone(), Strict(new_bank)).await,
         Err(problem) => Err(problem),
     };

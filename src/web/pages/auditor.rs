@@ -1,7 +1,7 @@
 //! The auditor's desk: the matrix of incidents and banks on any day, the chain of evidence behind a cell, the
 //! delivery log, the as-of question, the figures and the self-check. Reads, and changes nothing.
 
-use super::{Desk, document, entered, show};
+use super::{Desk, document, entered, show, with_offset};
 use crate::actions::{Rules, chase, log_refuses, read_register, self_check};
 use crate::domain::access::Role;
 use crate::domain::id::Uid;
@@ -102,7 +102,10 @@ impl Day {
         }
         let next = day.tomorrow().map_err(|fault| Problem::internal(&fault))?;
         // Some days of long ago end at no instant that is written with whole minutes of offset and four digits of a year.
-        let end = Entered::parse(&entered(&format!("{next}T00:00"), zone)?).map_err(|_| {
+        let begins = next
+            .in_tz(zone)
+            .map_err(|fault| Problem::internal(&fault))?;
+        let end = Entered::parse(&with_offset(&begins)).map_err(|_| {
             Problem::bad_request("day_invalid", "there is no record of days so long ago")
         })?;
         let end = end.at;
@@ -398,7 +401,7 @@ pub(in crate::web) async fn log(desk: Desk) -> Answered {
     let instant = |name: &str| match one(&asked, name) {
         "" => Ok(String::new()),
         text if text.contains('T') && !text.ends_with('Z') && !text.contains('+') => {
-            entered(text, zone)
+            entered(&format!("/{name}"), text, zone)
         }
         text => Ok(text.to_owned()),
     };
@@ -469,7 +472,7 @@ pub(in crate::web) async fn as_of(desk: Desk) -> Answered {
     };
     let (status, answer, faults) = match found {
         Ok(answer) => (StatusCode::OK, answer, json!([])),
-        Err(problem) if ["not_yet", "time_invalid"].contains(&problem.code) => {
+        Err(problem) if ["not_yet", "time_invalid", "time_passed_over"].contains(&problem.code) => {
             let fault =
                 json!({ "pointer": "/at", "code": problem.code, "message": problem.detail });
             (problem.status, Value::Null, json!([fault]))
@@ -488,7 +491,7 @@ async fn told_by(
     asked: &[(String, String)],
 ) -> Result<Value, Problem> {
     let (code, at) = (one(asked, "bank"), one(asked, "at"));
-    let instant = entered(at, &desk.seat.who.zone)?;
+    let instant = entered("/at", at, &desk.seat.who.zone)?;
     let question = query_of(&[
         ("bank", code),
         ("at", &instant),

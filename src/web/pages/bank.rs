@@ -373,7 +373,7 @@ pub(in crate::web) async fn respond(
         filing["found"]["amount"] = json!({ "minor": minor, "currency": "JPY" });
     }
     if let Some(local) = fields.given("effective_from") {
-        match super::entered(&local, &desk.seat.who.zone) {
+        match super::entered("/effective_from", &local, &desk.seat.who.zone) {
             Ok(instant) => filing["effective_from"] = json!(instant),
             Err(problem) => {
                 let faults = super::faults_of(&problem);

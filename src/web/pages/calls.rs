@@ -87,7 +87,7 @@ pub(in crate::web) async fn release(desk: Desk, place: Place, _form: OwnForm) ->
 pub(in crate::web) async fn complete(desk: Desk, place: Place, form: OwnForm) -> Answered {
     let fields = form.0;
     let told = async {
-        let told_at = entered(&fields.one("told_at"), &desk.seat.who.zone)?;
+        let told_at = entered("/told_at", &fields.one("told_at"), &desk.seat.who.zone)?;
         let filing = json!({ "channel": fields.one("channel"), "contact": fields.one("contact"),
             "person": fields.one("person"), "role": fields.one("role"), "told_at": told_at,
             "read_back": fields.one("read_back"), "note": fields.one("note") });

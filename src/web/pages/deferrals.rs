@@ -121,7 +121,7 @@ pub(super) fn terms(fields: &Fields, prefix: &str, zone: &str) -> Result<Value, 
     let field = |name: &str| fields.one(&format!("{prefix}{name}"));
     let mut terms = json!({ "basis": field("basis"), "reason": field("reason") });
     if !field("until").is_empty() {
-        terms["until"] = json!(entered(&field("until"), zone)?);
+        terms["until"] = json!(entered("/until", &field("until"), zone)?);
     }
     Ok(terms)
 }

@@ -1,7 +1,7 @@
 //! Filings in preparation: how old each is, what it says, and its end. Officers go on with them in the form of
 //! a filing; auditors read.
 
-use super::filing::age_s;
+use super::filing::{Begun, age_s};
 use super::officer::title;
 use super::seat::{self, Fields, OwnForm};
 use super::{Desk, document, said, show};
@@ -231,28 +231,12 @@ pub(super) async fn unchanged(desk: &Desk, fields: &Fields) -> Result<(), Proble
     }
 }
 
-/// What a draft says that the form does not ask stays in it.
-pub(super) async fn keep_unasked(
-    desk: &Desk,
-    fields: &Fields,
-    filing: &mut Value,
-) -> Result<(), Problem> {
-    const UNASKED: [&str; 4] = [
-        "attack_stage",
-        "amount_recovered",
-        "amount_compensated",
-        "services",
-    ];
+/// What the form of a draft was begun with; nothing where there is no draft.
+pub(super) async fn begun_with(desk: &Desk, fields: &Fields) -> Result<Option<Begun>, Problem> {
     let Ok(id) = fields.one("draft").parse::<Uid>() else {
-        return Ok(());
+        return Ok(None);
     };
     let kept = desk.app.store.read(move |tx| draft::get(tx, id)).await?;
-    let kept: Value =
-        serde_json::from_str(&kept.body).map_err(|fault| Problem::internal(&fault))?;
-    for name in UNASKED {
-        if let Some(value) = kept.get(name) {
-            filing[name] = value.clone();
-        }
-    }
-    Ok(())
+    let said = serde_json::from_str(&kept.body).map_err(|fault| Problem::internal(&fault))?;
+    Ok(Some(Begun::with(said, &desk.seat.who.zone)))
 }

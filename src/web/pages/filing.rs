@@ -4,79 +4,44 @@
 use super::officer::recipients;
 use super::preview::{self, Previewed};
 use super::seat::{self, Fields, OwnForm, Seat};
-use super::{Desk, deferrals, document, drafts, entered, list, show};
-use crate::actions::draft;
+use super::{Desk, deferrals, document, drafts, entered, show};
+use crate::actions::{answer_report, draft, reopen_revision};
 use crate::domain::id::Uid;
-use crate::domain::incident::{Filing, OperatorContact};
+use crate::domain::incident::Filing;
 use crate::domain::instant::{Entered, Instant};
+use crate::domain::refusal::Refusal;
 use crate::domain::vocabulary::{
     Authentication, Countermeasure, CountermeasureScope, Determination, DiscoveryMethod,
     IncidentStatus, Kind, Phase, Severity, Tlp, Typology, Urgency, Weakness,
 };
-use crate::storage::draft::DraftRow;
-use crate::storage::reading::{self, IncidentFilter};
-use crate::storage::{Tx, incident, operator_clock, payload};
+use crate::storage::{Tx, idempotency, incident, operator_clock};
 use crate::web::api::deferrals as api_deferrals;
 use crate::web::api::incidents::{self, found};
 use crate::web::body::RawJson;
 use crate::web::once_key::OnceKey;
+use crate::web::page;
 use crate::web::problem::{Answered, Problem};
 use crate::web::query::{self, Asked};
-use crate::web::{App, page};
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
-use serde_json::{Map, Value, json};
+use actix_web::web::Path;
+use serde_json::{Value, json};
+use typed::filing_of;
+pub(super) use typed::scale;
+pub(super) use values::Begun;
+use values::{show_people, values_of};
 
-/// Fields that are one text, with what the form begins with.
-const TEXTS: [(&str, &str); 20] = [
-    ("determination", "suspected"),
-    ("severity", "medium"),
-    ("urgency", "immediate"),
-    ("tlp", "AMBER"),
-    ("kind", "actual"),
-    ("phase", "initial"),
-    ("incident_status", "open"),
-    ("typology_other", ""),
-    ("aware_reason", ""),
-    ("discovery_method", ""),
-    ("cause_types", ""),
-    ("lessons", ""),
-    ("late_reason", ""),
-    ("bodies_notified", ""),
-    ("related_incidents", ""),
-    ("remedial_actions", ""),
-    ("countermeasures_scope", "affected_banks"),
-    ("deferral_basis", ""),
-    ("deferral_until", ""),
-    ("deferral_reason", ""),
-];
-const WORDS: [&str; 4] = ["title", "description", "advice", "change_summary"];
-const LISTS: [&str; 4] = [
-    "typology",
-    "auth_exploited",
-    "auth_weakness",
-    "countermeasures",
-];
-const TIMES: [&str; 8] = [
-    "detected_at",
-    "aware_at",
-    "occurred_from",
-    "occurred_to",
-    "next_update_at",
-    "resolved_at",
-    "closed_at",
-    "countermeasures_taken_at",
-];
-const SCALES: [&str; 3] = ["victims", "transactions", "amount_lost"];
-const CONTACT: [&str; 4] = ["name", "role", "email", "phone"];
+mod lines;
+mod typed;
+mod values;
 
-/// What a revision begins with: the one before, and the operator's people named in it.
+/// The revision that a form was begun with.
 struct Before {
     number: i64,
-    body: Value,
-    contacts: Vec<OperatorContact>,
+    begun: Begun,
     /// When the next word is due; `None` = nothing is owed any more.
     due: Option<Instant>,
+    /// Whether somebody else has revised it since the form was opened.
+    is_overtaken: bool,
 }
 
 /// A new filing, or a draft to go on with.
@@ -86,17 +51,18 @@ pub(in crate::web) async fn form(desk: Desk) -> Answered {
         if !draft.row.is_open() {
             return Ok(seat::see(&format!("/drafts/{id}")));
         }
-        let filing =
-            serde_json::from_str(&draft.body).map_err(|fault| Problem::internal(&fault))?;
-        let values = values_of_draft(&desk.seat, &filing, &draft.row);
+        let said = serde_json::from_str(&draft.body).map_err(|fault| Problem::internal(&fault))?;
+        let mut values = Begun::with(said, &desk.seat.who.zone).shown;
+        values["draft"] = json!(id.to_string());
+        values["draft_version"] = json!(draft.row.version.to_string());
         return form_page(&desk, StatusCode::OK, Form::new(values, None)).await;
     }
     let now = local(&desk.seat, desk.app.store.clock().now())?;
     let mut values = values_of(&Fields::default());
     values["detected_at"] = json!(now);
     values["affected"] = json!("unknown");
-    let usual = desk.app.store.read(usual_contacts).await?;
-    fill_contacts(&mut values, &usual);
+    let usual = desk.app.store.read(answer_report::usual_contacts).await?;
+    show_people(&mut values, &usual);
     let form = Form::new(values, None);
     form_page(&desk, StatusCode::OK, form).await
 }
@@ -194,7 +160,7 @@ pub(super) fn age_s(desk: &Desk, since: Instant) -> i64 {
 fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
     let typed = |name: &str| {
         let local = form.values[name].as_str()?;
-        let at = entered(local, &desk.seat.who.zone).ok()?;
+        let at = entered("", local, &desk.seat.who.zone).ok()?;
         Entered::parse(&at).ok().map(|entered| entered.at)
     };
     let rules = &desk.app.rules;
@@ -216,409 +182,52 @@ fn clock(desk: &Desk, form: &Form, begun: Option<Instant>) -> Value {
     })
 }
 
-/// Every value that the form shows, as typed, or as it begins.
-fn values_of(fields: &Fields) -> Value {
-    let mut values = Map::new();
-    let mut text = |name: &str, usual: &str| {
-        let typed = fields.0.iter().any(|(known, _)| known == name);
-        let value = if typed {
-            fields.one(name)
-        } else {
-            usual.to_owned()
-        };
-        values.insert(name.to_owned(), json!(value));
-    };
-    for (name, usual) in TEXTS {
-        text(name, usual);
-    }
-    for name in WORDS {
-        text(&format!("{name}_ja"), "");
-        text(&format!("{name}_en"), "");
-    }
-    for name in TIMES.into_iter().chain(SCALES) {
-        text(name, "");
-    }
-    for name in [
-        "affected",
-        "affected_banks",
-        "idempotency_key",
-        "draft",
-        "draft_version",
-    ] {
-        text(name, "");
-    }
-    for place in 0..2 {
-        for field in CONTACT {
-            text(&format!("operator_contacts_{place}_{field}"), "");
-        }
-    }
-    for name in LISTS {
-        values.insert(name.to_owned(), json!(fields.all(name)));
-    }
-    let mut tick = |name: &str| {
-        values.insert(name.to_owned(), json!(!fields.one(name).is_empty()));
-    };
-    for name in SCALES {
-        tick(&format!("{name}_unknown"));
-        tick(&format!("{name}_estimate"));
-    }
-    tick("bodies_notified_none");
-    tick("occurred_from_unknown");
-    Value::Object(values)
-}
-
-/// The filing that a form says, and what of the revision before it does not ask.
-fn filing_of(fields: &Fields, zone: &str, before: Option<&Value>) -> Result<Value, Problem> {
-    let mut filing = kept(before);
-    let mut set = |name: &str, value: Value| {
-        filing.insert(name.to_owned(), value);
-    };
-    for name in WORDS {
-        let mut words = Map::new();
-        for language in ["ja", "en"] {
-            if let Some(text) = fields.given(&format!("{name}_{language}")) {
-                words.insert(language.to_owned(), json!(text));
-            }
-        }
-        if !words.is_empty() || matches!(name, "title" | "description") {
-            set(name, Value::Object(words));
-        }
-    }
-    for name in [
-        "determination",
-        "severity",
-        "urgency",
-        "tlp",
-        "kind",
-        "phase",
-        "incident_status",
-        "typology_other",
-        "aware_reason",
-        "discovery_method",
-        "lessons",
-        "late_reason",
-    ] {
-        if let Some(text) = fields.given(name) {
-            set(name, json!(text));
-        }
-    }
-    for name in ["typology", "auth_exploited", "auth_weakness"] {
-        set(name, json!(fields.all(name)));
-    }
-    for name in TIMES
-        .into_iter()
-        .filter(|name| *name != "countermeasures_taken_at")
-    {
-        if let Some(time) = fields.given(name) {
-            set(name, json!(entered(&time, zone)?));
-        }
-    }
-    if fields.given("occurred_from_unknown").is_some() {
-        set("occurred_from", json!("unknown"));
-    }
-    set(
-        "affected_banks",
-        match fields.one("affected").as_str() {
-            "banks" => json!(apart(&fields.one("affected_banks"))),
-            "none" => json!([]),
-            _ => json!("unknown"),
-        },
-    );
-    for name in ["cause_types", "related_incidents"] {
-        set(name, json!(apart(&fields.one(name))));
-    }
-    for name in SCALES {
-        if let Some(scale) = scale(fields, name) {
-            set(name, scale);
-        }
-    }
-    set("countermeasures", measures(fields, zone, before)?);
-    if fields.given("bodies_notified_none").is_some() {
-        set("bodies_notified", json!([]));
-    } else if let Some(lines) = fields.given("bodies_notified") {
-        set("bodies_notified", notified(&lines, zone)?);
-    }
-    if let Some(lines) = fields.given("remedial_actions") {
-        set("remedial_actions", remedies(&lines, zone)?);
-    }
-    set("operator_contacts", contacts(fields));
-    Ok(Value::Object(filing))
-}
-
-/// What the form does not ask stays as it was.
-fn kept(before: Option<&Value>) -> Map<String, Value> {
-    const KEPT: [&str; 3] = ["attack_stage", "amount_recovered", "amount_compensated"];
-    let mut kept = Map::new();
-    for name in KEPT {
-        if let Some(value) = before
-            .and_then(|body| body.get(name))
-            .filter(|value| !value.is_null())
-        {
-            kept.insert(name.to_owned(), value.clone());
-        }
-    }
-    kept
-}
-
-/// Words apart by spaces or commas.
-fn apart(text: &str) -> Vec<&str> {
-    text.split([' ', ',', '、', '，', '\u{3000}', '\n', '\r', '\t'])
-        .filter(|word| !word.is_empty())
-        .collect()
-}
-
-/// A number that people may write with grouping; what is none is sent as it stands, to be refused by name.
-pub(super) fn scale(fields: &Fields, name: &str) -> Option<Value> {
-    if fields.given(&format!("{name}_unknown")).is_some() {
-        return Some(json!("unknown"));
-    }
-    let digits = fields.given(name)?.replace([',', '，', ' '], "");
-    let estimate = fields.given(&format!("{name}_estimate")).is_some();
-    Some(if name == "amount_lost" {
-        json!({ "minor": digits, "currency": "JPY", "estimate": estimate })
-    } else {
-        let count = digits
-            .parse::<u64>()
-            .map_or(json!(digits), |count| json!(count));
-        json!({ "count": count, "estimate": estimate })
-    })
-}
-
-/// Those ticked: one that was named before keeps its own scope, time and note.
-fn measures(fields: &Fields, zone: &str, before: Option<&Value>) -> Result<Value, Problem> {
-    let known = before.map(|body| list(&body["countermeasures"]));
-    let known = known.as_ref().and_then(Value::as_array);
-    let mut measures = Vec::new();
-    for code in fields.all("countermeasures") {
-        if let Some(old) =
-            known.and_then(|known| known.iter().find(|old| old["code"] == code.as_str()))
-        {
-            measures.push(old.clone());
-            continue;
-        }
-        let mut measure = json!({ "code": code, "scope": fields.one("countermeasures_scope") });
-        if let Some(time) = fields.given("countermeasures_taken_at") {
-            measure["taken_at"] = json!(entered(&time, zone)?);
-        }
-        measures.push(measure);
-    }
-    Ok(Value::Array(measures))
-}
-
-/// One a line: body, local time, reference, with bars between.
-fn notified(lines: &str, zone: &str) -> Result<Value, Problem> {
-    let mut bodies = Vec::new();
-    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let mut parts = line.split('|').map(str::trim);
-        let mut body = json!({ "body": parts.next().unwrap_or_default() });
-        if let Some(time) = parts.next().filter(|time| !time.is_empty()) {
-            body["at"] = json!(entered(time, zone)?);
-        }
-        if let Some(reference) = parts.next().filter(|text| !text.is_empty()) {
-            body["reference"] = json!(reference);
-        }
-        bodies.push(body);
-    }
-    Ok(Value::Array(bodies))
-}
-
-/// One a line: what is done, by whom, and by when, with bars between.
-fn remedies(lines: &str, zone: &str) -> Result<Value, Problem> {
-    let mut remedies = Vec::new();
-    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        let mut parts = line.split('|').map(str::trim);
-        let mut part = || parts.next().unwrap_or_default().to_owned();
-        let mut remedy = json!({ "action": part(), "owner": part() });
-        let due = part();
-        if !due.is_empty() {
-            remedy["due"] = json!(entered(&due, zone)?);
-        }
-        remedies.push(remedy);
-    }
-    Ok(Value::Array(remedies))
-}
-
-fn contacts(fields: &Fields) -> Value {
-    let people = (0..2).map(|place| {
-        let field = |name: &str| fields.one(&format!("operator_contacts_{place}_{name}"));
-        json!({ "name": field("name"), "role": field("role"), "email": field("email"), "phone": field("phone") })
-    });
-    people
-        .filter(|person| CONTACT.iter().any(|field| person[*field] != ""))
-        .collect()
-}
-
-fn fill_contacts(values: &mut Value, contacts: &[OperatorContact]) {
-    for (place, person) in contacts.iter().take(2).enumerate() {
-        let known = [&person.name, &person.role, &person.email, &person.phone];
-        for (field, value) in CONTACT.into_iter().zip(known) {
-            values[format!("operator_contacts_{place}_{field}")] = json!(value);
-        }
-    }
-}
-
-/// The operator's people as the newest incident named them.
-fn usual_contacts(tx: &mut Tx<'_>) -> Result<Vec<OperatorContact>, Problem> {
-    let newest = reading::incidents(tx, &IncidentFilter::default(), 1)?;
-    let sealed = newest
-        .first()
-        .and_then(|(_, revision)| revision.contacts_id);
-    Ok(match sealed {
-        Some(sealed) => payload::open(tx, sealed)?
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .unwrap_or_default(),
-        None => Vec::new(),
-    })
-}
-
-/// What a filing says, as the form shows it.
-fn values_in(seat: &Seat, body: &Value) -> Value {
-    let mut values = values_of(&Fields::default());
-    let text = |name: &str| body[name].as_str().map(str::to_owned);
-    for (name, _) in TEXTS {
-        if let Some(value) = text(name) {
-            values[name] = json!(value);
-        }
-    }
-    for name in WORDS {
-        for language in ["ja", "en"] {
-            if let Some(value) = body[name][language].as_str() {
-                values[format!("{name}_{language}")] = json!(value);
-            }
-        }
-    }
-    for name in TIMES {
-        values[name] = json!(local_text(seat, &body[name]));
-    }
-    for name in ["typology", "auth_exploited", "auth_weakness"] {
-        values[name] = list(&body[name]);
-    }
-    let measures = list(&body["countermeasures"]);
-    values["countermeasures"] = measures
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|one| one["code"].clone())
-        .collect();
-    for name in SCALES {
-        values[format!("{name}_unknown")] = json!(body[name] == "unknown");
-        values[format!("{name}_estimate")] = json!(body[name]["estimate"] == true);
-        let number = match name {
-            "amount_lost" => body[name]["minor"].as_str().map(str::to_owned),
-            _ => body[name]["count"].as_u64().map(|count| count.to_string()),
-        };
-        values[name] = json!(number.unwrap_or_default());
-    }
-    values["occurred_from_unknown"] = json!(body["occurred_from"] == "unknown");
-    for name in ["related_incidents", "cause_types"] {
-        let words = list(&body[name]);
-        let words: Vec<&str> = words
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        values[name] = json!(words.join(" "));
-    }
-    let remedies = list(&body["remedial_actions"]);
-    let remedies = remedies.as_array().into_iter().flatten().map(|one| {
-        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
-        let line = [text("action"), text("owner"), local_text(seat, &one["due"])];
-        line.join(" | ").trim_end_matches(" | ").to_owned()
-    });
-    values["remedial_actions"] = json!(remedies.collect::<Vec<_>>().join("\n"));
-    values["affected"] = json!("unknown");
-    values
-}
-
-/// What the form of a revision begins with.
-fn values_before(seat: &Seat, before: &Before) -> Value {
-    let body = &before.body;
-    let mut values = values_in(seat, body);
-    for language in ["ja", "en"] {
-        values[format!("change_summary_{language}")] = json!("");
-    }
-    // That was why the one before came late.
-    values["late_reason"] = json!("");
-    values["phase"] = json!(if body["phase"] == "initial" {
-        "intermediate"
-    } else {
-        body["phase"].as_str().unwrap_or("final")
-    });
-    fill_contacts(&mut values, &before.contacts);
-    values
-}
-
-/// What the form of a draft goes on with.
-fn values_of_draft(seat: &Seat, filing: &Value, row: &DraftRow) -> Value {
-    let mut values = values_in(seat, filing);
-    values["draft"] = json!(row.id.to_string());
-    values["draft_version"] = json!(row.version.to_string());
-    if let Some(banks) = filing["affected_banks"].as_array() {
-        let codes: Vec<&str> = banks.iter().filter_map(Value::as_str).collect();
-        values["affected"] = json!(if codes.is_empty() { "none" } else { "banks" });
-        values["affected_banks"] = json!(codes.join(" "));
-    }
-    if let Some(first) = filing["countermeasures"].get(0) {
-        if let Some(scope) = first["scope"].as_str() {
-            values["countermeasures_scope"] = json!(scope);
-        }
-        values["countermeasures_taken_at"] = json!(local_text(seat, &first["taken_at"]));
-    }
-    if let Some(bodies) = filing["bodies_notified"].as_array() {
-        let line = |one: &Value| {
-            let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
-            let at = local_text(seat, &one["at"]);
-            [text("body"), at, text("reference")].join(" | ")
-        };
-        let lines: Vec<String> = bodies.iter().map(line).collect();
-        values["bodies_notified"] = json!(lines.join("\n"));
-        values["bodies_notified_none"] = json!(bodies.is_empty());
-    }
-    let people: Vec<OperatorContact> =
-        serde_json::from_value(filing["operator_contacts"].clone()).unwrap_or_default();
-    fill_contacts(&mut values, &people);
-    values
-}
-
-/// A written instant as a form shows it, or nothing.
-fn local_text(seat: &Seat, at: &Value) -> String {
-    let at = at
-        .as_str()
-        .and_then(|at| at.parse::<jiff::Timestamp>().ok());
-    at.and_then(|at| at.in_tz(&seat.who.zone).ok())
-        .map(|there| there.strftime("%Y-%m-%dT%H:%M").to_string())
-        .unwrap_or_default()
-}
-
-async fn before(app: &Data<App>, reference: &str) -> Result<Before, Problem> {
-    let reference = reference.to_owned();
-    app.store
-        .read(move |tx| -> Result<Before, Problem> {
-            let known = found(tx, &reference)?;
-            let row = incident::latest_revision(tx, known.id)?.ok_or_else(Problem::missing)?;
-            let contacts = match row.contacts_id {
-                Some(sealed) => payload::open(tx, sealed)?
-                    .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-                    .unwrap_or_default(),
-                None => Vec::new(),
-            };
-            let body =
-                serde_json::from_slice(&row.body).map_err(|fault| Problem::internal(&fault))?;
+/// The revision that a form says it was begun with, or the newest.
+async fn before(desk: &Desk, reference: &str, fields: &Fields) -> Result<Before, Problem> {
+    let (reference, zone) = (reference.to_owned(), desk.seat.who.zone.clone());
+    let (caller, key) = (desk.seat.who.caller.id(), fields.one("idempotency_key"));
+    let wanted = fields.given("revision").map(|number| number.parse::<i64>());
+    let wanted = wanted.transpose().map_err(|_| Problem::missing())?;
+    desk.app
+        .store
+        .read(move |tx| {
+            let before = read_before(tx, &reference, wanted, &zone)?;
+            // What was sent before gets the answer of then.
+            let is_again = before.is_overtaken && idempotency::find(tx, caller, &key)?.is_some();
             Ok(Before {
-                number: row.number,
-                body,
-                contacts,
-                due: operator_clock::of(tx, known.id)?.map(|clock| clock.due_at()),
+                is_overtaken: before.is_overtaken && !is_again,
+                ..before
             })
         })
         .await
 }
 
+/// `wanted` is the number that the form's own revision would get.
+fn read_before(
+    tx: &mut Tx<'_>,
+    reference: &str,
+    wanted: Option<i64>,
+    zone: &str,
+) -> Result<Before, Problem> {
+    let known = found(tx, reference)?;
+    let mut revisions = incident::revisions(tx, known.id)?;
+    let newest = revisions.last().map_or(0, |row| row.number);
+    let number = wanted.map_or(newest, |wanted| wanted - 1);
+    revisions.retain(|row| row.number == number);
+    let row = revisions.first().ok_or_else(Problem::missing)?;
+    let said = reopen_revision::reopen(tx, row)?.ok_or(Refusal::IncidentClosed)?;
+    Ok(Before {
+        number,
+        begun: Begun::after(said, zone)?,
+        due: operator_clock::of(tx, known.id)?.map(|clock| clock.due_at()),
+        is_overtaken: number != newest,
+    })
+}
+
 pub(in crate::web) async fn revision_form(desk: Desk, reference: Path<String>) -> Answered {
-    let before = before(&desk.app, &reference).await?;
-    let values = values_before(&desk.seat, &before);
-    let mut form = Form::new(values, Some((reference.into_inner(), before.number + 1)));
+    let before = before(&desk, &reference, &Fields::default()).await?;
+    let revising = (reference.into_inner(), before.number + 1);
+    let mut form = Form::new(before.begun.shown, Some(revising));
     form.due = before.due;
     form_page(&desk, StatusCode::OK, form).await
 }
@@ -642,27 +251,22 @@ pub(super) async fn again(desk: &Desk, fields: Fields, revising: Option<String>)
 
 async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answered {
     let before = match &revising {
-        Some(reference) => Some(before(&desk.app, reference).await?),
+        Some(reference) => Some(before(desk, reference, &fields).await?),
         None => None,
     };
     let number = before.as_ref().map_or(1, |before| before.number + 1);
     let revising = revising.map(|reference| (reference, number));
     let mut again = Form::new(values_of(&fields), revising.clone());
     again.due = before.as_ref().and_then(|before| before.due);
-    let filing = filing_of(
-        &fields,
-        &desk.seat.who.zone,
-        before.as_ref().map(|before| &before.body),
-    );
-    let body = match filing {
-        Ok(mut filing) => {
-            drafts::keep_unasked(desk, &fields, &mut filing).await?;
-            page::bytes(&filing)
-        }
-        Err(problem) => {
+    let body = match read_form(desk, &fields, before).await {
+        Ok(filing) => page::bytes(&filing),
+        Err(problem)
+            if problem.status.is_client_error() && problem.status != StatusCode::NOT_FOUND =>
+        {
             again.faults = faults_at(&problem);
             return form_page(desk, problem.status, again).await;
         }
+        Err(problem) => return Err(problem),
     };
     let act = fields.one("act");
     if act == "preview" {
@@ -700,10 +304,6 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
     if act != "issue" {
         return form_page(desk, StatusCode::OK, again).await;
     }
-    if let Err(problem) = drafts::unchanged(desk, &fields).await {
-        again.faults = faults_at(&problem);
-        return form_page(desk, problem.status, again).await;
-    }
     let who = desk.who();
     let key = OnceKey(fields.one("idempotency_key"));
     let body = RawJson(body.into());
@@ -735,6 +335,19 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// What the form says, if what it was begun with is still what stands there: it would undo what others wrote since.
+async fn read_form(desk: &Desk, fields: &Fields, before: Option<Before>) -> Result<Value, Problem> {
+    let begun = match before {
+        Some(before) if before.is_overtaken => return Err(Refusal::VersionConflict.into()),
+        Some(before) => Some(before.begun),
+        None => {
+            drafts::unchanged(desk, fields).await?;
+            drafts::begun_with(desk, fields).await?
+        }
+    };
+    Ok(filing_of(fields, &desk.seat.who.zone, begun.as_ref())?)
 }
 
 /// Asks to hold back what the form says.
@@ -805,58 +418,4 @@ fn place(reference: Option<&str>) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(pairs: &[(&str, &str)]) -> Fields {
-        Fields(
-            pairs
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn a_form_says_what_a_filing_says() {
-        let typed = fields(&[
-            ("title_ja", "不正チャージ"),
-            ("typology", "pin_spraying"),
-            ("typology", "unknown"),
-            ("detected_at", "2019-05-16T17:25"),
-            ("affected", "banks"),
-            ("affected_banks", "B001、 B002"),
-            ("victims", "1,204"),
-            ("victims_estimate", "true"),
-            ("amount_lost_unknown", "true"),
-            ("countermeasures", "suspend_new_links"),
-            ("countermeasures_scope", "affected_banks"),
-            ("operator_contacts_0_name", "佐藤 花子"),
-        ]);
-        let filing = filing_of(&typed, "Asia/Tokyo", None).expect("a filing");
-        assert_eq!(filing["title"], json!({ "ja": "不正チャージ" }));
-        assert_eq!(filing["typology"], json!(["pin_spraying", "unknown"]));
-        assert_eq!(filing["detected_at"], "2019-05-16T17:25:00+09:00");
-        assert_eq!(filing["affected_banks"], json!(["B001", "B002"]));
-        assert_eq!(
-            filing["victims"],
-            json!({ "count": 1204, "estimate": true })
-        );
-        assert_eq!(filing["amount_lost"], "unknown");
-        assert_eq!(
-            filing["countermeasures"][0],
-            json!({ "code": "suspend_new_links", "scope": "affected_banks" })
-        );
-        assert_eq!(
-            filing["operator_contacts"].as_array().map(Vec::len),
-            Some(1)
-        );
-    }
-
-    #[test]
-    fn what_is_no_number_goes_to_the_judge_as_it_was_typed() {
-        let filing = filing_of(&fields(&[("victims", "many")]), "UTC", None).expect("a filing");
-        assert_eq!(filing["victims"]["count"], "many");
-        assert!(filing_of(&fields(&[("detected_at", "soon")]), "UTC", None).is_err());
-    }
-}
+mod tests;

@@ -36,6 +36,7 @@ use crate::actions::issue_key::KeyInput;
 use crate::actions::read_register;
 use crate::actions::set_endpoint::EndpointInput;
 use crate::domain::access::{Role, Roles};
+use crate::domain::fault::Fault;
 use crate::domain::vocabulary::Language;
 use crate::storage::Tx;
 use actix_web::body::to_bytes_limited;
@@ -455,12 +456,41 @@ fn with_addresses(channels: &Value, contacts: &Value, endpoints: &Value) -> Valu
     channels
 }
 
-/// A local time of a form (`2026-11-23T18:05`) as the instant it is in the person's zone, with its offset.
-fn entered(local: &str, zone: &str) -> Result<String, Problem> {
-    let refuse = |_| Problem::bad_request("time_invalid", "write a time like 2026-11-23T18:05");
-    let time: jiff::civil::DateTime = local.parse().map_err(refuse)?;
-    let there = time.in_tz(zone).map_err(refuse)?;
-    Ok(there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+/// A local time of a field (`2026-11-23T18:05`) as the instant it is in the person's zone, with its offset. Of an hour
+/// that comes twice it is the first; one that the clocks pass over was never shown by any clock, and is refused.
+fn entered(pointer: &str, local: &str, zone: &str) -> Result<String, Problem> {
+    let no_time = || refused_time(pointer, NO_TIME);
+    let time: jiff::civil::DateTime = local.parse().map_err(|_| no_time())?;
+    let zone = jiff::tz::TimeZone::get(zone).map_err(|_| no_time())?;
+    let there = zone.to_ambiguous_zoned(time);
+    if matches!(there.offset(), jiff::tz::AmbiguousOffset::Gap { .. }) {
+        return Err(refused_time(pointer, PASSED_OVER));
+    }
+    Ok(with_offset(&there.compatible().map_err(|_| no_time())?))
+}
+
+/// A code and its sentence.
+type Said = (&'static str, &'static str);
+
+const NO_TIME: Said = ("time_invalid", "write a time like 2026-11-23T18:05");
+const PASSED_OVER: Said = (
+    "time_passed_over",
+    "there is no such time in your zone: the clocks were put forward and passed over it",
+);
+
+fn refused_time(pointer: &str, (code, message): Said) -> Problem {
+    let mut problem = Problem::bad_request(code, message);
+    problem.faults.push(Fault {
+        pointer: pointer.to_owned(),
+        code,
+        message: message.to_owned(),
+    });
+    problem
+}
+
+/// An instant as it is written with the offset of its place.
+fn with_offset(there: &jiff::Zoned) -> String {
+    there.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
 /// The input of an API call from the fields of a form.
@@ -524,15 +554,33 @@ mod tests {
 
     #[test]
     fn a_local_time_is_taken_in_the_zone_of_who_typed_it() {
+        let at = |local, zone| entered("/at", local, zone);
         assert_eq!(
-            entered("2026-11-23T18:05", "Asia/Tokyo"),
+            at("2026-11-23T18:05", "Asia/Tokyo"),
             Ok("2026-11-23T18:05:00+09:00".into())
         );
         assert_eq!(
-            entered("2026-11-23T18:05", "UTC"),
+            at("2026-11-23T18:05", "UTC"),
             Ok("2026-11-23T18:05:00+00:00".into())
         );
-        assert!(entered("yesterday", "UTC").is_err());
+        assert!(at("yesterday", "UTC").is_err());
+    }
+
+    #[test]
+    fn a_local_time_that_no_clock_showed_is_refused_at_its_field() {
+        let london = |local| entered("/detected_at", local, "Europe/London");
+        let refused = london("2026-03-29T01:30").expect_err("there is no such time");
+        assert_eq!(refused.code, "time_passed_over");
+        assert_eq!(refused.faults[0].pointer, "/detected_at");
+        assert_eq!(
+            london("2026-03-29T02:00"),
+            Ok("2026-03-29T02:00:00+01:00".into())
+        );
+        // It comes twice, and the first is as good as the other.
+        assert_eq!(
+            london("2026-10-25T01:30"),
+            Ok("2026-10-25T01:30:00+01:00".into())
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::officer::title;
 use super::seat::{self, Fields, OwnForm};
 use super::{Desk, bank_names, document, entered, said, show};
 use crate::domain::access::Role;
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, Faults};
 use crate::domain::incident::ReportFiling;
 use crate::domain::vocabulary::{Authentication, Severity, Typology};
 use crate::web::api::edition::ReasonInput;
@@ -113,7 +113,7 @@ fn values(desk: &Desk, form: &Fields) -> Value {
 
 /// The report that a form says.
 fn report_of(form: &Fields, zone: &str) -> Result<Value, Problem> {
-    let mut report = Map::new();
+    let (mut report, mut faults) = (Map::new(), Faults::default());
     for name in ["title", "description", "advice"] {
         let mut words = Map::new();
         for language in ["ja", "en"] {
@@ -134,16 +134,19 @@ fn report_of(form: &Fields, zone: &str) -> Result<Value, Problem> {
         }
     }
     if let Some(time) = form.given("detected_at") {
-        report.insert("detected_at".into(), json!(entered(&time, zone)?));
+        match entered("/detected_at", &time, zone) {
+            Ok(instant) => _ = report.insert("detected_at".into(), json!(instant)),
+            Err(problem) => faults.0.extend(problem.faults),
+        }
     }
     for name in ["victims", "amount_lost"] {
-        if let Some(scale) = super::filing::scale(form, name) {
+        if let Some(scale) = super::filing::scale(form, name, &mut faults) {
             report.insert(name.to_owned(), scale);
         }
     }
     let own = form.given("own_accounts").is_some();
     report.insert("own_accounts".into(), json!(own));
-    Ok(Value::Object(report))
+    Ok(faults.into_result(Value::Object(report))?)
 }
 
 /// What a person should look at again; nothing where the report has faults besides.

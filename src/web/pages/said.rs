@@ -128,7 +128,7 @@ pub(super) fn all(filing: &Value) -> Vec<Value> {
         .collect()
 }
 
-fn vocabulary(field: &str) -> Option<(&'static str, &'static [&'static str])> {
+pub(super) fn vocabulary(field: &str) -> Option<(&'static str, &'static [&'static str])> {
     Some(match field {
         "determination" => (Determination::NAME, Determination::CODES),
         "typology" => (Typology::NAME, Typology::CODES),

@@ -52,6 +52,11 @@ impl Fields {
             .unwrap_or_default()
     }
 
+    /// Whether it was sent at all, be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
     /// The value, or nothing where it is empty.
     pub fn given(&self, name: &str) -> Option<String> {
         Some(self.one(name)).filter(|value| !value.is_empty())

@@ -57,7 +57,11 @@ pub fn between(html: &str, start: &str, end: &str) -> String {
         .find(start)
         .unwrap_or_else(|| panic!("no {start} in {html}"));
     let rest = &html[at + start.len()..];
-    let text = &rest[..rest.find(end).expect("an end")];
+    unescaped(&rest[..rest.find(end).expect("an end")])
+}
+
+/// A text of a page as its reader sees it.
+fn unescaped(text: &str) -> String {
     let named = [
         ("&lt;", "<"),
         ("&gt;", ">"),
@@ -72,6 +76,64 @@ pub fn between(html: &str, start: &str, end: &str) -> String {
         .fold(text.to_owned(), |text, (name, character)| {
             text.replace(name, character)
         })
+}
+
+/// What stands in an attribute of a tag, if it has it.
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+    let (value, _) = rest.split_once('"')?;
+    Some(unescaped(value))
+}
+
+/// Whether a tag has this word by itself.
+fn is_marked(tag: &str, word: &str) -> bool {
+    tag.split_whitespace().any(|part| part == word)
+}
+
+/// What a browser sends of the form that posts to `action`, as it stands and by none of its buttons (HTML,
+/// "constructing the form data set").
+pub fn form_fields(html: &str, action: &str) -> Vec<(String, String)> {
+    let mut forms = html
+        .split("<form")
+        .skip(1)
+        .filter_map(|form| form.split_once("</form>"));
+    let (form, _) = forms
+        .find(|(form, _)| attribute(form, "action").as_deref() == Some(action))
+        .unwrap_or_else(|| panic!("no form to {action} in {html}"));
+    let mut fields = Vec::new();
+    for part in form.split('<').skip(1) {
+        let (tag, text) = part.split_once('>').expect("closed");
+        let is_choice = ["checkbox", "radio"]
+            .map(Some)
+            .contains(&attribute(tag, "type").as_deref());
+        let value = match tag.split_whitespace().next() {
+            Some("input") if is_choice && !is_marked(tag, "checked") => continue,
+            Some("input") => attribute(tag, "value").unwrap_or_default(),
+            Some("textarea") => {
+                let text = unescaped(text);
+                let text = text.strip_prefix('\n').unwrap_or(&text);
+                text.replace('\n', "\r\n")
+            }
+            Some("select") => chosen(form, tag),
+            _ => continue,
+        };
+        fields.push((attribute(tag, "name").expect("a name"), value));
+    }
+    fields
+}
+
+/// The option that stands chosen in a select, or the first.
+fn chosen(form: &str, select: &str) -> String {
+    let (_, rest) = form.split_once(select).expect("it is there");
+    let (options, _) = rest.split_once("</select>").expect("closed");
+    let options: Vec<&str> = options
+        .split("<option")
+        .skip(1)
+        .filter_map(|option| Some(option.split_once('>')?.0))
+        .collect();
+    let marked = options.iter().find(|option| is_marked(option, "selected"));
+    let option = marked.or(options.first()).expect("an option");
+    attribute(option, "value").expect("a value")
 }
 
 impl Browser {
