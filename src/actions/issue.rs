@@ -162,18 +162,24 @@ pub(super) fn register(
     write(tx, gate, rules, version, accepted)
 }
 
-/// Issues the next revision of an incident to every partner bank, and to every former one that was told.
+/// Issues the next revision of an incident to every partner bank, and to every former one that was told. `follows` is the
+/// one that its author has read: another, issued meanwhile, is not overwritten unread.
 pub fn issue_revision(
     tx: &mut Tx<'_>,
     rules: &Rules,
     by: Uid,
     reference: &str,
-    filing: &Filing,
+    (filing, follows): (&Filing, Option<i64>),
 ) -> Result<Issued, Error> {
     // The gate comes first: nobody may begin to hold one back between the question and the act.
     roster::enter_gate(tx)?;
     let incident = incident::by_reference(tx, reference)?.ok_or(Error::NotFound)?;
     defer::nothing_deferred(tx, incident.id)?;
+    if let Some(read) = follows
+        && open_revision(tx, &incident)?.number != read
+    {
+        return Err(Refusal::VersionConflict.into());
+    }
     let asks_why = true;
     revise(tx, rules, by, &incident, (filing, asks_why))
 }

@@ -409,9 +409,25 @@ pub async fn file(
     issued(&app, answer)
 }
 
+/// What the author of a revision has read.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follows {
+    follows: Option<Number>,
+}
+
+impl Follows {
+    pub(in crate::web) fn one(number: i64) -> Self {
+        Self {
+            follows: Some(Number(number)),
+        }
+    }
+}
+
 /// Issue a further revision to every bank.
 #[utoipa::path(post, path = "/api/v1/incidents/{reference}/revisions", tag = "incidents",
     params(("reference" = String, Path, description = "like INC-2019-0003"),
+        ("follows" = Option<i64>, Query, description = "the revision that was read; 409 version_conflict where another was issued since"),
         ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters")),
     request_body(content = Object, description = "a whole filing; it replaces the one before"),
     responses((status = 201, body = IssuedAnswer)))]
@@ -420,18 +436,20 @@ pub async fn revise(
     Who(caller): Who,
     key: OnceKey,
     reference: Path<String>,
+    Asked(Follows { follows }): Asked<Follows>,
     RawJson(body): RawJson,
 ) -> Answered {
     app.room_to_file()?;
     let filing = Filing::from_json(&body)?;
     let request = OnceKey::request(&format!("POST revisions of {reference}"), &body);
+    let follows = follows.map(|Number(number)| number);
     let rules = Arc::clone(&app.rules);
     let (by, whose) = (caller.id(), caller.once_owner());
     let answer = app
         .store
         .write(Lane::Filing, move |tx| {
             once::once(tx, whose, &key.0, &request, |tx| {
-                let issued = issue::issue_revision(tx, &rules, by, &reference, &filing)?;
+                let issued = issue::issue_revision(tx, &rules, by, &reference, (&filing, follows))?;
                 Ok((201, page::bytes(&IssuedAnswer::from(issued))))
             })
         })

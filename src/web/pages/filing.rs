@@ -317,6 +317,8 @@ async fn taken(desk: &Desk, fields: Fields, revising: Option<String>) -> Answere
                 who,
                 key,
                 Path::from(reference.clone()),
+                // The one that the form was begun with.
+                Asked(incidents::Follows::one(number - 1)),
                 body,
             )
             .await

@@ -170,7 +170,10 @@ fn what_one_field_says_anew_leaves_the_items_beside_it() {
         json!({ "minor": "1250050", "currency": "USD", "estimate": true })
     );
     let people = now("operator_contacts_2_name", "田中 翼");
-    assert_eq!(people["operator_contacts"][2]["email"], "tanaka@operator.example");
+    assert_eq!(
+        people["operator_contacts"][2]["email"],
+        "tanaka@operator.example"
+    );
     let codes = now("typology", "pin_spraying");
     assert_eq!(codes["typology"], json!(["pin_spraying"]));
 }
