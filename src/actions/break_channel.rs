@@ -23,9 +23,7 @@ pub(super) fn broken(
     target_id: Uid,
     bounce: Option<&Bounce<'_>>,
 ) -> Result<(), Error> {
-    // What ended while it was under way is nobody's to mend, and what went there goes elsewhere by now. Held, so that who
-    // ends it at this moment sees the task.
-    bank::hold_address(tx, target_id)?;
+    // What ended while it was under way is nobody's to mend, and what went there goes elsewhere by now.
     if bank::has_ended(tx, target_id)? {
         return Ok(());
     }

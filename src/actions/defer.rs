@@ -113,7 +113,9 @@ pub fn request(
     // What nobody approves ages in everybody's sight, as any other suspicion does.
     let draft = match (incident, asked.draft) {
         (None, None) => {
-            let body = serde_json::to_vec(&asked.filing).map_err(|_| issue::damaged("draft"))?;
+            let body = asked.filing.to_json();
+            let body = body.and_then(|body| serde_json::to_vec(&body));
+            let body = body.map_err(|_| issue::damaged("draft"))?;
             Some(super::draft::create(tx, rules, by, &body)?.row.id)
         }
         (_, given) => given,

@@ -56,6 +56,10 @@ pub fn lapsed(tx: &mut Tx<'_>, rules: &Rules) -> Result<Vec<Lapsed>, Error> {
     let over = held.iter().filter(|row| row.expires_at <= now);
     found.extend(over.map(|row| (row.expires_at, Lapsed::Deferral(row.id))));
     for row in draft::unwarned(tx, CEILING, AT_ONCE)? {
+        // What two people hold back is not to be issued now.
+        if deferral::of_draft(tx, row.id)?.is_some() {
+            continue;
+        }
         let age = suspicion::of_sealed(tx, rules, &row)?;
         let ceiling = age.and_then(|age| age.ceiling_at);
         let past = ceiling.filter(|at| *at <= now);

@@ -72,10 +72,33 @@ fn open(tx: &mut Tx<'_>, rules: &Rules, token: &str) -> Result<(DeliveryRow, Not
     if tx.now()? > row.created_at + rules.link_window {
         return Err(Refusal::LinkExpired.into());
     }
-    if bank::has_ended(tx, row.target_id)? {
+    if !is_still_reached(tx, row.target_id)? {
         return Err(Refusal::LinkEnded.into());
     }
     Ok((row, notice))
+}
+
+/// Whether this contact is one still, itself or corrected: whoever took its place has the same mailbox.
+fn is_still_reached(tx: &mut Tx<'_>, contact: Uid) -> Result<bool, Error> {
+    let mut now = contact;
+    // Whoever replaces was entered after whom it replaces: this ends.
+    while bank::has_ended(tx, now)? {
+        match bank::replacement_of(tx, now)? {
+            Some(next) => now = next,
+            None => return Ok(false),
+        }
+    }
+    Ok(now == contact || mailbox_of(tx, now)? == mailbox_of(tx, contact)?)
+}
+
+fn mailbox_of(tx: &mut Tx<'_>, contact: Uid) -> Result<Option<String>, Error> {
+    let row = bank::contact(tx, contact)?.ok_or(Error::NotFound)?;
+    let sealed = payload::open(tx, row.payload_id)?;
+    let known = sealed.map(|sealed| serde_json::from_slice::<ContactPayload>(&sealed));
+    let known = known
+        .transpose()
+        .map_err(|_| super::issue::damaged("contact"))?;
+    Ok(known.map(|known| known.email.to_lowercase()))
 }
 
 /// Reads what the link's page shows.

@@ -329,7 +329,7 @@ fn judge_channel(
             break_channel::broken(tx, bank, row.notice_id, due.message_id, due.target_id, None)
         }
         None => {
-            tracing::warn!(person = %due.target_id, outcome = row.outcome, "mails to one of the operator's own people fail; see to the address");
+            tracing::warn!(person = %due.target_id, outcome = row.outcome, "mails to one of the people fail; see to the address");
             Ok(())
         }
     }

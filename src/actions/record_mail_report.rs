@@ -139,7 +139,7 @@ fn bounced(
         evidence::flag(tx, notice, Flag::Bounced)?;
     }
     let Some(bank_id) = of.bank_id else {
-        tracing::warn!(person = %of.target_id, status = row.status, "a mail to one of the operator's own people came back; see to the address");
+        tracing::warn!(person = %of.target_id, status = row.status, "a mail to one of the people came back; see to the address");
         return Ok(());
     };
     let live = bank::contacts_of(tx, bank_id)?;

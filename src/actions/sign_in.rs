@@ -53,6 +53,8 @@ struct Counter {
     subject: Vec<u8>,
     /// So many failures wait.
     bound: i64,
+    /// Counted only where the password was right.
+    of_codes: bool,
     /// Whoever is let in takes back the failures from the own network, or of the own session. All others stay: strangers
     /// have a part in them.
     is_forgiven: bool,
@@ -68,7 +70,8 @@ pub struct Opened {
 pub fn look_up(tx: &mut Tx<'_>, email: &str, from: IpAddr) -> Result<Known, Error> {
     let account = match EmailAddress::parse(email) {
         Ok(email) => email_tag(tx, &email),
-        Err(_) => subject(tx, email),
+        // Of a kind of its own: no text that is typed is the name of another counter.
+        Err(_) => subject(tx, &format!("email|{email}")),
     };
     let person = people::by_email_tag(tx, &account)?.map(|row| row.id);
     let credential = match person {
@@ -79,15 +82,22 @@ pub fn look_up(tx: &mut Tx<'_>, email: &str, from: IpAddr) -> Result<Known, Erro
     // A password that was chosen since begins a count of its own: what was tried before was tried at the former.
     let chosen_at = credential.as_ref().map_or(0, |row| row.changed_at.micros());
     let here = format!("account|{}|{chosen_at}|{network}", hex::encode(&account));
-    let counter = |subject, bound, is_forgiven| Counter {
+    let counter = |subject, bound| Counter {
         subject,
         bound,
-        is_forgiven,
+        of_codes: false,
+        is_forgiven: false,
     };
     let counters = vec![
-        counter(subject(tx, &here), FAILURES, true),
-        counter(account, ACCOUNT_FAILURES, false),
-        counter(subject(tx, &network), NETWORK_FAILURES, false),
+        Counter {
+            is_forgiven: true,
+            ..counter(subject(tx, &here), FAILURES)
+        },
+        Counter {
+            of_codes: true,
+            ..counter(account, ACCOUNT_FAILURES)
+        },
+        counter(subject(tx, &network), NETWORK_FAILURES),
     ];
     Ok(Known {
         person,
@@ -102,6 +112,7 @@ pub fn look_up_seated(tx: &mut Tx<'_>, person: Uid, session_id: Uid) -> Result<K
     let counter = Counter {
         subject: subject(tx, &format!("session|{session_id}")),
         bound: FAILURES,
+        of_codes: false,
         is_forgiven: true,
     };
     Ok(Known {
@@ -172,6 +183,8 @@ fn prove(
     };
     for counter in &known.counters {
         match person {
+            // Without the password nobody guesses at codes: a stranger uses up no count of these.
+            None if counter.of_codes && !password_holds => {}
             None => session::count_failure(tx, &counter.subject, now, now - PAUSE)?,
             Some(_) if counter.is_forgiven => session::set_failures(tx, &counter.subject, 0, now)?,
             Some(_) => {}

@@ -8,7 +8,7 @@ use super::schema::{
     bank, bank_counter, bank_profile, contact, contact_end, endpoint, endpoint_end,
     endpoint_secret, notice, observer, partnership,
 };
-use super::tx::{Conn, Tx, on_either};
+use super::tx::{Tx, on_either};
 use crate::domain::id::Uid;
 use crate::domain::instant::Instant;
 use diesel::dsl::{count_star, exists, max, not, sql};
@@ -380,17 +380,14 @@ pub fn is_live(tx: &mut Tx<'_>, id: Uid) -> Result<bool, Error> {
     Ok(ended == 0)
 }
 
-/// Keeps an endpoint or a contact from being ended, on PostgreSQL, until this transaction ends.
-pub fn hold_address(tx: &mut Tx<'_>, id: Uid) -> Result<(), Error> {
-    if let Conn::Postgres(conn) = &mut tx.conn {
-        let endpoint = endpoint::table.find(id).select(endpoint::id).for_update();
-        let found: Option<Uid> = endpoint.first(*conn).optional()?;
-        if found.is_none() {
-            let contact = contact::table.find(id).select(contact::id).for_update();
-            let _: Option<Uid> = contact.first(*conn).optional()?;
-        }
-    }
-    Ok(())
+/// Who took the place of a contact that has ended.
+pub fn replacement_of(tx: &mut Tx<'_>, contact: Uid) -> Result<Option<Uid>, Error> {
+    let found: Option<Option<Uid>> = on_either!(tx, conn => contact_end::table
+        .find(contact)
+        .select(contact_end::replaced_by)
+        .first(conn)
+        .optional()?);
+    Ok(found.flatten())
 }
 
 /// Of these endpoints or contacts those that have ended.

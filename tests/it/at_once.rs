@@ -7,15 +7,15 @@ use kairan::actions::add_contact::add_contact;
 use kairan::actions::issue_key::{KeyInput, Owner, issue_key};
 use kairan::actions::once::once;
 use kairan::actions::record::Finished;
-use kairan::actions::{Error, close_notice, decide, issue, record, set_endpoint};
+use kairan::actions::{Error, close_notice, decide, issue};
 use kairan::domain::access::BankScope;
 use kairan::domain::digest::Digest;
 use kairan::domain::id::Uid;
 use kairan::domain::level::AckClass;
 use kairan::domain::outcome::{ErrorClass, Outcome};
 use kairan::domain::refusal::Refusal;
-use kairan::storage::delivery::{self, Leases};
-use kairan::storage::{Lane, Tx, evidence, incident, notice};
+use kairan::storage::delivery;
+use kairan::storage::{Lane, Tx, incident, notice};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -144,27 +144,6 @@ on_both! {
         let (first, second) = overlapping(&ground, ask.clone(), ask).await;
         first.expect("asked");
         assert_eq!(refusal(second), Refusal::ApprovalPending);
-    }
-
-    async fn an_endpoint_that_ends_while_a_late_failure_breaks_it_leaves_no_task(ground) {
-        let bank = ground.bank("B001").await;
-        let officer = ground.person("officer").await;
-        ground.file(officer, &filing()).await.expect("filed");
-        let claimed = ground.claim("webhook").await;
-        let endpoint = claimed[0].due.target_id;
-        // Taken over: what comes of it now is late, and holds no delivery.
-        ground.act(|tx| record::expire(tx, "webhook", Leases::Everyones, 10)).await.expect("taken back");
-        let outcome = Outcome { status: Some(410), ..Outcome::failed(ErrorClass::Status, Duration::ZERO) };
-        let finished: Vec<Finished> = claimed.into_iter()
-            .map(|claimed| Finished { claimed, outcome: outcome.clone(), body_hash: None })
-            .collect();
-        let fail = move |tx: &mut Tx<'_>| record::record(tx, &finished);
-        let (failed, ended) = overlapping(&ground, fail, move |tx| set_endpoint::end_endpoint(tx, bank, endpoint)).await;
-        failed.expect("recorded");
-        ended.expect("a contact is left");
-        let events = ground.store.read(evidence::task_events).await.expect("read");
-        assert_eq!(events.iter().map(|row| row.event.as_str()).collect::<Vec<_>>(), ["opened", "closed"]);
-        ground.assert_sound().await;
     }
 
     async fn what_was_written_to_an_address_while_it_ended_goes_back_unsent(ground) {

@@ -5,7 +5,7 @@ use crate::domain::id::Uid;
 use crate::domain::phone_task::State;
 use crate::storage::evidence::{self, TaskEventRow};
 use crate::storage::phone_task::{self, OpenCalls, PhoneEventRow};
-use crate::storage::{Tx, incident, notice};
+use crate::storage::{Tx, bank, incident, notice};
 use crate::web::App;
 use crate::web::cursor::Binding;
 use crate::web::identity::Who;
@@ -131,7 +131,16 @@ fn of_channels(
     reference: Option<&str>,
 ) -> Result<Vec<TaskView>, Problem> {
     let mut tasks = Vec::new();
-    for event in open(evidence::task_events(tx)?) {
+    let mut events = open(evidence::task_events(tx)?);
+    // One that was opened while its address ended is nobody's to see to.
+    let targets: Vec<Uid> = events.iter().filter_map(|event| event.target_id).collect();
+    let ended = bank::ended(tx, &targets)?;
+    events.retain(|event| {
+        event
+            .target_id
+            .is_none_or(|target| !ended.contains(&target))
+    });
+    for event in events {
         let incident = match event.notice_id {
             Some(id) => incident_of(tx, id)?,
             None => None,

@@ -163,7 +163,7 @@ async fn notice_page(
         })
         .collect();
     let more: Value = json!({
-        "withdrawn": is_withdrawal.then(|| json!({ "reason": body["reason"], "text": words(&body, "text", language) })),
+        "withdrawn": is_withdrawal.then(|| json!({ "reason": body["reason"], "text": words(&body, "text", language), "replaces": body["replaces"] })),
         "responses_own": own,
         "peers": { "banks": peers["banks"], "suspended": suspended, "counts": counts, "named": peers["named"] },
         "response_codes": ResponseCode::ALL.iter().map(|code| code.code()).collect::<Vec<_>>(), "sharing": Sharing::ALL.iter().map(|share| share.code()).collect::<Vec<_>>(),

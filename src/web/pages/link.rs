@@ -233,6 +233,7 @@ fn notice_page(
         .as_ref()
         .map(|(_, typed)| typed.clone())
         .unwrap_or_default();
+    let is_withdrawal = revision.phase == Phase::Withdrawal.code();
     let text = |field: &str| words(&body, field, language).filter(|_| !closed);
     let context = json!({
         "number": view.notice.number, "bank": bank(view, language), "incident_ref": view.incident_ref,
@@ -246,6 +247,9 @@ fn notice_page(
         "problem": problem.as_ref().map(|(said, _)| say(*said, language)),
         "name": typed.name, "role": typed.role,
         "languages": languages(token, language),
+        "withdrawn": is_withdrawal.then(|| json!({
+            "reason": body["reason"].as_str().filter(|_| !closed),
+            "replaces": body["replaces"].as_str().filter(|_| !closed) })),
         "newer": newer.as_ref().map(|(number, phase)| json!({
             "number": number, "withdrawn": *phase == Phase::Withdrawal.code() })),
     });

@@ -206,6 +206,17 @@ journeys! {
         }
     }
 
+    async fn a_task_that_was_opened_while_its_endpoint_ended_is_nobodys(hub) {
+        let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+        bank.receiver.answer(Answer::Status(410));
+        hub.file(&officer).await;
+        hub.deliver_due().await;
+        let tasks = async |hub: &TestHub| hub.get("/api/v1/tasks", &officer.key).await.expect(200).json()["tasks"].as_array().expect("a list").len();
+        assert_eq!(tasks(&hub).await, 1);
+        hub.tamper("INSERT INTO endpoint_end (endpoint_id, replaced_by, recorded_at) SELECT id, NULL, recorded_at FROM endpoint");
+        assert_eq!(tasks(&hub).await, 0);
+    }
+
     async fn a_backlog_of_one_bank_hides_no_failing_address_of_another(hub) {
         let (officer, many, one) = (hub.officer().await, hub.bank("B001").await, hub.bank("B002").await);
         for bank in [&many, &one] { bank.receiver.answer(Answer::Status(500)); }

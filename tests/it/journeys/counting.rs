@@ -221,6 +221,7 @@ journeys! {
         }
         hub.advance(hours(1));
         let at = hub.local_minute_before(hours(0));
+        let desk = seated(&hub, &auditor).await;
         assert!(desk.page(&hub, &format!("/as-of?bank=B001&at={at}")).await.contains(text(&filed, "reference")));
     }
 }

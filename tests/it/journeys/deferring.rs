@@ -91,6 +91,28 @@ journeys! {
         assert_eq!((&ended["state"], ended["issued"].is_string()), (&json!("expired"), true));
     }
 
+    async fn a_suspicion_that_nobody_lets_be_held_back_is_left_as_a_draft(hub) {
+        let (officer, second) = (hub.officer().await, hub.officer().await);
+        let _bank = hub.bank("B001").await;
+        let drafts = async |hub: &TestHub| hub.get("/api/v1/drafts", &officer.key).await.expect(200).json()["drafts"].as_array().expect("a list").len();
+        let request = hub.ask_deferral(&officer, &deferral(&hub)).await;
+        assert_eq!(drafts(&hub).await, 1);
+        hub.decide(&second, &request, false).await.expect(200);
+        assert_eq!(drafts(&hub).await, 1, "it ages in everybody's sight");
+    }
+
+    async fn a_hold_is_not_approved_over_a_revision_that_its_author_has_not_read(hub) {
+        let (officer, second) = (hub.officer().await, hub.officer().await);
+        let _bank = hub.bank("B001").await;
+        let reference = text(&hub.file(&officer).await, "reference").to_owned();
+        let mut asked = deferral(&hub);
+        asked["incident"] = json!(reference);
+        asked["filing"] = further();
+        let request = hub.ask_deferral(&officer, &asked).await;
+        hub.revise(&second, &reference).await;
+        assert_eq!(hub.decide(&second, &request, true).await.expect(409).code(), "version_conflict");
+    }
+
     async fn what_cannot_go_out_by_itself_is_told_to_people_once(hub) {
         let officer = hub.officer().await;
         let bank = hub.bank("B001").await;

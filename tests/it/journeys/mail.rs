@@ -725,6 +725,20 @@ journeys! {
         assert!(told.text().contains("The mail went to: 高橋 恵") && told.text().contains("Name as typed: 田中 実"), "{}", told.text());
     }
 
+    async fn a_contact_that_was_only_corrected_keeps_its_links(hub, relay()) {
+        let inbox = mailbox("desk");
+        let bank = by_mail(&hub, "B001", &inbox, "ja").await;
+        let head = hub.head_of(&bank).await;
+        let (page, code) = link(&mailed(&hub, &inbox).await);
+        let contacts = hub.get("/api/v1/own/contacts", &head.key).await.expect(200).json();
+        let path = format!("/api/v1/own/contacts/{}/replacement", text(&contacts["contacts"][0], "id"));
+        let put = json!({ "name": "高橋 恵", "role": "x", "email": inbox.address(), "phone": "+81 3-0000-1000", "level": 1, "language": "en" });
+        hub.post(&path, &head.key, &put).await.expect(201);
+        hub.get(&page, "").await.expect(200);
+        confirm(&hub, &page, &code).await.expect(200);
+        assert_eq!(hub.newest(&bank).await["level"], "acknowledged");
+    }
+
     async fn a_stamp_by_link_stays_when_its_contact_has_ended(hub, relay()) {
         let inbox = mailbox("desk");
         let bank = by_mail(&hub, "B001", &inbox, "ja").await;

@@ -1,6 +1,6 @@
 //! The desks over HTTP: signing in, every page as everybody, and forms that were not sent from a desk.
 
-use super::steps::{filing_with, further, seconds, text, withdrawal};
+use super::steps::{filing_with, further, hours, seconds, text, withdrawal};
 use crate::support::browser::{
     Browser, PASSWORD, code, get, give_credential, hidden, post, post_from, shown_secret,
 };
@@ -431,6 +431,62 @@ journeys! {
         let again = [vec![("csrf", csrf.as_str())], form].concat();
         post(&hub, &cookie, "/incidents/new", &again).await.expect(303);
         assert_eq!(hub.inbox(&bank).await.len(), 1);
+    }
+
+    async fn a_bank_reads_a_withdrawal_and_confirms_it(hub) {
+        let (bank, officer) = (hub.bank("B001").await, hub.officer().await);
+        let filed = hub.file(&officer).await;
+        hub.withdraw(&officer, text(&filed, "reference")).await;
+        let browser = seated(&hub, &hub.person("bank_member", Some(bank.id)).await).await;
+        let inbox = hub.inbox(&bank).await;
+        let withdrawn = inbox.iter().find(|line| line["phase"] == "withdrawal").expect("told");
+        let path = format!("/inbox/{}", text(withdrawn, "notice"));
+        let page = browser.page(&hub, &path).await;
+        assert!(page.contains("This notice was withdrawn") && page.contains("False alarm"), "{page}");
+        let level = async |hub: &TestHub| {
+            let inbox = hub.inbox(&bank).await;
+            let line = inbox.into_iter().find(|line| line["phase"] == "withdrawal");
+            line.expect("told")["level"].clone()
+        };
+        assert_eq!(level(&hub).await, "accessed");
+        let stamp = [("digest", &*hidden(&page, "digest")), ("name", "佐藤 花子"), ("role", "不正対策室")];
+        browser.post(&hub, &format!("{path}/acknowledgement"), &stamp).await.expect(303);
+        assert_eq!(level(&hub).await, "acknowledged");
+    }
+
+    async fn who_decides_reads_what_every_bank_would_read_in_both_languages(hub) {
+        let (officer, other) = (hub.officer().await, hub.officer().await);
+        let _bank = hub.bank("B001").await;
+        let filed = hub.file(&officer).await;
+        hub.ask_withdrawal(&officer, text(&filed, "reference")).await;
+        let listed = hub.get("/api/v1/approvals", &other.key).await.expect(200).json();
+        let change = &listed["approvals"][0]["change"];
+        let page = seated(&hub, &other).await.page(&hub, "/approvals").await;
+        for language in ["ja", "en"] {
+            let said = text(&change["text"], language);
+            assert!(!said.is_empty() && page.contains(said), "{language}: {page}");
+        }
+    }
+
+    async fn a_bank_that_is_late_stays_late_whatever_goes_out_after_it(hub) {
+        let (bank, other, officer) = (hub.bank("B001").await, hub.bank("B002").await, hub.officer().await);
+        let filed = hub.file(&officer).await;
+        let reference = text(&filed, "reference").to_owned();
+        hub.stamp(&other).await.expect(200);
+        hub.advance(hours(30 * 24));
+        hub.revise(&officer, &reference).await;
+        let late = async |hub: &TestHub| {
+            let board = hub.board(&officer, &reference).await;
+            board["cells"].as_array().expect("cells").iter().map(|cell| cell["late"] == true).collect::<Vec<_>>()
+        };
+        assert_eq!(late(&hub).await, [true, false], "the other is asked again, and has its time");
+        let home = seated(&hub, &officer).await.page(&hub, "/home").await;
+        let listed = home.split("id=\"late\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("the list");
+        assert!(listed.contains("B001") && !listed.contains("B002"), "{listed}");
+        hub.stamp(&bank).await.expect(200);
+        let home = seated(&hub, &officer).await.page(&hub, "/home").await;
+        let listed = home.split("id=\"late\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("the list");
+        assert!(!listed.contains("B001"), "{listed}");
     }
 
     async fn a_form_of_an_earlier_session_is_shown_again_in_the_one_of_now(hub) {

@@ -475,3 +475,47 @@ async fn yesterdays_file_put_back_is_brought_up_and_the_rows_it_lacks_are_named(
         "the stamp that the backup lacks is named: {code} {said}"
     );
 }
+
+/// The day that was lost had a new bank and a filing: what comes next contradicts neither.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_a_lost_day_gave_out_is_not_given_out_again_and_a_lost_roster_is_followed_by_a_successor()
+ {
+    let mut hub = TestHub::start(On::Sqlite).await;
+    let (officer, bank) = (hub.officer().await, hub.bank("B001").await);
+    hub.file(&officer).await;
+    hub.deliver_due().await;
+    hub.seal().await;
+    let copy = hub.folder.path().join("yesterday.db");
+    hub.tamper(&format!("VACUUM INTO '{}';", copy.display()));
+    let lost = hub.file(&officer).await;
+    hub.bank("B002").await;
+    hub.deliver_due().await;
+    hub.seal().await;
+    hub.restart_from(&copy).await;
+    hub.seal().await;
+    assert_eq!(refusal(&hub).await, "database_behind");
+    let (code, said) = hub.command(&["log", "recover"]).await;
+    assert_eq!(code, 0, "{said}");
+    hub.restart().await;
+    hub.advance(seconds(2));
+    hub.seal().await;
+    let next = hub.file(&officer).await;
+    assert!(
+        text(&next, "reference") > text(&lost, "reference"),
+        "{next} after {lost}"
+    );
+    let numbers: Vec<_> = hub
+        .inbox(&bank)
+        .await
+        .iter()
+        .map(|line| line["number"].as_i64())
+        .collect();
+    assert_eq!(numbers, [Some(1), Some(3)]);
+    hub.bank("B003").await;
+    hub.file(&officer).await;
+    hub.deliver_due().await;
+    hub.seal().await;
+    assert_eq!(hub.log_faults().await, [""; 0]);
+    let (code, said) = hub.command(&["log"]).await;
+    assert_eq!(code, 0, "{said}");
+}
