@@ -264,7 +264,7 @@ async fn a_clock_that_leaps_loses_nothing_backdates_nothing_and_hurries_nothing(
 fn assert_nothing_hurried(world: &World) -> i64 {
     let hurried = "SELECT count(*) AS n FROM chase_step WHERE recorded_at < due_at";
     assert_eq!(world.count(hurried), 0, "steps before they were due");
-    let missed = "SELECT count(*) AS n FROM (SELECT 1 FROM chase_step GROUP BY notice_id HAVING count(*) <> max(n))";
+    let missed = "SELECT count(*) AS n FROM (SELECT 1 FROM chase_step GROUP BY notice_id HAVING count(*) <> max(n)) AS gaps";
     assert_eq!(world.count(missed), 0, "steps left out");
     // What waited for a stamp when the clock went 30 days ahead was chased at once.
     let chased = world.count("SELECT count(DISTINCT notice_id) AS n FROM chase_step");
