@@ -21,8 +21,6 @@ pub struct Lost {
     fanouts: i64,
     /// New incidents, by each year that may be in their reference.
     incidents: BTreeMap<i64, i64>,
-    /// Versions of the roster: what comes next would go on from one that this log has passed.
-    pub rosters: i64,
 }
 
 /// A wall is nowhere further from UTC.
@@ -33,7 +31,6 @@ impl Lost {
         let told: Told = serde_json::from_slice(body).unwrap_or_default();
         match (told.t.as_str(), told.revision_number) {
             ("notice.fanout", _) => self.fanouts += 1,
-            ("roster.version", _) => self.rosters += 1,
             ("incident.registered", Some(1)) => {
                 let year = |at: Instant| i64::from(super::issue::year_of(at, &TimeZone::UTC));
                 let at = told.accepted_at.map(|entered| entered.at);

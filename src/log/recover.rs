@@ -86,18 +86,21 @@ pub async fn recover(
         .await?;
     let refusal = match agreed {
         Ok(agreed) => match unsound(store, origin, agreed).await? {
+            // As where a recovery was cut off before its successor began.
+            None if has_lost_a_roster(store, head.log).await? => {
+                return begin_successor(store, key, folder, &mut journal, head).await;
+            }
             None => return Ok(Recovered::NothingToDo),
             Some(refusal) => refusal,
         },
         Err(refusal) => refusal,
     };
     if let Refusal::DatabaseBehind { .. } = refusal
-        && let Some((restored, lost)) = bring_up(store, key, folder, &head).await?
+        && let Some(restored) = bring_up(store, key, folder, &head).await?
     {
-        if lost.rosters == 0 {
+        if !has_lost_a_roster(store, head.log).await? {
             return Ok(Recovered::Replayed(restored));
         }
-        // This log has passed a version of the roster whose rows are lost: the next one would contradict it, for good.
         let head = lead(store, node).await?;
         return begin_successor(store, key, folder, &mut journal, head).await;
     }
@@ -114,6 +117,14 @@ async fn lead(store: &Store, node: Uid) -> Result<Head, NotRecovered> {
         })
         .await?;
     head.ok_or(NotRecovered::LeadLost)
+}
+
+/// Whether the log has passed a version of the roster whose rows are lost: the next one would contradict it, for good.
+async fn has_lost_a_roster(store: &Store, log: i64) -> Result<bool, NotRecovered> {
+    let lost = store
+        .read(move |tx| Ok::<_, Error>(log::lost_rosters(tx, log)?))
+        .await?;
+    Ok(lost > 0)
 }
 
 /// What is wrong with the batches that the journal does not hold yet, if anything is.
@@ -138,14 +149,13 @@ async fn unsound(
     Ok(None)
 }
 
-/// Replays what the database lacks; how many entries, and what is lost all the same. `None` = the journal does not go on
-/// from where the database stands.
+/// Replays what the database lacks; `None` = the journal does not go on from where the database stands.
 async fn bring_up(
     store: &Store,
     key: &LogKey,
     folder: &Path,
     head: &Head,
-) -> Result<Option<(i64, Lost)>, NotRecovered> {
+) -> Result<Option<i64>, NotRecovered> {
     let (log, size, origin) = (head.log, head.size, key.origin(head.log));
     let grown = store
         .read(move |tx| Ok::<_, Error>(tree::growing(tx, log, size)?))
@@ -190,7 +200,7 @@ fn put_back(
     from: Head,
     growing: Growing,
     batches: &[Batch],
-) -> Result<Option<(i64, Lost)>, Error> {
+) -> Result<Option<i64>, Error> {
     let (mut head, mut grown, mut lost) = (from, growing, Lost::default());
     for batch in batches {
         match replay(tx, &head, &grown, batch, &mut lost)? {
@@ -206,7 +216,7 @@ fn put_back(
     }
     log::drop_settled(tx)?;
     lost.pass_over(tx)?;
-    Ok(Some((head.size - from.size, lost)))
+    Ok(Some(head.size - from.size))
 }
 
 /// Begins the log of the next number: its first leaf names every head that is known.

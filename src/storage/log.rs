@@ -436,6 +436,17 @@ pub(in crate::storage) fn hash_of(bytes: &[u8]) -> Result<Hash, Error> {
         .map_err(|_| Error::Corrupt("a hash of the log has another length".into()))
 }
 
+prepared!(LostRosters returns BigInt:
+    "SELECT count(*) FROM log_run r JOIN log_entry e ON e.seq >= r.first_seq AND e.seq < r.first_seq + r.n
+     WHERE e.kind = 'roster.version'
+     AND NOT EXISTS (SELECT 1 FROM roster_version v WHERE v.entry_hash = e.leaf_hash) AND r.log = " log: BigInt = i64,
+);
+
+/// How many versions of the roster a log holds of which the database has no row.
+pub fn lost_rosters(tx: &mut Tx<'_>, log: i64) -> Result<i64, Error> {
+    Ok(on_either!(tx, conn => LostRosters { log }.get_result(conn)?))
+}
+
 /// A head that was reached; none but these is ever signed.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = log_batch, treat_none_as_default_value = false)]

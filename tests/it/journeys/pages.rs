@@ -473,7 +473,7 @@ journeys! {
         let filed = hub.file(&officer).await;
         let reference = text(&filed, "reference").to_owned();
         hub.stamp(&other).await.expect(200);
-        hub.advance(hours(30 * 24));
+        hub.advance(hours(3 * 24));
         hub.revise(&officer, &reference).await;
         let late = async |hub: &TestHub| {
             let board = hub.board(&officer, &reference).await;

@@ -496,6 +496,8 @@ async fn what_a_lost_day_gave_out_is_not_given_out_again_and_a_lost_roster_is_fo
     assert_eq!(refusal(&hub).await, "database_behind");
     let (code, said) = hub.command(&["log", "recover"]).await;
     assert_eq!(code, 0, "{said}");
+    let (code, said) = hub.command(&["log", "recover"]).await;
+    assert!(code == 0 && said.contains("nothing to recover"), "{said}");
     hub.restart().await;
     hub.advance(seconds(2));
     hub.seal().await;
