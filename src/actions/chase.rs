@@ -144,7 +144,7 @@ fn take(tx: &mut Tx<'_>, open: &OpenChase, step: &Step) -> Result<(), Error> {
 /// What a reminder says beside its notice: which newer one has taken its place. It is frozen as the reminder is written,
 /// so that every try is the same, whatever is issued meanwhile. `None` = nothing.
 fn inputs_of(tx: &mut Tx<'_>, open: &OpenChase) -> Result<Option<Uid>, Error> {
-    let Some(by) = overtake::overtaken(tx, open.incident, open.bank, open.notice)? else {
+    let Some(by) = overtake::overtaken(tx, open.notice)? else {
         return Ok(None);
     };
     let inputs = serde_json::to_vec(&by).map_err(|_| super::issue::damaged("reminder"))?;

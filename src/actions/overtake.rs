@@ -4,22 +4,14 @@ use super::Error;
 use crate::domain::id::Uid;
 use crate::domain::notice::Overtaken;
 use crate::domain::vocabulary::Phase;
-use crate::storage::{Tx, incident, notice};
+use crate::storage::{Tx, notice};
 
 /// What has taken the place of a bank's notice by now; `None` = it is the newest of its incident.
-pub fn overtaken(
-    tx: &mut Tx<'_>,
-    incident_id: Uid,
-    bank_id: Uid,
-    notice_id: Uid,
-) -> Result<Option<Overtaken>, Error> {
-    let told = notice::of_incident(tx, incident_id, bank_id)?;
-    let Some(newest) = told.last().filter(|newest| newest.id != notice_id) else {
-        return Ok(None);
-    };
-    let revision = incident::revision(tx, newest.revision_id)?.ok_or(Error::NotFound)?;
-    Ok(Some(Overtaken {
+pub fn overtaken(tx: &mut Tx<'_>, notice_id: Uid) -> Result<Option<Overtaken>, Error> {
+    let row = notice::by_id(tx, notice_id)?.ok_or(Error::NotFound)?;
+    let newer = notice::followed_by(tx, &row)?;
+    Ok(newer.map(|(newest, phase)| Overtaken {
         number: newest.number,
-        is_withdrawn: revision.phase == Phase::Withdrawal.code(),
+        is_withdrawn: phase == Phase::Withdrawal.code(),
     }))
 }

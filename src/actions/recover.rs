@@ -145,7 +145,7 @@ pub fn recover(tx: &mut Tx<'_>, token: &str, chosen: &Chosen) -> Result<Uid, Err
     }
     chosen.store(tx, person.id)?;
     session::end(tx, person.id, Ending::All, now)?;
-    session::set_failures(tx, &person.email_tag, 0, now)?;
+    session::forget_failures(tx, &person.email_tag)?;
     tell(tx, person.id, now)?;
     Ok(person.id)
 }

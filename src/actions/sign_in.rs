@@ -186,7 +186,7 @@ fn prove(
             // Without the password nobody guesses at codes: a stranger uses up no count of these.
             None if counter.of_codes && !password_holds => {}
             None => session::count_failure(tx, &counter.subject, now, now - PAUSE)?,
-            Some(_) if counter.is_forgiven => session::set_failures(tx, &counter.subject, 0, now)?,
+            Some(_) if counter.is_forgiven => session::forget_failures(tx, &counter.subject)?,
             Some(_) => {}
         }
     }

@@ -238,22 +238,8 @@ pub fn count_failure(
     Ok(())
 }
 
-/// Stores the failures of a subject; none forgets them.
-pub fn set_failures(
-    tx: &mut Tx<'_>,
-    subject: &[u8],
-    failures: i64,
-    at: Instant,
-) -> Result<(), Error> {
-    on_either!(tx, conn => diesel::insert_into(sign_in_counter::table)
-        .values((
-            sign_in_counter::subject.eq(subject),
-            sign_in_counter::failures.eq(failures),
-            sign_in_counter::last_at.eq(at),
-        ))
-        .on_conflict(sign_in_counter::subject)
-        .do_update()
-        .set((sign_in_counter::failures.eq(failures), sign_in_counter::last_at.eq(at)))
-        .execute(conn)?);
+/// Forgets the failures of a subject.
+pub fn forget_failures(tx: &mut Tx<'_>, subject: &[u8]) -> Result<(), Error> {
+    on_either!(tx, conn => diesel::delete(sign_in_counter::table.find(subject)).execute(conn)?);
     Ok(())
 }

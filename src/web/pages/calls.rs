@@ -5,7 +5,6 @@ use super::seat::{self, Fields, OwnForm};
 use super::{Desk, bank_names, document, entered, input, show};
 use crate::actions::overtake::overtaken;
 use crate::actions::tell_out_of_band::CHANNELS;
-use crate::storage::notice;
 use crate::web::api::{calls, contacts, tasks};
 use crate::web::body::Strict;
 use crate::web::page;
@@ -44,9 +43,7 @@ async fn call_page(
         .store
         .read(move |tx| -> Result<_, Problem> {
             let names = bank_names(tx, &language)?;
-            let row = notice::by_id(tx, notice_id)?.ok_or_else(Problem::missing)?;
-            let by = overtaken(tx, row.incident_id, row.bank_id, row.id)?;
-            Ok((names, by))
+            Ok((names, overtaken(tx, notice_id)?))
         })
         .await?;
     task["name"] = json!(names.get(&code));
